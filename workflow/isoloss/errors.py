@@ -1,0 +1,33 @@
+"""What isoloss says when something a user gave it is wrong."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake in a config, a table or a file: shown as a message, never as a traceback.
+
+    Parameters
+    ----------
+    where : str
+        What was being read, e.g. a file's path.
+    problems : iterable of str
+        Every problem found in it; each names its key or row, what was found and what is allowed.
+    """
+
+    def __init__(self, where: str, problems: Iterable[str]):
+        self.where = where
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = f"{where}: {count} problem{'s' if count != 1 else ''}"
+        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the valid name that it resembles, if any.
+
+    >>> nearest("widht", ["width", "depth"])
+    "; did you mean 'width'?"
+    """
+    found = difflib.get_close_matches(str(name), sorted(map(str, allowed)), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]!r}?" if found else ""
