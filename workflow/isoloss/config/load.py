@@ -1,0 +1,149 @@
+"""Read the config and its studies from YAML, and say everything that is wrong with them."""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from isoloss.config.section import problems_of
+from isoloss.config.study import SOURCES, Config, Study
+from isoloss.errors import UserError, nearest
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which 1e-3 is a number and a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                line = key.start_mark.line + 1
+                raise UserError(self.name, [f"line {line}: the key {key.value!r} is given twice"])
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises
+    ------
+    UserError
+        The file is missing, unreadable or no YAML mapping, or gives a key twice.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            str(path), [f"could not be read: {getattr(error, 'strerror', None) or error}"]
+        ) from error
+    loader = _Loader(text)
+    loader.name = str(path)
+    try:
+        value = loader.get_single_data()
+    except yaml.YAMLError as error:
+        raise UserError(str(path), [f"is not YAML: {' '.join(str(error).split())}"]) from error
+    finally:
+        loader.dispose()
+    if not isinstance(value, dict):
+        raise UserError(str(path), [f"must hold keys and values, got {type(value).__name__}"])
+    return value
+
+
+def parse(model: type[BaseModel], value: Any, where: str) -> Any:
+    """Check `value` against `model`; raise a UserError that lists every problem."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise UserError(where, problems_of(error, model)) from error
+
+
+def parse_config(value: dict[str, Any], where: str = "the configuration") -> Config:
+    """Check the content of config/config.yaml.
+
+    Raises
+    ------
+    UserError
+        Unknown, missing or wrong keys; a folder outside the project.
+    """
+    config = parse(Config, value, where)
+    problems = [
+        f"{key}: must be a folder inside the project, got {folder!r}"
+        for key in ("results", "figures")
+        if (path := PurePosixPath(folder := getattr(config, key))).is_absolute()
+        or ".." in path.parts
+        or not path.parts
+    ]
+    problems += [
+        f"overrides.{name}: is not one of the studies{nearest(name, config.studies)}"
+        for name in config.overrides
+        if name not in config.studies
+    ]
+    problems += [
+        f"studies: {name!r} is given twice"
+        for i, name in enumerate(config.studies)
+        if name in config.studies[:i]
+    ]
+    if problems:
+        raise UserError(where, problems)
+    return config
+
+
+def load_studies(config: Config, folder: str | Path) -> dict[str, Study]:
+    """Read every study that the config names from `folder`, each with its overrides.
+
+    Raises
+    ------
+    UserError
+        What is wrong in any of the files, all of it.
+    """
+    folder = Path(folder)
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    studies, problems = {}, []
+    for name in config.studies:
+        path = folder / f"{name}.yaml"
+        if name not in known:
+            problems.append(f"studies: there is no {path}{nearest(name, known)}")
+            continue
+        try:
+            value = merged(read_yaml(path), config.overrides.get(name, {}))
+            studies[name] = parse_study(value, str(path))
+        except UserError as error:
+            problems += [f"{name}: {problem}" for problem in error.problems]
+    for name, study in studies.items():
+        problems += [
+            f"{name}: of: {other!r} is not one of the studies{nearest(other, config.studies)}"
+            for other in getattr(study, "of", [])
+            if other not in config.studies or other == name
+        ]
+    if problems:
+        raise UserError("the studies", problems)
+    return studies
+
+
+def parse_study(value: dict[str, Any], where: str) -> Study:
+    """Check the content of one study's file; its `source` says which kind it is."""
+    source = value.get("source", "training")
+    if source not in SOURCES:
+        allowed = ", ".join(SOURCES)
+        hint = nearest(str(source), SOURCES)
+        raise UserError(where, [f"source: got {source!r}, allowed are {allowed}{hint}"])
+    return parse(SOURCES[source], value, where)
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`: sections are merged, everything else is replaced."""
+    result = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result

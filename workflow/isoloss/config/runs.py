@@ -1,0 +1,229 @@
+"""The settings of one training run: exactly what can change its result, apart from the seed."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from isoloss.config.section import (
+    Fraction,
+    Name,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+)
+
+
+class Optimisation(Section):
+    """How a model is trained: AdamW and a learning-rate schedule."""
+
+    peak_lr: PositiveFloat  # the learning rate after warm-up, at `lr_base_width`
+    lr_base_width: PositiveInt | None = None  # the width at which `peak_lr` holds; null: at any
+    lr_width_exponent: float = -1.0  # learning rate ~ (width / base)^this, if there is a base
+    schedule: Literal["constant", "cosine", "linear", "wsd"]
+    warmup_fraction: Fraction = 0.0  # share of the steps with a linearly growing rate
+    cooldown_fraction: Fraction = 0.2  # wsd only: share of the steps with a falling rate
+    final_lr_fraction: Fraction = 0.0  # cosine, linear: the last rate over the peak rate
+    batch_size: PositiveInt | None = None  # samples or sequences a step; null: all of them
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    weight_decay: NonNegativeFloat = 0.0  # decoupled; on matrices only
+    clip_norm: PositiveFloat | None = None  # largest norm of the gradient; null: any
+    n_evals: PositiveInt = 20  # held-out evaluations, at log-spaced steps; the last step is one
+
+    @model_validator(mode="after")
+    def _schedule_fits_in_the_run(self) -> Self:
+        if self.schedule == "wsd" and self.warmup_fraction + self.cooldown_fraction > 1:
+            raise ValueError("warmup_fraction and cooldown_fraction of wsd add up to more than 1")
+        return self
+
+
+class Stepped(Optimisation):
+    """Training for a number of steps, over as many epochs as they take."""
+
+    steps: PositiveInt
+
+
+class Mlp(Section):
+    """A tanh network n_inputs - width - ... - width - 1."""
+
+    kind: Literal["mlp"] = "mlp"
+    width: PositiveInt
+    n_hidden: PositiveInt = 2  # hidden layers
+
+
+class Transformer(Section):
+    """A decoder-only transformer."""
+
+    kind: Literal["transformer"] = "transformer"
+    n_layer: PositiveInt
+    d_model: PositiveInt
+    n_head: PositiveInt
+    d_ff: PositiveInt | None = None  # null: 4 d_model
+    tie_embeddings: bool = False  # the output layer is the token embedding
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> Self:
+        if self.d_model % self.n_head:
+            raise ValueError(f"n_head {self.n_head} does not divide d_model {self.d_model}")
+        return self
+
+
+class Polynomial(Section):
+    """A polynomial in one variable."""
+
+    kind: Literal["polynomial"] = "polynomial"
+    degree: NonNegativeInt
+
+
+class FunctionTask(Section):
+    """Regression of a known function: y = f(x) + noise_sd * epsilon, x uniform on its domain."""
+
+    kind: Literal["function"]
+    target: Literal["sine", "teacher"]  # sin x on [-pi, pi]; a random network on [-1, 1]^n_inputs
+    n_inputs: PositiveInt = 1
+    noise_sd: NonNegativeFloat = 0.0
+    teacher_width: PositiveInt = 32
+    teacher_seed: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _sine_has_one_input(self) -> Self:
+        if self.target == "sine" and self.n_inputs != 1:
+            raise ValueError(f"the target 'sine' has 1 input, not {self.n_inputs}")
+        return self
+
+
+class FunctionData(Section):
+    """How many samples a network learns from."""
+
+    n_samples: PositiveInt
+    n_heldout: PositiveInt = 4096  # a dense grid for one input, else fixed random points
+
+
+class FunctionRun(Section):
+    """An MLP that learns a function."""
+
+    task: FunctionTask
+    model: Mlp
+    data: FunctionData
+    training: Stepped
+
+    @model_validator(mode="after")
+    def _batch_within_the_samples(self) -> Self:
+        batch = self.training.batch_size
+        if batch is not None and batch > self.data.n_samples:
+            raise ValueError(
+                f"training.batch_size {batch} is larger than data.n_samples {self.data.n_samples}"
+            )
+        return self
+
+
+class PolynomialTask(Section):
+    """Least-squares regression on [-1, 1], in closed form, repeated with fresh samples."""
+
+    kind: Literal["polynomial"]
+    target: Literal["sine", "abs"]  # sin(pi x); |x|
+    noise_sd: NonNegativeFloat = 0.0
+    design: Literal["random", "grid"] = "random"  # x uniform at random, or Gauss-Legendre nodes
+    repeats: PositiveInt = 1
+
+
+class PolynomialRun(Section):
+    """A polynomial fitted by least squares."""
+
+    task: PolynomialTask
+    model: Polynomial
+    data: FunctionData
+
+    @model_validator(mode="after")
+    def _more_samples_than_coefficients(self) -> Self:
+        if self.data.n_samples <= self.model.degree + 1:
+            raise ValueError(
+                f"data.n_samples {self.data.n_samples} does not determine the "
+                f"{self.model.degree + 1} coefficients of degree {self.model.degree}"
+            )
+        return self
+
+
+class CopyTask(Section):
+    """Repeat a random string of characters after a separator."""
+
+    kind: Literal["copy"]
+    n_symbols: Annotated[int, Field(ge=2, le=1000)] = 26
+    length: PositiveInt = 12  # characters to copy
+
+
+class SequenceData(Section):
+    """How many sequences are seen, each once."""
+
+    n_samples: PositiveInt
+    n_heldout: PositiveInt = 2048
+
+
+class CopyRun(Section):
+    """A transformer that learns to copy."""
+
+    task: CopyTask
+    model: Transformer
+    data: SequenceData
+    training: Optimisation
+
+    @model_validator(mode="after")
+    def _a_batch_is_named_and_fits(self) -> Self:
+        return _has_steps(self, self.data.n_samples, "data.n_samples", 1)
+
+
+class LanguageTask(Section):
+    """Predict the next token of a corpus."""
+
+    kind: Literal["language"]
+    corpus: Name  # a corpus of the study's or of config/corpora.yaml
+    context: Annotated[int, Field(ge=2)] = 64  # tokens that a prediction can see
+
+
+class LanguageData(Section):
+    """How many tokens are seen."""
+
+    n_tokens: PositiveInt  # tokens trained on, a token counting each time it is a target
+    n_unique_tokens: PositiveInt | None = None  # the part of the corpus used; null: n_tokens
+    n_heldout_tokens: PositiveInt = 250_000  # the same held-out tokens for every run
+
+    @model_validator(mode="after")
+    def _unique_within_seen(self) -> Self:
+        if self.n_unique_tokens is not None and self.n_unique_tokens > self.n_tokens:
+            raise ValueError(
+                f"n_unique_tokens {self.n_unique_tokens} is larger than n_tokens {self.n_tokens}"
+            )
+        return self
+
+
+class LanguageRun(Section):
+    """A language model."""
+
+    task: LanguageTask
+    model: Transformer
+    data: LanguageData
+    training: Optimisation
+
+    @model_validator(mode="after")
+    def _a_batch_is_named_and_fits(self) -> Self:
+        return _has_steps(self, self.data.n_tokens, "data.n_tokens", self.task.context)
+
+
+def _has_steps(run: Any, budget: int, key: str, unit: int) -> Any:
+    batch = run.training.batch_size
+    if batch is None:
+        raise ValueError("training.batch_size: missing")
+    if batch * unit > budget:
+        raise ValueError(f"{key} {budget} is smaller than one batch of {batch * unit}")
+    return run
+
+
+Run = FunctionRun | PolynomialRun | CopyRun | LanguageRun
+RUNS: dict[str, type[Run]] = {
+    "function": FunctionRun,
+    "polynomial": PolynomialRun,
+    "copy": CopyRun,
+    "language": LanguageRun,
+}

@@ -1,0 +1,76 @@
+"""The base of every section of a config, and the messages about what is wrong in one."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from isoloss.errors import nearest
+
+PositiveInt = Annotated[int, Field(gt=0)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+# Names become parts of paths: a letter or digit, then letters, digits, "_" or "-".
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
+
+
+class Section(BaseModel):
+    """One section of a config: frozen, no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every problem that pydantic found: its full key, what was found, what is allowed."""
+    return [_problem(detail, model, prefix) for detail in error.errors(include_url=False)]
+
+
+def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
+    parts = [prefix, *(str(part) for part in detail["loc"])]
+    key = ".".join(part for part in parts if part)
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        allowed = _keys_beside(model, detail["loc"])
+        hint = nearest(str(detail["loc"][-1]), allowed)
+        if not hint and allowed:
+            hint = f"; allowed are {', '.join(sorted(allowed))}"
+        return f"{key}: unknown key{hint}"
+    if kind == "missing":
+        return f"{key}: missing"
+    if kind == "value_error":
+        return f"{key or 'here'}: {detail['ctx']['error']}"
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    if kind == "literal_error":
+        allowed = [option.strip("' ") for option in _alternatives(detail["ctx"]["expected"])]
+        return f"{key}: got {detail['input']!r}, allowed are {', '.join(allowed)}" + nearest(
+            str(detail["input"]), allowed
+        )
+    if kind == "string_pattern_mismatch":
+        message = "a name has only letters, digits, '_' and '-', and starts with a letter or digit"
+    return f"{key}: {message}, got {detail['input']!r}"
+
+
+def _alternatives(expected: str) -> list[str]:
+    return expected.replace(" or ", ", ").split(",")
+
+
+def _keys_beside(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
+    """The valid keys of the section in which the key at `location` stands."""
+    candidates: list[type[BaseModel]] = [model]
+    for part in location[:-1]:
+        following = []
+        for candidate in candidates:
+            if part in candidate.model_fields:
+                following += list(_models_in(candidate.model_fields[part].annotation))
+        # A union's tag or a list's position is part of the location, but not a key.
+        candidates = following or candidates
+    return {name for candidate in candidates for name in candidate.model_fields}
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

@@ -1,0 +1,146 @@
+"""A study: a question, the runs or the table that answer it, what to fit and to draw."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from isoloss.config.figures import Figure
+from isoloss.config.section import Name, NonNegativeFloat, NonNegativeInt, PositiveInt, Section
+
+Settings = dict[str, Any]  # a key with dots, or a section: checked when the runs are made
+
+
+class Sweep(Section):
+    """Runs on a grid: every combination of the grid's values, with every seed."""
+
+    set: Settings = {}  # changes to the study's settings, for all runs of the sweep
+    grid: Annotated[dict[str, list[Any]], Field(min_length=1)]  # key -> the values it takes
+    seeds: PositiveInt | list[NonNegativeInt] = 1  # how many (0, 1, ...), or which
+
+    @property
+    def seed_values(self) -> list[int]:
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    @model_validator(mode="after")
+    def _values_are_given_once(self) -> Self:
+        for key, values in self.grid.items():
+            if not values:
+                raise ValueError(f"grid.{key} has no values, so there would be no runs")
+            repeated = [value for i, value in enumerate(values) if value in values[:i]]
+            if repeated:
+                raise ValueError(f"grid.{key} has {repeated[0]!r} twice")
+        if not self.seed_values:
+            raise ValueError("seeds is empty, so there would be no runs")
+        if len(set(self.seed_values)) < len(self.seed_values):
+            raise ValueError(f"seeds has a seed twice: {self.seed_values}")
+        return self
+
+
+class Theory(Section):
+    """What theory, or a paper, says of a fitted parameter."""
+
+    value: float
+    source: str
+
+
+class Fit(Section):
+    """One law, fitted to some of the study's runs."""
+
+    name: Name
+    law: str
+    variables: dict[str, str]  # the law's variable -> the column of the losses table
+    sweeps: list[Name] | None = None  # the sweeps whose runs are fitted; null: all
+    where: dict[str, list[Any]] = {}  # column -> the values that are kept
+    by: Name | None = None  # a column: one fit for each of its values
+    objective: Literal["huber", "lad", "log_least_squares", "least_squares"] = "huber"
+    theory: dict[str, Theory] = {}  # the law's parameter -> what is expected
+
+
+class Texts(Section):
+    """What every study has, whatever its source."""
+
+    title: str
+    question: str
+    theory: str  # what is expected, and why
+    notes: list[str] = []  # what a reader must know to trust or to limit the result
+    errata: list[str] = []  # what was wrong in the article that the study follows; what is true
+    fits: list[Fit] = []
+    figures: list[Figure] = []
+
+    @model_validator(mode="after")
+    def _names_are_given_once(self) -> Self:
+        for what in ("fits", "figures"):
+            names = [item.name for item in getattr(self, what)]
+            repeated = [name for i, name in enumerate(names) if name in names[:i]]
+            if repeated:
+                raise ValueError(f"{what} has the name {repeated[0]!r} twice")
+        return self
+
+
+class Trained(Texts):
+    """A study of runs that it trains."""
+
+    source: Literal["training"] = "training"
+    settings: Settings  # the settings that all runs share
+    corpora: dict[Name, dict[str, Any]] = {}  # corpora of the study's own, by name
+    sweeps: Annotated[dict[Name, Sweep], Field(min_length=1)]
+
+
+class Planted(Texts):
+    """A study of losses drawn from a known law."""
+
+    source: Literal["planted"]
+    law: str
+    parameters: dict[str, float]
+    noise_sd: NonNegativeFloat  # standard deviation of the log of the loss
+    seed: NonNegativeInt = 0
+    sweeps: Annotated[dict[Name, dict[str, list[float]]], Field(min_length=1)]
+
+
+class Published(Texts):
+    """A study of laws that others published: nothing is trained."""
+
+    source: Literal["published"]
+
+
+class Frontier(Texts):
+    """A study of other studies' runs."""
+
+    source: Literal["studies"]
+    of: Annotated[list[Name], Field(min_length=1)]
+
+
+class Table(Texts):
+    """A study of a table of losses that the user has."""
+
+    source: Literal["table"]
+    path: str  # CSV, Parquet or JSON lines
+    columns: dict[str, str] = {}  # our column -> the table's
+
+
+Study = Trained | Planted | Published | Frontier | Table
+SOURCES: dict[str, type[Study]] = {
+    "training": Trained,
+    "planted": Planted,
+    "published": Published,
+    "studies": Frontier,
+    "table": Table,
+}
+
+
+class Budget(Section):
+    """What the studies may cost, whatever the machine."""
+
+    flops: Annotated[float, Field(gt=0)]  # planned training compute of all runs together
+    runs: PositiveInt  # number of training runs
+
+
+class Config(Section):
+    """config/config.yaml."""
+
+    studies: Annotated[list[Name], Field(min_length=1)]
+    overrides: dict[Name, dict[str, Any]] = {}  # study -> changes to its file
+    budget: Budget
+    results: str = "results"  # folder of the results, inside the project
+    figures: str = "figures"  # folder of the figures, inside the project
+    device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
