@@ -1,0 +1,1 @@
+"""Training: one run in, its learning curve and its final row out."""

@@ -1,0 +1,45 @@
+"""Learning-rate schedules, and the steps at which a run is evaluated."""
+
+import math
+
+from isoloss.config.runs import Optimisation
+
+
+def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> float:
+    """The learning rate of a step.
+
+    `wsd` is warm-up, constant, then a cooldown of shape 1 - sqrt(t) (Haegele et al. 2024,
+    arXiv:2405.18392, Sec. 3).
+
+    Parameters
+    ----------
+    step : int
+        From 1 to `steps`.
+    width : int
+        Of the model: the peak is `peak_lr * (width / lr_base_width) ** lr_width_exponent`.
+    """
+    peak = training.peak_lr
+    if training.lr_base_width is not None:
+        peak *= (width / training.lr_base_width) ** training.lr_width_exponent
+    warmup = round(training.warmup_fraction * steps)
+    if step <= warmup:
+        return peak * step / (warmup + 1)
+    if training.schedule == "constant":
+        return peak
+    if training.schedule == "wsd":
+        cooldown = round(training.cooldown_fraction * steps)
+        begun = step - (steps - cooldown)
+        return peak * (1 - math.sqrt(begun / (cooldown + 1))) if begun > 0 else peak
+    # The rate would reach its end one step after the last, so that no step is lost.
+    done = (step - 1 - warmup) / max(1, steps - warmup)
+    falling = (1 - done) if training.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
+    end = training.final_lr_fraction
+    return peak * (end + (1 - end) * falling)
+
+
+def evaluation_steps(steps: int, n_evals: int) -> list[int]:
+    """At most `n_evals` log-spaced steps of 1 ... `steps`, in order; the last is always one."""
+    if n_evals == 1:
+        return [steps]
+    ratio = steps ** (1 / (n_evals - 1))
+    return sorted({min(steps, max(1, round(ratio**i))) for i in range(n_evals)} | {steps})
