@@ -52,6 +52,7 @@ class AdamW:
     def step(self, lr: float) -> None:
         """Update every parameter from its gradient, with learning rate `lr`."""
         for group in self._groups:
+            torch._foreach_add_(group.steps, 1)
             torch._fused_adamw_(
                 group.parameters,
                 [p.grad for p in group.parameters],
@@ -87,7 +88,6 @@ class _Group:
         self.weight_decay = weight_decay
         self.first_moments = [torch.zeros_like(p) for p in parameters]
         self.second_moments = [torch.zeros_like(p) for p in parameters]
-        # The kernel advances each of these by one, before it uses it.
         self.steps = [torch.zeros((), device=p.device) for p in parameters]
 
     def state(self) -> list[Any]:
