@@ -1,5 +1,6 @@
 """Learning-rate schedules against their definitions."""
 
+import itertools
 import math
 
 import pytest
@@ -29,7 +30,7 @@ def test_cosine_starts_at_the_peak_and_is_half_way_in_the_middle():
 
 def test_linear_falls_by_the_same_amount_each_step():
     falling = rates("linear")
-    differences = [a - b for a, b in zip(falling, falling[1:], strict=False)]
+    differences = [a - b for a, b in itertools.pairwise(falling)]
     assert differences == pytest.approx([0.5 / STEPS] * (STEPS - 1))
 
 
