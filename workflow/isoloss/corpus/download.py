@@ -1,0 +1,168 @@
+"""Fetch a file whose content is known in advance: the right bytes, whole, or nothing.
+
+Because the SHA-256 is compulsory, a changed or tampered file is refused over http as it is over
+https. `https_only` asks for privacy as well: http then goes to this machine alone.
+"""
+
+import hashlib
+import http.client
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import urljoin
+
+from isoloss.corpus.addresses import address_problem, sha256_problem
+from isoloss.errors import UserError
+from isoloss.files import sha256 as sha256_of
+from isoloss.files import whole
+
+CHUNK_BYTES = 1 << 18
+
+
+class _Broken(Exception):
+    """A failure that another attempt may mend."""
+
+
+class _Refused(Exception):
+    """A failure that no other attempt can mend."""
+
+
+def download(
+    url: str,
+    *,
+    sha256: str,
+    max_bytes: int,
+    target: str | Path,
+    timeout_s: float = 30,
+    attempts: int = 3,
+    wait_s: float = 1.0,
+    https_only: bool = False,
+) -> Path:
+    """Put the file at `url` at `target`, if it is the file that `sha256` promises.
+
+    A `target` that already has this SHA-256 is left as it is, and nothing is fetched. Otherwise
+    the file arrives under a temporary name beside `target` and is renamed only after its length
+    and its SHA-256 have been checked; whatever goes wrong, `target` stays as it was.
+
+    Parameters
+    ----------
+    url : str
+        An http or https address without user name and password.
+    sha256 : str
+        64 hexadecimal digits.
+    max_bytes : int
+        More than this is refused, at the announced length or at the first byte above it.
+    target : path
+        The file to write; folders are made as needed.
+    timeout_s : float
+        The longest silence of the server that is waited for.
+    attempts : int
+        How often a broken connection, a silent server or a status of 429 or 5xx is tried; each
+        attempt starts from the beginning, `wait_s` seconds after the last, doubled each time.
+    https_only : bool
+        Refuse http, but to this machine (localhost, 127.0.0.0/8, ::1).
+
+    Raises
+    ------
+    UserError
+        The address is refused, the server cannot be reached or breaks off, the file is too large
+        or not the promised one, or `target` cannot be written.
+    """
+    problems = [
+        f"{name}: {problem}"
+        for name, problem in (
+            ("address", address_problem(url, https_only=https_only)),
+            ("sha256", sha256_problem(sha256)),
+        )
+        if problem
+    ]
+    if problems:
+        raise UserError(str(url), problems)
+    target = Path(target)
+    if target.is_file() and sha256_of(target) == sha256.lower():
+        return target
+    opener = _opener(https_only)
+    with whole(target) as partial:
+        for attempt in range(1, attempts + 1):
+            try:
+                found = _fetch(opener, url, partial, max_bytes, timeout_s)
+            except _Refused as error:
+                raise UserError(url, [f"{error}; nothing was kept"]) from None
+            except _Broken as error:
+                if attempt == attempts:
+                    tried = f"tried {attempts} time{'s' if attempts > 1 else ''}"
+                    raise UserError(url, [f"{error} ({tried}); nothing was kept"]) from None
+                time.sleep(wait_s * 2 ** (attempt - 1))
+            else:
+                break
+        if found != sha256.lower():
+            problem = f"has SHA-256 {found}, but {sha256.lower()} was promised; nothing was kept"
+            raise UserError(url, [problem])
+    return target
+
+
+def _opener(https_only: bool) -> urllib.request.OpenerDirector:
+    """One that knows http and https and nothing else: no file:, ftp: or data: addresses."""
+
+    class Redirects(urllib.request.HTTPRedirectHandler):
+        def http_error_302(self, req, fp, code, msg, headers):
+            newurl = urljoin(req.full_url, headers.get("location", ""))
+            if problem := address_problem(newurl, https_only=https_only):
+                fp.close()
+                raise _Refused(f"the server sends on to another address, which {problem}")
+            return super().http_error_302(req, fp, code, msg, headers)
+
+        http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        Redirects(),
+    ):
+        opener.add_handler(handler)
+    opener.addheaders = [("User-Agent", "isoloss"), ("Accept-Encoding", "identity")]
+    return opener
+
+
+def _fetch(opener, url: str, partial: Path, max_bytes: int, timeout_s: float) -> str:
+    """Write one response to `partial`, from its start; return its SHA-256."""
+    try:
+        response = opener.open(url, timeout=timeout_s)
+    except urllib.error.HTTPError as error:
+        error.close()
+        kind = _Broken if error.code == 429 or error.code >= 500 else _Refused
+        raise kind(f"the server answered {error.code} {error.reason}") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise _Broken(f"could not be reached: {_reason(error)}") from None
+    digest, received = hashlib.sha256(), 0
+    with response, partial.open("wb") as file:
+        announced = response.length  # None where the server does not say
+        if announced is not None and announced > max_bytes:
+            raise _Refused(f"is {announced:,} bytes, more than the {max_bytes:,} allowed")
+        while True:
+            try:
+                chunk = response.read(CHUNK_BYTES)
+            except (OSError, http.client.HTTPException) as error:
+                raise _Broken(f"broke off after {received:,} bytes: {_reason(error)}") from None
+            if not chunk:
+                break
+            received += len(chunk)
+            if received > max_bytes:
+                raise _Refused(f"is longer than the {max_bytes:,} bytes allowed")
+            digest.update(chunk)
+            file.write(chunk)
+    if announced is not None and received < announced:
+        raise _Broken(f"broke off after {received:,} of {announced:,} bytes")
+    return digest.hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, TimeoutError):
+        return "the server was silent for too long"
+    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__

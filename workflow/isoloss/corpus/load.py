@@ -1,0 +1,85 @@
+"""A prepared corpus, for training: memory-mapped tokens that agree with their card."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoloss.corpus.fingerprint import FORMAT
+from isoloss.errors import UserError
+from isoloss.files import read_json, sha256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """Token ids to train on and to be judged by.
+
+    Attributes
+    ----------
+    train, heldout : ndarray, shape (n_tokens,), uint8 or uint16
+        Mapped copy-on-write: reading costs no memory, writing does not reach the file.
+    card : dict
+        What `prepare` recorded; docs/corpora.md names each field.
+    """
+
+    train: np.ndarray
+    heldout: np.ndarray
+    card: dict[str, Any]
+    folder: Path
+
+    @property
+    def vocab_size(self) -> int:
+        return self.card["vocab_size"]
+
+    def text(self, ids: np.ndarray) -> str:
+        """Token ids as text for people."""
+        from isoloss.corpus.tokenizers import read_tokenizer
+
+        kind = self.card["identity"]["tokenizer"]["kind"]
+        return read_tokenizer(kind, self.folder / "tokenizer.json").decode(ids)
+
+
+def load(folder: str | Path, *, verify: bool = False) -> Corpus:
+    """Open a prepared corpus.
+
+    Parameters
+    ----------
+    folder : path
+        `out_dir` of `prepare`.
+    verify : bool
+        Also read every file whole and compare its SHA-256 with the card's.
+
+    Raises
+    ------
+    UserError
+        The corpus is not there or not whole, is of another format, or card and arrays disagree.
+    """
+    folder = Path(folder)
+    card = read_json(folder / "card.json")
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise UserError(str(folder), [f"card.json is not of format {FORMAT}; prepare it again"])
+    dtype = np.dtype(np.uint8 if card["vocab_size"] <= 256 else np.uint16)
+    problems, parts = [], {}
+    for part in ("train", "heldout"):
+        path = folder / f"{part}.npy"
+        try:
+            tokens = parts[part] = np.load(path, mmap_mode="c", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            problems.append(f"{path.name} could not be read: {error}")
+            continue
+        expected = (card[f"{part}_tokens"],)
+        if tokens.shape != expected or tokens.dtype != dtype:
+            problems.append(
+                f"{path.name} has shape {tokens.shape} and type {tokens.dtype}, but the card says"
+                f" {expected} and {dtype}"
+            )
+    if verify and not problems:
+        problems = [
+            f"{name} has another SHA-256 than the card says"
+            for name, digest in card["sha256"].items()
+            if not (folder / name).is_file() or sha256(folder / name) != digest
+        ]
+    if problems:
+        raise UserError(str(folder), [f"{problem}; prepare it again" for problem in problems])
+    return Corpus(**parts, card=card, folder=folder)

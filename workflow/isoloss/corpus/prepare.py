@@ -1,0 +1,188 @@
+"""The corpus job: text to token arrays and a card that says what they are."""
+
+import contextlib
+import hashlib
+import platform
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isoloss.corpus import split, tokenizers
+from isoloss.corpus.archives import read_members, read_text, reported
+from isoloss.corpus.download import download
+from isoloss.corpus.fingerprint import FORMAT, Resolved, resolve
+from isoloss.corpus.sources import LocalFile, read_source
+from isoloss.corpus.spec import CorpusSpec
+from isoloss.errors import UserError
+from isoloss.files import sha256, whole, write_json, write_text
+
+SEPARATOR = b"\n"  # between two documents: text stays text, and no tokenizer needs a new symbol
+DOWNLOADS = Path("results") / "downloads"
+
+
+def prepare(
+    spec: Mapping[str, Any],
+    root: str | Path,
+    out_dir: str | Path,
+    *,
+    expected_id: str | None = None,
+    downloads: str | Path | None = None,
+) -> dict[str, Any]:
+    """Write a corpus's tokens and its card to `out_dir`; return the card.
+
+    Writes train.npy and heldout.npy (token ids, shape (n_tokens,), uint8 or uint16),
+    documents.tsv (each document's SHA-256, bytes, part and name, in training order),
+    tokenizer.json (characters and BPE) and, last, card.json.
+
+    Parameters
+    ----------
+    spec, root
+        As for `fingerprint.resolve`.
+    expected_id : str
+        The id that the plan gave the corpus: refuse if its files have changed since.
+    downloads : path
+        Where downloads are kept (default: results/downloads in `root`), by SHA-256.
+
+    Raises
+    ------
+    UserError
+        As `resolve` and `download`; the text is not UTF-8 but the tokenizer needs it; a file
+        changed while it was read; a part is empty; the disk is full. No card is left then.
+    """
+    out_dir = Path(out_dir)
+    with contextlib.suppress(OSError):
+        (out_dir / "card.json").unlink()  # a card never stands beside other arrays than its own
+    resolved = resolve(spec, root)
+    if expected_id not in (None, resolved.id):
+        problem = f"the files have changed since the plan: they were {expected_id}, now"
+        raise UserError("corpus", [f"{problem} they are {resolved.id}; plan again"])
+    documents = _read_documents(resolved, Path(downloads or Path(root) / DOWNLOADS))
+    if resolved.spec.tokenizer.kind != "bytes":
+        problems = [tokenizers.utf8_problem(name, text) for name, text in documents]
+        if any(problems):
+            raise UserError("corpus", filter(None, problems))
+    rows, parts = _split(documents, resolved.spec.heldout_share)
+    del documents
+    if empty := [f"its {part} part is empty" for part, text in parts.items() if not text]:
+        raise UserError("corpus", empty)
+    tokenizer = tokenizers.learn(resolved.spec.tokenizer, parts["train"])
+    n_bytes = {part: len(text) for part, text in parts.items()}
+    ids = {part: tokenizer.encode(text) for part, text in parts.items()}
+    written = ["train.npy", "heldout.npy", "documents.tsv"]
+    for part, tokens in ids.items():
+        with whole(out_dir / f"{part}.npy") as partial, partial.open("wb") as file:
+            np.save(file, tokens, allow_pickle=False)
+    write_text(out_dir / "documents.tsv", "sha256\tbytes\tpart\tname\n" + "".join(rows))
+    if text := tokenizer.text():
+        write_text(out_dir / "tokenizer.json", text)
+        written.append("tokenizer.json")
+    card = _card(resolved, tokenizer, n_bytes, ids, n_documents=len(rows))
+    card["sha256"] = {name: sha256(out_dir / name) for name in written}
+    write_json(out_dir / "card.json", card)
+    return card
+
+
+def _card(
+    resolved: Resolved,
+    tokenizer: tokenizers.Tokenizer,
+    n_bytes: dict[str, int],
+    ids: dict[str, np.ndarray],
+    *,
+    n_documents: int,
+) -> dict[str, Any]:
+    """What a reader of results wants to know about the text: docs/corpora.md names each field."""
+    card = {
+        "format": FORMAT,
+        "id": resolved.id,
+        "name": resolved.name,
+        "kind": resolved.spec.kind,
+        "identity": resolved.identity,
+        "content_sha256": resolved.identity["content_sha256"],
+        "tokenizer": resolved.spec.tokenizer.label,
+        "vocab_size": tokenizer.vocab_size,
+        "n_documents": n_documents,
+        "heldout_unigram_nats_per_token": unigram_nats(
+            ids["train"], ids["heldout"], tokenizer.vocab_size
+        ),
+    }
+    for part, tokens in ids.items():
+        card[f"{part}_bytes"] = n_bytes[part]
+        card[f"{part}_tokens"] = len(tokens)
+        card[f"{part}_bytes_per_token"] = n_bytes[part] / len(tokens)
+    if resolved.spec.kind == "stdlib":
+        card["python_version"] = platform.python_version()
+    if resolved.spec.kind == "url":
+        card["url"] = resolved.spec.url
+    if isinstance(tokenizer, tokenizers.CharacterTokenizer):
+        card["heldout_unknown_tokens"] = int((ids["heldout"] == tokenizer.unknown_id).sum())
+    return card
+
+
+def unigram_nats(train: np.ndarray, heldout: np.ndarray, vocab_size: int) -> float:
+    """What predicting held-out tokens by their frequency in training costs, in nats per token.
+
+    A model that has learned anything but frequencies is below it. One is added to every count
+    (Laplace), so a token that training never shows costs much but not infinitely much.
+    """
+    counts = np.bincount(train, minlength=vocab_size) + 1
+    log_share = np.log(counts) - np.log(counts.sum())
+    seen = np.bincount(heldout, minlength=vocab_size)
+    return float(-(seen @ log_share) / seen.sum())
+
+
+def _read_documents(resolved: Resolved, downloads: Path) -> list[tuple[str, bytes]]:
+    """Every document's name and bytes, checked against what was promised."""
+    spec = resolved.spec
+    if spec.kind != "url":
+        return [(file.name, _read_local(file, spec)) for file in resolved.local_files]
+    last = spec.url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+    basename = re.sub(r"[^A-Za-z0-9._-]", "-", last).strip(".")[-100:] or "text"
+    path = download(
+        spec.url,
+        sha256=spec.sha256,
+        max_bytes=spec.max_bytes,
+        target=downloads / spec.sha256 / basename,
+    )
+    texts = read_members(path, spec.members, max_bytes=spec.max_bytes)
+    found = sum(len(text) for _, text in texts)
+    if spec.text_bytes not in (None, found):
+        problem = f"text_bytes: {spec.text_bytes:,} declared, but the text has {found:,}"
+        raise UserError(spec.url, [problem])
+    return [(name or basename, text) for name, text in texts if text]
+
+
+def _read_local(file: LocalFile, spec: CorpusSpec) -> bytes:
+    with reported(file.path):
+        if spec.kind == "stdlib":
+            text = read_source(file.path)
+            found = hashlib.sha256(text).hexdigest()
+        else:
+            text = read_text(file.path, max_bytes=spec.max_bytes)
+            found = sha256(file.path)
+    if found != file.sha256:
+        raise UserError(str(file.path), ["changed while it was being read; try again"])
+    return text
+
+
+def _split(documents: list[tuple[str, bytes]], share: float) -> tuple[list[str], dict[str, bytes]]:
+    """The rows of documents.tsv in training order, and the two parts' text."""
+    if len(documents) == 1:
+        [(name, text)] = documents
+        cut = split.cut_position(len(text), share)
+        cut -= split.whole_character(text[max(cut - 3, 0) : cut + 1]) if cut < len(text) else 0
+        parts = {"train": text[:cut], "heldout": text[cut:]}
+        row = f"{hashlib.sha256(text).hexdigest()}\t{len(text)}\tboth\t{name}\n"
+        return [row], parts
+    by_name = dict(documents)
+    held = split.heldout_names(by_name, share)
+    rows: list[str] = []
+    texts: dict[str, list[bytes]] = {"train": [], "heldout": []}
+    for name in split.in_order(by_name):
+        part = "heldout" if name in held else "train"
+        text = by_name[name]
+        texts[part].append(text)
+        rows.append(f"{hashlib.sha256(text).hexdigest()}\t{len(text)}\t{part}\t{name}\n")
+    return rows, {part: SEPARATOR.join(pieces) for part, pieces in texts.items()}
