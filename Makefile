@@ -21,8 +21,8 @@ STAMP := $(VENV)/.set-up
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 INDEX := $(if $(filter -%,$(firstword $(PIP_INDEX))),$(PIP_INDEX),$(addprefix --extra-index-url ,$(PIP_INDEX)))
-# The first is the one that requirements.lock was made with.
-PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3 python)
+# requirements.lock was made with the first; up to 3.13 all its packages come ready built.
+PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
 
 new_enough = $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 

@@ -13,6 +13,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import isoloss
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -105,7 +107,8 @@ def test_make_asks_for_the_python_that_pyproject_asks_for():
     assert f"needs Python {major}.{minor} or newer" in MAKEFILE
 
 
-def test_the_citation_names_the_version_of_pyproject():
+def test_package_and_citation_name_the_version_of_pyproject():
+    assert isoloss.__version__ == PROJECT["version"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == PROJECT["version"]
     assert citation["license"] == PROJECT["license"]
