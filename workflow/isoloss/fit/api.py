@@ -1,0 +1,246 @@
+"""`fit_law`: from a table to a law with intervals and a verdict."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from isoloss.errors import UserError, nearest
+from isoloss.fit.curvature import lack_of_fit
+from isoloss.fit.identify import FAILED, verdict
+from isoloss.fit.newton import Minimised
+from isoloss.fit.objective import OBJECTIVES, Objective
+from isoloss.fit.optimum import find
+from isoloss.fit.problem import Problem
+from isoloss.fit.resample import MIN_CLUSTERS, cluster_weights, residual_losses
+from isoloss.fit.result import FitResult, estimate
+from isoloss.fit.starts import starting_points
+from isoloss.fit.table import Data, read
+from isoloss.laws import Law
+from isoloss.laws import law as law_named
+
+METHODS = ("auto", "residual", "cluster", "none")
+
+
+def fit_law(
+    table: Any,
+    law: str | Law = "chinchilla",
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    cluster: str | None = None,
+    weights: str | None = None,
+    objective: str = "huber",
+    delta: float = 1e-3,
+    fixed: Mapping[str, float] | None = None,
+    tied: Iterable[tuple[str, str]] = (),
+    level: float = 0.9,
+    draws: int = 1000,
+    method: str = "auto",
+    seed: int = 0,
+    vocabulary: int | None = None,
+    where: str = "table",
+) -> FitResult:
+    """Fit a scaling law to a table of runs.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame or mapping of str to array
+        One row per measurement; never modified.
+    law : str or Law
+        A name from `isoloss.laws.LAWS`, or a law of your own.
+    x, y : str, optional
+        The column of a one-variable law's variable, and that of the loss.
+    columns : mapping, optional
+        Variable of the law, "loss" or "compute" -> column; `x` and `y` are short
+        for it. What is named nowhere is recognised by its name (see `FitResult.notes`).
+    cluster : str, optional
+        Column that says which rows belong to one run or group, and are not independent.
+    weights : str, optional
+        Column of positive weights; each multiplies its row's part of the objective.
+    objective : {"huber", "lad", "lsq", "lsq_raw"}
+        Sums of Huber's loss (with `delta`), absolute values or squares of the residual of the log
+        loss, or squares of that of the loss.
+    fixed, tied : mapping, pairs
+        Parameters held at a value; pairs of parameters that are one, e.g. [("alpha", "beta")].
+    level, draws, method, seed
+        Of the intervals: "residual" (new noise on the same design), "cluster" (runs drawn with
+        replacement), "none", or "auto": "cluster" with at least 30 clusters, else "residual".
+    vocabulary : int, optional
+        Size of the vocabulary, to refuse losses worse than chance.
+    where : str
+        What error messages call the table.
+
+    Raises
+    ------
+    UserError
+        With every problem of the arguments, or of the table, at once.
+    """
+    chosen = law_named(law)
+    columns = _columns(chosen, x, y, columns)
+    fixed, tied = dict(fixed or {}), tuple(tuple(pair) for pair in tied)
+    _check(chosen, objective, delta, fixed, tied, level, draws, method)
+    n_free = len(chosen.parameters) - len(fixed) - len(tied)
+    data = read(
+        table,
+        chosen,
+        columns,
+        cluster=cluster,
+        weights=weights,
+        vocabulary=vocabulary,
+        n_free=n_free,
+        where=where,
+    )
+    settings = Objective(objective, float(delta))
+    problem = Problem(chosen, data.log_x, data.log_loss, settings, data.weights, fixed, tied)
+    return fit_problem(problem, data, level=level, draws=draws, method=method, seed=seed)
+
+
+def fit_problem(
+    problem: Problem, data: Data, *, level: float, draws: int, method: str, seed: int
+) -> FitResult:
+    """`fit_law` behind its checks."""
+    law = problem.law
+    z, value, certificate = find(problem)
+    theta = problem.theta(z)
+    method = _method(method, data)
+    warnings = []
+    sampled = np.empty((0, len(law.parameters)))
+    if method != "none" and draws:
+        ends = resampled(problem, z, data, method, draws, np.random.default_rng(seed))
+        good = ends.converged
+        sampled = problem.theta(ends.z[good])
+        if not good.all():
+            lost = float(np.mean(~good))
+            warnings.append(f"{lost:.1%} of the resampled tables have no minimum; left out")
+            if lost > FAILED:
+                warnings.append("so many that the intervals are not to be trusted")
+    bend = lack_of_fit(problem, level)
+    names, values = law.names, law.natural(theta)
+    natural = law.natural(sampled)
+    params = {
+        p.name: estimate(values[i], natural[:, i], level, p.unit)
+        for i, p in enumerate(law.parameters)
+    }
+    at = law.derived(dict(zip(names, values, strict=True)))
+    many = law.derived(dict(zip(names, natural.T, strict=True)))
+    derived = {name: estimate(at[name], many[name], level, "") for name in at}
+    if certificate.n_agree < max(2, certificate.n_starts // 20) and certificate.n_starts > 1:
+        warnings.append(
+            f"only {certificate.n_agree} of {certificate.n_starts} starts ended at "
+            "the best objective"
+        )
+    return FitResult(
+        law=law,
+        objective=problem.objective,
+        objective_value=value * problem.objective.unit,
+        n_rows=data.n_rows,
+        n_clusters=data.n_clusters,
+        params=params,
+        derived=derived,
+        level=level,
+        method=method,
+        certificate=certificate,
+        verdict=verdict(problem, certificate, theta, sampled, level, bend),
+        warnings=tuple(warnings),
+        notes=data.notes,
+        lack_of_fit=bend,
+        theta=theta,
+        draws=sampled,
+    )
+
+
+def resampled(problem: Problem, z, data: Data, method: str, draws: int, rng) -> Minimised:
+    """Fits of resampled tables, each started from the optimum of the measured one."""
+    starts = np.repeat(z[None], draws, axis=0)
+    if method == "cluster":
+        clusters = np.arange(data.n_rows) if data.clusters is None else data.clusters
+        tables = {"weights": cluster_weights(clusters, draws, rng)}
+    else:
+        fitted = problem.law.log_loss(problem.theta(z)[None], problem.log_x)[0]
+        residual = problem.log_loss - fitted
+        tables = {
+            "log_loss": residual_losses(
+                fitted, residual, problem.jacobian(z), problem.n_free, draws, rng, data.clusters
+            )
+        }
+    ends = problem.solve(starts, damping=0.1, **tables)
+    return _again(problem, ends, tables)
+
+
+def _again(problem: Problem, ends: Minimised, tables: dict) -> Minimised:
+    """Draws without a minimum, once more from the whole grid of starts."""
+    lost = np.flatnonzero(~ends.converged)
+    if not len(lost):
+        return ends
+    starts = starting_points(problem)
+    for i in lost:
+        alone = {
+            name: np.repeat(rows[i : i + 1], len(starts), axis=0) for name, rows in tables.items()
+        }
+        tries = problem.solve(starts, **alone)
+        best = int(np.argmin(np.where(tries.converged, tries.value, np.inf)))
+        if tries.converged[best] and tries.value[best] <= ends.value[i] * (1 + 1e-9):
+            ends.z[i], ends.value[i] = tries.z[best], tries.value[best]
+            ends.decrement[i] = tries.decrement[best]
+    return ends
+
+
+def _method(method: str, data: Data) -> str:
+    if method != "auto":
+        return method
+    many = data.clusters is not None and data.n_clusters >= MIN_CLUSTERS
+    return "cluster" if many else "residual"
+
+
+def _columns(law, x, y, columns):
+    columns = dict(columns or {})
+    if x is not None:
+        if len(law.variables) != 1:
+            raise UserError(
+                "x",
+                [
+                    f"{law.name} has {len(law.variables)} variables "
+                    f"({', '.join(law.variables)}): name them in columns"
+                ],
+            )
+        columns[law.variables[0]] = x
+    if y is not None:
+        columns["loss"] = y
+    return columns
+
+
+def _check(law, objective, delta, fixed, tied, level, draws, method):
+    problems = []
+    if objective not in OBJECTIVES:
+        problems.append(
+            f"objective: {objective!r} is none of {', '.join(OBJECTIVES)}"
+            f"{nearest(objective, OBJECTIVES)}"
+        )
+    if method not in METHODS:
+        problems.append(
+            f"method: {method!r} is none of {', '.join(METHODS)}{nearest(method, METHODS)}"
+        )
+    if not (np.isfinite(delta) and delta > 0):
+        problems.append(f"delta: must be positive and finite, got {delta!r}")
+    if not 0 < level < 1:
+        problems.append(f"level: must lie between 0 and 1, got {level!r}")
+    if draws < 0:
+        problems.append(f"draws: must not be negative, got {draws!r}")
+    problems += [
+        f"{law.name} has no parameter {name!r}{nearest(name, law.names)} "
+        f"(parameters: {', '.join(law.names)})"
+        for name in [*fixed, *(name for pair in tied for name in pair)]
+        if name not in law.names
+    ]
+    if (fixed or tied) and not law.separate:
+        problems.append(f"{law.name} is solved in other coordinates: nothing of it can be fixed")
+    for name, value in fixed.items():
+        parameter = next((p for p in law.parameters if p.name == name), None)
+        if parameter and not (
+            np.isfinite(value) and value >= parameter.lower and (value > 0 or not parameter.log)
+        ):
+            problems.append(f"fixed {name}: {value!r} is outside its bounds")
+    if problems:
+        raise UserError("fit", problems)

@@ -1,0 +1,57 @@
+"""Do the data determine the law? Reasons why not, in words."""
+
+import numpy as np
+
+from isoloss.fit.curvature import LackOfFit
+from isoloss.fit.optimum import Certificate
+from isoloss.fit.problem import Problem
+
+WIDE = 1.0  # an exponent's interval may be this wide, as a share of the exponent
+OFTEN = 0.05  # share of the draws that may end on a bound
+FAILED = 0.05  # share of the draws that may fail
+
+
+def verdict(
+    problem: Problem,
+    certificate: Certificate,
+    theta: np.ndarray,
+    draws: np.ndarray,
+    level: float,
+    bend: LackOfFit | None,
+) -> str:
+    """ "identified", or what is wrong."""
+    if bend is not None and bend.bends:
+        return (
+            f"not a power law: the local exponent goes from {bend.exponent_first:.3g} to "
+            f"{bend.exponent_last:.3g} over the runs (curvature {bend.curvature:.3g}, "
+            f"{bend.lo:.3g} to {bend.hi:.3g}; p = {bend.p_value:.2g})"
+        )
+    reasons = list(why_not(problem, certificate, theta, draws, level))
+    return f"not identified: {'; '.join(reasons)}" if reasons else "identified"
+
+
+def why_not(problem, certificate, theta, draws, level):
+    """The reasons, most telling first."""
+    if not certificate.converged:
+        yield "no start ended at a minimum"
+    yield from (f"the optimum lies at the bound {bound}" for bound in certificate.at_bounds)
+    named = {bound.split(" = ")[0] for bound in certificate.at_bounds}
+    if not len(draws):
+        return
+    natural = problem.law.natural(draws)
+    value = problem.law.natural(theta)
+    z = problem.z(draws)
+    for i, parameter in enumerate(problem.law.parameters):
+        if parameter.name in problem.fixed or parameter.name in named or parameter.log:
+            continue
+        column = natural[:, i]
+        share = np.mean(column <= parameter.lower + 1e-9)
+        if share > OFTEN:
+            yield f"{parameter.name} is zero in {share:.0%} of the draws"
+        elif parameter.unit == "":
+            lo, hi = np.quantile(column, [(1 - level) / 2, (1 + level) / 2])
+            if hi - lo > WIDE * abs(value[i]):
+                yield f"{parameter.name} may be anything from {lo:.2g} to {hi:.2g}"
+    edge = np.mean(np.any(z >= problem.upper - 1e-9, axis=1))
+    if edge > OFTEN:
+        yield f"{edge:.0%} of the draws run into an upper bound"

@@ -1,0 +1,119 @@
+"""The global optimum of a fit, and the certificate that says why to believe it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.fit.newton import Minimised
+from isoloss.fit.problem import Problem
+from isoloss.fit.starts import starting_points
+
+LADDER = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)  # Huber's delta on the way to a smaller one
+AGREE = 1e-6  # relative: objectives this close are the same optimum
+AT_BOUND = 1e-7
+LARGE = 20_000  # rows; above, the grid of starts is searched on a sample, then polished on all
+SAMPLE = 2_000
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Why the optimum found is the optimum.
+
+    Attributes
+    ----------
+    n_starts, n_agree : int
+        Starts, and how many of them ended at the best objective (to a relative 1e-6).
+    converged : bool
+        The best point is a minimum: reweighted least squares can lower it by less than 1e-7 of it.
+    gradient_norm : float
+        Of the scaled objective, in units where a step of one standard length in any direction
+        changes every residual by one: sqrt(g H^-1 g / objective).
+    condition_number : float
+        Of the Jacobian at the optimum, its columns scaled to length one. Large (1e5 and more):
+        some combination of parameters hardly changes the fit.
+    at_bounds : tuple of str
+        Parameters that end on a bound, each with the bound.
+    """
+
+    n_starts: int
+    n_agree: int
+    converged: bool
+    gradient_norm: float
+    condition_number: float
+    at_bounds: tuple[str, ...]
+
+
+def find(problem: Problem) -> tuple[np.ndarray, float, Certificate]:
+    """Minimise from every start; the best point z, its (scaled) objective and the certificate."""
+    starts = starting_points(problem)
+    if len(problem.log_loss) > LARGE:
+        starts = _search_on_sample(problem, starts)
+    ends = descend(problem, starts)
+    best = int(np.argmin(ends.value))
+    z, value = ends.z[best], float(ends.value[best])
+    same = ends.value <= value * (1 + AGREE) + 1e-20
+    jacobian = problem.jacobian(z)
+    size = np.linalg.norm(jacobian, axis=0)
+    free = size > 0
+    condition = np.inf
+    if free.all():
+        singular = np.linalg.svd(jacobian / size, compute_uv=False)
+        condition = float(singular[0] / max(singular[-1], 1e-300))
+    return (
+        z,
+        value,
+        Certificate(
+            n_starts=len(starts),
+            n_agree=int(same.sum()),
+            converged=bool(ends.converged[best]),
+            gradient_norm=float(np.sqrt(max(2 * ends.decrement[best], 0.0))),
+            condition_number=condition,
+            at_bounds=tuple(at_bounds(problem, z)),
+        ),
+    )
+
+
+def descend(problem: Problem, starts: np.ndarray) -> Minimised:
+    """Solve from the starts, through smoother objectives first where the objective has kinks."""
+    target = problem.objective.solved_delta
+    z, damping = starts, 1.0
+    for delta in LADDER:
+        if delta <= target * 1.01 or np.isinf(target):
+            break
+        z = problem.solve(z, delta=delta, damping=damping, max_steps=60).z
+        damping = 0.1
+    return problem.solve(z, damping=damping)
+
+
+def _search_on_sample(problem, starts, keep=4):
+    rows = np.linspace(0, len(problem.log_loss) - 1, SAMPLE).astype(int)
+    order = np.argsort(problem.log_loss, kind="stable")[rows]  # keeps the whole range of losses
+    part = Problem(
+        problem.law,
+        {name: x[order] for name, x in problem.log_x.items()},
+        problem.log_loss[order],
+        problem.objective,
+        None if problem.weights is None else problem.weights[order],
+        problem.fixed,
+        problem.tied,
+    )
+    ends = descend(part, part.z(problem.theta(starts)))
+    best = np.argsort(ends.value, kind="stable")[:: max(1, len(starts) // (4 * keep))][:keep]
+    return problem.z(part.theta(ends.z[best]))
+
+
+def at_bounds(problem: Problem, z: np.ndarray):
+    """Names of the parameters that sit on a bound, each with it."""
+    law = problem.law
+    theta = problem.theta(z)
+    free = [
+        n
+        for n in law.names
+        if n not in problem.fixed and n not in {follower for _, follower in problem.tied}
+    ]
+    for name, at, low, high in zip(free, z, problem.lower, problem.upper, strict=True):
+        value = theta[law.names.index(name)]
+        if np.isfinite(low) and at <= low + AT_BOUND * max(1.0, abs(low)):
+            yield f"{name} = {'0' if law.parameters[law.names.index(name)].log else f'{value:g}'}"
+        elif np.isfinite(high) and at >= high - AT_BOUND * max(1.0, abs(high)):
+            yield f"{name} = {value:g}"

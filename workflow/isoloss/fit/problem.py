@@ -1,0 +1,168 @@
+"""A law, a table and an objective, as something that `newton.minimise` can solve in batches."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from isoloss.fit.newton import Minimised, minimise
+from isoloss.fit.objective import Objective, influence
+from isoloss.laws.base import Law
+
+CHUNK = 24_000  # numbers per array of a batch: small enough to stay in the processor's cache
+COEFFICIENT_RANGE = (-40.0, 40.0)  # of a log coefficient, about the logarithm of the loss
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The solver moves z; the law's theta = offset + z @ matrix.T (fixed and tied parameters).
+
+    Attributes
+    ----------
+    log_x : mapping
+        Variable -> ln(x), shape (row,).
+    log_loss : ndarray, shape (row,)
+        ln of the measured loss.
+    weights : ndarray or None, shape (row,)
+    """
+
+    law: Law
+    log_x: Mapping[str, np.ndarray]
+    log_loss: np.ndarray
+    objective: Objective
+    weights: np.ndarray | None = None
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    tied: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self):
+        offset, matrix, lower, upper = self._constraints()
+        for name, value in (
+            ("offset", offset),
+            ("matrix", matrix),
+            ("lower", lower),
+            ("upper", upper),
+        ):
+            object.__setattr__(self, name, value)
+
+    def _constraints(self):
+        law, parameters = self.law, self.law.parameters
+        index = {p.name: i for i, p in enumerate(parameters)}
+        leader = {name: name for name in index}
+        leader.update({follower: first for first, follower in self.tied})
+        free = [n for n in index if n not in self.fixed and leader[n] == n]
+        pick = np.zeros((len(parameters), len(free)))
+        for name, i in index.items():
+            if leader[name] in free:
+                pick[i, free.index(leader[name])] = 1.0
+        offset = np.zeros(len(parameters))
+        for name, value in self.fixed.items():
+            i = index[name]
+            offset[i] = np.log(value) if parameters[i].log else value
+        if not self.fixed and not self.tied:
+            matrix = law.centring(self.log_x)
+        else:
+            matrix = pick @ (np.linalg.pinv(pick) @ law.centring(self.log_x) @ pick)
+        level = float(np.mean(self.log_loss))
+        lower, upper = [], []
+        for name in free:
+            parameter = parameters[index[name]]
+            low, high = parameter.lower, parameter.upper
+            if parameter.log:
+                low, high = (level + at if law.linear else at * np.inf for at in COEFFICIENT_RANGE)
+            lower.append(low)
+            upper.append(high)
+        return offset, matrix, np.array(lower), np.array(upper)
+
+    @property
+    def n_free(self) -> int:
+        return self.matrix.shape[1]
+
+    def theta(self, z):
+        return self.offset + z @ self.matrix.T
+
+    def z(self, theta):
+        return np.linalg.lstsq(self.matrix, (theta - self.offset).T, rcond=None)[0].T
+
+    def residuals(self, theta):
+        """Model minus measured, of ln L or of L (shape (batch, row))."""
+        model = self.law.log_loss(np.atleast_2d(theta), self.log_x)
+        if self.objective.raw:
+            return np.exp(model) - np.exp(self.log_loss)
+        return model - self.log_loss
+
+    def jacobian(self, z):
+        """d residual / d z, shape (row, free parameter)."""
+        value, gradient, _ = self.law.derivatives(self.theta(z[None]), self.log_x)
+        if self.objective.raw:
+            gradient = gradient * np.exp(value)[:, None]
+        return gradient[0].T @ self.matrix
+
+    def evaluator(self, delta: float, log_loss=None, weights=None):
+        """What `newton.minimise` asks for; `log_loss` and `weights` may differ by problem.
+
+        Both have the shape (batch, row) then, and are picked by the problems' numbers.
+        """
+        log_loss = self.log_loss if log_loss is None else log_loss
+        if weights is None:
+            weights = self.weights
+        elif self.weights is not None:
+            weights = weights * self.weights
+
+        def evaluate(z, which):
+            target = log_loss if log_loss.ndim == 1 else log_loss[which]
+            with np.errstate(all="ignore"):
+                value, gradient, curvature = self.law.derivatives(self.theta(z), self.log_x)
+                if self.objective.raw:
+                    loss = np.exp(value)
+                    residual = loss - np.exp(target)
+                else:
+                    residual = value - target
+                rho, slope, weight, bend = influence(residual, delta)
+            if weights is not None:
+                w = weights if weights.ndim == 1 else weights[which]
+                rho, slope, weight, bend = rho * w, slope * w, weight * w, bend * w
+            objective = rho.sum(axis=1)
+            bad = ~np.isfinite(objective)
+            if bad.any():
+                objective[bad] = np.inf
+                slope[bad] = weight[bad] = bend[bad] = 0.0
+                gradient[bad] = 0.0
+            if self.objective.raw:
+                slope, outer, weight = slope * loss, bend * loss**2, weight * loss**2
+            else:
+                outer = bend - slope  # d2 ln L = d2 L / L - (d ln L)(d ln L)^T
+            turned = gradient.transpose(0, 2, 1)
+            first = (gradient @ slope[..., None])[..., 0]
+            hessian = (gradient * outer[:, None]) @ turned + curvature(slope)
+            majorant = (gradient * weight[:, None]) @ turned
+            if bad.any():
+                hessian[bad] = majorant[bad] = 0.0
+            matrix = self.matrix
+            return (
+                objective,
+                first @ matrix,
+                matrix.T @ hessian @ matrix,
+                matrix.T @ majorant @ matrix,
+            )
+
+        return evaluate
+
+    def solve(self, starts, *, delta=None, log_loss=None, weights=None, **settings) -> Minimised:
+        """Minimise from every start, in chunks that fit the cache."""
+        delta = self.objective.solved_delta if delta is None else delta
+        size = max(1, CHUNK // len(self.log_loss))
+        parts = []
+        for first in range(0, len(starts), size):
+            chunk = slice(first, first + size)
+            evaluate = self.evaluator(
+                delta,
+                log_loss if log_loss is None or log_loss.ndim == 1 else log_loss[chunk],
+                weights if weights is None or weights.ndim == 1 else weights[chunk],
+            )
+            parts.append(minimise(evaluate, starts[chunk], self.lower, self.upper, **settings))
+        return Minimised(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("z", "value", "decrement", "steps")
+            )
+        )

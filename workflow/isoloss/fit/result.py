@@ -1,0 +1,235 @@
+"""What a fit returns: values with intervals, how they were got, and whether to believe them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from isoloss.errors import UserError
+from isoloss.fit.curvature import LackOfFit
+from isoloss.fit.objective import Objective
+from isoloss.fit.optimum import Certificate
+from isoloss.laws.base import Law
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, its interval (None where there is none), its standard error, and its unit.
+
+    The standard error is half the distance between the 16th and the 84th percentile of the draws:
+    that of a normal distribution, but not ruled by a few wild draws.
+    """
+
+    value: float
+    lo: float | None
+    hi: float | None
+    se: float | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A law fitted to a table.
+
+    Attributes
+    ----------
+    law : Law
+    objective : Objective
+    objective_value : float
+        The summed objective at the optimum, in the objective's own units (as papers print it).
+    params, derived : dict of str to Estimate
+        The law's parameters, and what follows from them (for chinchilla: a, b, G).
+    level, method : float, str
+        Of the intervals; how they were got.
+    certificate : Certificate
+    verdict : str
+        "identified", or "not identified: ..." / "not a power law: ..." with the reason.
+    warnings, notes : tuple of str
+        What a reader must know; what was assumed of the table.
+    lack_of_fit : LackOfFit or None
+        Laws of one variable: is the exponent constant?
+    draws : ndarray, shape (draw, parameter)
+        theta of each resampled table, for intervals of anything else.
+    """
+
+    law: Law
+    objective: Objective
+    objective_value: float
+    n_rows: int
+    n_clusters: int
+    params: dict[str, Estimate]
+    derived: dict[str, Estimate]
+    level: float
+    method: str
+    certificate: Certificate
+    verdict: str
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    lack_of_fit: LackOfFit | None
+    theta: np.ndarray = field(repr=False)
+    draws: np.ndarray = field(repr=False)
+
+    @property
+    def identified(self) -> bool:
+        return self.verdict == "identified"
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The parameters' values alone, as the law's formula takes them."""
+        return {name: estimate.value for name, estimate in self.params.items()}
+
+    def predict(self, values, interval: bool = True):
+        """The expected loss at new points, with its interval.
+
+        Parameters
+        ----------
+        values : mapping or DataFrame
+            Variable of the law -> numbers, all of one length.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The variables, `loss`, and with `interval` also `lo` and `hi` (NaN without draws): the
+            interval of the law's loss, without the noise of a single run.
+        """
+        import pandas as pd
+
+        log_x = self._logs(values)
+        frame = pd.DataFrame({name: np.exp(x) for name, x in log_x.items()})
+        frame["loss"] = np.exp(self.law.log_loss(self.theta[None], log_x)[0])
+        if interval:
+            with np.errstate(all="ignore"):
+                losses = np.exp(self.law.log_loss(self.draws, log_x))
+            frame["lo"], frame["hi"] = bounds(losses, self.level)
+        return frame
+
+    def _logs(self, values):
+        missing = [name for name in self.law.variables if name not in values]
+        if missing:
+            raise UserError(
+                "values",
+                [
+                    f"{name}: missing; {self.law.name} depends on {', '.join(self.law.variables)}"
+                    for name in missing
+                ],
+            )
+        logs = {}
+        for name in self.law.variables:
+            numbers = np.atleast_1d(np.asarray(values[name], float))
+            if not np.all(np.isfinite(numbers) & (numbers > 0)):
+                raise UserError("values", [f"{name}: must be positive and finite"])
+            logs[name] = np.log(numbers)
+        return dict(zip(logs, np.broadcast_arrays(*logs.values()), strict=True))
+
+    def optimum(self, compute, flops_per_param_token: float = 6.0):
+        """N*, D*, tokens per parameter and loss at compute budgets (FLOP), each with an interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per budget: `compute`, then each quantity with `_lo` and `_hi`.
+
+        Raises
+        ------
+        UserError
+            The law has no compute-optimal allocation, or a budget is not positive.
+        """
+        import pandas as pd
+
+        if not hasattr(self.law, "optimum"):
+            raise UserError("optimum", [f"{self.law.name} has no compute-optimal allocation"])
+        compute = np.atleast_1d(np.asarray(compute, float))
+        if not np.all(np.isfinite(compute) & (compute > 0)):
+            raise UserError("optimum", ["compute: must be positive and finite, in FLOP"])
+        at = self.law.optimum(self.values, compute, flops_per_param_token)
+        columns = self.law.natural(self.draws).T[..., None]
+        many = self.law.optimum(
+            dict(zip(self.law.names, columns, strict=True)), compute, flops_per_param_token
+        )
+        frame = pd.DataFrame({"compute": compute})
+        for name, value in at.items():
+            frame[name] = value
+            frame[f"{name}_lo"], frame[f"{name}_hi"] = bounds(many[name], self.level)
+        return frame
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the draws, for JSON: no NaN, no infinity (None instead)."""
+        return plain(
+            {
+                "law": self.law.name,
+                "formula": self.law.formula,
+                "source": self.law.source,
+                "objective": self.objective.name,
+                "delta": self.objective.delta if self.objective.name == "huber" else None,
+                "objective_value": self.objective_value,
+                "n_rows": self.n_rows,
+                "n_clusters": self.n_clusters,
+                "params": {name: asdict(e) for name, e in self.params.items()},
+                "optimum": {name: asdict(e) for name, e in self.derived.items()},
+                "level": self.level,
+                "method": self.method,
+                "draws": len(self.draws),
+                "certificate": asdict(self.certificate),
+                "verdict": self.verdict,
+                "lack_of_fit": None if self.lack_of_fit is None else asdict(self.lack_of_fit),
+                "warnings": list(self.warnings),
+                "notes": list(self.notes),
+            }
+        )
+
+    def to_frame(self):
+        """One row per parameter and derived quantity."""
+        import pandas as pd
+
+        rows = [
+            {
+                "law": self.law.name,
+                "objective": self.objective.name,
+                "kind": kind,
+                "parameter": name,
+                **asdict(estimate),
+                "level": self.level,
+                "method": self.method,
+                "verdict": self.verdict,
+            }
+            for kind, group in (("parameter", self.params), ("derived", self.derived))
+            for name, estimate in group.items()
+        ]
+        frame = pd.DataFrame(rows)
+        return frame.astype({"value": float, "lo": float, "hi": float, "se": float})
+
+
+def bounds(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """The central interval of the draws along the first axis; NaN where there are none."""
+    if not len(draws):
+        nothing = np.full(draws.shape[1:], np.nan)
+        return nothing, nothing
+    with np.errstate(all="ignore"):
+        lo, hi = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return lo, hi
+
+
+def estimate(value: float, draws: np.ndarray, level: float, unit: str) -> Estimate:
+    """A value with the interval and standard error that its draws give."""
+    draws = draws[np.isfinite(draws)]
+    if not len(draws):
+        return Estimate(float(value), None, None, None, unit)
+    lo, hi = bounds(draws, level)
+    low, high = np.quantile(draws, [0.158655, 0.841345])
+    return Estimate(float(value), float(lo), float(hi), float(high - low) / 2, unit)
+
+
+def plain(value):
+    """Built-in types only, with None for what JSON cannot say."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    if isinstance(value, np.integer):
+        return int(value)
+    return value

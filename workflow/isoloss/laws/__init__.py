@@ -1,0 +1,33 @@
+"""Scaling laws: formulas, parameters, units and sources. No data and no optimiser.
+
+`law(name)` gives a law by its name; `LAWS` holds all of them. A law of your own is a frozen
+dataclass that subclasses `isoloss.laws.base.Law`, or an `isoloss.laws.sums.Sum` of power laws.
+"""
+
+from isoloss.errors import UserError, nearest
+from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor
+from isoloss.laws.chinchilla import CHINCHILLA
+from isoloss.laws.kaplan import KAPLAN_ND
+from isoloss.laws.one_variable import LOGARITHMIC, POWER_LAW, POWER_LAW_FLOOR
+from isoloss.laws.sums import Sum, Term
+
+LAWS = {law.name: law for law in (POWER_LAW, POWER_LAW_FLOOR, LOGARITHMIC, CHINCHILLA, KAPLAN_ND)}
+
+
+def law(name: str | Law) -> Law:
+    """A law by its name; a law is returned as it is.
+
+    Raises
+    ------
+    UserError
+        There is no law of that name.
+    """
+    if isinstance(name, Law):
+        return name
+    if name not in LAWS:
+        allowed = ", ".join(LAWS)
+        raise UserError("law", [f"there is no law {name!r}{nearest(name, LAWS)} (laws: {allowed})"])
+    return LAWS[name]
+
+
+__all__ = ["LAWS", "Law", "Parameter", "Sum", "Term", "coefficient", "exponent", "floor", "law"]

@@ -1,0 +1,161 @@
+"""What a scaling law is: a formula with named, bounded parameters, and its derivatives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+STEP = 1e-30  # complex step: the derivative is exact to rounding, whatever the step
+DIFFERENCE = 1e-5  # step of the central difference that turns exact gradients into a Hessian
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a law.
+
+    `log` says that the solver moves in ln(value), so that the value stays positive. `lower` and
+    `upper` bound the value itself; a fit that ends on one says so.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    log: bool = False
+    lower: float = 0.0
+    upper: float = np.inf
+
+
+def coefficient(name: str, unit: str, meaning: str) -> Parameter:
+    """A positive factor, searched in its logarithm."""
+    return Parameter(name, unit, meaning, log=True)
+
+
+def exponent(name: str, meaning: str, upper: float = 10.0) -> Parameter:
+    """A dimensionless, non-negative exponent."""
+    return Parameter(name, "", meaning, upper=upper)
+
+
+def floor(name: str = "E", unit: str = "loss") -> Parameter:
+    """The irreducible loss; zero is allowed, and is then the bound on which a fit ends."""
+    return Parameter(name, unit, "irreducible loss")
+
+
+class Law:
+    """A law L = f(theta; x). Subclasses are frozen dataclasses that give the fields named here.
+
+    Attributes
+    ----------
+    name, formula, source : str
+        How it is called, its formula as the paper prints it, and paper, section, equation.
+    variables : tuple of str
+        What the loss depends on, e.g. ("n_params", "n_tokens").
+    parameters : tuple of Parameter
+        In the order of `theta`. `theta` holds what the solver moves: ln(value) where `log` is set,
+        the value elsewhere. Batches of theta have the shape (batch, parameter); `log_x` maps each
+        variable to ln(x), shape (row,).
+    linear : tuple of str
+        The parameters in which L is linear; `starts` solves for them.
+    separate : bool
+        theta holds one parameter in each place, so that any of them can be fixed or tied.
+    """
+
+    name: str
+    formula: str
+    source: str
+    variables: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    linear: tuple[str, ...] = ()
+    separate = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(parameter.name for parameter in self.parameters)
+
+    def __call__(self, params: Mapping[str, float], **variables) -> np.ndarray:
+        """The law's loss at the given values of its variables."""
+        logs = {name: np.log(np.asarray(variables[name], float)) for name in self.variables}
+        shape = np.broadcast_shapes(*(log.shape for log in logs.values()))
+        flat = {name: np.broadcast_to(log, shape).ravel() for name, log in logs.items()}
+        return np.exp(self.log_loss(self.internal(params)[None], flat)[0]).reshape(shape)
+
+    def log_loss(self, theta: np.ndarray, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
+        """ln L, shape (batch, row); theta may be complex (that is how it is differentiated)."""
+        raise NotImplementedError
+
+    def derivatives(self, theta: np.ndarray, log_x: Mapping[str, np.ndarray]):
+        """ln L, its gradient, and a function that contracts its curvature.
+
+        Returns
+        -------
+        log_loss : ndarray, shape (batch, row)
+        gradient : ndarray, shape (batch, parameter, row)
+            d ln L / d theta.
+        curvature : callable
+            Maps weights of shape (batch, row) to the sum over rows of
+            weight * (d2 L / d theta2) / L, shape (batch, parameter, parameter).
+
+        Notes
+        -----
+        Here by complex step, and for the curvature by a central difference of that: any formula
+        that numpy can follow into the complex plane works. Laws on the hot path override it.
+        """
+        value, gradient = self._complex_step(theta, log_x)
+
+        def curvature(weights):
+            total = np.empty((len(theta), theta.shape[1], theta.shape[1]))
+            for j in range(theta.shape[1]):
+                step = np.zeros(theta.shape[1])
+                step[j] = DIFFERENCE
+                ahead = self._complex_step(theta + step, log_x)[1]
+                behind = self._complex_step(theta - step, log_x)[1]
+                total[:, j] = np.einsum("spn,sn->sp", (ahead - behind) / (2 * DIFFERENCE), weights)
+            outer = (gradient * weights[:, None]) @ gradient.transpose(0, 2, 1)
+            return (total + total.transpose(0, 2, 1)) / 2 + outer
+
+        return value, gradient, curvature
+
+    def _complex_step(self, theta, log_x):
+        n_rows = len(next(iter(log_x.values())))
+        gradient = np.empty((*theta.shape, n_rows))
+        for j in range(theta.shape[1]):
+            moved = theta.astype(complex)
+            moved[:, j] += 1j * STEP
+            value = self.log_loss(moved, log_x)
+            gradient[:, j] = value.imag / STEP
+        return value.real, gradient
+
+    def natural(self, theta: np.ndarray) -> np.ndarray:
+        """Values of the parameters from what the solver moves, shape (..., parameter)."""
+        log = np.array([parameter.log for parameter in self.parameters])
+        theta = np.asarray(theta, float)
+        with np.errstate(over="ignore"):
+            return np.where(log, np.exp(np.where(log, theta, 0.0)), theta)
+
+    def internal(self, params: Mapping[str, float]) -> np.ndarray:
+        """The inverse of `natural`, shape (parameter,)."""
+        with np.errstate(divide="ignore"):
+            return np.array(
+                [np.log(params[p.name]) if p.log else params[p.name] for p in self.parameters],
+                dtype=float,
+            )
+
+    def derived(self, params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Quantities that follow from the parameters, e.g. the exponents of an optimum."""
+        return {}
+
+    def shapes(self, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Where to start: a grid over the parameters that are not in `linear`, as theta."""
+        raise NotImplementedError
+
+    def basis(self, theta: np.ndarray, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What multiplies each parameter of `linear`, shape (batch, linear, row)."""
+        raise NotImplementedError
+
+    def centring(self, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
+        """A matrix T with theta = T z, such that the z are as little correlated as may be."""
+        return np.eye(len(self.parameters))
+
+
+def grid(*axes) -> np.ndarray:
+    """Every combination of the values on the axes, shape (combination, axis)."""
+    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)

@@ -1,0 +1,66 @@
+"""The parametric loss surface of Hoffmann et al. (2022) and its compute-optimal allocation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.laws.base import coefficient, exponent, floor
+from isoloss.laws.sums import Sum, Term
+
+
+@dataclass(frozen=True)
+class Surface(Sum):
+    """L = E + A / N**alpha + B / D**beta, with the optimum that follows from it."""
+
+    def derived(self, params):
+        """a and b of N* ~ C**a and D* ~ C**b, and G (Hoffmann et al. 2022, Eq. 4)."""
+        total = params["alpha"] + params["beta"]
+        with np.errstate(all="ignore"):
+            log_ratio = np.log(params["alpha"] * params["A"]) - np.log(params["beta"] * params["B"])
+            return {
+                "a": params["beta"] / total,
+                "b": params["alpha"] / total,
+                "G": np.exp(log_ratio / total),
+            }
+
+    def optimum(self, params, compute, flops_per_param_token: float = 6.0):
+        """N*, D*, their ratio and the loss at a compute budget in FLOP, where C = 6 N D.
+
+        Returns
+        -------
+        dict
+            n_params, n_tokens, tokens_per_param and loss; each broadcast of `params` and `compute`.
+        """
+        derived = self.derived(params)
+        log_product = np.log(np.asarray(compute, float) / flops_per_param_token)
+        with np.errstate(all="ignore"):
+            log_n = np.log(derived["G"]) + derived["a"] * log_product
+            log_d = log_product - log_n
+            loss = (
+                params["E"]
+                + params["A"] * np.exp(-params["alpha"] * log_n)
+                + params["B"] * np.exp(-params["beta"] * log_d)
+            )
+            return {
+                "n_params": np.exp(log_n),
+                "n_tokens": np.exp(log_d),
+                "tokens_per_param": np.exp(log_d - log_n),
+                "loss": loss,
+            }
+
+
+CHINCHILLA = Surface(
+    name="chinchilla",
+    formula="L(N, D) = E + A / N**alpha + B / D**beta",
+    source="Hoffmann et al. (2022), arXiv:2203.15556, Sec. 3.3, Eq. 2",
+    variables=("n_params", "n_tokens"),
+    parameters=(
+        coefficient("A", "loss", "loss due to finite size, at N = 1"),
+        coefficient("B", "loss", "loss due to finite data, at D = 1"),
+        floor("E"),
+        exponent("alpha", "how fast loss falls with N"),
+        exponent("beta", "how fast loss falls with D"),
+    ),
+    terms=(Term("A", "n_params", "alpha"), Term("B", "n_tokens", "beta")),
+    floor="E",
+)

@@ -1,0 +1,99 @@
+"""Laws of Kaplan et al. (2020) that are not plain sums of power laws."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.laws.base import Law, Parameter, coefficient, exponent, grid
+
+
+@dataclass(frozen=True)
+class KaplanND(Law):
+    """L(N, D) = [(Nc / N)**(alpha_N / alpha_D) + Dc / D]**alpha_D, solved as
+
+    ln L = s LSE(c - r ln N, d - ln D) with s = alpha_D, r = alpha_N / alpha_D, c = r ln Nc and
+    d = ln Dc: linear inside the LSE, so that its derivatives are short.
+    """
+
+    name: str = "kaplan_nd"
+    formula: str = "L(N, D) = [(Nc / N)**(alpha_N / alpha_D) + Dc / D]**alpha_D"
+    source: str = "Kaplan et al. (2020), arXiv:2001.08361, Sec. 1.2, Eq. 1.5"
+    variables: tuple[str, ...] = ("n_params", "n_tokens")
+    parameters: tuple[Parameter, ...] = (
+        coefficient("Nc", "parameters", "size scale, for non-embedding N"),
+        coefficient("Dc", "tokens", "data scale"),
+        exponent("alpha_N", "how fast loss falls with N when data do not limit"),
+        exponent("alpha_D", "how fast loss falls with D when size does not limit"),
+    )
+
+    separate = False
+
+    def natural(self, theta):
+        c, d, r, s = np.moveaxis(np.asarray(theta, float), -1, 0)
+        with np.errstate(all="ignore"):
+            return np.stack([np.exp(c / r), np.exp(d), r * s, s], axis=-1)
+
+    def internal(self, params):
+        ratio = params["alpha_N"] / params["alpha_D"]
+        return np.array(
+            [ratio * np.log(params["Nc"]), np.log(params["Dc"]), ratio, params["alpha_D"]],
+            dtype=float,
+        )
+
+    def _inside(self, theta, log_x):
+        size = theta[:, 0, None] - theta[:, 2, None] * log_x["n_params"]
+        data = theta[:, 1, None] - log_x["n_tokens"]
+        top = np.maximum(size.real, data.real)
+        size, data = np.exp(size - top), np.exp(data - top)
+        return size / (size + data), top + np.log(size + data)
+
+    def log_loss(self, theta, log_x):
+        return theta[:, 3, None] * self._inside(theta, log_x)[1]
+
+    def derivatives(self, theta, log_x):
+        share, inside = self._inside(theta, log_x)
+        scale = theta[:, 3, None]
+        features = np.stack(np.broadcast_arrays(share, 1 - share, -share * log_x["n_params"]), 1)
+        gradient = np.concatenate([scale[:, None] * features, inside[:, None]], axis=1)
+
+        def curvature(weights):
+            # d2 ln L + (d ln L)(d ln L)^T, where LSE'' = sum of share * phi phi^T - mean mean^T
+            weighted = gradient * weights[:, None]
+            result = weighted @ gradient.transpose(0, 2, 1)
+            spread = scale * share * (1 - share) * weights
+            phi = np.stack(
+                [
+                    np.ones_like(share),
+                    -np.ones_like(share),
+                    np.broadcast_to(-log_x["n_params"], share.shape),
+                ],
+                axis=1,
+            )
+            result[:, :3, :3] += (phi * spread[:, None]) @ phi.transpose(0, 2, 1)
+            cross = (features * weights[:, None]).sum(axis=2)
+            result[:, :3, 3] += cross
+            result[:, 3, :3] += cross
+            return result
+
+        return scale * inside, gradient, curvature
+
+    def shapes(self, log_x):
+        found = grid(np.geomspace(0.02, 1.0, 7), np.geomspace(0.02, 1.0, 7), np.linspace(0, 1, 4))
+        theta = np.empty((len(found), 4))
+        theta[:, 3] = found[:, 1]
+        theta[:, 2] = found[:, 0] / found[:, 1]
+        # Nc and Dc such that the two terms are equal somewhere along the runs, and L is about 1.
+        at_n = np.quantile(log_x["n_params"], found[:, 2])
+        at_d = np.quantile(log_x["n_tokens"], 1 - found[:, 2])
+        level = 1.2 / theta[:, 3]
+        theta[:, 0] = level + theta[:, 2] * at_n
+        theta[:, 1] = level + at_d
+        return theta
+
+    def centring(self, log_x):
+        matrix = np.eye(4)
+        matrix[0, 2] = np.mean(log_x["n_params"])
+        return matrix
+
+
+KAPLAN_ND = KaplanND()

@@ -1,0 +1,90 @@
+"""Laws of one variable x (size, data or compute)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor
+from isoloss.laws.sums import Sum, Term
+
+
+@dataclass(frozen=True)
+class PowerLaw(Sum):
+    """A / x**alpha, also written (Xc / x)**alpha with Xc = A**(1 / alpha)."""
+
+    def derived(self, params):
+        with np.errstate(all="ignore"):
+            return {"Xc": np.exp(np.log(params["A"]) / params["alpha"])}
+
+
+POWER_LAW = PowerLaw(
+    name="power_law",
+    formula="L(x) = A / x**alpha = (Xc / x)**alpha",
+    source="Kaplan et al. (2020), arXiv:2001.08361, Sec. 1.2, Eqs. 1.1-1.3",
+    variables=("x",),
+    parameters=(
+        coefficient("A", "loss", "loss at x = 1"),
+        exponent("alpha", "how fast loss falls with x"),
+    ),
+    terms=(Term("A", "x", "alpha"),),
+)
+
+POWER_LAW_FLOOR = Sum(
+    name="power_law_floor",
+    formula="L(x) = E + A / x**alpha",
+    source="Hestness et al. (2017), arXiv:1712.00409; M2 of Alabdulmohsin et al. (2022), "
+    "arXiv:2209.06640",
+    variables=("x",),
+    parameters=(
+        coefficient("A", "loss", "reducible loss at x = 1"),
+        floor("E"),
+        exponent("alpha", "how fast loss falls with x"),
+    ),
+    terms=(Term("A", "x", "alpha"),),
+    floor="E",
+)
+
+
+@dataclass(frozen=True)
+class Logarithmic(Law):
+    """L = k ln(Xc / x): the straight line in ln x that a power law has to beat."""
+
+    name: str = "logarithmic"
+    formula: str = "L(x) = k ln(Xc / x)"
+    source: str = "Kaplan et al. (2020), arXiv:2001.08361, Fig. 23"
+    variables: tuple[str, ...] = ("x",)
+    parameters: tuple[Parameter, ...] = (
+        Parameter("intercept", "loss", "loss at x = 1", lower=-np.inf),
+        Parameter("k", "loss", "fall of the loss when x grows by a factor e"),
+    )
+    linear: tuple[str, ...] = ("intercept", "k")
+
+    def _line(self, theta, log_x):
+        return theta[:, 0, None] - theta[:, 1, None] * log_x["x"]
+
+    def log_loss(self, theta, log_x):
+        with np.errstate(all="ignore"):
+            return np.log(self._line(theta, log_x))
+
+    def derivatives(self, theta, log_x):
+        line = self._line(theta, log_x)
+        with np.errstate(all="ignore"):
+            gradient = np.stack([1 / line, -log_x["x"] / line], axis=1)
+            value = np.log(line)
+        return value, gradient, lambda weights: np.zeros((len(theta), 2, 2))
+
+    def derived(self, params):
+        with np.errstate(all="ignore"):
+            return {"Xc": np.exp(params["intercept"] / params["k"])}
+
+    def shapes(self, log_x):
+        return np.zeros((1, 2))
+
+    def basis(self, theta, log_x):
+        return np.stack([np.ones_like(log_x["x"]), -log_x["x"]])[None]
+
+    def centring(self, log_x):
+        return np.array([[1.0, np.mean(log_x["x"])], [0.0, 1.0]])
+
+
+LOGARITHMIC = Logarithmic()
