@@ -32,6 +32,12 @@ class Optimisation(Section):
     clip_norm: PositiveFloat | None = None  # largest norm of the gradient; null: any
     n_evals: PositiveInt = 20  # held-out evaluations, at log-spaced steps; the last step is one
 
+    def lr_at_width(self, width: int) -> float:
+        """The learning rate after warm-up of a model of this width."""
+        if self.lr_base_width is None:
+            return self.peak_lr
+        return self.peak_lr * (width / self.lr_base_width) ** self.lr_width_exponent
+
     @model_validator(mode="after")
     def _schedule_fits_in_the_run(self) -> Self:
         if self.schedule == "wsd" and self.warmup_fraction + self.cooldown_fraction > 1:
@@ -46,11 +52,12 @@ class Stepped(Optimisation):
 
 
 class Mlp(Section):
-    """A tanh network n_inputs - width - ... - width - 1."""
+    """A fully connected network n_inputs - width - ... - width - 1."""
 
     kind: Literal["mlp"] = "mlp"
     width: PositiveInt
     n_hidden: PositiveInt = 2  # hidden layers
+    activation: Literal["tanh", "relu"] = "tanh"
 
 
 class Transformer(Section):

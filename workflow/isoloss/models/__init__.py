@@ -1,0 +1,1 @@
+"""The networks that are trained, each with its exact size and its exact cost."""

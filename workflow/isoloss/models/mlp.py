@@ -1,0 +1,69 @@
+"""A fully connected network with one output, its exact size and its exact cost."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
+
+
+class Mlp(nn.Module):
+    """n_inputs - width - ... - width - 1, with an activation after each hidden layer.
+
+    Every weight and bias starts uniform in ± 1 / sqrt(inputs of its layer), the range that
+    torch.nn.Linear draws from, but here from a generator of the run's own.
+
+    Parameters
+    ----------
+    n_inputs, width, n_hidden : int
+        Inputs, units of a hidden layer, hidden layers.
+    activation : str
+        A key of `ACTIVATIONS`.
+    generator : torch.Generator
+        The source of the initial values, on the CPU.
+    """
+
+    def __init__(
+        self, n_inputs: int, width: int, n_hidden: int, activation: str, generator: torch.Generator
+    ):
+        super().__init__()
+        self.activation = ACTIVATIONS[activation]
+        self.layers = nn.ModuleList(
+            nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+            for fan_in, fan_out in _shapes(n_inputs, width, n_hidden)
+        )
+        with torch.no_grad():
+            for layer in self.layers:
+                bound = 1 / math.sqrt(layer.in_features)
+                layer.weight.uniform_(-bound, bound, generator=generator)
+                layer.bias.uniform_(-bound, bound, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x of shape (batch, n_inputs) to (batch, 1)."""
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = self.activation(functional.linear(x, layer.weight, layer.bias))
+        return functional.linear(x, last.weight, last.bias)
+
+
+def n_params(n_inputs: int, width: int, n_hidden: int) -> int:
+    """Weights and biases: width^2 + 4 width + 1 with one input and two hidden layers."""
+    return sum(fan_in * fan_out + fan_out for fan_in, fan_out in _shapes(n_inputs, width, n_hidden))
+
+
+def flops_per_sample(n_inputs: int, width: int, n_hidden: int) -> int:
+    """FLOPs of one sample's forward and backward pass: its matrix products, 2 per multiply-add.
+
+    Each layer's product is done forward, for the gradient of its weights, and for the gradient of
+    its input; the first layer's input needs no gradient.
+    """
+    products = [fan_in * fan_out for fan_in, fan_out in _shapes(n_inputs, width, n_hidden)]
+    return 2 * (3 * sum(products) - products[0])
+
+
+def _shapes(n_inputs: int, width: int, n_hidden: int) -> list[tuple[int, int]]:
+    sizes = [n_inputs, *[width] * n_hidden, 1]
+    return list(pairwise(sizes))

@@ -1,0 +1,130 @@
+"""Losses drawn from a known law, to see whether a fit finds what was put in."""
+
+import math
+from itertools import product
+
+import pandas as pd
+
+from isoloss.config.study import Planted
+from isoloss.errors import UserError, nearest
+from isoloss.laws import LAWS, Law
+from isoloss.tasks.streams import numpy_stream
+
+AXES = {
+    "n_params": "parameters",
+    "n_tokens": "training tokens",
+    "compute_flops": "training compute, 6 n_params n_tokens, in FLOP",
+    "tokens_per_param": "n_tokens / n_params",
+}
+
+
+def simulate(study: Planted) -> pd.DataFrame:
+    """One row per run, in the order of the study: its sizes, and its loss with its noise.
+
+    A sweep names two of `AXES`, which fix the other two, and may name `seed`: repeats with other
+    noise. The loss is the law's times exp(noise_sd * z) with z standard normal; z depends on the
+    study's seed and on the run alone, so that a sweep more or less changes no other row, and a run
+    in two sweeps has one loss.
+
+    Raises
+    ------
+    UserError
+        What `problems` finds.
+    """
+    found = problems(study)
+    if found:
+        raise UserError("the planted study", found)
+    law = LAWS[study.law]
+    rows = [
+        {"sweep": name, **_run(law, study, dict(zip(grid, values, strict=True)))}
+        for name, grid in study.sweeps.items()
+        for values in product(*grid.values())
+    ]
+    return pd.DataFrame(rows)
+
+
+def problems(study: Planted) -> list[str]:
+    """What is wrong with a study beyond its keys and types: each with its key, all at once."""
+    if study.law not in LAWS:
+        allowed = ", ".join(sorted(LAWS))
+        hint = nearest(study.law, LAWS)
+        found = [f"law: there is no law {study.law!r} (laws: {allowed}){hint}"]
+    else:
+        found = _law_problems(LAWS[study.law], study.parameters)
+    for name, grid in study.sweeps.items():
+        found += _sweep_problems(f"sweeps.{name}", grid)
+    return found
+
+
+def _run(law: Law, study: Planted, point: dict[str, float]) -> dict:
+    seed = int(point.pop("seed", 0))
+    n_params, n_tokens = _sizes(point)
+    noiseless = float(law(study.parameters, n_params=n_params, n_tokens=n_tokens))
+    z = numpy_stream(study.seed, "planted", n_params, n_tokens, seed).standard_normal()
+    return {
+        "run_id": f"planted-N{n_params:.6g}-D{n_tokens:.6g}-s{seed}",
+        "task": "planted",
+        "seed": seed,
+        "n_params": n_params,
+        "n_tokens": n_tokens,
+        "tokens_per_param": n_tokens / n_params,
+        "compute_flops": 6 * n_params * n_tokens,
+        "compute_6nd_flops": 6 * n_params * n_tokens,
+        "planted_loss": noiseless,
+        "loss": noiseless * math.exp(study.noise_sd * z),
+        "status": "done",
+    }
+
+
+def _sizes(point: dict[str, float]) -> tuple[float, float]:
+    """N and D from any two of the axes."""
+    n, d = point.get("n_params"), point.get("n_tokens")
+    if (ratio := point.get("tokens_per_param")) is not None:
+        if n is not None:
+            return n, n * ratio
+        if d is not None:
+            return d / ratio, d
+        n = math.sqrt(point["compute_flops"] / (6 * ratio))
+        return n, n * ratio
+    if n is None:
+        return point["compute_flops"] / (6 * d), d
+    return n, d if d is not None else point["compute_flops"] / (6 * n)
+
+
+def _law_problems(law: Law, given: dict[str, float]) -> list[str]:
+    if set(law.variables) != {"n_params", "n_tokens"}:
+        variables = ", ".join(law.variables)
+        return [f"law: must be one of n_params and n_tokens, {law.name!r} is one of {variables}"]
+    found = [f"parameters.{name}: missing" for name in law.names if name not in given]
+    for name, value in given.items():
+        if name not in law.names:
+            allowed = ", ".join(law.names)
+            hint = nearest(name, law.names)
+            found.append(f"parameters.{name}: {law.name} has only {allowed}{hint}")
+        elif not (math.isfinite(value) and value >= 0):
+            found.append(f"parameters.{name}: must be finite and not negative, got {value!r}")
+    return found
+
+
+def _sweep_problems(key: str, grid: dict[str, list[float]]) -> list[str]:
+    allowed = [*AXES, "seed"]
+    found = [
+        f"{key}.{axis}: unknown key{nearest(axis, allowed)}" for axis in grid if axis not in allowed
+    ]
+    named = [axis for axis in grid if axis in AXES]
+    if len(named) != 2:
+        got = ", ".join(named) or "none"
+        found.append(f"{key}: must name two of {', '.join(AXES)}, got {got}")
+    for axis, values in grid.items():
+        if not values:
+            found.append(f"{key}.{axis}: has no values, so there would be no runs")
+        if len(set(values)) < len(values):
+            found.append(f"{key}.{axis}: has a value twice")
+        if axis == "seed":
+            bad = [value for value in values if value < 0 or value != int(value)]
+            must = "must be a whole number, 0 or more"
+        else:
+            bad = [value for value in values if not (math.isfinite(value) and value > 0)]
+            must = "must be positive and finite"
+        found += [f"{key}.{axis}: {must}, got {value!r}" for value in bad]
+    return found

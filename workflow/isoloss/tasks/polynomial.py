@@ -1,0 +1,115 @@
+"""Least-squares polynomials in closed form: each error is computed, not sampled.
+
+Inputs are uniform on [-1, 1], and the basis phi_k = sqrt(2 k + 1) P_k (Legendre) is orthonormal
+under that density. A fit is a weighted least-squares problem on the design's points x with weights
+w. Where the weights are those of a quadrature ("grid"), its solution is the L2 projection of the
+target; where they are equal ("random"), it is ordinary least squares.
+
+With y = f(x) + noise, the coefficients are those of the noiseless fit plus A noise, where
+A = (Phi' W Phi)^-1 Phi' W. So given the design, the noise adds to the expected error exactly
+noise_sd^2 tr(A A'), because Phi is orthonormal; for ordinary least squares that is
+noise_sd^2 tr((Phi' Phi)^-1). (Not noise_sd^2 p / n: that is the error at the design's own points.)
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.special import roots_legendre
+
+from isoloss.config.runs import PolynomialRun
+from isoloss.tasks.streams import numpy_stream
+
+TARGETS = {"sine": lambda x: np.sin(np.pi * x), "abs": np.abs}
+
+
+def solve(run: PolynomialRun, seed: int) -> dict[str, Any]:
+    """The final row of one run: means over its repeats, each with a fresh design and fresh noise.
+
+    Returns
+    -------
+    dict
+        n_params : degree + 1.
+        n_samples, n_repeats : samples of a repeat; repeats.
+        excess_loss : mean squared error against the noiseless target, over all x.
+        loss : the same against noisy values, excess_loss + noise_sd^2.
+        loss_se : standard error of both over the repeats; None for one repeat.
+        approximation_loss : the noiseless part of excess_loss, fitted on the same designs.
+        variance_loss : mean square of what the noise added to the fit.
+        variance_theory : what it should be given the designs, noise_sd^2 tr(A A').
+        variance_ratio, variance_ratio_se : mean over the repeats of the one over the other, and
+            its standard error. The last four are None without noise.
+    """
+    task, degree, n = run.task, run.model.degree, run.data.n_samples
+    f = TARGETS[task.target]
+    rng = numpy_stream(seed, "data", n)
+    x_all, w_all = half_interval_nodes(run.data.n_heldout)
+    phi_all, y_all = basis(x_all, degree), f(x_all)
+    rows = []
+    for _ in range(task.repeats):
+        x, w = design(task.design, n, rng)
+        operator = least_squares(basis(x, degree), w)
+        clean = operator @ f(x)
+        added = task.noise_sd * (operator @ rng.standard_normal(n)) if task.noise_sd else 0 * clean
+        rows.append(
+            (
+                w_all @ (phi_all @ (clean + added) - y_all) ** 2,
+                w_all @ (phi_all @ clean - y_all) ** 2,
+                added @ added,
+                task.noise_sd**2 * np.sum(operator**2),
+            )
+        )
+    excess, approximation, variance, theory = np.array(rows).T
+    ratio = variance / theory if task.noise_sd else None
+    noisy = ratio is not None
+    return {
+        "n_params": degree + 1,
+        "n_params_non_embedding": degree + 1,
+        "n_samples": n,
+        "n_repeats": task.repeats,
+        "loss": float(excess.mean()) + task.noise_sd**2,
+        "loss_se": standard_error(excess),
+        "excess_loss": float(excess.mean()),
+        "approximation_loss": float(approximation.mean()),
+        "variance_loss": float(variance.mean()) if noisy else None,
+        "variance_theory": float(theory.mean()) if noisy else None,
+        "variance_ratio": float(ratio.mean()) if noisy else None,
+        "variance_ratio_se": standard_error(ratio) if noisy else None,
+    }
+
+
+def basis(x: np.ndarray, degree: int) -> np.ndarray:
+    """The orthonormal Legendre polynomials of degree 0 ... `degree` at x, shape (n, degree + 1)."""
+    return np.polynomial.legendre.legvander(x, degree) * np.sqrt(2 * np.arange(degree + 1) + 1)
+
+
+def least_squares(phi: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """A = (Phi' W Phi)^-1 Phi' W, shape (degree + 1, n): coefficients = A y."""
+    root = np.sqrt(weights)[:, None]
+    q, r = np.linalg.qr(phi * root)
+    return np.linalg.solve(r, (q * root).T)
+
+
+def design(name: str, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """`n` points and the weights of their squared errors, which add up to 1."""
+    if name == "grid":
+        return half_interval_nodes(n)
+    return rng.uniform(-1, 1, n), np.full(n, 1 / n)
+
+
+def half_interval_nodes(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """`n` Gauss-Legendre nodes in all, of [-1, 0] and of [0, 1], with weights that add up to 1.
+
+    Split at 0, where |x| has its kink: the rule is exact for |x| times a polynomial of degree
+    below n - 2, as for the polynomial alone.
+    """
+    left, right = ((size, *roots_legendre(size)) for size in (max(n // 2, 1), n - n // 2))
+    x = np.concatenate([(left[1] - 1) / 2, (right[1] + 1) / 2])
+    return x, np.concatenate([left[2], right[2]]) / 4
+
+
+def standard_error(values: np.ndarray) -> float | None:
+    """Of the mean; None for one value, which has no spread."""
+    if len(values) < 2:
+        return None
+    return float(values.std(ddof=1)) / math.sqrt(len(values))
