@@ -30,7 +30,7 @@ class Resolved:
 
     Attributes
     ----------
-    id : str
+    corpus_id : str
         A readable name and ten digits of the SHA-256 of `identity`: the name of its folder.
     identity : dict
         Exactly the settings and the content that decide which tokens come out.
@@ -42,13 +42,23 @@ class Resolved:
         What is read on this machine (nothing for a download), sorted by name.
     """
 
-    id: str
+    corpus_id: str
     name: str
     spec: CorpusSpec
     identity: dict[str, Any]
     n_train_bytes: int | None
     n_heldout_bytes: int | None
     local_files: tuple[LocalFile, ...]
+
+    @property
+    def max_train_tokens(self) -> int | None:
+        """At most so many tokens to train on (bytes: exactly); None if that is not known yet."""
+        return self.n_train_bytes
+
+    @property
+    def max_heldout_tokens(self) -> int | None:
+        """At most so many held-out tokens (bytes: exactly); None if that is not known yet."""
+        return self.n_heldout_bytes
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -102,7 +112,7 @@ def resolve(spec: Mapping[str, Any], root: str | Path, *, where: str = "corpus")
     name = _readable_name(spec, checked, local)
     digits = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:10]
     return Resolved(
-        id=f"{name}-{digits}",
+        corpus_id=f"{name}-{digits}",
         name=name,
         spec=checked,
         identity=identity,
@@ -169,10 +179,10 @@ def _is_compressed(path: Path) -> bool:
 
 def _readable_name(given: Mapping[str, Any], spec: CorpusSpec, local: tuple[LocalFile, ...]) -> str:
     """A short name for people: the given one, or what the text is; then the tokenizer."""
-    if given.get("name"):
-        base = str(given["name"])
-    elif spec.kind == "stdlib":
+    if spec.kind == "stdlib":
         base = f"stdlib-py{sys.version_info.major}.{sys.version_info.minor}"
+    elif given.get("name"):
+        base = str(given["name"])
     elif spec.kind == "url":
         base = spec.url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
     else:

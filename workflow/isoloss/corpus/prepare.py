@@ -56,9 +56,9 @@ def prepare(
     with contextlib.suppress(OSError):
         (out_dir / "card.json").unlink()  # a card never stands beside other arrays than its own
     resolved = resolve(spec, root)
-    if expected_id not in (None, resolved.id):
+    if expected_id not in (None, resolved.corpus_id):
         problem = f"the files have changed since the plan: they were {expected_id}, now"
-        raise UserError("corpus", [f"{problem} they are {resolved.id}; plan again"])
+        raise UserError("corpus", [f"{problem} they are {resolved.corpus_id}; plan again"])
     documents = _read_documents(resolved, Path(downloads or Path(root) / DOWNLOADS))
     if resolved.spec.tokenizer.kind != "bytes":
         problems = [tokenizers.utf8_problem(name, text) for name, text in documents]
@@ -96,7 +96,7 @@ def _card(
     """What a reader of results wants to know about the text: docs/corpora.md names each field."""
     card = {
         "format": FORMAT,
-        "id": resolved.id,
+        "corpus_id": resolved.corpus_id,
         "name": resolved.name,
         "kind": resolved.spec.kind,
         "identity": resolved.identity,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.corpus.addresses import address_problem, sha256_problem
-from isoloss.corpus.registry import read_registry
+from isoloss.corpus.registry import registered
 from isoloss.errors import UserError, nearest
 
 KEYS = {
@@ -39,7 +39,7 @@ class TokenizerSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusSpec:
-    """One corpus as a config asks for it; `registered` has become `url`."""
+    """One corpus as a config asks for it; what `registered` stands for is filled in."""
 
     kind: str
     paths: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ def read_spec(given: Mapping[str, Any], root: str | Path, *, where: str = "corpu
         raise UserError(where, problems)
     settings = {key: given[key] for key in given if key != "tokenizer"}
     if kind == "registered":
-        settings |= {"kind": "url", **_registered(given["name"], root, where)}
+        settings |= _look_up(given["name"], root, where)
     for key in ("paths", "members"):
         settings[key] = tuple(settings.get(key, ()))
     if "sha256" in settings:
@@ -96,16 +96,18 @@ def read_spec(given: Mapping[str, Any], root: str | Path, *, where: str = "corpu
     return CorpusSpec(**settings, tokenizer=tokenizer)
 
 
-def _registered(name: str, root: str | Path, where: str) -> dict[str, Any]:
-    entry = read_registry(root, where, name)
-    if entry.sha256 is None:
-        hint = (
+def _look_up(name: str, root: str | Path, where: str) -> dict[str, Any]:
+    """The settings of a registered corpus."""
+    entry = registered(name, root, where=where)
+    if entry.kind == "url" and entry.sha256 is None:
+        problem = (
             f"name: {name} is registered in config/corpora.yaml without a SHA-256, so nobody can"
             f" say whether a download is the right one; download {entry.url} yourself, look at it,"
             " write what `sha256sum` prints for it into that entry, and try again"
         )
-        raise UserError(where, [hint])
-    return {key: getattr(entry, key) for key in ("url", "sha256", "members", "text_bytes")}
+        raise UserError(where, [problem])
+    keys = ("kind", "paths", "url", "sha256", "members", "text_bytes")
+    return {key: value for key in keys if (value := getattr(entry, key)) is not None}
 
 
 def _value_problems(given: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,182 @@
+"""A corpus's settings: every mistake is named, all at once, before anything is read."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from isoloss.corpus.registry import registered, registered_names
+from isoloss.corpus.spec import CorpusSpec, TokenizerSpec, read_spec
+from isoloss.errors import UserError
+
+ROOT = Path(__file__).parent.parent.parent
+SHA256 = "a" * 64
+
+
+def problems(given, root=ROOT):
+    with pytest.raises(UserError) as caught:
+        read_spec(given, root, where="study: corpus")
+    assert caught.value.where == "study: corpus"
+    return list(caught.value.problems)
+
+
+def test_a_kind_is_enough_for_the_standard_library():
+    assert read_spec({"kind": "stdlib"}, ROOT) == CorpusSpec(
+        kind="stdlib", tokenizer=TokenizerSpec(kind="bytes"), heldout_share=0.1
+    )
+
+
+def test_a_key_without_a_value_counts_as_absent():
+    given = {"kind": "stdlib", "paths": None, "tokenizer": {"kind": "bytes", "vocab_size": None}}
+    assert read_spec(given, ROOT) == read_spec({"kind": "stdlib"}, ROOT)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "kind: must be one of stdlib, files, url, registered; missing"),
+        (
+            {"kind": "file"},
+            "kind: must be one of stdlib, files, url, registered; got 'file';"
+            " did you mean 'files'?",
+        ),
+        (
+            {"kind": "stdlib", "heldout_shar": 0.2},
+            "heldout_shar: unknown key for kind stdlib; did you mean 'heldout_share'?",
+        ),
+        ({"kind": "stdlib", "paths": ["a"]}, "paths: unknown key for kind stdlib"),
+        ({"kind": "files"}, "paths: missing"),
+        ({"kind": "files", "paths": []}, "paths: must be a list of at least one text, got []"),
+        ({"kind": "files", "paths": "a"}, "paths: must be a list of at least one text, got 'a'"),
+        (
+            {"kind": "files", "paths": ["a"], "name": "../a"},
+            "name: must be 1 to 64 letters, digits, dots, dashes or underscores, starting with a"
+            " letter or a digit, got '../a'",
+        ),
+        (
+            {"kind": "stdlib", "heldout_share": 1},
+            "heldout_share: must lie between 0 and 1, got 1",
+        ),
+        (
+            {"kind": "stdlib", "heldout_share": True},
+            "heldout_share: must lie between 0 and 1, got True",
+        ),
+        (
+            {"kind": "stdlib", "max_bytes": 0.5},
+            "max_bytes: must be a whole number of at least 1, got 0.5",
+        ),
+        (
+            {"kind": "url", "url": "file:///a", "sha256": SHA256},
+            "url: must be an http or https address, got 'file:///a'",
+        ),
+        ({"kind": "url", "url": "https://a.org/x"}, "sha256: missing"),
+        (
+            {"kind": "url", "url": "https://a.org/x", "sha256": "abc"},
+            "sha256: must be the 64 hexadecimal digits that `sha256sum` prints, got 'abc'",
+        ),
+        (
+            {"kind": "stdlib", "tokenizer": "bytes"},
+            "tokenizer: must be a mapping such as {kind: bytes}, got 'bytes'",
+        ),
+        (
+            {"kind": "stdlib", "tokenizer": {"kind": "byte"}},
+            "tokenizer.kind: must be one of bytes, chars, bpe, got 'byte'; did you mean 'bytes'?",
+        ),
+        (
+            {"kind": "stdlib", "tokenizer": {"kind": "bpe"}},
+            "tokenizer.vocab_size: must be 257 to 65536 for BPE, missing",
+        ),
+        (
+            {"kind": "stdlib", "tokenizer": {"kind": "bpe", "vocab_size": 256}},
+            "tokenizer.vocab_size: must be 257 to 65536 for BPE, got 256",
+        ),
+        (
+            {"kind": "stdlib", "tokenizer": {"kind": "chars", "vocab_size": 300}},
+            "tokenizer.vocab_size: only BPE has one to choose; chars was asked for",
+        ),
+        (
+            {"kind": "stdlib", "tokenizer": {"kind": "bytes", "vocabsize": 3}},
+            "tokenizer.vocabsize: unknown key; did you mean 'vocab_size'?",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_key_and_what_is_allowed(given, expected):
+    assert problems(given) == [expected]
+
+
+def test_all_mistakes_are_named_at_once():
+    given = {"kind": "files", "path": ["a"], "heldout_share": 2, "tokenizer": {"kind": "x"}}
+    assert [problem.split(":")[0] for problem in problems(given)] == [
+        "path",
+        "paths",
+        "heldout_share",
+        "tokenizer.kind",
+    ]
+
+
+def test_every_registered_corpus_is_well_formed_and_says_where_it_is_from():
+    assert registered_names(ROOT) == sorted(
+        yaml.safe_load((ROOT / "config/corpora.yaml").read_text())
+    )
+    for name in registered_names(ROOT):
+        entry = registered(name, ROOT)
+        assert entry.title and entry.licence and entry.source.startswith("https://"), name
+
+
+def test_a_registered_corpus_stands_for_its_entry():
+    spec = read_spec({"kind": "registered", "name": "text8"}, ROOT)
+    assert (spec.kind, spec.members, spec.text_bytes) == ("url", ("text8",), 100_000_000)
+    assert read_spec({"kind": "registered", "name": "stdlib"}, ROOT).kind == "stdlib"
+
+
+def test_an_unregistered_name_gets_the_nearest_one():
+    known = ", ".join(registered_names(ROOT))
+    assert problems({"kind": "registered", "name": "texte8"}) == [
+        f"name: 'texte8' is not registered in {ROOT / 'config' / 'corpora.yaml'} (there: {known});"
+        " did you mean 'text8'?"
+    ]
+
+
+def test_a_registered_corpus_without_a_checksum_says_how_to_add_one():
+    entry = registered("classic-books", ROOT)
+    assert entry.sha256 is None
+    assert problems({"kind": "registered", "name": "classic-books"}) == [
+        "name: classic-books is registered in config/corpora.yaml without a SHA-256, so nobody can"
+        f" say whether a download is the right one; download {entry.url} yourself, look at it,"
+        " write what `sha256sum` prints for it into that entry, and try again"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[1, 2]", "must map each corpus's name to its settings"),
+        ("mine: 3", "must be a mapping, got 3"),
+        (
+            "mine: {title: t, licence: l, sorce: s, source: s, url: 'http://a.org', sha256: null}",
+            "sorce: unknown key; did you mean 'source'?",
+        ),
+        ("mine: {title: t, licence: l, source: s, url: 'http://a.org'}", "sha256: missing"),
+        ("mine: {title: t, licence: l, source: s, kind: files}", "paths: missing"),
+        (
+            "mine: {title: t, licence: l, source: s, kind: stdlib, members: a}",
+            "members: must be a list of file names, got 'a'",
+        ),
+        (
+            "mine: {title: t, licence: l, source: s, kind: stdlib, text_bytes: 1e8}",
+            "text_bytes: must be a whole number, got '1e8'",
+        ),
+    ],
+)
+def test_a_mistake_in_the_registry_is_named(tmp_path, text, expected):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "corpora.yaml").write_text(text)
+    with pytest.raises(UserError) as caught:
+        registered("mine", tmp_path)
+    assert caught.value.where.startswith(str(tmp_path / "config" / "corpora.yaml"))
+    assert caught.value.problems == (expected,)
+
+
+def test_a_missing_registry_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"could not be read: .*No such file or directory"):
+        registered("text8", tmp_path)
