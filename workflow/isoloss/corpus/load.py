@@ -34,7 +34,7 @@ class Corpus:
 
     def text(self, ids: np.ndarray) -> str:
         """Token ids as text for people."""
-        from isoloss.corpus.tokenizers import read_tokenizer
+        from isoloss.corpus.tokens import read_tokenizer
 
         kind = self.card["identity"]["tokenizer"]["kind"]
         return read_tokenizer(kind, self.folder / "tokenizer.json").decode(ids)

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.corpus import split, tokenizers
+from isoloss.corpus import split
 from isoloss.corpus.archives import read_members, read_text, reported
 from isoloss.corpus.download import download
 from isoloss.corpus.fingerprint import FORMAT, Resolved, resolve
 from isoloss.corpus.sources import LocalFile, read_source
 from isoloss.corpus.spec import CorpusSpec
+from isoloss.corpus.tokens import CharacterTokenizer, Tokenizer, learn_tokenizer, utf8_problem
 from isoloss.errors import UserError
 from isoloss.files import sha256, whole, write_json, write_text
 
@@ -61,14 +62,14 @@ def prepare(
         raise UserError("corpus", [f"{problem} they are {resolved.corpus_id}; plan again"])
     documents = _read_documents(resolved, Path(downloads or Path(root) / DOWNLOADS))
     if resolved.spec.tokenizer.kind != "bytes":
-        problems = [tokenizers.utf8_problem(name, text) for name, text in documents]
+        problems = [utf8_problem(name, text) for name, text in documents]
         if any(problems):
             raise UserError("corpus", filter(None, problems))
     rows, parts = _split(documents, resolved.spec.heldout_share)
     del documents
     if empty := [f"its {part} part is empty" for part, text in parts.items() if not text]:
         raise UserError("corpus", empty)
-    tokenizer = tokenizers.learn(resolved.spec.tokenizer, parts["train"])
+    tokenizer = learn_tokenizer(resolved.spec.tokenizer, parts["train"])
     n_bytes = {part: len(text) for part, text in parts.items()}
     ids = {part: tokenizer.encode(text) for part, text in parts.items()}
     written = ["train.npy", "heldout.npy", "documents.tsv"]
@@ -87,7 +88,7 @@ def prepare(
 
 def _card(
     resolved: Resolved,
-    tokenizer: tokenizers.Tokenizer,
+    tokenizer: Tokenizer,
     n_bytes: dict[str, int],
     ids: dict[str, np.ndarray],
     *,
@@ -116,7 +117,7 @@ def _card(
         card["python_version"] = platform.python_version()
     if resolved.spec.kind == "url":
         card["url"] = resolved.spec.url
-    if isinstance(tokenizer, tokenizers.CharacterTokenizer):
+    if isinstance(tokenizer, CharacterTokenizer):
         card["heldout_unknown_tokens"] = int((ids["heldout"] == tokenizer.unknown_id).sum())
     return card
 

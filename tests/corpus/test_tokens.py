@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoloss.corpus import tokenizers
+from isoloss.corpus import tokens
 from isoloss.corpus.spec import TokenizerSpec
-from isoloss.corpus.tokenizers import (
+from isoloss.corpus.tokens import (
     BpeTokenizer,
     ByteTokenizer,
     CharacterTokenizer,
-    learn,
+    learn_tokenizer,
     read_tokenizer,
     utf8_problem,
 )
@@ -55,7 +55,7 @@ def test_a_character_that_training_never_showed_is_unknown():
 
 
 def test_characters_are_not_torn_where_a_long_text_is_read_in_pieces(monkeypatch):
-    monkeypatch.setattr(tokenizers, "CHUNK_BYTES", 3)
+    monkeypatch.setattr(tokens, "CHUNK_BYTES", 3)
     text = "añ日🙂" * 50
     tokenizer = CharacterTokenizer.learn(text.encode())
     assert tokenizer.decode(tokenizer.encode(text.encode())) == text
@@ -90,7 +90,7 @@ def test_the_first_merge_of_bpe_is_the_most_frequent_pair():
 
 def test_bpe_is_the_same_in_every_process(bpe):
     script = (
-        "import sys; from isoloss.corpus.tokenizers import BpeTokenizer;"
+        "import sys; from isoloss.corpus.tokens import BpeTokenizer;"
         "sys.stdout.write(BpeTokenizer.learn(sys.stdin.buffer.read(), 300).text())"
     )
     for parallel in ("true", "false"):
@@ -117,7 +117,7 @@ def test_bpe_says_when_the_text_is_too_short_for_its_vocabulary():
     ids=lambda spec: spec.label,
 )
 def test_a_tokenizer_comes_back_from_its_file(tmp_path, spec):
-    tokenizer = learn(spec, PROSE)
+    tokenizer = learn_tokenizer(spec, PROSE)
     path = tmp_path / "tokenizer.json"
     if text := tokenizer.text():
         path.write_text(text)

@@ -126,7 +126,7 @@ class BpeTokenizer:
         return self.model.to_str()
 
 
-def learn(spec: TokenizerSpec, text: bytes) -> Tokenizer:
+def learn_tokenizer(spec: TokenizerSpec, text: bytes) -> Tokenizer:
     """The tokenizer that `spec` asks for, learned from the training part (UTF-8 unless bytes)."""
     if spec.kind == "chars":
         return CharacterTokenizer.learn(text)
