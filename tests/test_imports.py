@@ -31,7 +31,6 @@ PLACE = {name: place for place, stage in enumerate(STAGES) for name in stage}
 
 # Declared and never imported by us, each with its reason.
 NOT_IMPORTED = {
-    "snakemake": "runs the Snakefile",
     "snakemake-executor-plugin-slurm": "Snakemake loads it by its name",
     "ruff": "run as a program",
     "snakefmt": "run as a program",
@@ -113,7 +112,8 @@ def imported_distributions(*folders: str) -> set[str]:
     """The third-party distributions that the files in some folders import."""
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     names = {name for path in paths for name in imports_of(path)}
-    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.smk")):
+    rules = [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]
+    for path in rules if "workflow" in folders else ():
         text = path.read_text(encoding="utf-8")
         names |= set(re.findall(r"^\s*(?:import|from) ([\w.]+)", text, flags=re.MULTILINE))
     ours = {"isoloss", PLUGIN, *(path.stem for path in paths)}
