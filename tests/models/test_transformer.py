@@ -1,0 +1,152 @@
+"""The model against its counts, a plain reference, and what an untrained decoder must do."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from isoloss.config import runs
+from isoloss.counting import transformer_flops, transformer_params
+from isoloss.models.transformer import Transformer, next_token_loss
+
+SHAPES = [
+    {"n_layer": 1, "d_model": 8, "n_head": 1},
+    {"n_layer": 2, "d_model": 16, "n_head": 4, "tie_embeddings": True},
+    {"n_layer": 3, "d_model": 24, "n_head": 3, "d_ff": 40},
+]
+V, T = 50, 12
+
+
+def make(settings, seed=0):
+    shape = runs.Transformer(**settings)
+    return shape, Transformer(shape, V, T, torch.Generator().manual_seed(seed))
+
+
+def some_ids(n=5, seed=1):
+    return torch.randint(V, (n, T), generator=torch.Generator().manual_seed(seed))
+
+
+def plainly(model, ids):
+    """The same decoder, written out position by position, in float64."""
+    d = model.tokens.shape[1]
+
+    def norm(x, gain):
+        x = x - x.mean(-1, keepdim=True)
+        return x / (x.square().mean(-1, keepdim=True) + 1e-5).sqrt() * gain
+
+    x = model.tokens[ids] + model.positions[: ids.shape[1]]
+    for block in model.blocks:
+        heads, size = block.n_head, d // block.n_head
+        q, k, v = (norm(x, block.attention_gain) @ block.query_key_value.T).split(d, -1)
+        mixed = torch.zeros_like(x)
+        for h in range(heads):
+            part = slice(h * size, (h + 1) * size)
+            for t in range(ids.shape[1]):
+                scores = torch.einsum("bd,bsd->bs", q[:, t, part], k[:, : t + 1, part])
+                weights = (scores / math.sqrt(size)).softmax(-1)
+                mixed[:, t, part] = torch.einsum("bs,bsd->bd", weights, v[:, : t + 1, part])
+        x = x + mixed @ block.attention_out.T
+        hidden = norm(x, block.feed_gain) @ block.feed_in.T
+        gelu = hidden * 0.5 * (1 + torch.erf(hidden / math.sqrt(2)))
+        x = x + gelu @ block.feed_out.T
+    return norm(x, model.gain) @ model.output.T
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_has_the_parameters_that_counting_says(settings):
+    shape, model = make(settings)
+    assert sum(p.numel() for p in model.parameters()) == transformer_params(shape, V, T).total
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_computes_the_matrix_products_that_counting_says(settings):
+    shape, model = make(settings)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(some_ids())
+    flops = transformer_flops(shape, V, T)
+    softmax = 3 * shape.n_layer * shape.n_head * T * T  # PyTorch counts products only
+    attention = flops.attention - softmax
+    products = flops.projections + flops.feed_forward + flops.logits
+    # PyTorch has no formula for the fused attention of every device: all of it, or none.
+    assert counter.get_total_flops() / 5 in (products, products + attention)
+    by_operator = counter.get_flop_counts()["Global"]
+    counted = sum(n for op, n in by_operator.items() if "mm" in str(op))
+    assert counted == 5 * products
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_backward_costs_two_forward_passes(settings):
+    shape, model = make(settings)
+    ids = some_ids()
+    with FlopCounterMode(display=False) as counter:
+        next_token_loss(model, ids, ids).backward()
+    counted = sum(n for op, n in counter.get_flop_counts()["Global"].items() if "mm" in str(op))
+    flops = transformer_flops(shape, V, T)
+    assert counted == 5 * 3 * (flops.projections + flops.feed_forward + flops.logits)
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_equals_a_decoder_written_out_in_full(settings):
+    _, model = make(settings)
+    with torch.no_grad():
+        for p in model.parameters():  # away from the tame initial weights
+            p.add_(torch.randn(p.shape, generator=torch.Generator().manual_seed(7)) * 0.3)
+        model.double()
+        torch.testing.assert_close(model(some_ids()), plainly(model, some_ids()))
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_a_later_token_changes_no_earlier_logit(settings):
+    _, model = make(settings)
+    ids = some_ids()
+    changed = ids.clone()
+    changed[:, 7] = (changed[:, 7] + 1) % V
+    with torch.no_grad():
+        before, after = model(ids), model(changed)
+    torch.testing.assert_close(before[:, :7], after[:, :7], rtol=0, atol=0)
+    assert (before[:, 7:] != after[:, 7:]).any(-1).all()
+
+
+def test_the_last_logits_are_those_of_the_whole():
+    _, model = make(SHAPES[1])
+    with torch.no_grad():
+        torch.testing.assert_close(model(some_ids(), last=4), model(some_ids())[:, -4:])
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+@pytest.mark.parametrize("n_targets", [T, 5])
+def test_loss_and_gradients_are_those_of_plain_cross_entropy(settings, n_targets):
+    _, model = make(settings)
+    ids, targets = some_ids(), some_ids(seed=2)[:, -n_targets:]
+    loss = next_token_loss(model, ids, targets)
+    (loss * 3).backward()
+    gradients = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    expected = functional.cross_entropy(model(ids)[:, -n_targets:].flatten(0, 1), targets.flatten())
+    (expected * 3).backward()
+    torch.testing.assert_close(loss, expected)
+    for mine, p in zip(gradients, model.parameters(), strict=True):
+        torch.testing.assert_close(mine, p.grad, rtol=1e-4, atol=1e-6)
+    with torch.no_grad():
+        torch.testing.assert_close(next_token_loss(model, ids, targets), expected.detach())
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_an_untrained_model_knows_nothing(settings):
+    _, model = make(settings)
+    loss = next_token_loss(model, some_ids(200), some_ids(200, seed=3))
+    assert loss.item() == pytest.approx(math.log(V), abs=0.03)
+
+
+def test_the_generator_decides_the_weights():
+    same, again, other = (make(SHAPES[2], seed)[1].state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(same[name], again[name]) for name in same)
+    assert not torch.equal(same["tokens"], other["tokens"])
+
+
+def test_building_leaves_the_global_random_numbers_alone():
+    before = torch.get_rng_state()
+    make(SHAPES[0])
+    assert torch.equal(before, torch.get_rng_state())

@@ -1,0 +1,148 @@
+"""Batches that cover their corpus exactly, resume exactly, and are judged on fixed text."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from isoloss.config.load import parse
+from isoloss.config.runs import LanguageRun
+from isoloss.corpus.load import Corpus
+from isoloss.errors import UserError
+from isoloss.tasks import language
+from isoloss.train.loop import train
+
+CPU = torch.device("cpu")
+CONTEXT, BATCH = 8, 4
+
+
+def corpus(n=4000, vocab_size=256, dtype=np.uint8):
+    tokens = np.arange(n, dtype=np.int64) % vocab_size
+    return Corpus(
+        train=tokens.astype(dtype),
+        heldout=tokens[100:].astype(dtype),
+        card={"vocab_size": vocab_size},
+        folder=Path("nowhere"),
+    )
+
+
+def run(data, **training):
+    return parse(
+        LanguageRun,
+        {
+            "task": {"kind": "language", "corpus": "counting", "context": CONTEXT},
+            "model": {"n_layer": 1, "d_model": 16, "n_head": 1},
+            "data": {"n_heldout_tokens": 800} | data,
+            "training": {"peak_lr": 1e-2, "schedule": "wsd", "batch_size": BATCH, "n_evals": 3}
+            | training,
+        },
+        "run",
+    )
+
+
+def starts(problem, steps):
+    """The first token of every window of the batches, on a corpus whose tokens count up."""
+    return [i.item() for step in steps for i in problem.batch(step)[0][:, 0]]
+
+
+def build(data, seed=0, text=None, **training):
+    return language.build(run(data, **training), seed, text or corpus(), CPU)
+
+
+def test_one_epoch_trains_on_every_token_once():
+    text = corpus(vocab_size=4001, dtype=np.uint16)
+    problem = build({"n_tokens": 3200}, text=text)
+    targets = torch.cat([problem.batch(s)[1] for s in range(1, problem.steps + 1)]).flatten()
+    assert problem.steps == 3200 // (CONTEXT * BATCH)
+    assert sorted(targets.tolist()) == list(range(1, 3201))
+    assert problem.counts["n_tokens"] == problem.counts["n_unique_tokens"] == 3200
+
+
+def test_targets_follow_their_inputs():
+    inputs, targets = build({"n_tokens": 3200}).batch(3)
+    assert inputs.shape == targets.shape == (BATCH, CONTEXT)
+    assert torch.equal(targets, (inputs + 1) % 256)
+
+
+def test_every_epoch_is_whole_and_in_another_order():
+    """8 windows, 3 epochs, and batches of 5 that end inside the epochs."""
+    text = corpus(vocab_size=4001, dtype=np.uint16)
+    data = {"n_tokens": 3 * 64 + 16, "n_unique_tokens": 64}
+    problem = build(data, text=text, batch_size=5)
+    seen = starts(problem, range(1, 6))
+    epochs = [seen[i : i + 8] for i in (0, 8, 16)]
+    assert all(sorted(epoch) == list(range(0, 64, 8)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert problem.counts["n_unique_tokens"] == 64
+
+
+def test_a_batch_larger_than_the_unique_tokens_spans_epochs():
+    problem = build({"n_tokens": 320, "n_unique_tokens": 16}, batch_size=5)
+    assert sorted(starts(problem, [1, 2])) == [0] * 5 + [8] * 5
+
+
+def test_a_batch_depends_on_seed_and_step_alone():
+    data = {"n_tokens": 3200, "n_unique_tokens": 640}
+    first, resumed = build(data), build(data)
+    expected = {step: first.batch(step) for step in range(1, 41)}
+    for step in (40, 17, 18, 3):
+        for mine, theirs in zip(resumed.batch(step), expected[step], strict=True):
+            assert torch.equal(mine, theirs)
+    assert starts(build(data, seed=1), [1, 2]) != starts(first, [1, 2])
+
+
+def test_weights_come_from_the_seed_and_not_from_the_budget():
+    small, large, other = (
+        build({"n_tokens": 640}),
+        build({"n_tokens": 3200}),
+        build({"n_tokens": 640}, seed=1),
+    )
+    assert torch.equal(small.model.tokens, large.model.tokens)
+    assert not torch.equal(small.model.tokens, other.model.tokens)
+
+
+def test_heldout_loss_is_the_mean_over_the_first_tokens_of_the_heldout_part():
+    problem = build({"n_tokens": 640, "n_heldout_tokens": 810})
+    held = torch.from_numpy(corpus().heldout.astype(np.int64))
+    windows = torch.stack([held[i : i + CONTEXT + 1] for i in range(0, 808, CONTEXT)])
+    with torch.no_grad():
+        log_p = problem.model(windows[:, :-1]).log_softmax(-1)
+        expected = -log_p.gather(2, windows[:, 1:, None]).mean().item()
+    assert problem.evaluate(problem.model)["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_heldout_loss_does_not_depend_on_how_it_is_split(monkeypatch):
+    problem = build({"n_tokens": 640})
+    whole = problem.evaluate(problem.model)["loss"]
+    monkeypatch.setattr(language, "EVALUATION_TOKENS", 56)  # 7 windows: the last part is smaller
+    assert build({"n_tokens": 640}).evaluate(problem.model)["loss"] == pytest.approx(whole)
+
+
+def test_learns_to_count():
+    """In steps of one, modulo 31: after some epochs the next token is certain."""
+    settings = {"peak_lr": 2e-2, "beta2": 0.95}
+    problem = build({"n_tokens": 3200}, text=corpus(vocab_size=31), **settings)
+    rows = train(problem, run({"n_tokens": 3200}, **settings).training)
+    assert rows[0]["loss"] == pytest.approx(math.log(31), abs=0.1)
+    assert rows[-1]["loss"] < math.log(31) / 4
+
+
+def test_a_corpus_that_is_too_short_is_refused_with_both_numbers():
+    with pytest.raises(UserError) as error:
+        build({"n_tokens": 4000, "n_heldout_tokens": 5000})
+    assert error.value.problems == (
+        "data.n_tokens: 4000 needs 4001 tokens, but the training part of corpus counting has 4000",
+        "data.n_heldout_tokens: 5000 needs 5001 tokens, but the held-out part of corpus counting "
+        "has 3900",
+    )
+
+
+def test_less_than_a_context_is_refused():
+    with pytest.raises(UserError) as error:
+        build({"n_tokens": 3200, "n_unique_tokens": 7, "n_heldout_tokens": 7})
+    assert error.value.problems == (
+        "data.n_unique_tokens: 7 is smaller than one context of 8",
+        "data.n_heldout_tokens: 7 is smaller than one context of 8",
+    )

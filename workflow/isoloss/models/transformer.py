@@ -1,0 +1,155 @@
+"""A GPT-style decoder: pre-norm blocks, learned positions, GELU, no biases.
+
+Its shape is that of Radford et al. (2019) without biases and dropout. Written for small models on
+one CPU thread: few operations, sums with the residual stream inside the matrix products, and the
+loss's gradient in one pass over the probabilities.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isoloss import counting
+from isoloss.config import runs
+
+EMBEDDING_SD = 0.02  # GPT-2's; small enough that the untrained loss is ln(vocab_size)
+
+
+class Transformer(nn.Module):
+    """Token ids to logits of the next token.
+
+    Parameters
+    ----------
+    shape : runs.Transformer
+        Layers, widths and heads.
+    vocab_size : int
+        Different token ids.
+    context : int
+        The longest sequence.
+    generator : torch.Generator
+        The source of the initial weights, on the CPU.
+    """
+
+    def __init__(
+        self, shape: runs.Transformer, vocab_size: int, context: int, generator: torch.Generator
+    ):
+        super().__init__()
+        d = shape.d_model
+        self.tokens = _weight(vocab_size, d, sd=EMBEDDING_SD, generator=generator)
+        self.positions = _weight(context, d, sd=EMBEDDING_SD, generator=generator)
+        self.blocks = nn.ModuleList(Block(shape, generator) for _ in range(shape.n_layer))
+        self.gain = nn.Parameter(torch.ones(d))
+        if shape.tie_embeddings:
+            self.output = self.tokens
+        else:
+            self.output = _weight(vocab_size, d, sd=EMBEDDING_SD, generator=generator)
+
+    def forward(self, ids: Tensor, last: int | None = None) -> Tensor:
+        """Logits of shape (batch, time, vocab_size) for ids of shape (batch, time)."""
+        return functional.linear(self.features(ids, last), self.output)
+
+    def features(self, ids: Tensor, last: int | None = None) -> Tensor:
+        """What the output layer reads: (batch, time, d_model), or of the `last` positions only."""
+        batch, time = ids.shape
+        x = functional.embedding(ids, self.tokens) + self.positions[:time]
+        x = x.flatten(0, 1)  # positions in rows: every matrix product is a plain one
+        for block in self.blocks:
+            x = block(x, batch)
+        x = x.view(batch, time, -1)
+        if last not in (None, time):
+            x = x[:, -last:]
+        return _norm(x, self.gain)
+
+
+class Block(nn.Module):
+    """Causal self-attention, then a feed-forward layer, each added to the residual stream."""
+
+    def __init__(self, shape: runs.Transformer, generator: torch.Generator):
+        super().__init__()
+        d, d_ff = shape.d_model, counting.d_ff(shape)
+        # Two sums a block go to the residual stream: so scaled, its variance ignores the depth.
+        into_residual = 1 / math.sqrt(2 * shape.n_layer)
+        self.n_head = shape.n_head
+        self.attention_gain = nn.Parameter(torch.ones(d))
+        self.query_key_value = _weight(3 * d, d, generator=generator)
+        self.attention_out = _weight(d, d, scale=into_residual, generator=generator)
+        self.feed_gain = nn.Parameter(torch.ones(d))
+        self.feed_in = _weight(d_ff, d, generator=generator)
+        self.feed_out = _weight(d, d_ff, scale=into_residual, generator=generator)
+
+    def forward(self, x: Tensor, batch: int) -> Tensor:
+        """Map x of shape (batch * time, d_model) to the same shape."""
+        x = torch.addmm(
+            x, self._attend(_norm(x, self.attention_gain), batch), self.attention_out.t()
+        )
+        hidden = functional.gelu(functional.linear(_norm(x, self.feed_gain), self.feed_in))
+        return torch.addmm(x, hidden, self.feed_out.t())
+
+    def _attend(self, x: Tensor, batch: int) -> Tensor:
+        rows, d = x.shape
+        heads = (batch, rows // batch, 3, self.n_head, d // self.n_head)
+        qkv = functional.linear(x, self.query_key_value).view(heads).permute(2, 0, 3, 1, 4)
+        y = functional.scaled_dot_product_attention(*qkv.unbind(), is_causal=True)
+        return y.transpose(1, 2).reshape(rows, d)
+
+
+def next_token_loss(model: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy in nats per target token, float32.
+
+    Parameters
+    ----------
+    ids : Tensor, shape (batch, time), int64
+        What the model sees.
+    targets : Tensor, shape (batch, n_targets), int64
+        What follows each of the last `n_targets` positions of `ids`.
+    """
+    features = model.features(ids, last=targets.shape[1]).flatten(0, 1)
+    targets = targets.flatten()
+    if torch.is_grad_enabled():
+        return _LinearCrossEntropy.apply(features, model.output, targets)
+    return functional.cross_entropy(functional.linear(features, model.output), targets)
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """cross_entropy(x @ weight.T, targets), with the gradients computed on the way.
+
+    d loss / d logits = (softmax(logits) - onehot(target)) / n: the probabilities that the forward
+    pass needs anyway become the gradient in place, so the logits, by far the largest array of a
+    small model, are written once and never stored for the backward pass.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        probabilities = torch.mm(x, weight.t())
+        torch.softmax(probabilities, -1, out=probabilities)
+        at_target = targets[:, None]
+        loss = probabilities.gather(1, at_target).log().mean().neg()
+        gradient = probabilities.scatter_add_(
+            1, at_target, probabilities.new_full(at_target.shape, -1.0)
+        ).div_(len(targets))
+        ctx.save_for_backward(torch.mm(gradient, weight), torch.mm(gradient.t(), x))
+        return loss
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor):
+        gradient_x, gradient_weight = ctx.saved_tensors
+        return gradient_x * upstream, gradient_weight * upstream, None
+
+
+def _norm(x: Tensor, gain: Tensor) -> Tensor:
+    return functional.layer_norm(x, gain.shape, gain)
+
+
+def _weight(
+    fan_out: int,
+    fan_in: int,
+    *,
+    generator: torch.Generator,
+    sd: float | None = None,
+    scale: float = 1.0,
+) -> nn.Parameter:
+    """Normal weights; by default of a standard deviation that keeps the variance of the input."""
+    sd = scale / math.sqrt(fan_in) if sd is None else sd
+    return nn.Parameter(torch.empty(fan_out, fan_in).normal_(0.0, sd, generator=generator))
