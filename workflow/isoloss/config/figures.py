@@ -1,18 +1,63 @@
-"""What a study can ask to be drawn."""
+"""What a study can ask to be drawn.
 
-from typing import Annotated, Literal
+A figure names columns of the study's table of runs, its sweeps and its fits; it draws what they
+hold. `sweeps_named` and `fits_named` say which, so that a misspelt name is found before any run.
+"""
+
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from isoloss.config.section import Name, Section
+from isoloss.config.drawn import Drawn
+from isoloss.config.published_figures import (
+    Allocation,
+    Configurations,
+    Doubling,
+    IsoLoss,
+    KaplanLaws,
+    ModelPlanes,
+    Predictions,
+)
+from isoloss.config.section import Name, PositiveFloat, PositiveInt, Section
+
+Scale = Literal["log", "linear"]
 
 
-class Drawn(Section):
-    """What every figure has."""
+class Series(Section):
+    """Some of the runs, drawn alike."""
 
-    name: Name  # of the file
-    title: str
-    caption: str  # what it shows, and what it cannot
+    label: str
+    sweep: Name | None = None  # null: the sweep of the series' own name
+    y: str | None = None  # column; null: the figure's
+    where: dict[str, list[Any]] = {}  # column -> the values that are drawn
+
+
+class Level(Section):
+    """A horizontal line."""
+
+    value: float
+    label: str
+
+
+class Slope(Section):
+    """A line y ~ x**exponent beside a series, for the eye."""
+
+    exponent: float
+    label: str
+    series: Name | None = None  # beside which; null: the first
+
+
+class OfRuns(Drawn):
+    """What most figures choose: some of the runs, and the labels of the axes."""
+
+    x_label: str
+    y_label: str
+    sweeps: list[Name] | None = None  # null: all
+    where: dict[str, list[Any]] = {}  # column -> the values that are drawn
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return list(self.sweeps or [])
 
 
 class LossAgainstX(Drawn):
@@ -23,8 +68,155 @@ class LossAgainstX(Drawn):
     y: str = "loss"
     x_label: str
     y_label: str
+    series: dict[Name, str | Series]  # name (of a sweep) -> its label, or what it draws
+    fits: dict[Name, Name] = {}  # series -> the fit drawn through it
+    by: str | None = None  # a column: each series is split by its values
+    by_label: str = "{}"  # the label of one value, e.g. "d = {}"
+    levels: list[Level] = []  # e.g. the floor that noise sets
+    slopes: list[Slope] = []  # e.g. what theory says
+    law_to: PositiveFloat | None = None  # the fitted laws are drawn, dashed, up to this x
+    x_scale: Scale = "log"
+    y_scale: Scale = "log"
+
+    def members(self) -> dict[str, Series]:
+        """Every series in full: its sweep and its column are filled in."""
+        full = {}
+        for name, given in self.series.items():
+            series = Series(label=given) if isinstance(given, str) else given
+            filled = {"sweep": series.sweep or name, "y": series.y or self.y}
+            full[name] = series.model_copy(update=filled)
+        return full
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return [series.sweep for series in self.members().values()]
+
+    @property
+    def fits_named(self) -> list[str]:
+        return list(self.fits.values())
+
+
+class Extrapolation(LossAgainstX):
+    """A law fitted to small runs and drawn far beyond them, beside the law that was planted."""
+
+    draw: Literal["extrapolation"]
+    law_to: PositiveFloat
+    at: dict[str, PositiveFloat] = {}  # the other variables of the laws, held fixed
+
+
+class ExponentAgainstTheory(Drawn):
+    """A fitted exponent, one for each group of runs, against what theory predicts for it."""
+
+    draw: Literal["exponent_against_theory"]
+    fit: Name
+    parameter: str = "alpha"
+    predicted: dict[str, float] = {}  # group, e.g. "n_inputs=2" -> prediction; {}: the fit's theory
+    x_label: str
+    y_label: str
+
+    @property
+    def fits_named(self) -> list[str]:
+        return [self.fit]
+
+
+class RatioToTheory(OfRuns):
+    """A measured column over the column that theory gives, which should be 1."""
+
+    draw: Literal["ratio_to_theory"]
+    x: str
+    measured: str
+    theory: str
+    standard_error: str | None = None  # column; null: the spread of the seeds is drawn
+    x_scale: Scale = "log"
+
+
+class LossGrid(OfRuns):
+    """Loss against one quantity, a line for each value of another, which sets the colour."""
+
+    draw: Literal["loss_grid"]
+    x: str = "n_tokens"
+    y: str = "loss"
+    by: str = "n_params"
+    by_label: str
+    fit: Name | None = None  # a law of both, drawn dashed
+
+    @property
+    def fits_named(self) -> list[str]:
+        return [self.fit] if self.fit else []
+
+
+class IsoFlop(OfRuns):
+    """Loss against model size at equal compute, interpolated in log loss and log compute."""
+
+    draw: Literal["isoflop"]
+    x: str = "n_params"
+    y: str = "loss"
+    compute: str = "compute_flops"
+    levels: PositiveInt | list[PositiveFloat] = 5  # how many, or which, in FLOP
+    interpolate: Literal["runs", "curves"] = "runs"  # between budgets, or along learning curves
+
+
+class LearningCurves(OfRuns):
+    """Held-out loss while training, a line for each run."""
+
+    draw: Literal["learning_curves"]
+    x: str = "step"  # column of the learning curves
+    y: str = "loss"
+    by: str = "n_params"  # column of the runs: the colour
+    by_label: str
+
+
+class Panel(Section):
+    """One study in a figure of several."""
+
+    title: str
+    y: str = "loss"
+    y_label: str
+    where: dict[str, list[Any]] = {}
+
+
+class EfficientFrontier(Drawn):
+    """Loss against cost for the runs of several studies, a panel each, with the lower envelope."""
+
+    draw: Literal["frontier"]
+    x: str  # compute_flops, elapsed_s, ...
+    x_label: str
+    panels: Annotated[dict[Name, Panel], Field(min_length=1)]  # study -> its panel
+
+
+class SameCompute(OfRuns):
+    """Loss against tokens per parameter: ways to spend the same compute."""
+
+    draw: Literal["same_compute"]
     series: dict[Name, str]  # sweep -> its label
-    fits: dict[Name, Name] = {}  # sweep -> the fit drawn through it
+    compute: str = "compute_6nd_flops"
+    fit: Name | None = None  # a law of n_params and n_tokens, drawn at each compute
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return list(self.series)
+
+    @property
+    def fits_named(self) -> list[str]:
+        return [self.fit] if self.fit else []
 
 
-Figure = Annotated[LossAgainstX, Field(discriminator="draw")]
+Figure = Annotated[
+    LossAgainstX
+    | Extrapolation
+    | ExponentAgainstTheory
+    | RatioToTheory
+    | LossGrid
+    | IsoFlop
+    | LearningCurves
+    | EfficientFrontier
+    | SameCompute
+    | KaplanLaws
+    | Predictions
+    | Allocation
+    | IsoLoss
+    | Doubling
+    | Configurations
+    | ModelPlanes,
+    Field(discriminator="draw"),
+]

@@ -1,0 +1,47 @@
+"""Draw what a study asks for."""
+
+from importlib import import_module
+from pathlib import Path
+
+from isoloss.config.drawn import Drawn
+from isoloss.figures.save import save
+from isoloss.figures.style import styled
+from isoloss.figures.tables import Drawing, Tables
+
+# What a figure's `draw` says -> the module that has a function of that name.
+MODULES = {
+    "loss_against_x": "loss",
+    "extrapolation": "loss",
+    "exponent_against_theory": "theory",
+    "ratio_to_theory": "theory",
+    "loss_grid": "grid",
+    "isoflop": "grid",
+    "same_compute": "allocation",
+    "allocation": "allocation",
+    "iso_loss": "allocation",
+    "learning_curves": "curves",
+    "frontier": "curves",
+    "kaplan_laws": "published",
+    "predictions": "published",
+    "doubling": "published",
+    "configurations": "models",
+    "model_planes": "models",
+}
+
+
+def drawing(spec: Drawn, tables: Tables) -> Drawing:
+    """The figure that `spec` asks for.
+
+    Raises
+    ------
+    UserError
+        A column, a law or a group that it names is not there.
+    """
+    module = import_module(f"isoloss.figures.{MODULES[spec.draw]}")
+    with styled():
+        return getattr(module, spec.draw)(spec, tables)
+
+
+def draw(spec: Drawn, tables: Tables, stem: str | Path) -> list[Path]:
+    """Draw and write <stem>.pdf, .png, .csv and .json; give their paths."""
+    return save(spec, drawing(spec, tables), stem)

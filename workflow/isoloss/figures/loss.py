@@ -1,0 +1,157 @@
+"""Loss against one quantity: runs, medians over seeds, fitted laws within and beyond the runs."""
+
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+
+from isoloss.config.figures import Extrapolation, LossAgainstX, Series
+from isoloss.figures.fitted import Fitted, fitted
+from isoloss.figures.panel import Panel, Record, finish
+from isoloss.figures.style import COLORS, GREY, MARKERS, legend_below, new_figure, ordered_colors
+from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
+from isoloss.laws import law
+
+N_POINTS = 60  # of a drawn law
+DASHES = ((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+
+
+def loss_against_x(spec: LossAgainstX, tables: Tables) -> Drawing:
+    """Points are runs, large markers the median of the seeds with their range, lines fits."""
+    return _drawn(spec, tables, {})
+
+
+def extrapolation(spec: Extrapolation, tables: Tables) -> Drawing:
+    """As `loss_against_x`, with the law that was planted and the fitted one up to `law_to`."""
+    return _drawn(spec, tables, spec.at)
+
+
+def _drawn(spec, tables, at):
+    figure, axes = new_figure()
+    record = Record()
+    panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label,
+                  x_scale=spec.x_scale, y_scale=spec.y_scale)  # fmt: skip
+    parts = _split(spec, tables)
+    notes, ends, key = [], [], []
+    colors = ordered_colors(len(parts)) if spec.by and len(parts) > 3 else COLORS
+    for i, (name, series, group, runs) in enumerate(parts):
+        color, marker = colors[i % len(colors)], MARKERS[i % len(MARKERS)]
+        runs, lost = finished(runs, series.y)
+        notes += [f"{series.label}: {note}" for note in lost]
+        if runs.empty:
+            notes.append(f"{series.label}: no run to draw.")
+            continue
+        middle = _medians(runs, spec.x, series.y)
+        _runs(panel, runs, middle, spec.x, series, color, marker)
+        ends.append((name, middle))
+        drawn = False
+        if name in spec.fits:
+            found = fitted(tables, spec.fits[name], group, spec.x)
+            drawn, note = _law(panel, spec, found, middle, series, color, at)
+            notes.append(note)
+        key.append((series.label, {"color": color, "marker": marker,
+                                   "linestyle": "-" if drawn else "none"}))  # fmt: skip
+    if isinstance(spec, Extrapolation):
+        key += _truth(panel, spec, tables, ends)
+    for level, dash in zip(spec.levels, cycle(DASHES)):
+        key.append((level.label, _look(panel.level(level.value, level.label, linestyle=dash))))
+    for slope, dash in zip(spec.slopes, cycle(DASHES)):
+        key += _slope(panel, slope, ends, dash)
+    if any(middle["count"].max() > 1 for _, middle in ends):
+        notes.append("Large markers: median over the seeds; bars: their whole range; "
+                     "small markers: single runs.")  # fmt: skip
+    finish(figure, [panel])
+    legend_below(figure, key)
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def _split(spec, tables) -> list[tuple[str, Series, str, pd.DataFrame]]:
+    """Each series, split by the values of `by`: name, what it is, group of its fit, its runs."""
+    parts = []
+    for name, series in spec.members().items():
+        columns = ["sweep", spec.x, series.y, *series.where, *([spec.by] if spec.by else [])]
+        need(tables.runs, columns, where_of(spec), "runs")
+        runs = chosen(tables.runs, [series.sweep], series.where)
+        if spec.by is None:
+            parts.append((name, series, "", runs))
+            continue
+        for value in sorted(runs[spec.by].dropna().unique()):
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            label = spec.by_label.format(text)
+            label = label if len(spec.series) == 1 else f"{series.label}, {label}"
+            part = runs[runs[spec.by] == value]
+            parts.append((name, series.model_copy(update={"label": label}),
+                          f"{spec.by}={text}", part))  # fmt: skip
+    return parts
+
+
+def _medians(runs, x, y) -> pd.DataFrame:
+    middle = runs.groupby(x, sort=True)[y].agg(["median", "min", "max", "count"])
+    return middle.reset_index(names="x")
+
+
+def _runs(panel, runs, middle, x, series, color, marker):
+    if middle["count"].max() > 1:
+        panel.points(runs[x], runs[series.y], series.label, "run", color=color, marker=marker,
+                     markersize=3, alpha=0.35, markeredgewidth=0)  # fmt: skip
+    what = "median" if middle["count"].max() > 1 else "run"
+    panel.intervals(middle["x"], middle["median"], middle["min"], middle["max"], series.label, what,
+                    color=color, marker=marker, zorder=3)  # fmt: skip
+
+
+def _law(panel, spec, found: Fitted | None, middle, series, color, at) -> tuple[bool, str]:
+    """Draw the law if the data determine it; whether it was drawn, and what to say."""
+    if found is None:
+        return False, f"{series.label}: not fitted."
+    if not found.identified:
+        return False, f"{series.label}: {found.verdict}; no law is drawn."
+    low, high = float(middle["x"].min()), float(middle["x"].max())
+    end = max(high, spec.law_to or high)
+    x = np.geomspace(low, high, N_POINTS)
+    if end > high:
+        x = np.concatenate([x, np.geomspace(high, end, N_POINTS)[1:]])
+    y = found.curve(**{spec.x: x}, **at)
+    band = found.band(**{spec.x: x}, **at)
+    if band is not None:
+        panel.band(x, y, *band, series.label, "fitted law, 90 % band", color=color)
+    panel.line(x[:N_POINTS], y[:N_POINTS], series.label, "fitted law", color=color)
+    if end > high:
+        panel.line(x[N_POINTS - 1 :], y[N_POINTS - 1 :], series.label, "fitted law beyond the runs",
+                   color=color, linestyle=DASHES[0])  # fmt: skip
+    beyond = ", dashed beyond the runs" if end > high else ""
+    shaded = ", with its 90 % band" if band is not None else ""
+    return True, f"{series.label}: line, {found.law.formula}{beyond}{shaded}."
+
+
+def _truth(panel, spec, tables, ends):
+    if tables.truth is None or not ends:
+        return []
+    name, params = tables.truth
+    planted = law(name)
+    x = np.geomspace(min(middle["x"].min() for _, middle in ends), spec.law_to, 2 * N_POINTS)
+    y = planted(params, **{spec.x: x}, **spec.at)
+    look = {"color": "black", "linewidth": 1.0, "linestyle": (0, (1, 1.5))}
+    panel.line(x, y, "planted law", "planted law", **look)
+    return [("planted law", look)]
+
+
+def _slope(panel, slope, ends, dash):
+    """A grey line below the series: over half of its range, and no steeper than half its height."""
+    beside = [middle for name, middle in ends if slope.series in (None, name)]
+    if not beside:
+        return []
+    log_x, log_y = np.log(beside[0]["x"]), np.log(beside[0]["median"])
+    half = (log_x.max() - log_x.min()) / 4
+    if slope.exponent:
+        half = min(half, np.ptp(log_y) / 3 / abs(slope.exponent))
+    span = log_x.mean() + np.array([-half, half])
+    near = np.interp(span.mean(), log_x, log_y) - 0.12 * np.ptp(log_y) - 0.1
+    x, y = np.exp(span), np.exp(near + slope.exponent * (span - span.mean()))
+    return [
+        (slope.label, _look(panel.line(x, y, slope.label, "slope", color=GREY, linestyle=dash)))
+    ]
+
+
+def _look(line) -> dict:
+    return {"color": line.get_color(), "linestyle": line.get_linestyle(),
+            "linewidth": line.get_linewidth()}  # fmt: skip

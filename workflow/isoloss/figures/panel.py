@@ -1,0 +1,111 @@
+"""Axes that remember what is drawn on them, so that a figure and its table cannot differ."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from isoloss.figures.style import GREY, set_log_ticks
+
+COLUMNS = ["panel", "series", "what", "x_quantity", "x", "y_quantity", "y", "lo", "hi"]
+REFERENCE = {"color": GREY, "linewidth": 1.1, "linestyle": (0, (4, 2))}
+
+
+class Record:
+    """The rows of what is drawn, in the order in which it is."""
+
+    def __init__(self):
+        self._parts: list[pd.DataFrame] = []
+
+    def add(self, **columns) -> None:
+        self._parts.append(pd.DataFrame(columns))
+
+    def table(self) -> pd.DataFrame:
+        """One row a point; `lo` and `hi` are there only if something has an interval."""
+        filled = [part for part in self._parts if len(part)]
+        if not filled:
+            return pd.DataFrame(columns=COLUMNS[:-2])
+        table = pd.concat([part.dropna(axis=1, how="all") for part in filled], ignore_index=True)
+        return table.reindex(columns=[c for c in COLUMNS if c in table.columns])
+
+
+class Panel:
+    """One pair of axes. Every method draws, and records what it draws.
+
+    Parameters
+    ----------
+    axes : Axes
+    record : Record
+        Shared by the panels of a figure.
+    x, y : str
+        The labels of the axes, with units.
+    name : str
+        The panel's title; "" in a figure of one panel.
+    """
+
+    def __init__(self, axes: Axes, record: Record, x: str, y: str, name: str = "",
+                 x_scale: str = "log", y_scale: str = "log"):  # fmt: skip
+        self.axes, self.record, self.name, self.x, self.y = axes, record, name, x, y
+        axes.set(xlabel=x, ylabel=y, title=name, xscale=x_scale, yscale=y_scale)
+
+    def _record(self, series, what, x, y, lo=None, hi=None):
+        self.record.add(
+            panel=self.name, series=series, what=what, x_quantity=self.x,
+            x=np.asarray(x, float), y_quantity=self.y, y=np.asarray(y, float),
+            lo=np.nan if lo is None else np.asarray(lo, float),
+            hi=np.nan if hi is None else np.asarray(hi, float),
+        )  # fmt: skip
+
+    def points(self, x, y, series: str, what: str, **look):
+        """Markers."""
+        self._record(series, what, x, y)
+        look = {"linestyle": "none", "marker": "o"} | look
+        return self.axes.plot(np.asarray(x, float), np.asarray(y, float), **look)[0]
+
+    def line(self, x, y, series: str, what: str, **look):
+        """A line through the points, in their order."""
+        self._record(series, what, x, y)
+        return self.axes.plot(np.asarray(x, float), np.asarray(y, float), **look)[0]
+
+    def intervals(self, x, y, lo, hi, series: str, what: str, **look):
+        """Markers with vertical bars from lo to hi."""
+        x, y, lo, hi = (np.asarray(values, float) for values in (x, y, lo, hi))
+        self._record(series, what, x, y, lo, hi)
+        bars = np.stack([np.nan_to_num(y - lo), np.nan_to_num(hi - y)]).clip(0)
+        look = {"linestyle": "none", "marker": "o", "elinewidth": 1.1, "capsize": 2.5} | look
+        return self.axes.errorbar(x, y, yerr=bars, **look)
+
+    def band(self, x, y, lo, hi, series: str, what: str, **look):
+        """The area between lo and hi; y is their middle line, recorded but not drawn."""
+        self._record(series, what, x, y, lo, hi)
+        look = {"alpha": 0.16, "linewidth": 0} | look
+        return self.axes.fill_between(np.asarray(x, float), np.asarray(lo, float),
+                                      np.asarray(hi, float), **look)  # fmt: skip
+
+    def level(self, value: float, label: str, **look):
+        """A horizontal line over the whole width."""
+        self._record(label, "level", [np.nan], [value])
+        return self.axes.axhline(value, **(REFERENCE | look))
+
+    def upright(self, value: float, label: str, **look):
+        """A vertical line over the whole height."""
+        self._record(label, "upright", [value], [np.nan])
+        return self.axes.axvline(value, **(REFERENCE | look))
+
+    def write(self, text: str, x: float, y: float, **look):
+        """Text beside a point, whose numbers are in the table already."""
+        look = {"xytext": (5, 0), "textcoords": "offset points", "va": "center",
+                "fontsize": 8.5} | look  # fmt: skip
+        return self.axes.annotate(text, (x, y), **look)
+
+
+def finish(figure: Figure, panels: Sequence[Panel]) -> None:
+    """Set the ticks, now that the limits are known."""
+    for panel in panels:
+        axes = panel.axes
+        axes.autoscale_view()
+        for axis, scale in ((axes.xaxis, axes.get_xscale()), (axes.yaxis, axes.get_yscale())):
+            if scale == "log":
+                set_log_ticks(axis)

@@ -1,0 +1,57 @@
+"""Numbers as text, for people."""
+
+import math
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUFFIXES = ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+
+
+def power_of_ten(exponent: int) -> str:
+    """10 to the given power, as text: 10³."""
+    return "10" + str(exponent).translate(SUPERSCRIPT)
+
+
+def short(value: float) -> str:
+    """A number in few characters: 0.02, 512, 4.35k, 1.5M, 175B, 1.4T, 3×10²³."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    size = abs(value)
+    for limit, factor, suffix in SUFFIXES:
+        if limit * 0.9995 <= size < 1e15:
+            return f"{value / factor:.3g}{suffix}"
+    if 1e-3 <= size < 1e4:
+        return f"{value:.4g}"
+    exponent = math.floor(math.log10(size) + 1e-9)
+    lead = f"{value / 10.0**exponent:.2g}"
+    return power_of_ten(exponent) if lead == "1" else f"{lead}×{power_of_ten(exponent)}"
+
+
+def with_interval(
+    value: float, lo: float | None = None, hi: float | None = None
+) -> tuple[str, str]:
+    """A value and its interval, as text, to the digits that the interval's width supports.
+
+    Two significant digits of half the width; without an interval, three of the value. The
+    second text is "" without an interval.
+
+    >>> with_interval(0.34781, 0.317, 0.3729)
+    ('0.348', '0.317 to 0.373')
+    """
+    if value is None or not math.isfinite(value):
+        return "–", ""
+    known = all(end is not None and math.isfinite(end) for end in (lo, hi))
+    width = (hi - lo) / 2 if known else 0.0
+    size = max(abs(value), abs(lo), abs(hi)) if known else abs(value)
+    if size == 0:
+        return "0", "0 to 0" if known else ""
+    power = math.floor(math.log10(size))
+    shift = power if not -4 <= power < 6 else 0
+    step = width if width > 0 else abs(value) / 10 or size / 10
+    digits = max(0, 1 - math.floor(math.log10(step)) + shift)
+    digits = min(digits, 8)
+    tail = f"×{power_of_ten(shift)}" if shift else ""
+
+    def text(number: float) -> str:
+        return f"{number / 10.0**shift:.{digits}f}".replace("-", "−")
+
+    return text(value) + tail, f"{text(lo)} to {text(hi)}{tail}" if known else ""

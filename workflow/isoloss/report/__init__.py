@@ -1,0 +1,1 @@
+"""The report: one HTML file that holds every figure and every fitted number."""

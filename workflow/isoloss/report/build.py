@@ -1,0 +1,128 @@
+"""Put the report together: one HTML file that needs nothing beside it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from isoloss.laws import published
+from isoloss.report import study as read
+from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
+
+HERE = Path(__file__).parent
+SUPERSCRIPT = re.compile(r"\^(\{[^{}]{1,40}\}|[-−+]?\w+(?:[./]\w+)*)")
+CODE = re.compile(r"`([^`]{1,200})`")
+
+
+@dataclass
+class StudyShown:
+    """One section of the report."""
+
+    name: str
+    texts: Mapping[str, Any]
+    figures: list[FigureShown]
+    fits: list[FitShown]
+    runs: RunsShown
+    constants: Sequence[published.Constant]
+    files: list[tuple[str, str]]
+    command: str
+    main: tuple[str, str, str, str]  # the number, its interval, theory, verdict
+
+
+def build(
+    studies: Mapping[str, Mapping[str, Any]],
+    *,
+    paths: Paths,
+    planned: Mapping[str, Sequence[str]],
+    code: Mapping[str, str],
+    about: Sequence[tuple[str, str]] = (),
+    command: str = "snakemake --cores all {study}",
+) -> str:
+    """The report as HTML, with the same bytes for the same files.
+
+    Parameters
+    ----------
+    studies : mapping
+        Study -> its texts: source, title, question, theory, notes, errata, and the names of its
+        figures (strings) and fits.
+    paths : Paths
+        Where the tables and the figures are, and where the report will be.
+    planned : mapping
+        Study -> the ids of the runs that it wants.
+    code : mapping
+        Task -> fingerprint of the code that would train it now.
+    about : sequence of (label, text)
+        What it was made with: versions, commit, machine. Shown at the top as it is.
+    command : str
+        What reproduces one study; "{study}" is its name.
+    """
+    shown = [
+        _study(name, texts, paths, planned.get(name, ()), code, command)
+        for name, texts in studies.items()
+    ]
+    losses = read.table(paths.results / "losses.parquet")
+    totals = read.runs(losses, sorted({run for runs in planned.values() for run in runs}), code)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters["prose"] = prose
+    environment.filters["seconds"] = seconds
+    return environment.get_template("report.html").render(
+        studies=shown, totals=totals, about=about,
+        css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
+    )  # fmt: skip
+
+
+def _study(name, texts, paths, planned, code, command) -> StudyShown:
+    fits = read.fits(read.table(paths.study(name, "fits.parquet")))
+    table = read.table(paths.study(name, "runs.parquet"))
+    trained = texts["source"] == "training"
+    files = [(file, paths.study(name, file)) for file in
+             ("runs.parquet", "curves.parquet", "fits.parquet")]  # fmt: skip
+    return StudyShown(
+        name=name, texts=texts,
+        figures=[read.figure(paths, name, figure) for figure in texts["figures"]],
+        fits=fits,
+        runs=read.runs(table, planned, code) if trained else RunsShown(),
+        constants=published.CONSTANTS if texts["source"] == "published" else (),
+        files=[(file, paths.link(path)) for file, path in files if path.exists()],
+        command=command.format(study=name),
+        main=main_number(fits),
+    )  # fmt: skip
+
+
+def main_number(fits: Sequence[FitShown]) -> tuple[str, str, str, str]:
+    """The number of a study that the summary shows: the first that theory speaks of, else the first
+    exponent; with its interval, theory and verdict.
+    """
+    candidates = [(fit, number) for fit in fits for number in fit.numbers]
+    order = sorted(candidates, key=lambda pair: (not pair[1].theory, bool(pair[1].unit)))
+    if not order:
+        return ("", "", "", fits[0].verdict if fits else "nothing fitted")
+    fit, number = order[0]
+    label = f"{number.parameter} = {number.value}" + (f" ({fit.group})" if fit.group else "")
+    verdict = fit.verdict
+    if number.agrees is not None:
+        verdict = "agrees with theory" if number.agrees else "differs from theory"
+    return (label, number.interval, number.theory, verdict)
+
+
+def prose(value: Any) -> Markup:
+    """Text of a study as HTML: escaped, then `code` and x^-0.5 are marked up."""
+    html = str(escape(value))
+    html = CODE.sub(r"<code>\1</code>", html)
+    return Markup(
+        SUPERSCRIPT.sub(lambda m: f"<sup>{m[1].strip('{}').replace('-', '−')}</sup>", html)
+    )
+
+
+def seconds(value: float) -> str:
+    """A duration as text."""
+    if value < 10:
+        return f"{value:.1f} s"
+    return f"{value:,.0f} s" if value < 3600 else f"{value / 3600:.1f} h"

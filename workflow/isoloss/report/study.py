@@ -1,0 +1,234 @@
+"""What the report says of one study: read from its files, nothing computed anew but sums."""
+
+import base64
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from isoloss.errors import UserError
+from isoloss.figures.text import with_interval
+from isoloss.files import read_json, read_parquet
+from isoloss.laws import LAWS
+
+MOST_ROWS = 60  # of a table that is shown whole
+IDENTIFIED = "identified"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where the report and its files are.
+
+    Attributes
+    ----------
+    report : Path
+        The report's own path: links are relative to its folder.
+    results, figures : Path
+        The folders of the results and of the figures.
+    """
+
+    report: Path
+    results: Path
+    figures: Path
+
+    def link(self, path: Path) -> str:
+        """A relative link from the report to a file, with forward slashes."""
+        return Path(os.path.relpath(path, self.report.parent)).as_posix()
+
+    def study(self, study: str, name: str) -> Path:
+        return self.results / "studies" / study / name
+
+
+@dataclass
+class Number:
+    """One fitted parameter, as the report shows it."""
+
+    parameter: str
+    value: str
+    interval: str
+    unit: str
+    theory: str
+    theory_source: str
+    agrees: bool | None  # whether the interval holds what theory says; None: nothing is said
+
+
+@dataclass
+class FitShown:
+    """One fit of one group of runs."""
+
+    name: str
+    group: str
+    law: str
+    formula: str
+    verdict: str
+    identified: bool
+    level: str
+    method: str
+    n_runs: str
+    warnings: list[str]
+    numbers: list[Number]
+
+
+@dataclass
+class FigureShown:
+    """One figure; `image` is "" where it was not drawn."""
+
+    name: str
+    title: str
+    caption: str = ""
+    notes: list[str] = field(default_factory=list)
+    image: str = ""
+    links: list[tuple[str, str]] = field(default_factory=list)
+    header: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+
+
+def figure(paths: Paths, study: str, name: str) -> FigureShown:
+    """A figure with its texts; what is missing is said, not left out."""
+    stem = paths.figures / study / name
+    png, text = stem.with_name(name + ".png"), stem.with_name(name + ".json")
+    try:
+        texts, image = read_json(text), png.read_bytes()
+    except (UserError, OSError):
+        return FigureShown(name, name)
+    shown = FigureShown(
+        name, texts["title"], texts["caption"], texts["notes"],
+        "data:image/png;base64," + base64.b64encode(image).decode(),
+        [(end, paths.link(stem.with_name(f"{name}.{end}"))) for end in ("pdf", "png", "csv")],
+    )  # fmt: skip
+    if texts.get("tabulate"):
+        table = pd.read_csv(stem.with_name(name + ".csv"), keep_default_na=False)
+        if len(table) <= MOST_ROWS:
+            shown.header = [column.replace("_", " ") for column in table.columns]
+            shown.rows = [[cell(value) for value in row] for row in table.itertuples(index=False)]
+    return shown
+
+
+def cell(value: Any) -> str:
+    """A cell of a table that is shown."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    if not math.isfinite(number):
+        return "–"
+    if number == int(number) and abs(number) < 1e15:
+        return f"{int(number):,}"
+    return f"{number:.4g}"
+
+
+def fits(table: pd.DataFrame | None) -> list[FitShown]:
+    """Every fit of every group. A fit that the data do not determine has no numbers."""
+    if table is None or table.empty:
+        return []
+    shown = []
+    for (name, group), rows in table.groupby(["fit", "group"], sort=False):
+        first = rows.iloc[0]
+        verdict = text(first["verdict"]) or "no verdict"
+        identified = verdict == IDENTIFIED
+        law = LAWS.get(first["law"])
+        shown.append(
+            FitShown(
+                name=name,
+                group=text(group),
+                law=text(first["law"]).replace("_", " "),
+                formula=law.formula if law else "",
+                verdict=verdict,
+                identified=identified,
+                level=f"{100 * first['level']:.3g} %" if known(first["level"]) else "",
+                method=text(first["method"]),
+                n_runs=text(first["n_runs"]),
+                warnings=listed(first["warnings"]),
+                numbers=[number(row) for _, row in rows.iterrows()] if identified else [],
+            )
+        )
+    return shown
+
+
+def number(row: Mapping) -> Number:
+    """One row of the table of fits."""
+    lo, hi = (float(row[end]) if known(row[end]) else None for end in ("lo", "hi"))
+    value, interval = with_interval(
+        float(row["value"]) if known(row["value"]) else math.nan, lo, hi
+    )
+    theory, agrees = "", None
+    if known(row["theory"]):
+        theory = f"{float(row['theory']):.4g}".replace("-", "−")
+        agrees = lo <= row["theory"] <= hi if lo is not None and hi is not None else None
+    return Number(row["parameter"], value, interval, text(row["unit"]), theory,
+                  text(row["theory_source"]), agrees)  # fmt: skip
+
+
+def known(value: Any) -> bool:
+    """Whether a cell of a table holds a finite number."""
+    return not pd.isna(value) and math.isfinite(value)
+
+
+def text(value: Any) -> str:
+    """A cell of a table as text; "" where it is empty."""
+    return "" if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)) else str(value)
+
+
+def listed(value: Any) -> list[str]:
+    """Warnings, which are JSON or plain text."""
+    written = text(value)
+    if written.startswith("["):
+        return [str(item) for item in json.loads(written)]
+    return [written] if written else []
+
+
+def table(path: Path) -> pd.DataFrame | None:
+    """A Parquet table, or None if the file is not there."""
+    return read_parquet(path) if path.exists() else None
+
+
+@dataclass
+class RunsShown:
+    """The runs of one study: how many there are, what they cost, and which are not as they should.
+
+    `lost` has (run, reason) for each run that diverged or is missing; `other_code` names the runs
+    that other code than the present trained.
+    """
+
+    count: int = 0
+    done: int = 0
+    core_seconds: float = 0.0
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    other_code: list[str] = field(default_factory=list)
+
+
+def runs(table: pd.DataFrame | None, planned: Sequence[str], code: Mapping[str, str]) -> RunsShown:
+    """What there is to say of the runs of a study.
+
+    Parameters
+    ----------
+    table : DataFrame or None
+        The study's runs, as collected.
+    planned : sequence of str
+        The ids of the runs that the study wants.
+    code : mapping
+        Task -> fingerprint of the code that would train it now.
+    """
+    if table is None:
+        return RunsShown(len(planned), 0, 0.0, [(run, "not trained yet") for run in planned])
+    single = table.drop_duplicates("run_id")
+    lost = [
+        (row["run_id"], f"diverged: {text(row['reason'])}".rstrip(": "))
+        for _, row in single[single["status"] != "done"].sort_values("run_id").iterrows()
+    ]
+    there = set(single["run_id"])
+    lost += [(run, "missing: the job failed or has not run") for run in planned if run not in there]
+    other = [] if "code" not in single.columns else [
+        row["run_id"] for _, row in single.sort_values("run_id").iterrows()
+        if text(row["code"]) and code.get(row["task"], text(row["code"])) != text(row["code"])
+    ]  # fmt: skip
+    cost = single["train_cpu_s"].sum() if "train_cpu_s" in single.columns else 0.0
+    return RunsShown(
+        count=len(there | set(planned)), done=int((single["status"] == "done").sum()),
+        core_seconds=float(cost), lost=lost, other_code=other,
+    )  # fmt: skip
