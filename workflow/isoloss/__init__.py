@@ -1,6 +1,8 @@
 """isoloss: scaling laws, measured.
 
 Data flows one way, and imports point only back along it:
-errors, files | config, plan | laws | corpus | models, tasks, train | collect | fit |
-figures | report | cli.
+errors, files, code, columns, job | config, counting, plan | laws | corpus |
+models, tasks, train | collect | fit | figures | report | warm, workflow, cli.
 """
+
+__version__ = "0.1.0"

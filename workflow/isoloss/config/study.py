@@ -39,8 +39,13 @@ class Sweep(Section):
 class Theory(Section):
     """What theory, or a paper, says of a fitted parameter."""
 
-    value: float
+    value: float | None = None
+    by_group: dict[str, float] = {}  # group of a fit with `by`, e.g. "n_inputs=2" -> its value
     source: str
+
+    def of(self, group: str) -> float | None:
+        """What is expected of a group."""
+        return self.by_group.get(group, self.value)
 
 
 class Fit(Section):
@@ -52,7 +57,7 @@ class Fit(Section):
     sweeps: list[Name] | None = None  # the sweeps whose runs are fitted; null: all
     where: dict[str, list[Any]] = {}  # column -> the values that are kept
     by: Name | None = None  # a column: one fit for each of its values
-    objective: Literal["huber", "lad", "log_least_squares", "least_squares"] = "huber"
+    objective: Literal["huber", "lad", "lsq", "lsq_raw"] = "huber"
     theory: dict[str, Theory] = {}  # the law's parameter -> what is expected
 
 
@@ -77,13 +82,18 @@ class Texts(Section):
         return self
 
 
-class Trained(Texts):
+class Grid(Section):
+    """The runs that a study trains."""
+
+    settings: Settings  # the settings that all runs share
+    sweeps: Annotated[dict[Name, Sweep], Field(min_length=1)]
+
+
+class Trained(Texts, Grid):
     """A study of runs that it trains."""
 
     source: Literal["training"] = "training"
-    settings: Settings  # the settings that all runs share
     corpora: dict[Name, dict[str, Any]] = {}  # corpora of the study's own, by name
-    sweeps: Annotated[dict[Name, Sweep], Field(min_length=1)]
 
 
 class Planted(Texts):

@@ -1,11 +1,12 @@
-"""A fully connected network with one output, its exact size and its exact cost."""
+"""A fully connected network with one output."""
 
 import math
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from isoloss.counting import mlp_shapes
 
 ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
 
@@ -32,8 +33,8 @@ class Mlp(nn.Module):
         super().__init__()
         self.activation = ACTIVATIONS[activation]
         self.layers = nn.ModuleList(
-            nn.utils.skip_init(nn.Linear, fan_in, fan_out)
-            for fan_in, fan_out in _shapes(n_inputs, width, n_hidden)
+            nn.Linear(fan_in, fan_out)
+            for fan_in, fan_out in mlp_shapes(n_inputs, width, n_hidden)
         )
         with torch.no_grad():
             for layer in self.layers:
@@ -47,23 +48,3 @@ class Mlp(nn.Module):
         for layer in hidden:
             x = self.activation(functional.linear(x, layer.weight, layer.bias))
         return functional.linear(x, last.weight, last.bias)
-
-
-def n_params(n_inputs: int, width: int, n_hidden: int) -> int:
-    """Weights and biases: width^2 + 4 width + 1 with one input and two hidden layers."""
-    return sum(fan_in * fan_out + fan_out for fan_in, fan_out in _shapes(n_inputs, width, n_hidden))
-
-
-def flops_per_sample(n_inputs: int, width: int, n_hidden: int) -> int:
-    """FLOPs of one sample's forward and backward pass: its matrix products, 2 per multiply-add.
-
-    Each layer's product is done forward, for the gradient of its weights, and for the gradient of
-    its input; the first layer's input needs no gradient.
-    """
-    products = [fan_in * fan_out for fan_in, fan_out in _shapes(n_inputs, width, n_hidden)]
-    return 2 * (3 * sum(products) - products[0])
-
-
-def _shapes(n_inputs: int, width: int, n_hidden: int) -> list[tuple[int, int]]:
-    sizes = [n_inputs, *[width] * n_hidden, 1]
-    return list(pairwise(sizes))

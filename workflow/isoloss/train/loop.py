@@ -26,7 +26,7 @@ def train(problem: Problem, training: Optimisation) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        One row an evaluation: step, n_samples, n_tokens (None where the task has none),
+        One row an evaluation: step, n_samples_seen, n_tokens (None where the task has none),
         compute_flops, lr, train_loss (mean over the steps since the last row), elapsed_s, and
         what the problem's `evaluate` gives ("loss" and more).
 
@@ -72,7 +72,7 @@ def _row(problem: Problem, step: int, lr: float, train_loss: float, start_s: flo
     tokens = problem.tokens_per_step
     return {
         "step": step,
-        "n_samples": step * problem.samples_per_step,
+        "n_samples_seen": step * problem.samples_per_step,
         "n_tokens": None if tokens is None else step * tokens,
         "compute_flops": step * problem.flops_per_step,
         "lr": lr,

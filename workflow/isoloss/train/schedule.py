@@ -16,11 +16,9 @@ def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> 
     step : int
         From 1 to `steps`.
     width : int
-        Of the model: the peak is `peak_lr * (width / lr_base_width) ** lr_width_exponent`.
+        Of the model; the peak may depend on it.
     """
-    peak = training.peak_lr
-    if training.lr_base_width is not None:
-        peak *= (width / training.lr_base_width) ** training.lr_width_exponent
+    peak = training.lr_at_width(width)
     warmup = round(training.warmup_fraction * steps)
     if step <= warmup:
         return peak * step / (warmup + 1)

@@ -1,0 +1,1 @@
+"""The runs of a study, and of all studies, as tables."""

@@ -1,0 +1,124 @@
+"""The columns of the tables that the workflow writes: names, types, units, meaning."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column."""
+
+    name: str
+    dtype: str  # of pandas
+    unit: str
+    meaning: str
+
+
+TEXT, WHOLE, REAL = "string", "Int64", "Float64"
+
+RUNS = (
+    Column("run_id", TEXT, "", "who the run is: a readable name, the seed, a hash of its settings"),
+    Column("task", TEXT, "", "function, polynomial, copy, language, planted or table"),
+    Column("target", TEXT, "", "the function that is learned; for language, the corpus"),
+    Column("seed", WHOLE, "", "of the initial weights, the data's order and drawn data"),
+    Column("n_inputs", WHOLE, "", "input dimensions of a function"),
+    Column("noise_sd", REAL, "", "standard deviation of the noise on the targets"),
+    Column("degree", WHOLE, "", "of a polynomial"),
+    Column("width", WHOLE, "", "hidden units of an MLP, d_model of a transformer"),
+    Column("n_layer", WHOLE, "", "hidden layers of an MLP, blocks of a transformer"),
+    Column("n_params", WHOLE, "parameters", "all of them, embeddings too"),
+    Column("n_params_non_embedding", WHOLE, "parameters", "without token and position embeddings"),
+    Column("n_samples", WHOLE, "samples", "samples or sequences to learn from, each counted once"),
+    Column("n_tokens", WHOLE, "tokens", "targets trained on, counted each time"),
+    Column("n_unique_tokens", WHOLE, "tokens", "of the corpus that were used"),
+    Column("steps", WHOLE, "steps", "of the optimiser"),
+    Column("batch_size", WHOLE, "samples", "samples or sequences a step"),
+    Column("peak_lr", REAL, "", "largest learning rate, at the run's own width"),
+    Column("compute_flops", REAL, "FLOP", "of training, forward and backward, counted exactly"),
+    Column("compute_6nd_flops", REAL, "FLOP", "6 n_params D (Hoffmann et al. 2022)"),
+    Column(
+        "compute_6nd_non_embedding_flops",
+        REAL,
+        "FLOP",
+        "6 n_params_non_embedding D (Kaplan et al. 2020)",
+    ),
+    Column("loss", REAL, "nats per token, or squared error", "final, held-out"),
+    Column("loss_se", REAL, "as loss", "standard error, where a run is a mean of repeats"),
+    Column("train_loss", REAL, "as loss", "mean over the last steps of training"),
+    Column("excess_loss", REAL, "as loss", "error against the noiseless function"),
+    Column("approximation_loss", REAL, "as loss", "excess of a polynomial fitted without noise"),
+    Column("variance_loss", REAL, "as loss", "what noise adds to a polynomial's excess"),
+    Column("variance_loss_se", REAL, "as loss", "its standard error about theory_loss"),
+    Column("theory_loss", REAL, "as loss", "exact expectation of variance_loss for the design"),
+    Column("exact_match", REAL, "share", "sequences copied without a mistake"),
+    Column("status", TEXT, "", "done or diverged"),
+    Column("reason", TEXT, "", "why a run is not done"),
+    Column("elapsed_s", REAL, "s", "wall-clock time of the training; differs between repetitions"),
+    Column("train_cpu_s", REAL, "s", "CPU time of the training; differs between repetitions"),
+    Column("job_cpu_s", REAL, "s", "CPU time of the whole job; differs between repetitions"),
+    Column("max_rss_mb", REAL, "MB", "largest memory of the job; differs between repetitions"),
+    Column("device", TEXT, "", "cpu, cuda or mps"),
+    Column("code", TEXT, "", "fingerprint of the code that trained the run"),
+)
+TIMED = ("elapsed_s", "train_cpu_s", "job_cpu_s", "max_rss_mb")
+
+CURVES = (
+    Column("run_id", TEXT, "", "the run"),
+    Column("step", WHOLE, "steps", "of the optimiser, from 1"),
+    Column("n_samples_seen", WHOLE, "samples", "trained on, counted each time"),
+    Column("n_tokens", WHOLE, "tokens", "targets trained on, counted each time"),
+    Column("compute_flops", REAL, "FLOP", "until then, counted exactly"),
+    Column("lr", REAL, "", "learning rate of the step"),
+    Column("train_loss", REAL, "as loss", "mean over the steps since the last row"),
+    Column("loss", REAL, "nats per token, or squared error", "held-out"),
+    Column("excess_loss", REAL, "as loss", "error against the noiseless function"),
+    Column("exact_match", REAL, "share", "sequences copied without a mistake"),
+    Column("elapsed_s", REAL, "s", "since the training began; differs between repetitions"),
+)
+
+FITS = (
+    Column("study", TEXT, "", "the study"),
+    Column("fit", TEXT, "", "the fit's name in the study"),
+    Column("group", TEXT, "", "which runs, where there is a fit for each value of a column"),
+    Column("law", TEXT, "", "as `isoloss fit --law` names it"),
+    Column("kind", TEXT, "", "parameter, or derived from the parameters"),
+    Column("parameter", TEXT, "", "its name; null where the data allow no fit"),
+    Column("value", REAL, "as `unit`", "the estimate"),
+    Column("lo", REAL, "as `unit`", "lower end of the interval"),
+    Column("hi", REAL, "as `unit`", "upper end of the interval"),
+    Column("se", REAL, "as `unit`", "standard error"),
+    Column("unit", TEXT, "", "of value, lo, hi and se"),
+    Column("level", REAL, "", "of the interval"),
+    Column("method", TEXT, "", "of the interval: residual or cluster resampling"),
+    Column("objective", TEXT, "", "what was minimised: huber, lad, lsq or lsq_raw"),
+    Column("n_runs", WHOLE, "runs", "that were fitted"),
+    Column("verdict", TEXT, "", "identified, or why the number is not to be used"),
+    Column("warnings", TEXT, "", "what a reader must know, separated by semicolons"),
+    Column("theory", REAL, "as `unit`", "what is expected of the parameter"),
+    Column("theory_source", TEXT, "", "who expects it"),
+    Column("diagnostics", TEXT, "", "JSON, in the first row of a fit: certificate, some draws"),
+)
+
+SWEEP = Column("sweep", TEXT, "", "the sweep of the study that wants the run")
+STUDIES = Column("studies", TEXT, "", "the studies that want the run, separated by spaces")
+
+
+def typed(rows, columns):
+    """A DataFrame with exactly `columns`, in order and of their types; what is missing is null.
+
+    Raises
+    ------
+    KeyError
+        A row has a column that is not declared: it would be lost.
+    """
+    import pandas as pd
+
+    names = [column.name for column in columns]
+    undeclared = {name for row in rows for name in row} - set(names)
+    if undeclared:
+        raise KeyError(f"columns that are not declared: {', '.join(sorted(undeclared))}")
+    return pd.DataFrame(
+        {
+            column.name: pd.array([row.get(column.name) for row in rows], dtype=column.dtype)
+            for column in columns
+        }
+    )

@@ -1,0 +1,118 @@
+"""The fits of a study: which runs, which law, what came out, against what theory says."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from isoloss.columns import FITS, typed
+from isoloss.config.study import Fit
+from isoloss.errors import UserError
+from isoloss.files import canonical_json
+from isoloss.fit.api import fit_law
+from isoloss.fit.result import FitResult
+
+KEPT_DRAWS = 200  # of the resampled parameters, for bands around the curves
+
+
+def fit_study(study: str, fits: Iterable[Fit], runs: pd.DataFrame) -> pd.DataFrame:
+    """Fit every law of a study to its runs.
+
+    Returns
+    -------
+    DataFrame
+        Columns as `isoloss.columns.FITS`: a row for each parameter and derived quantity. A fit
+        that the data do not allow has one row, without a parameter, whose verdict says why.
+    """
+    rows = []
+    for fit in fits:
+        for group, points in _groups(fit, runs):
+            rows += [{"study": study} | row for row in _rows(fit, group, points)]
+    return typed(rows, FITS)
+
+
+def _groups(fit: Fit, runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The runs that a fit is made from, by group."""
+    if fit.sweeps is not None:
+        runs = runs[runs["sweep"].isin(fit.sweeps)]
+    for column, values in fit.where.items():
+        runs = runs[runs[column].isin(values)]
+    runs = runs.drop_duplicates("run_id")
+    if fit.by is None:
+        yield "", runs
+        return
+    for value, points in runs.groupby(fit.by, sort=True):
+        yield f"{fit.by}={value}", points
+
+
+def _rows(fit: Fit, group: str, points: pd.DataFrame) -> list[dict[str, Any]]:
+    columns = list(fit.variables.values())
+    usable = points[(points["status"] == "done") & points[columns].notna().all(axis="columns")]
+    left_out = len(points) - len(usable)
+    said = [f"{left_out} of {len(points)} runs left out: diverged or not measured"] * bool(left_out)
+    common = {
+        "fit": fit.name,
+        "group": group,
+        "law": fit.law,
+        "objective": fit.objective,
+        "n_runs": len(usable),
+    }
+    try:
+        result = fit_law(
+            usable[columns].astype("float64"),
+            fit.law,
+            columns=fit.variables,
+            objective=fit.objective,
+            where=f"{fit.name} {group}".strip(),
+        )
+    except UserError as error:
+        reason = "; ".join(error.problems)
+        return [common | {"verdict": f"not fitted: {reason}", "warnings": "; ".join(said)}]
+    common |= {
+        "level": result.level,
+        "method": result.method,
+        "verdict": result.verdict,
+        "warnings": "; ".join([*said, *result.warnings, *result.notes]),
+    }
+    diagnostics = canonical_json(_diagnostics(result))
+    estimates = [
+        (kind, name, estimate)
+        for kind, found in (("parameter", result.params), ("derived", result.derived))
+        for name, estimate in found.items()
+    ]
+    return [
+        common
+        | {
+            "kind": kind,
+            "parameter": name,
+            "value": estimate.value,
+            "lo": estimate.lo,
+            "hi": estimate.hi,
+            "se": estimate.se,
+            "unit": estimate.unit,
+            "diagnostics": diagnostics if first else None,
+        }
+        | _theory(fit, group, name)
+        for first, (kind, name, estimate) in zip(
+            [True, *[False] * (len(estimates) - 1)], estimates, strict=True
+        )
+    ]
+
+
+def _theory(fit: Fit, group: str, parameter: str) -> dict[str, Any]:
+    if parameter not in fit.theory:
+        return {}
+    theory = fit.theory[parameter]
+    return {"theory": theory.of(group), "theory_source": theory.source}
+
+
+def _diagnostics(result: FitResult) -> dict[str, Any]:
+    """What the fit says of itself, with some of its draws."""
+    described = result.to_dict()
+    natural = result.law.natural(result.draws[:: max(1, len(result.draws) // KEPT_DRAWS)])
+    draws = {name: [float(v) for v in natural[:, i]] for i, name in enumerate(result.law.names)}
+    kept = ("certificate", "lack_of_fit", "objective_value", "formula", "source", "draws")
+    return {name: described[name] for name in kept if name != "draws"} | {
+        "n_draws": described["draws"],
+        "draws": draws,
+    }

@@ -1,0 +1,96 @@
+"""Run one job of the workflow: `python -m isoloss.job COMMAND ...`.
+
+Importing PyTorch and its like takes seconds, most jobs take less. Where the workflow has a warm
+process (see `isoloss.warm`), the job is a fork of that; elsewhere, as on a cluster, it runs here.
+This module imports nothing but the standard library.
+"""
+
+import array
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+# Environment variables that the workflow sets for its jobs.
+WARM_SOCKET = "ISOLOSS_WARM_SOCKET"
+COMMIT = "ISOLOSS_COMMIT"
+COMMANDS = {
+    "corpus": "isoloss.corpus.job",
+    "train": "isoloss.train.job",
+    "plan": "isoloss.plan.job",
+    "collect": "isoloss.collect.job",
+    "losses": "isoloss.collect.losses",
+    "fit": "isoloss.fit.job",
+    "fits": "isoloss.fit.join",
+    "figure": "isoloss.figures.job",
+    "report": "isoloss.report.job",
+}
+USER_ERROR, USAGE_ERROR = 1, 2
+# One thread a job: several jobs side by side are faster than several threads in one of them.
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+
+
+def run_command(argv: Sequence[str]) -> int:
+    """Run a command in this process and return its exit code; a user's mistake is a message."""
+    from isoloss.errors import UserError
+
+    command, *arguments = argv
+    try:
+        importlib.import_module(COMMANDS[command]).main(arguments)
+    except UserError as error:
+        print(f"isoloss {command}: {error}", file=sys.stderr)
+        return USER_ERROR
+    except SystemExit as error:  # argparse
+        return error.code if isinstance(error.code, int) else USAGE_ERROR
+    return 0
+
+
+def run_warm(argv: Sequence[str], address: str) -> int:
+    """Have the warm process at `address` run a command with this process's output and folder.
+
+    Raises
+    ------
+    OSError
+        There is no warm process at that address.
+    """
+    request = json.dumps(
+        {"argv": list(argv), "cwd": os.getcwd(), "environ": dict(os.environ)}  # noqa: PTH109
+    ).encode()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(address)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # The warm process ends the job when this connection does.
+            signal.signal(number, signal.SIG_DFL)
+        outputs = array.array("i", [sys.stdout.fileno(), sys.stderr.fileno()])
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, outputs)]
+        connection.sendmsg([len(request).to_bytes(8)], rights)
+        connection.sendall(request)
+        reply = connection.recv(16)
+    if not reply:
+        print("isoloss: the warm process ended before the job did", file=sys.stderr)
+        return USER_ERROR
+    return int(reply)
+
+
+def main(argv: Sequence[str]) -> int:
+    """The exit code of the command in `argv`, run warm where that is possible."""
+    if not argv or argv[0] not in COMMANDS:
+        print(f"usage: python -m isoloss.job {{{','.join(COMMANDS)}}} ...", file=sys.stderr)
+        return USAGE_ERROR
+    os.environ.update(ONE_THREAD)
+    address = os.environ.get(WARM_SOCKET)
+    if address:
+        try:
+            return run_warm(argv, address)
+        except OSError as error:
+            print(f"isoloss: no warm process at {address} ({error}); going on", file=sys.stderr)
+    return run_command(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The plan: which runs the studies need, who each run is, and what it will cost. Pure functions."""

@@ -1,0 +1,170 @@
+"""From studies to runs: every run once, and which sweeps of which studies want it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from isoloss.config.runs import LanguageRun, Run
+from isoloss.config.study import Budget, Grid, Study, Trained
+from isoloss.errors import UserError, nearest
+from isoloss.plan.cost import Cost, cost_of
+from isoloss.plan.grid import expand
+from isoloss.plan.identity import compact, run_id
+
+
+@dataclass(frozen=True)
+class KnownCorpus:
+    """What the plan must know of a corpus before it is prepared."""
+
+    corpus_id: str
+    max_train_tokens: int | None = None  # at most so many to train on; None: not known yet
+    max_heldout_tokens: int | None = None
+    vocab_size: int = 256  # a guess where only the text can tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """One training run."""
+
+    run_id: str
+    settings: dict[str, Any]  # what `RUNS[task.kind]` accepts
+    seed: int
+    corpus_id: str | None
+    cost: Cost
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be done."""
+
+    runs: dict[str, PlannedRun] = field(default_factory=dict)
+    members: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    # study -> (sweep, run_id), in the order of the sweeps, their grids and their seeds
+
+    def run_ids(self, study: str) -> list[str]:
+        """The runs of a study, each once, in order."""
+        return list(dict.fromkeys(run_id for _, run_id in self.members.get(study, [])))
+
+
+def make_plan(
+    studies: Mapping[str, Study],
+    corpora: Mapping[str, Mapping[str, KnownCorpus]],
+    budget: Budget,
+) -> Plan:
+    """Plan the runs of all studies.
+
+    Parameters
+    ----------
+    studies : mapping
+        Name -> study.
+    corpora : mapping
+        Name of the study -> name of the corpus -> what is known of it.
+    budget : Budget
+        What all runs together may cost.
+
+    Raises
+    ------
+    UserError
+        Impossible settings, an unknown corpus, more data than a corpus has, a budget exceeded.
+    """
+    runs: dict[str, PlannedRun] = {}
+    members: dict[str, list[tuple[str, str]]] = {}
+    problems: list[str] = []
+    for name, study in studies.items():
+        if not isinstance(study, Trained):
+            continue
+        try:
+            members[name] = []
+            for sweep, planned in runs_of(study, corpora.get(name, {})):
+                runs.setdefault(planned.run_id, planned)
+                members[name].append((sweep, planned.run_id))
+        except UserError as error:
+            problems += [f"{name}: {problem}" for problem in error.problems]
+    if not problems:
+        problems += _over_budget(runs, budget)
+    if problems:
+        raise UserError("the plan", problems)
+    return Plan(runs=runs, members=members)
+
+
+def runs_of(study: Grid, corpora: Mapping[str, KnownCorpus]) -> list[tuple[str, PlannedRun]]:
+    """The runs of a study, each with the sweep that wants it, in order.
+
+    Raises
+    ------
+    UserError
+        Impossible settings, an unknown corpus, more data than a corpus has.
+    """
+    found, problems = [], []
+    for sweep, combinations in expand(study).items():
+        for run in combinations:
+            try:
+                run, corpus = _with_corpus(run, corpora)
+            except UserError as error:
+                problems += [f"sweeps.{sweep}: {problem}" for problem in error.problems]
+                continue
+            settings, cost = compact(run), cost_of(run, corpus and corpus.vocab_size)
+            for seed in study.sweeps[sweep].seed_values:
+                planned = PlannedRun(
+                    run_id=run_id(run, seed),
+                    settings=settings,
+                    seed=seed,
+                    corpus_id=corpus and corpus.corpus_id,
+                    cost=cost,
+                )
+                found.append((sweep, planned))
+    if problems:
+        raise UserError("the runs", dict.fromkeys(problems))
+    return found
+
+
+def _with_corpus(run: Run, corpora: Mapping[str, KnownCorpus]) -> tuple[Run, KnownCorpus | None]:
+    """The run with its corpus's identity for its name, and that corpus."""
+    if not isinstance(run, LanguageRun):
+        return run, None
+    name = run.task.corpus
+    if name not in corpora:
+        allowed = ", ".join(sorted(corpora)) or "none"
+        raise UserError(
+            "a run",
+            [f"task.corpus: unknown corpus {name!r}, there are {allowed}{nearest(name, corpora)}"],
+        )
+    corpus = corpora[name]
+    unique = run.data.n_unique_tokens or run.data.n_tokens
+    available = corpus.max_train_tokens
+    # The last token of the corpus is a target only.
+    if available is not None and unique + 1 > available:
+        key = "data.n_tokens" if run.data.n_unique_tokens is None else "data.n_unique_tokens"
+        hint = "" if run.data.n_unique_tokens else "; set data.n_unique_tokens for several epochs"
+        raise UserError(
+            "a run",
+            [
+                f"{key}: {unique:,} is more than the {max(available - 1, 0):,} training tokens of "
+                f"the corpus {name!r}{hint}"
+            ],
+        )
+    heldout = corpus.max_heldout_tokens
+    if heldout is not None and run.data.n_heldout_tokens + 1 > heldout:
+        raise UserError(
+            "a run",
+            [
+                f"data.n_heldout_tokens: {run.data.n_heldout_tokens:,} is more than the "
+                f"{max(heldout - 1, 0):,} held-out tokens of the corpus {name!r}"
+            ],
+        )
+    task = run.task.model_copy(update={"corpus": corpus.corpus_id})
+    return run.model_copy(update={"task": task}), corpus
+
+
+def _over_budget(runs: Mapping[str, PlannedRun], budget: Budget) -> list[str]:
+    problems = []
+    if len(runs) > budget.runs:
+        problems.append(f"budget.runs: {len(runs):,} runs are planned, {budget.runs:,} are allowed")
+    flops = sum(run.cost.flops for run in runs.values())
+    if flops > budget.flops:
+        largest = max(runs.values(), key=lambda run: run.cost.flops)
+        problems.append(
+            f"budget.flops: {flops:.2e} FLOPs are planned, {budget.flops:.2e} are allowed; the "
+            f"largest run is {largest.run_id} with {largest.cost.flops:.2e}"
+        )
+    return problems

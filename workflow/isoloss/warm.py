@@ -1,0 +1,193 @@
+"""A process that has imported everything once, and forks itself for each job.
+
+`start` is called by the workflow before its first job. The process ends when the one that started
+it does, or on request; a job ends when the client that asked for it does. A fork computes the same
+bytes as a fresh process: it inherits imported modules, and no random state, data or threads.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isoloss.job import COMMANDS, ONE_THREAD, WARM_SOCKET, run_command
+
+# What the commands import, and what their first use would import.
+PRELOADED = (
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.figure",
+    "pandas",
+    "pyarrow.parquet",
+    "scipy.optimize",
+    "scipy.stats",
+    "torch",
+)
+RECEIVE_TIMEOUT_S = 10.0
+
+
+@dataclass
+class Warm:
+    """A started warm process."""
+
+    process: subprocess.Popen
+    folder: tempfile.TemporaryDirectory
+
+    def stop(self) -> None:
+        """End it; jobs that still run are finished first."""
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.folder.cleanup()
+
+
+def start() -> Warm | None:
+    """Start a warm process and name it to later jobs in the environment; None where none can be.
+
+    Only on Linux: elsewhere, forking a process that has imported such libraries is not safe.
+    """
+    if sys.platform != "linux":
+        return None
+    # A socket's path may have at most 107 bytes, so it cannot lie in the project.
+    folder = tempfile.TemporaryDirectory(prefix="isoloss-")
+    address = str(Path(folder.name) / "warm")
+    with socket.socket(socket.AF_UNIX) as listener:
+        # It listens before it has imported anything, so that early jobs wait in line.
+        listener.bind(address)
+        listener.listen(1024)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "isoloss.warm", str(listener.fileno())],
+            stdin=subprocess.PIPE,
+            env=os.environ | ONE_THREAD,
+            pass_fds=[listener.fileno()],
+        )
+    os.environ[WARM_SOCKET] = address
+    return Warm(process, folder)
+
+
+class _Server:
+    """Accepts requests, forks a child for each, and reports the child's exit code."""
+
+    def __init__(self, listener: socket.socket):
+        self.listener = listener
+        self.selector = selectors.DefaultSelector()
+        self.children: dict[int, socket.socket] = {}  # process id -> the client that waits for it
+        self.open = True
+
+    def serve(self) -> None:
+        """Serve until the starter has gone and the last job has ended."""
+        wake_read, wake_write = socket.socketpair()
+        wake_write.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
+        self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
+        self.selector.register(sys.stdin, selectors.EVENT_READ, self._starter_gone)
+        self.selector.register(wake_read, selectors.EVENT_READ, self._reap)
+        while self.open or self.children:
+            for key, _ in self.selector.select():
+                key.data(key.fileobj)
+
+    def _accept(self, listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        client.settimeout(RECEIVE_TIMEOUT_S)
+        try:
+            request, outputs = _receive(client)
+        except (OSError, ValueError):
+            client.close()  # a client that was killed before it had said what it wanted
+            return
+        child = os.fork()
+        if child == 0:
+            _be_the_job(request, outputs)
+        for descriptor in outputs:
+            os.close(descriptor)
+        self.children[child] = client
+        self.selector.register(client, selectors.EVENT_READ, self._client_gone)
+
+    def _starter_gone(self, stdin: Any) -> None:
+        self.selector.unregister(stdin)
+        self.selector.unregister(self.listener)
+        self.listener.close()
+        self.open = False
+
+    def _client_gone(self, client: socket.socket) -> None:
+        """A client says nothing after its request: what comes is the end of the connection."""
+        self.selector.unregister(client)
+        for child, waiting in self.children.items():
+            if waiting is client:
+                os.kill(child, signal.SIGTERM)
+
+    def _reap(self, wake: socket.socket) -> None:
+        wake.recv(4096)
+        while self.children:
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if child == 0:
+                return
+            client = self.children.pop(child)
+            code = os.waitstatus_to_exitcode(status)
+            with contextlib.suppress(OSError):  # the client may have gone
+                client.sendall(str(code if code >= 0 else 128 - code).encode())
+            with contextlib.suppress(KeyError, ValueError):
+                self.selector.unregister(client)
+            client.close()
+
+
+def _receive(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    size, outputs, _, _ = socket.recv_fds(client, 8, 2)
+    expected, received = int.from_bytes(size), b""
+    while len(received) < expected:
+        part = client.recv(expected - len(received))
+        if not part:
+            raise ValueError("the request is not whole")
+        received += part
+    return json.loads(received), outputs
+
+
+def _be_the_job(request: dict[str, Any], outputs: list[int]) -> None:
+    """In the child: take over the client's folder, environment and output, and never return."""
+    code = 70
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        for descriptor, target in zip(outputs, (1, 2), strict=True):
+            os.dup2(descriptor, target)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 4096 else 4096)
+        os.chdir(request["cwd"])
+        os.environ.clear()
+        os.environ.update(request["environ"])
+        code = run_command(request["argv"])
+    except BaseException:  # the child of a fork must not run its parent's code
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def main(listener: int) -> None:
+    """Import everything, then serve the requests that come to a listening socket."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the workflow, which ends us
+    for module in (*PRELOADED, *COMMANDS.values()):
+        importlib.import_module(module)
+    import torch
+
+    torch.set_num_threads(1)
+    # What is there now is never garbage: a child that looked for it would copy all of its memory.
+    gc.freeze()
+    _Server(socket.socket(fileno=listener)).serve()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,245 @@
+"""What the Snakefile knows: the checked config, the plan, and each job's slice of both.
+
+A rule's `params` are strings of canonical JSON, because Snakemake compares params by their text:
+a job is stale when, and only when, the slice that it reads has changed.
+"""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isoloss.config.load import load_studies, parse_config
+from isoloss.config.study import Config, Frontier, Study, Trained
+from isoloss.corpus.fingerprint import Resolved, resolve
+from isoloss.corpus.registry import registered_names
+from isoloss.errors import UserError, nearest
+from isoloss.files import canonical_json
+from isoloss.plan.grid import named_corpora
+from isoloss.plan.plan import KnownCorpus, Plan, PlannedRun, make_plan
+
+TABLES = ("runs.parquet", "curves.parquet")
+FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A checked config, ready to be run."""
+
+    root: Path
+    config: Config
+    studies: dict[str, Study]
+    plan: Plan
+    corpora: dict[str, Resolved]  # by identity
+    specs: dict[str, dict[str, Any]]  # identity -> the settings of the corpus
+    corpus_ids: dict[str, dict[str, str]]  # study -> name -> identity
+
+    # Paths, relative to the project's folder.
+    def run(self, run_id: str, name: str) -> str:
+        """A file of a run."""
+        return f"{self.config.results}/runs/{run_id}/{name}"
+
+    def study(self, study: str, name: str) -> str:
+        """A file of a study."""
+        return f"{self.config.results}/studies/{study}/{name}"
+
+    def corpus(self, corpus_id: str, name: str) -> str:
+        """A file of a corpus."""
+        return f"{self.config.results}/corpora/{corpus_id}/{name}"
+
+    def figures(self, study: str | None = None) -> list[str]:
+        """The files of all figures, or of a study's."""
+        return [
+            f"{self.config.figures}/{name}/{figure.name}{end}"
+            for name in ([study] if study else self.studies)
+            for figure in self.studies[name].figures
+            for end in FIGURE_FILES
+        ]
+
+    # The slices of the config that the rules read.
+    def planned(self, run_id: str) -> PlannedRun:
+        """A run of the plan.
+
+        Raises
+        ------
+        UserError
+            No study of the config wants that run.
+        """
+        if run_id not in self.plan.runs:
+            raise UserError("the target", [f"{run_id} is not a run of any study of the config"])
+        return self.plan.runs[run_id]
+
+    def spec(self, corpus_id: str) -> str:
+        """The settings of a corpus."""
+        if corpus_id not in self.specs:
+            raise UserError("the target", [f"{corpus_id} is not a corpus of any study"])
+        return canonical_json(self.specs[corpus_id])
+
+    def corpora_json(self, study: str) -> str:
+        """The corpora of a study: name -> identity."""
+        return canonical_json(self.corpus_ids.get(study, {}))
+
+    def corpus_of(self, run_id: str) -> list[str]:
+        """The file that says that a run's corpus is whole; none for a run without one."""
+        corpus_id = self.planned(run_id).corpus_id
+        return [self.corpus(corpus_id, "card.json")] if corpus_id else []
+
+    def corpus_option(self, run_id: str) -> str:
+        """The option that gives a training job its corpus."""
+        corpus_id = self.planned(run_id).corpus_id
+        return f"--corpus {self.corpus(corpus_id, '')}" if corpus_id else ""
+
+    def priority(self, run_id: str) -> int:
+        """The planned cost of a run, in core-milliseconds."""
+        return round(1000 * self.planned(run_id).cost.core_s)
+
+    def runtime_min(self, run_id: str) -> int:
+        """The longest that a run may take on a cluster: ten times its planned cost."""
+        return 5 + round(10 * self.planned(run_id).cost.core_s / 60)
+
+    def settings(self, run_id: str) -> str:
+        """The settings of a run."""
+        return canonical_json(self.planned(run_id).settings)
+
+    def grid(self, study: str) -> str:
+        """The settings and sweeps of a study."""
+        included = {"settings", "sweeps"}
+        return canonical_json(self.studies[study].model_dump(mode="json", include=included))
+
+    def source(self, study: str) -> str:
+        """What the tables of a study are made from."""
+        found = self.studies[study]
+        texts = {"title", "question", "theory", "notes", "errata", "fits", "figures", "corpora"}
+        grid = {"settings", "sweeps"} if isinstance(found, Trained) else set()
+        kept = set(type(found).model_fields) - texts - grid
+        return canonical_json(found.model_dump(mode="json", include=kept))
+
+    def fits(self, study: str) -> str:
+        """The fits of a study."""
+        fits = self.studies[study].fits
+        return canonical_json([fit.model_dump(mode="json", exclude_defaults=True) for fit in fits])
+
+    def figure(self, study: str, name: str) -> str:
+        """One figure of a study."""
+        for figure in self.studies[study].figures:
+            if figure.name == name:
+                return canonical_json(figure.model_dump(mode="json", exclude_defaults=True))
+        names = [figure.name for figure in self.studies[study].figures]
+        raise UserError("the target", [f"{study} has no figure {name!r}{nearest(name, names)}"])
+
+    def figure_context(self, study: str) -> str:
+        """What a study's figures must know beside its tables: its fits' variables, its truth."""
+        found = self.studies[study]
+        truth = [found.law, found.parameters] if found.source == "planted" else None
+        variables = {fit.name: fit.variables for fit in found.fits}
+        return canonical_json({"variables": variables, "truth": truth})
+
+    def texts(self) -> str:
+        """What the report says of the studies, and which figures and fits they have."""
+        return canonical_json(
+            {
+                name: study.model_dump(
+                    mode="json",
+                    include={"source", "title", "question", "theory", "notes", "errata"},
+                )
+                | {
+                    "figures": [figure.name for figure in study.figures],
+                    "fits": [fit.name for fit in study.fits],
+                }
+                for name, study in self.studies.items()
+            }
+        )
+
+    def inputs(self, study: str) -> list[str]:
+        """The files that the tables of a study are made from."""
+        found = self.studies[study]
+        if isinstance(found, Trained):
+            runs = self.plan.run_ids(study)
+            files = [self.run(run, name) for run in runs for name in ("row.json", "curve.parquet")]
+            return [self.study(study, "plan.json"), *files]
+        if isinstance(found, Frontier):
+            return [self.study(other, name) for other in found.of for name in TABLES]
+        return [found.path] if found.source == "table" else []
+
+
+def load(value: dict[str, Any], root: str | Path) -> Workflow:
+    """Check everything and plan it.
+
+    Parameters
+    ----------
+    value : dict
+        The content of config/config.yaml, with what the command line changed.
+    root : path
+        The project's folder.
+
+    Raises
+    ------
+    UserError
+        Anything that is wrong, before any job starts.
+    """
+    root = Path(root)
+    config = parse_config(value)
+    studies = load_studies(config, root / "config" / "studies")
+    specs, problems = {}, []
+    resolved: dict[str, dict[str, Resolved]] = {}
+    for name, study in studies.items():
+        if not isinstance(study, Trained):
+            continue
+        try:
+            resolved[name] = {}
+            for corpus, spec in _corpora(study, root).items():
+                found = resolve(spec, root, where=f"corpora.{corpus}")
+                resolved[name][corpus] = found
+                specs[found.corpus_id] = spec
+        except UserError as error:
+            problems += [f"{name}: {problem}" for problem in error.problems]
+    if problems:
+        raise UserError("the studies", problems)
+    known = {
+        study: {
+            name: KnownCorpus(
+                found.corpus_id,
+                found.max_train_tokens,
+                found.max_heldout_tokens,
+                found.spec.tokenizer.vocab_size or KnownCorpus.vocab_size,
+            )
+            for name, found in corpora.items()
+        }
+        for study, corpora in resolved.items()
+    }
+    plan = make_plan(studies, known, config.budget)
+    return Workflow(
+        root=root,
+        config=config,
+        studies=studies,
+        plan=plan,
+        corpora={r.corpus_id: r for corpora in resolved.values() for r in corpora.values()},
+        specs=specs,
+        corpus_ids={
+            study: {name: found.corpus_id for name, found in corpora.items()}
+            for study, corpora in resolved.items()
+        },
+    )
+
+
+def _corpora(study: Trained, root: Path) -> dict[str, dict[str, Any]]:
+    """The settings of the corpora that a study's runs name: its own, else registered ones.
+
+    An unknown name is left out: the plan says so, with the run's key.
+    """
+    registered = {name: {"kind": "registered", "name": name} for name in registered_names(root)}
+    known = {"stdlib": {"kind": "stdlib"}} | registered | study.corpora
+    return {name: known[name] for name in named_corpora(study) if name in known}
+
+
+def commit(root: str | Path) -> str | None:
+    """The commit of the project's code, with "+" if files differ from it; None outside git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,51 @@
+# The runs of each study, and of all studies, as tables.
+
+
+rule plan:
+    input:
+        code=sources("isoloss.plan.job"),
+    output:
+        f"{RESULTS}/studies/{{study}}/plan.json",
+    log:
+        f"{RESULTS}/logs/plan/{{study}}.log",
+    params:
+        grid=lambda wildcards: ISOLOSS.grid(wildcards.study),
+        corpora=lambda wildcards: ISOLOSS.corpora_json(wildcards.study),
+    message:
+        "Listing the runs of {wildcards.study}"
+    shell:
+        "python -m isoloss.job plan --grid {params.grid:q} --corpora {params.corpora:q}"
+        " --out {output} > {log} 2>&1"
+
+
+rule collect:
+    input:
+        tables=lambda wildcards: ISOLOSS.inputs(wildcards.study),
+        code=sources("isoloss.collect.job"),
+    output:
+        runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
+        curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
+    log:
+        f"{RESULTS}/logs/collect/{{study}}.log",
+    params:
+        study=lambda wildcards: ISOLOSS.source(wildcards.study),
+        out=lambda wildcards, output: os.path.dirname(output.runs),
+    message:
+        "Collecting the runs of {wildcards.study}"
+    shell:
+        "python -m isoloss.job collect --study {params.study:q} --studies-folder {RESULTS}/studies"
+        " --runs-folder {RESULTS}/runs --out {params.out} > {log} 2>&1"
+
+
+rule losses:
+    input:
+        runs=[ISOLOSS.study(study, "runs.parquet") for study in ISOLOSS.studies],
+        code=sources("isoloss.collect.losses"),
+    output:
+        f"{RESULTS}/losses.parquet",
+    log:
+        f"{RESULTS}/logs/losses.log",
+    message:
+        "Joining the runs of all studies"
+    shell:
+        "python -m isoloss.job losses --runs {input.runs} --out {output} > {log} 2>&1"

@@ -1,0 +1,21 @@
+# The text that language models learn, as tokens.
+
+
+rule corpus:
+    output:
+        card=f"{RESULTS}/corpora/{{corpus_id}}/card.json",
+        train=f"{RESULTS}/corpora/{{corpus_id}}/train.npy",
+        heldout=f"{RESULTS}/corpora/{{corpus_id}}/heldout.npy",
+    log:
+        f"{RESULTS}/logs/corpora/{{corpus_id}}.log",
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        spec=lambda wildcards: ISOLOSS.spec(wildcards.corpus_id),
+        out=lambda wildcards, output: os.path.dirname(output.card),
+    message:
+        "Preparing the corpus {wildcards.corpus_id}"
+    shell:
+        "python -m isoloss.job corpus --spec {params.spec:q} --corpus-id {wildcards.corpus_id}"
+        " --downloads {RESULTS}/downloads --out {params.out} > {log} 2>&1"

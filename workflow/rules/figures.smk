@@ -1,0 +1,31 @@
+# Every figure as PDF and PNG, with the table that it draws and its caption.
+
+
+rule figure:
+    input:
+        runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
+        curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
+        fits=f"{RESULTS}/studies/{{study}}/fits.parquet",
+        code=sources("isoloss.figures.job"),
+    output:
+        pdf=f"{FIGURES}/{{study}}/{{name}}.pdf",
+        png=report(
+            f"{FIGURES}/{{study}}/{{name}}.png",
+            category="{study}",
+            caption="../report/figure.rst",
+            labels={"figure": "{name}"},
+        ),
+        table=f"{FIGURES}/{{study}}/{{name}}.csv",
+        caption=f"{FIGURES}/{{study}}/{{name}}.json",
+    log:
+        f"{RESULTS}/logs/figures/{{study}}/{{name}}.log",
+    params:
+        figure=lambda wildcards: ISOLOSS.figure(wildcards.study, wildcards.name),
+        context=lambda wildcards: ISOLOSS.figure_context(wildcards.study),
+        stem=lambda wildcards, output: output.pdf.removesuffix(".pdf"),
+    message:
+        "Drawing {wildcards.study}/{wildcards.name}"
+    shell:
+        "python -m isoloss.job figure --figure {params.figure:q} --context {params.context:q}"
+        " --runs {input.runs} --curves {input.curves} --fits {input.fits} --stem {params.stem}"
+        " > {log} 2>&1"

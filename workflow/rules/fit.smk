@@ -1,0 +1,35 @@
+# The laws of each study, fitted, and of all studies in one table.
+
+
+rule fit:
+    input:
+        runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
+        code=sources("isoloss.fit.job"),
+    output:
+        f"{RESULTS}/studies/{{study}}/fits.parquet",
+    log:
+        f"{RESULTS}/logs/fit/{{study}}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        fits=lambda wildcards: ISOLOSS.fits(wildcards.study),
+    message:
+        "Fitting the laws of {wildcards.study}"
+    shell:
+        "python -m isoloss.job fit --study {wildcards.study} --fits {params.fits:q}"
+        " --runs {input.runs} --out {output} > {log} 2>&1"
+
+
+rule fits:
+    input:
+        fits=[ISOLOSS.study(study, "fits.parquet") for study in ISOLOSS.studies],
+        code=sources("isoloss.fit.join"),
+    output:
+        f"{RESULTS}/fits.parquet",
+    log:
+        f"{RESULTS}/logs/fits.log",
+    message:
+        "Joining the fits of all studies"
+    shell:
+        "python -m isoloss.job fits --fits {input.fits} --out {output} > {log} 2>&1"
