@@ -89,6 +89,14 @@ class Workflow:
         corpus_id = self.planned(run_id).corpus_id
         return f"--corpus {self.corpus(corpus_id, '')}" if corpus_id else ""
 
+    def untrained_core_s(self) -> float:
+        """The planned cost of the runs that have no result yet."""
+        return sum(
+            run.cost.core_s
+            for run in self.plan.runs.values()
+            if not (self.root / self.run(run.run_id, "row.json")).exists()
+        )
+
     def priority(self, run_id: str) -> int:
         """The planned cost of a run, in core-milliseconds."""
         return round(1000 * self.planned(run_id).cost.core_s)

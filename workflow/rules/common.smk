@@ -1,5 +1,6 @@
 # The checked config, the plan, and what all rules share.
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # A rule's `python` is this one, and it finds the package wherever it is installed.
 os.environ["PATH"] = os.pathsep.join(
@@ -10,7 +11,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 try:
-    ISOLOSS = isoloss.workflow.load(config, workflow.basedir)
+    ISOLOSS = isoloss.workflow.load(config, os.curdir)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -36,6 +37,7 @@ WARM = []
 onstart:
     if workflow.local_exec:
         WARM.append(warm.start())
+    logger.info(None, extra={"isoloss_planned_core_s": ISOLOSS.untrained_core_s()})
 
 
 onsuccess:

@@ -1,0 +1,173 @@
+"""What Snakemake shows while isoloss runs: one line of progress, and whatever went wrong.
+
+A dry run, and anything asked for by --verbose or --printshellcmds, looks as always. The complete
+log is in .snakemake/log, as always.
+"""
+
+import logging
+import sys
+import threading
+import time
+from pathlib import Path
+
+from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from isoloss.progress import Progress
+
+REFRESH_S = {True: 1.0, False: 30.0}  # on a terminal, elsewhere
+LOG_LINES = 15  # of a failed job's log
+WORTH_SHOWING = ("Nothing to be done", "Unlocked")
+# A job's line says what a person calls it: the wildcards that name it.
+NAMING = ("run_id", "corpus_id", "study", "name")
+
+
+class LogHandler(LogHandlerBase):
+    """Snakemake's handler of log records."""
+
+    def __post_init__(self) -> None:
+        settings = self.common_settings
+        self.stream = sys.stdout if settings.stdout else sys.stderr
+        self.usual = ColorizingTextHandler(nocolor=settings.nocolor, stream=self.stream)
+        quiet = settings.quiet or set()
+        self.usual.setFormatter(DefaultFormatter(quiet, settings.show_failed_logs))
+        self.usual.addFilter(
+            DefaultFilter(
+                quiet,
+                settings.debug_dag,
+                settings.verbose,
+                settings.dryrun,
+                settings.printshellcmds,
+            )
+        )
+        self.quiet = bool(quiet)
+        self.as_usual = settings.dryrun or settings.verbose or settings.debug_dag
+        self.terminal = self.stream.isatty()
+        self.progress = Progress()
+        self.shown_s = 0.0
+        self.line_open = False
+        self.last_line = ""
+        self.closed = threading.Event()
+        if self.terminal and not self.as_usual:
+            threading.Thread(target=self._tick, daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a record, or take note of what it says of a job."""
+        if self.as_usual:
+            self.usual.handle(record)
+            return
+        try:
+            self._take(record)
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Leave the terminal with the last line of progress whole."""
+        self.closed.set()
+        if self.progress.start_s is not None and not self.as_usual:
+            self._show()
+        if self.line_open:
+            self._write("\n")
+        super().close()
+
+    def _take(self, record: logging.LogRecord) -> None:
+        progress, now_s = self.progress, time.monotonic()
+        match getattr(record, "event", None):
+            case LogEvent.RUN_INFO:
+                stats = record.stats
+                progress.n_runs = stats.get("train", 0)
+                progress.n_jobs = stats.get("total", 0)
+            case LogEvent.RESOURCES_INFO:
+                progress.cores = getattr(record, "cores", None) or progress.cores
+            case LogEvent.JOB_INFO:
+                wildcards = record.wildcards or {}
+                name = "/".join(str(wildcards[key]) for key in NAMING if key in wildcards)
+                weight = float(record.priority or 0) / 1000
+                progress.started(
+                    record.jobid, record.rule_name, name or record.rule_name, weight, now_s
+                )
+            case LogEvent.JOB_FINISHED:
+                progress.finished(record.job_id, now_s)
+            case LogEvent.JOB_ERROR:
+                self._failed(record)
+            case LogEvent.SHELLCMD if self.common_settings.printshellcmds:
+                self._usually(record)
+            case None | LogEvent.ERROR:
+                planned = getattr(record, "isoloss_planned_core_s", None)
+                if planned is not None:
+                    progress.weight = planned
+                elif record.levelno >= logging.WARNING or self._worth_showing(record):
+                    self._usually(record)
+        if progress.start_s is not None and now_s - self.shown_s >= REFRESH_S[self.terminal]:
+            self._show()
+
+    def _worth_showing(self, record: logging.LogRecord) -> bool:
+        return str(record.msg).startswith(WORTH_SHOWING)
+
+    def _failed(self, record: logging.LogRecord) -> None:
+        job = self.progress.failed_job(record.jobid)
+        name = job.name if job else record.rule_name
+        lines = [f"{record.rule_name} {name} failed."]
+        for path in map(Path, filter(None, [str(path) for path in record.log or []])):
+            if path.is_file():
+                tail = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
+                lines += [f"  {path} ends with:", *(f"    {line}" for line in tail)]
+        self._end_line()
+        self._write("\n".join(lines) + "\n")
+
+    def _usually(self, record: logging.LogRecord) -> None:
+        self._end_line()
+        self.usual.handle(record)
+
+    def _show(self) -> None:
+        if self.quiet:
+            return
+        self.shown_s = time.monotonic()
+        line = self.progress.line(self.shown_s)
+        if self.terminal:
+            self._write(f"\r\x1b[2K{line}")
+            self.line_open = True
+        elif line != self.last_line:
+            self._write(f"{line}\n")
+            self.last_line = line
+
+    def _end_line(self) -> None:
+        if self.line_open:
+            self._write("\r\x1b[2K")
+            self.line_open = False
+
+    def _tick(self) -> None:
+        while not self.closed.wait(REFRESH_S[True]):
+            with self.lock:
+                if self.progress.start_s is not None:
+                    self._show()
+
+    def _write(self, text: str) -> None:
+        self.stream.write(text)
+        self.stream.flush()
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """Whether this takes the place of Snakemake's own output."""
+        return True
+
+    @property
+    def writes_to_file(self) -> bool:
+        """Whether this writes a file."""
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        """Whether records are chosen here."""
+        return True
+
+    @property
+    def has_formatter(self) -> bool:
+        """Whether records are given their form here."""
+        return True
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        """Whether the graph of rules is wanted."""
+        return False
