@@ -32,6 +32,15 @@ class Series(Section):
     where: dict[str, list[Any]] = {}  # column -> the values that are drawn
 
 
+def _in_full(given: dict[str, str | Series], y: str) -> dict[str, Series]:
+    full = {}
+    for name, value in given.items():
+        series = Series(label=value) if isinstance(value, str) else value
+        filled = {"sweep": series.sweep or name, "y": series.y or y}
+        full[name] = series.model_copy(update=filled)
+    return full
+
+
 class Level(Section):
     """A horizontal line."""
 
@@ -80,12 +89,7 @@ class LossAgainstX(Drawn):
 
     def members(self) -> dict[str, Series]:
         """Every series in full: its sweep and its column are filled in."""
-        full = {}
-        for name, given in self.series.items():
-            series = Series(label=given) if isinstance(given, str) else given
-            filled = {"sweep": series.sweep or name, "y": series.y or self.y}
-            full[name] = series.model_copy(update=filled)
-        return full
+        return _in_full(self.series, self.y)
 
     @property
     def sweeps_named(self) -> list[str]:
@@ -111,6 +115,7 @@ class ExponentAgainstTheory(Drawn):
     fit: Name
     parameter: str = "alpha"
     predicted: dict[str, float] = {}  # group, e.g. "n_inputs=2" -> prediction; {}: the fit's theory
+    group_label: str = "{}"  # the label of a group's value, e.g. "d = {}"
     x_label: str
     y_label: str
 
@@ -124,10 +129,19 @@ class RatioToTheory(OfRuns):
 
     draw: Literal["ratio_to_theory"]
     x: str
+    series: dict[Name, str | Series]  # name (of a sweep) -> its label, or what it draws
     measured: str
     theory: str
-    standard_error: str | None = None  # column; null: the spread of the seeds is drawn
+    standard_error: str | None = None  # column, of `measured`; null: from the spread of the runs
     x_scale: Scale = "log"
+
+    def members(self) -> dict[str, Series]:
+        """Every series in full: its sweep and its column are filled in."""
+        return _in_full(self.series, self.measured)
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return [series.sweep for series in self.members().values()]
 
 
 class LossGrid(OfRuns):

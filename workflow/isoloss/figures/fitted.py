@@ -11,6 +11,7 @@ from isoloss.figures.tables import Tables
 from isoloss.laws import Law, law
 
 BAND = 0.90
+IDENTIFIED = "identified"  # the verdict of a fit that the data determine
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Fitted:
     @property
     def identified(self) -> bool:
         """Whether the data determine the law: else it is said, not drawn."""
-        return not self.verdict.lower().startswith("not ")
+        return self.verdict == IDENTIFIED
 
     def curve(self, **values: np.ndarray) -> np.ndarray:
         """The law at the given values of the columns; others that it needs must be given too."""
@@ -53,33 +54,50 @@ class Fitted:
         return {variable: values[column] for variable, column in self.columns.items()}
 
 
-def groups(tables: Tables, fit: str) -> list[str]:
-    """The groups that a fit was made for, in the table's order."""
-    if "fit" not in tables.fits.columns:
-        return []
-    return list(dict.fromkeys(tables.fits.loc[tables.fits["fit"] == fit, "group"]))
+def rows_of(tables: Tables, fit: str) -> pd.DataFrame:
+    """The rows of a fit, for all of its groups; none where it was not made."""
+    return (
+        tables.fits[tables.fits["fit"] == fit] if "fit" in tables.fits.columns else pd.DataFrame()
+    )
 
 
-def fitted(tables: Tables, fit: str, group: str = "", x: str | None = None) -> Fitted | None:
+def group_value(group: str) -> str:
+    """The value of a group: "2" of "n_inputs=2"."""
+    return group.partition("=")[2]
+
+
+def fitted(
+    tables: Tables, fit: str, group: float | None = None, x: str | None = None
+) -> Fitted | None:
     """The law of `fit` for one group, or None if the table of fits has none.
 
-    `x` is the column that stands for the variable of a law of one variable, where the study
-    does not say which.
+    `group` is the value that the group's runs share. `x` is the column that stands for the
+    variable of a law of one variable, where the study does not say which.
     """
-    if "fit" not in tables.fits.columns:
-        return None
-    rows = tables.fits[(tables.fits["fit"] == fit) & (tables.fits["group"] == group)]
+    rows = rows_of(tables, fit)
     if rows.empty:
         return None
+    if group is not None:
+        rows = rows[[_is(group_value(name), group) for name in rows["group"]]]
+        if rows.empty:
+            return None
     found = law(rows["law"].iloc[0])
-    values = dict(zip(rows["parameter"], rows["value"], strict=True))
-    params = {name: float(values[name]) for name in found.names if name in values}
+    values = {row.parameter: row.value for row in rows.itertuples() if row.parameter in found.names}
+    params = {name: float(value) for name, value in values.items() if np.isfinite(value)}
     verdict = str(rows["verdict"].iloc[0])
-    if set(params) != set(found.names) or not np.isfinite(list(params.values())).all():
-        verdict = verdict if verdict.lower().startswith("not ") else "not fitted"
+    if verdict == IDENTIFIED and set(params) != set(found.names):
+        verdict = "not fitted: the table of fits lacks parameters"
     default = {v: x if x and len(found.variables) == 1 else v for v in found.variables}
-    columns = dict(tables.variables.get(fit, default))
+    given = tables.variables.get(fit, {})
+    columns = {variable: given.get(variable, default[variable]) for variable in found.variables}
     return Fitted(found, params, verdict, columns, _draws(rows, found))
+
+
+def _is(text: str, value: float) -> bool:
+    try:
+        return float(text) == float(value)
+    except (TypeError, ValueError):
+        return text == str(value)
 
 
 def _draws(rows: pd.DataFrame, found: Law) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from isoloss.figures.fitted import Fitted, fitted
 from isoloss.figures.panel import Panel, Record, finish
 from isoloss.figures.style import COLORS, GREY, MARKERS, legend_below, new_figure, ordered_colors
 from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
+from isoloss.figures.text import short
 from isoloss.laws import law
 
 N_POINTS = 60  # of a drawn law
@@ -65,23 +66,21 @@ def _drawn(spec, tables, at):
     return Drawing(figure=figure, table=record.table(), notes=notes)
 
 
-def _split(spec, tables) -> list[tuple[str, Series, str, pd.DataFrame]]:
-    """Each series, split by the values of `by`: name, what it is, group of its fit, its runs."""
+def _split(spec, tables) -> list[tuple[str, Series, float | None, pd.DataFrame]]:
+    """Each series, split by the values of `by`: name, what it is, value of `by`, its runs."""
     parts = []
     for name, series in spec.members().items():
         columns = ["sweep", spec.x, series.y, *series.where, *([spec.by] if spec.by else [])]
         need(tables.runs, columns, where_of(spec), "runs")
         runs = chosen(tables.runs, [series.sweep], series.where)
         if spec.by is None:
-            parts.append((name, series, "", runs))
+            parts.append((name, series, None, runs))
             continue
         for value in sorted(runs[spec.by].dropna().unique()):
-            text = f"{value:g}" if isinstance(value, float) else str(value)
-            label = spec.by_label.format(text)
+            label = spec.by_label.format(short(value))
             label = label if len(spec.series) == 1 else f"{series.label}, {label}"
             part = runs[runs[spec.by] == value]
-            parts.append((name, series.model_copy(update={"label": label}),
-                          f"{spec.by}={text}", part))  # fmt: skip
+            parts.append((name, series.model_copy(update={"label": label}), value, part))
     return parts
 
 

@@ -84,15 +84,24 @@ class Panel:
         return self.axes.fill_between(np.asarray(x, float), np.asarray(lo, float),
                                       np.asarray(hi, float), **look)  # fmt: skip
 
+    def bar(self, place: float, length: float, value: float, series: str, what: str, **look):
+        """A horizontal bar; `value` is the number that its length was made from."""
+        self._record(series, what, [length], [value])
+        return self.axes.barh(place, length, **({"height": 0.55} | look))
+
     def level(self, value: float, label: str, **look):
         """A horizontal line over the whole width."""
         self._record(label, "level", [np.nan], [value])
         return self.axes.axhline(value, **(REFERENCE | look))
 
-    def upright(self, value: float, label: str, **look):
-        """A vertical line over the whole height."""
-        self._record(label, "upright", [value], [np.nan])
-        return self.axes.axvline(value, **(REFERENCE | look))
+    def at_edge(self, axis: str, value: float, series: str, what: str, **look):
+        """A marker at the axis "x" or "y", for what has no other coordinate."""
+        look = {"linestyle": "none", "clip_on": False} | look
+        if axis == "x":
+            self._record(series, what, [value], [np.nan])
+            return self.axes.plot([value], [0], transform=self.axes.get_xaxis_transform(), **look)
+        self._record(series, what, [np.nan], [value])
+        return self.axes.plot([0], [value], transform=self.axes.get_yaxis_transform(), **look)
 
     def write(self, text: str, x: float, y: float, **look):
         """Text beside a point, whose numbers are in the table already."""

@@ -1,6 +1,6 @@
 """Colours, markers, axes and ticks that all figures share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,7 +48,12 @@ def ordered_colors(count: int, colormap: str = "viridis") -> list[str]:
 
 
 def key_of_values(
-    figure: Figure, axes: Sequence[Axes], values: Sequence[float], colors: Sequence[str], label: str
+    figure: Figure,
+    axes: Sequence[Axes],
+    values: Sequence[float],
+    colors: Sequence[str],
+    label: str,
+    write: Callable[[float], str] = short,
 ) -> None:
     """A colour bar with one block for each value."""
     mappable = ScalarMappable(
@@ -57,7 +62,7 @@ def key_of_values(
     bar = figure.colorbar(mappable, ax=list(axes), label=label, pad=0.02, aspect=28)
     shown = range(0, len(values), max(1, -(-len(values) // 12)))
     bar.ax.yaxis.set_major_locator(FixedLocator([i + 0.5 for i in shown]))
-    bar.ax.yaxis.set_major_formatter(FixedFormatter([short(values[i]) for i in shown]))
+    bar.ax.yaxis.set_major_formatter(FixedFormatter([write(values[i]) for i in shown]))
     bar.ax.yaxis.set_minor_locator(NullLocator())
     bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)

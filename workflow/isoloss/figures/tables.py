@@ -29,6 +29,10 @@ class Tables:
     variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     truth: tuple[str, Mapping[str, float]] | None = None
 
+    def __post_init__(self):
+        for name in ("runs", "curves", "fits"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
@@ -41,6 +45,17 @@ class Drawing:
     figure: Figure
     table: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with NumPy's numbers in place of nullable ones: NaN where nothing is known."""
+    numbers = {
+        name: column.to_numpy("int64" if column.dtype.kind in "iu" and column.notna().all()
+                              else "float64", na_value=float("nan"))
+        for name, column in table.items()
+        if isinstance(column.dtype, pd.api.extensions.ExtensionDtype) and column.dtype.kind in "iuf"
+    }  # fmt: skip
+    return table.assign(**numbers) if numbers else table
 
 
 def need(table: pd.DataFrame, columns: Iterable[str], where: str, what: str) -> None:

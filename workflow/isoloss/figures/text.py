@@ -21,8 +21,13 @@ def short(value: float) -> str:
             return f"{value / factor:.3g}{suffix}"
     if 1e-3 <= size < 1e4:
         return f"{value:.4g}"
-    exponent = math.floor(math.log10(size) + 1e-9)
-    lead = f"{value / 10.0**exponent:.2g}"
+    return ("−" if value < 0 else "") + science(size)
+
+
+def science(value: float) -> str:
+    """A number as a power of ten: 3.1×10⁸; for compute, whose sizes have no names."""
+    exponent = math.floor(math.log10(value) + 1e-9)
+    lead = f"{value / 10.0**exponent:.3g}"
     return power_of_ten(exponent) if lead == "1" else f"{lead}×{power_of_ten(exponent)}"
 
 

@@ -1,0 +1,84 @@
+"""Loss while training, and loss against what it cost."""
+
+import numpy as np
+import pandas as pd
+
+from isoloss.config.figures import EfficientFrontier, LearningCurves
+from isoloss.figures.panel import Panel, Record, finish
+from isoloss.figures.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
+from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
+from isoloss.figures.text import short
+
+
+def learning_curves(spec: LearningCurves, tables: Tables) -> Drawing:
+    """A line for each run, up to where it ended or diverged."""
+    need(tables.runs, ["run_id", spec.by, *spec.where], where_of(spec), "runs")
+    need(tables.curves, ["run_id", spec.x, spec.y], where_of(spec), "curves")
+    runs = chosen(tables.runs, spec.sweeps, spec.where).drop_duplicates("run_id")
+    figure, axes = new_figure(width=6.8)
+    record = Record()
+    panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label)
+    values = sorted(runs[spec.by].dropna().unique())
+    colors = dict(zip(values, ordered_colors(len(values)), strict=True))
+    by_run = dict(tuple(tables.curves.groupby("run_id")))
+    crowded = len(runs) > 30
+    for run in runs.sort_values([spec.by, "run_id"], kind="stable").to_dict("records"):
+        curve = by_run.get(run["run_id"])
+        if curve is None or run[spec.by] not in colors:
+            continue
+        curve = curve[(curve[spec.x] > 0) & (curve[spec.y] > 0)].sort_values(spec.x)
+        panel.line(curve[spec.x], curve[spec.y], run["run_id"], f"{spec.by_label} "
+                   f"{short(run[spec.by])}", color=colors[run[spec.by]],
+                   linewidth=0.7 if crowded else 1.2, alpha=0.8)  # fmt: skip
+    finish(figure, [panel])
+    if values:
+        key_of_values(figure, [panel.axes], values, list(colors.values()), spec.by_label)
+    return Drawing(figure=figure, table=record.table(), notes=[])
+
+
+def frontier(spec: EfficientFrontier, tables: Tables) -> Drawing:
+    """A panel for each study: runs by size, and the runs that no cheaper run beats.
+
+    The sweep of a run in a study of studies is the study that it came from.
+    """
+    need(tables.runs, ["sweep", spec.x], where_of(spec), "runs")
+    drawn, notes = {}, []
+    for study, about in spec.panels.items():
+        need(tables.runs, [about.y, *about.where], where_of(spec), "runs")
+        runs, lost = finished(chosen(tables.runs, [study], about.where), about.y)
+        runs = runs[(runs[spec.x] > 0) & (runs[about.y] > 0)]
+        notes += [f"{about.title}: {note}" for note in lost]
+        if runs.empty:
+            notes.append(f"{about.title}: no run to draw.")
+        else:
+            drawn[study] = runs
+    columns = min(3, max(1, len(drawn)))
+    rows = max(1, -(-len(drawn) // columns))
+    figure, axes = new_figure(columns, rows, width=2.0 + 2.6 * columns, height=0.6 + 2.5 * rows)
+    record, panels = Record(), []
+    for (study, runs), place in zip(drawn.items(), axes.flat, strict=False):
+        about = spec.panels[study]
+        panel = Panel(place, record, spec.x_label, about.y_label, about.title)
+        panel.points(runs[spec.x], runs[about.y], study, "run", color=COLORS[0], alpha=0.45,
+                     markersize=3.5, markeredgewidth=0)  # fmt: skip
+        best = efficient(runs, spec.x, about.y)
+        panel.line(best[spec.x], best[about.y], study, "efficient frontier", color=COLORS[1],
+                   drawstyle="steps-post", linewidth=1.3)  # fmt: skip
+        panels.append(panel)
+    for place in axes.flat[len(drawn) :]:
+        place.set_axis_off()
+    finish(figure, panels)
+    legend_below(figure, [
+        ("run", {"color": COLORS[0], "marker": "o", "alpha": 0.6}),
+        ("efficient frontier: no cheaper run has a lower loss",
+         {"color": COLORS[1], "linestyle": "-"}),
+    ])  # fmt: skip
+    notes.append("The losses of different tasks have different units: compare within a panel.")
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def efficient(runs: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+    """The runs with a lower `y` than every run that costs no more `x`, by rising cost."""
+    ordered = runs.sort_values([x, y], kind="stable")
+    before = np.minimum.accumulate(np.concatenate([[np.inf], ordered[y].to_numpy(float)[:-1]]))
+    return ordered[ordered[y].to_numpy(float) < before]

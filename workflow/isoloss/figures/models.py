@@ -1,0 +1,151 @@
+"""Published models: how large they are, and where they lie."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.font_manager import FontProperties
+from matplotlib.patheffects import withStroke
+
+from isoloss.config.published_figures import Configurations, ModelPlanes
+from isoloss.config.runs import Transformer
+from isoloss.counting import transformer_params
+from isoloss.figures.allocation import rules
+from isoloss.figures.panel import Panel, Record, finish
+from isoloss.figures.style import COLORS, GREY, MARKERS, legend_below, new_figure
+from isoloss.figures.tables import Drawing, Tables
+from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN
+
+AROUND = ((6, 0, "left"), (-6, 0, "right"), (0, 8, "center"), (0, -8, "center"), (6, 8, "left"),
+          (6, -8, "left"), (-6, 8, "right"), (-6, -8, "right"), (10, 15, "left"),
+          (10, -15, "left"), (-10, 15, "right"), (-10, -15, "right"))  # fmt: skip
+
+
+def configurations(spec: Configurations, tables: Tables) -> Drawing:
+    """Counts in GPT-2's form (biases, tied output), beside the counts that were claimed."""
+    rows = []
+    for model in spec.models:
+        shape = Transformer(n_layer=model.n_layer, d_model=model.d_model, n_head=model.n_head,
+                            tie_embeddings=True)  # fmt: skip
+        params = transformer_params(shape, model.vocabulary, model.context, biases=True)
+        rows.append({
+            "model": model.name, "n_layer": model.n_layer, "d_model": model.d_model,
+            "n_params_non_embedding": params.non_embedding, "n_params": params.total,
+            "claimed_n_params": model.claimed,
+        })  # fmt: skip
+    table = pd.DataFrame(rows)
+    figure, axes = new_figure(width=6.8, height=1.5 + 0.36 * len(rows))
+    panel = Panel(axes[0, 0], Record(), "parameters", "", y_scale="linear")
+    looks = (
+        ("n_params", "exact, all", {"marker": "o", "color": COLORS[0]}),
+        ("n_params_non_embedding", "exact, non-embedding (Kaplan's N)",
+         {"marker": "s", "color": COLORS[2]}),
+        ("claimed_n_params", "claimed", {"marker": "X", "color": COLORS[1], "markersize": 7}),
+    )  # fmt: skip
+    places = np.arange(len(rows))
+    for column, label, look in looks:
+        panel.points(table[column].astype(float), places, label, "count", **look)
+    panel.axes.set_yticks(places, [f"{row['model']}  ({row['n_layer']} × {row['d_model']})"
+                                   for row in rows])  # fmt: skip
+    panel.axes.set(ylim=(len(rows) - 0.5, -0.5))
+    finish(figure, [panel])
+    legend_below(figure, [(label, look) for _, label, look in looks])
+    return Drawing(figure=figure, table=table, notes=[
+        "In brackets: layers × width. Exact: GPT-2's form, with biases, positions, and an output "
+        "that is the token embedding. Non-embedding: 12 n_layer d_model^2.",
+    ])  # fmt: skip
+
+
+def model_planes(spec: ModelPlanes, tables: Tables) -> Drawing:
+    """Models by compute and size, and by size and data, with the published allocations."""
+    figure, axes = new_figure(2, 1, width=10.0, height=5.2)
+    record = Record()
+    by_compute = Panel(axes[0, 0], record, "training compute C = 6 N D (FLOP)", "parameters N",
+                       "Compute and size")  # fmt: skip
+    by_size = Panel(axes[0, 1], record, "parameters N", "training tokens D", "Size and data")
+    looks = _looks([model.family for model in spec.models if model.n_tokens is not None])
+    placed: dict[Panel, list] = {by_compute: [], by_size: []}
+    hidden = [model for model in spec.models if model.n_tokens is None]
+    for model in spec.models:
+        if model.n_tokens is None:
+            continue
+        compute = FLOPS_PER_PARAM_TOKEN * model.n_params * model.n_tokens
+        for panel, x, y in ((by_compute, compute, model.n_params),
+                            (by_size, model.n_params, model.n_tokens)):  # fmt: skip
+            panel.points([x], [y], model.name, "model", **looks[model.family])
+            placed[panel].append((model.name, x, y))
+    for model in hidden:
+        by_compute.at_edge("y", model.n_params, model.name, "size only", marker=">", color=GREY)
+        by_size.at_edge("x", model.n_params, model.name, "size only", marker="^", color=GREY)
+    key = _rules(by_compute, by_size, placed)
+    finish(figure, [by_compute, by_size])
+    if hidden:
+        key.append(("by size only: tokens not disclosed", {"color": GREY, "marker": ">"}))
+        for model in hidden:
+            place = (0, model.n_params)
+            by_compute.write(model.name, *place, xycoords=("axes fraction", "data"), xytext=(7, 0),
+                             fontsize=8, color=GREY)  # fmt: skip
+    legend_below(figure, key, 120)
+    figure.draw_without_rendering()
+    for panel, names in placed.items():
+        label_points(panel, names)
+    notes = ["N counts all parameters; C = 6 N D, which differs from some papers' own counts."]
+    if hidden:
+        names = ", ".join(model.name for model in hidden)
+        notes.append(f"At the axis, by size alone, as their tokens were not disclosed: {names}.")
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def _looks(families: list[str]) -> dict[str, dict]:
+    """A colour and a marker for each family of several models; dark grey for single ones."""
+    several = [family for family in dict.fromkeys(families) if families.count(family) > 1]
+    looks = {family: {"color": "#333333", "marker": "o"} for family in families}
+    return looks | {
+        family: {"color": COLORS[2 + i % 4], "marker": MARKERS[1 + i % 5]}
+        for i, family in enumerate(several)
+    }
+
+
+def _rules(by_compute, by_size, placed):
+    """Kaplan's and Hoffmann's allocation over the range of the models."""
+    span = [x for _, x, _ in placed[by_compute]] or [1e20, 1e24]
+    compute = np.geomspace(min(span), max(span), 60)
+    key = []
+    for label, n_params, n_tokens, look in (rules(compute)[0], rules(compute)[2]):
+        look = {"linewidth": 1.1, "linestyle": "-"} | look | {"alpha": 0.7}
+        by_compute.line(compute, n_params, label, "rule", **look)
+        by_size.line(n_params, n_tokens, label, "rule", **look)
+        key.append((label, look))
+    return key
+
+
+def label_points(panel: Panel, names: list[tuple[str, float, float]], size: float = 8.0) -> None:
+    """Write each name beside its point, where it covers least of other names and points."""
+    axes, figure = panel.axes, panel.axes.figure
+    scale, font = figure.dpi / 72, FontProperties(size=size)
+    measure = figure.canvas.get_renderer().get_text_width_height_descent
+    frame = axes.get_window_extent()
+    places = [(name, x, y, *axes.transData.transform((x, y))) for name, x, y in names]
+    taken = [(px - 6, py - 6, px + 6, py + 6) for *_, px, py in places]
+    for name, x, y, px, py in sorted(places, key=lambda place: place[3:]):
+        width, height, _ = measure(name, font, False)
+        options = []
+        for order, (dx, dy, side) in enumerate(AROUND):
+            left = px + dx * scale - {"left": 0, "center": width / 2, "right": width}[side]
+            low = py + dy * scale - height / 2
+            box = (left - 1, low - 1, left + width + 1, low + height + 1)
+            cost = sum(_overlap(box, other) for other in taken) + 100 * _outside(box, frame)
+            options.append((round(cost, 3), order, box))
+        _, order, box = min(options)
+        taken.append(box)
+        dx, dy, side = AROUND[order]
+        panel.write(name, x, y, xytext=(dx, dy), ha=side, fontsize=size,
+                    path_effects=[withStroke(linewidth=2, foreground="white")])  # fmt: skip
+
+
+def _overlap(a, b) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def _outside(box, frame) -> float:
+    return max(0.0, box[2] - frame.x1) + max(0.0, frame.x0 - box[0])

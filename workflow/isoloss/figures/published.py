@@ -1,0 +1,102 @@
+"""What published laws say: from their constants, each in its own unit."""
+
+import numpy as np
+
+from isoloss.config.published_figures import Doubling, KaplanLaws, Predictions
+from isoloss.figures.panel import Panel, Record, finish
+from isoloss.figures.style import COLORS, legend_below, new_figure
+from isoloss.figures.tables import Drawing, Tables
+from isoloss.figures.text import science, short
+from isoloss.laws import published as P
+
+LOSS = "loss (nats per token)"
+
+
+def kaplan_laws(spec: KaplanLaws, tables: Tables) -> Drawing:
+    """Kaplan et al. (2020), Fig. 1, from the constants of its Table 5: lines, no measurements."""
+    panels = (
+        ("Compute", "compute C_min (PF-days)", spec.compute_pf_days, "c_c_min", "alpha_c_min",
+         lambda x: P.kaplan_loss(compute_min_flops=x * P.FLOPS_PER_PF_DAY)),
+        ("Data", "dataset size D (tokens)", spec.n_tokens, "d_c", "alpha_d",
+         lambda x: P.kaplan_loss(n_tokens=x)),
+        ("Size", "parameters N (non-embedding)", spec.n_params, "n_c", "alpha_n",
+         lambda x: P.kaplan_loss(n_params=x)),
+    )  # fmt: skip
+    figure, axes = new_figure(3, 1, width=9.0, height=3.4)
+    record, drawn = Record(), []
+    for place, (title, label, span, scale, exponent, law) in zip(axes.flat, panels, strict=True):
+        place.sharey(axes[0, 0])
+        panel = Panel(place, record, label, LOSS, title)
+        x = np.geomspace(*span, 50)
+        scale, exponent = P.VALUES[f"kaplan_{scale}"], P.VALUES[f"kaplan_{exponent}"]
+        name = f"L = ({science(scale)} / x)^{exponent:g}"
+        panel.line(x, law(x), name, "law", color=COLORS[1])
+        panel.axes.annotate(name, (0.96, 0.93), xycoords="axes fraction", ha="right", va="top",
+                            fontsize=8.5)  # fmt: skip
+        drawn.append(panel)
+    finish(figure, drawn)
+    for place in axes.flat[1:]:
+        place.set_ylabel("")
+    return Drawing(figure=figure, table=record.table(), notes=[
+        "x is the quantity on the axis, in its unit.",
+        "Compute is C_min in PF-days (1 PF-day = 8.64e19 FLOP); the legend of the original has "
+        "2.3e8 where text and Table 5 have 3.1e8, which changes the loss by 1.5 %.",
+        "Each law holds where the other two quantities do not limit; none has an irreducible term.",
+    ])  # fmt: skip
+
+
+def predictions(spec: Predictions, tables: Tables) -> Drawing:
+    """The loss that each one-variable law predicts, and what the wrong unit would give."""
+    wrong = P.kaplan_loss(compute_min_flops=spec.compute_flops * P.FLOPS_PER_PF_DAY)
+    pf_days = P.pf_days(spec.compute_flops)
+    rows = [
+        (f"size, N = {short(spec.n_params)}", P.kaplan_loss(n_params=spec.n_params), True),
+        (f"data, D = {short(spec.n_tokens)} tokens", P.kaplan_loss(n_tokens=spec.n_tokens), True),
+        (f"compute, {pf_days:,.0f} PF-days",
+         P.kaplan_loss(compute_min_flops=spec.compute_flops), True),
+        (f"compute, {science(spec.compute_flops)} FLOP taken for PF-days", wrong, False),
+    ]  # fmt: skip
+    figure, axes = new_figure(width=6.8, height=2.9)
+    record = Record()
+    panel = Panel(axes[0, 0], record, f"predicted {LOSS}", "", x_scale="linear", y_scale="linear")
+    panel.y = "law"
+    for place, (label, loss, right) in enumerate(rows):
+        look = {"color": COLORS[0]} if right else {"color": COLORS[1], "fillstyle": "none"}
+        panel.points([loss], [place], label, "prediction" if right else "wrong unit", **look)
+        panel.write(f"{loss:.3f}", loss, place, xytext=(8, 0))
+    panel.axes.set_yticks(range(len(rows)), [label for label, _, _ in rows])
+    panel.axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.25 * max(loss for _, loss, _ in rows)))
+    finish(figure, [panel])
+    legend_below(figure, [
+        (f"what the law predicts for {spec.model}", {"color": COLORS[0], "marker": "o"}),
+        ("the wrong unit", {"color": COLORS[1], "marker": "o", "fillstyle": "none"}),
+    ])  # fmt: skip
+    return Drawing(figure=figure, table=record.table(), notes=[
+        "Kaplan et al. (2020), Eqs. 1.1 to 1.3. C is taken for C_min.",
+    ])  # fmt: skip
+
+
+def doubling(spec: Doubling, tables: Tables) -> Drawing:
+    """By how many per cent the loss falls when one quantity doubles: 100 (1 - 2^-exponent)."""
+    rows = [
+        ("parameters N", "kaplan_alpha_n"),
+        ("dataset D", "kaplan_alpha_d"),
+        ("compute C_min, optimally spent", "kaplan_alpha_c_min"),
+        ("compute C, fixed batch", "kaplan_alpha_c"),
+    ]
+    figure, axes = new_figure(width=6.8, height=2.6)
+    record = Record()
+    panel = Panel(axes[0, 0], record, "fall of the loss when it doubles (%)", "",
+                  x_scale="linear", y_scale="linear")  # fmt: skip
+    panel.y = "exponent"
+    for place, (label, key) in enumerate(rows):
+        fall = 100 * P.fall_when_doubled(P.VALUES[key])
+        panel.bar(place, fall, P.VALUES[key], label, "fall", color=COLORS[0])
+        panel.write(f"{fall:.1f} %  (exponent {P.VALUES[key]:g})", fall, place)
+    panel.axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+    panel.axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 10))
+    panel.axes.grid(False, axis="y")
+    finish(figure, [panel])
+    return Drawing(figure=figure, table=record.table(), notes=[
+        "A fall of the whole loss, by laws without an irreducible term (Kaplan et al. 2020).",
+    ])  # fmt: skip

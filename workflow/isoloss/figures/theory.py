@@ -1,0 +1,113 @@
+"""What was measured against what theory predicts."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.transforms import ScaledTranslation
+from scipy.stats import norm, t
+
+from isoloss.config.figures import ExponentAgainstTheory, RatioToTheory
+from isoloss.errors import UserError
+from isoloss.figures.fitted import BAND, IDENTIFIED, group_value, rows_of
+from isoloss.figures.panel import Panel, Record, finish
+from isoloss.figures.style import COLORS, GREY, MARKERS, legend_below, new_figure
+from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
+
+
+def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Drawing:
+    """Fitted exponents with their intervals; on the grey line they would equal the prediction."""
+    fitted = rows_of(tables, spec.fit)
+    if fitted.empty:
+        raise UserError(where_of(spec), [f"fit: there is no fit {spec.fit!r} in the table of fits"])
+    undetermined = fitted[fitted["verdict"] != IDENTIFIED].drop_duplicates("group")
+    notes = [f"{row.group}: {row.verdict}." for row in undetermined.itertuples()]
+    rows = fitted[(fitted["verdict"] == IDENTIFIED) & (fitted["parameter"] == spec.parameter)]
+    predicted = rows["group"].map(spec.predicted) if spec.predicted else rows["theory"]
+    rows = rows.assign(predicted=predicted.astype(float)).dropna(subset=["predicted", "value"])
+    figure, axes = new_figure(width=5.2, height=4.6)
+    record = Record()
+    panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label)
+    ends = pd.concat([rows["predicted"], rows["value"], rows["lo"], rows["hi"]])
+    ends = ends[ends > 0]
+    if len(ends):
+        span = [float(ends.min()) / 1.15, float(ends.max()) * 1.15]
+        panel.line(span, span, "measured = predicted", "reference", color=GREY, linewidth=1.1)
+        panel.intervals(rows["predicted"], rows["value"], rows["lo"], rows["hi"], "measured",
+                        "fitted exponent", color=COLORS[0])  # fmt: skip
+        for row in rows.itertuples():
+            label = spec.group_label.format(group_value(row.group) or row.group)
+            panel.write(label, row.predicted, row.value, xytext=(7, -5))
+        panel.axes.set(xlim=(span[0], span[1] * 1.1), ylim=span)
+    else:
+        panel.axes.set(xlim=(0.1, 10), ylim=(0.1, 10))
+        notes.append("No group has an exponent that the data determine: nothing is drawn.")
+    finish(figure, [panel])
+    legend_below(figure, [
+        ("measured, with its 90 % interval", {"color": COLORS[0], "marker": "o"}),
+        ("measured = predicted", {"color": GREY, "linestyle": "-"}),
+    ])  # fmt: skip
+    table = record.table()
+    groups = dict(zip(rows["predicted"], rows["group"], strict=True))
+    table["series"] = [
+        groups.get(x, series) if what == "fitted exponent" else series
+        for x, series, what in zip(table.get("x", []), table["series"], table["what"], strict=True)
+    ]
+    return Drawing(figure=figure, table=table, notes=notes)
+
+
+def ratio_to_theory(spec: RatioToTheory, tables: Tables) -> Drawing:
+    """The mean over the runs of measured / theory, with its 90 % interval."""
+    members = spec.members()
+    needed = ["sweep", spec.x, *(series.y for series in members.values()), spec.theory]
+    needed += [column for series in members.values() for column in series.where]
+    needed += [spec.standard_error] if spec.standard_error else []
+    need(tables.runs, [*needed, *spec.where], where_of(spec), "runs")
+    figure, axes = new_figure()
+    record = Record()
+    panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label,
+                  x_scale=spec.x_scale, y_scale="linear")  # fmt: skip
+    notes, key = [], []
+    for i, series in enumerate(members.values()):
+        label = series.label
+        runs = chosen(chosen(tables.runs, [series.sweep], spec.where), None, series.where)
+        runs, lost = finished(runs, series.y)
+        notes += [f"{label}: {note}" for note in lost]
+        runs = runs[runs[spec.theory] > 0]
+        if runs.empty:
+            notes.append(f"{label}: no run with a theory to compare with.")
+            continue
+        ratios = ratio_by_x(runs, series.y, spec)
+        look = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
+        # Side by side, where several series have the same x: moved on the paper, not in the data.
+        aside = ScaledTranslation(4 * (i - (len(members) - 1) / 2) / 72, 0,
+                                  figure.dpi_scale_trans)  # fmt: skip
+        moved = panel.axes.transData + aside
+        panel.intervals(ratios["x"], ratios["ratio"], ratios["lo"], ratios["hi"], label,
+                        "measured / theory", transform=moved, **look)  # fmt: skip
+        # Moved markers do not count for the limits: their data do.
+        for ends in ("ratio", "lo", "hi"):
+            panel.axes.update_datalim(ratios[["x", ends]].dropna().to_numpy())
+        key.append((label, look))
+        inside = int(((ratios["lo"] <= 1) & (ratios["hi"] >= 1)).sum())
+        notes.append(f"{label}: {inside} of {len(ratios)} 90 % intervals hold 1.")
+    panel.level(1.0, "theory", linestyle="-")
+    key.append(("theory", {"color": GREY, "linestyle": "-"}))
+    finish(figure, [panel])
+    legend_below(figure, key)
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def ratio_by_x(runs: pd.DataFrame, measured: str, spec: RatioToTheory) -> pd.DataFrame:
+    """Mean ratio and its interval for each x: from the runs' standard errors, or their spread."""
+    rows = []
+    for x, group in runs.groupby(spec.x, sort=True):
+        ratio = (group[measured] / group[spec.theory]).to_numpy(float)
+        count, mean = len(ratio), float(ratio.mean())
+        if spec.standard_error:
+            errors = (group[spec.standard_error] / group[spec.theory]).to_numpy(float)
+            half = norm.ppf((1 + BAND) / 2) * np.sqrt(np.sum(errors**2)) / count
+        elif count > 1:
+            half = t.ppf((1 + BAND) / 2, count - 1) * ratio.std(ddof=1) / np.sqrt(count)
+        else:
+            half = np.nan
+        rows.append({"x": x, "ratio": mean, "lo": mean - half, "hi": mean + half})
+    return pd.DataFrame(rows)
