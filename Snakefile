@@ -1,6 +1,7 @@
 """isoloss: scaling laws, measured. From config/config.yaml to results/report.html."""
 
 import os
+import shlex
 import sys
 
 from snakemake.utils import min_version
@@ -20,6 +21,13 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+
+
+rule all:
+    input:
+        f"{RESULTS}/report.html",
+
+
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/collect.smk"

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoloss.code import training_fingerprint
 from isoloss.config.load import load_studies, parse_config
+from isoloss.config.runs import RUNS
 from isoloss.config.study import Config, Frontier, Study, Trained
 from isoloss.corpus.fingerprint import Resolved, resolve
-from isoloss.corpus.registry import registered_names
+from isoloss.corpus.registry import registered_names, registry_path
 from isoloss.errors import UserError, nearest
-from isoloss.files import canonical_json
+from isoloss.files import canonical_json, read_json
 from isoloss.plan.grid import named_corpora
 from isoloss.plan.plan import KnownCorpus, Plan, PlannedRun, make_plan
 
@@ -158,6 +160,22 @@ class Workflow:
             }
         )
 
+    def training_code(self) -> str:
+        """The fingerprint of the code that would train each task now."""
+        return canonical_json({task: training_fingerprint(task) for task in RUNS})
+
+    def trained_by_other_code(self) -> list[str]:
+        """The runs of the plan whose results are from other training code than the present."""
+        found = []
+        for run_id, run in self.plan.runs.items():
+            try:
+                row = read_json(self.root / self.run(run_id, "row.json"))
+            except UserError:
+                continue  # not trained yet, or redone when it is read
+            if row.get("code") != training_fingerprint(run.settings["task"]["kind"]):
+                found.append(run_id)
+        return found
+
     def inputs(self, study: str) -> list[str]:
         """The files that the tables of a study are made from."""
         found = self.studies[study]
@@ -235,8 +253,9 @@ def _corpora(study: Trained, root: Path) -> dict[str, dict[str, Any]]:
 
     An unknown name is left out: the plan says so, with the run's key.
     """
-    registered = {name: {"kind": "registered", "name": name} for name in registered_names(root)}
-    known = {"stdlib": {"kind": "stdlib"}} | registered | study.corpora
+    names = registered_names(root) if registry_path(root).exists() else []
+    registered = {name: {"kind": "registered", "name": name} for name in names}
+    known = registered | study.corpora
     return {name: known[name] for name in named_corpora(study) if name in known}
 
 

@@ -20,6 +20,12 @@ RESULTS, FIGURES, DEVICE = (
     ISOLOSS.config.figures,
     ISOLOSS.config.device,
 )
+# What a command that the report prints must say beside its target.
+CONFIG_OPTIONS = shlex.join(
+    word
+    for path in workflow.overwrite_configfiles
+    for word in ("--configfile", os.path.relpath(path))
+)
 os.environ.setdefault(COMMIT, isoloss.workflow.commit(workflow.basedir) or "")
 
 
@@ -32,6 +38,21 @@ wildcard_constraints:
 
 # One warm process serves all jobs that run on this machine: see workflow/isoloss/warm.py.
 WARM = []
+
+
+def say_what_other_code_trained():
+    """A change of the training code is said, and nothing is trained again unasked."""
+    stale = ISOLOSS.trained_by_other_code()
+    if stale:
+        logger.warning(
+            f"{len(stale)} of {len(ISOLOSS.plan.runs)} runs were trained by other code than the"
+            " present. They are kept, and marked in the report; `isoloss retrain` sets them aside,"
+            " and the next `snakemake` trains them again."
+        )
+
+
+if workflow.is_main_process:
+    say_what_other_code_trained()
 
 
 onstart:

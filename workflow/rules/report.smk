@@ -1,4 +1,4 @@
-# The targets: everything, or a part.
+# The report, and targets that are a part of everything.
 
 
 rule report:
@@ -17,17 +17,15 @@ rule report:
         f"{RESULTS}/logs/report.log",
     params:
         texts=ISOLOSS.texts(),
+        # Runs that other code trained are marked in the report.
+        code=ISOLOSS.training_code(),
+        options=CONFIG_OPTIONS,
     message:
         "Writing the report"
     shell:
-        "python -m isoloss.job report --texts {params.texts:q} --results {RESULTS}"
-        " --figures {FIGURES} --out {output} > {log} 2>&1"
-
-
-rule all:
-    default_target: True
-    input:
-        rules.report.output,
+        "python -m isoloss.job report --texts {params.texts:q} --code {params.code:q}"
+        " --options={params.options:q} --results {RESULTS} --figures {FIGURES} --out {output}"
+        " > {log} 2>&1"
 
 
 rule figures:

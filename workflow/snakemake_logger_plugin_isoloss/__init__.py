@@ -97,13 +97,17 @@ class LogHandler(LogHandlerBase):
                 planned = getattr(record, "isoloss_planned_core_s", None)
                 if planned is not None:
                     progress.weight = planned
-                elif record.levelno >= logging.WARNING or self._worth_showing(record):
+                elif self._worth_showing(record):
                     self._usually(record)
         if progress.start_s is not None and now_s - self.shown_s >= REFRESH_S[self.terminal]:
             self._show()
 
     def _worth_showing(self, record: logging.LogRecord) -> bool:
-        return str(record.msg).startswith(WORTH_SHOWING)
+        text = record.getMessage()
+        if record.levelno < logging.WARNING:
+            return text.startswith(WORTH_SHOWING)
+        # The end of the job's log has been shown: the whole command says nothing more.
+        return "CalledProcessError" not in text
 
     def _failed(self, record: logging.LogRecord) -> None:
         job = self.progress.failed_job(record.jobid)

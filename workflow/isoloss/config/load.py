@@ -16,11 +16,12 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML in which 1e-3 is a number and a key given twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        seen = set()
         for key, _ in node.value:
-            if keys.count(key.value) > 1:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                 line = key.start_mark.line + 1
                 raise UserError(self.name, [f"line {line}: the key {key.value!r} is given twice"])
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 

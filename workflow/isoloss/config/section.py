@@ -40,7 +40,7 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str
     if kind == "missing":
         return f"{key}: missing"
     if kind == "value_error":
-        return f"{key or 'here'}: {detail['ctx']['error']}"
+        return f"{key}: {detail['ctx']['error']}".removeprefix(": ")
     message = detail["msg"][0].lower() + detail["msg"][1:]
     if kind == "literal_error":
         allowed = [option.strip("' ") for option in _alternatives(detail["ctx"]["expected"])]

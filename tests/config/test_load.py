@@ -1,0 +1,144 @@
+"""What a user may write, and what they are told when it is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from isoloss.config.load import load_studies, merged, parse_config, parse_study, read_yaml
+from isoloss.errors import UserError
+
+CONFIG = {"studies": ["one"], "budget": {"flops": 1e12, "runs": 10}}
+STUDY = {
+    "title": "t",
+    "question": "q",
+    "theory": "th",
+    "settings": {},
+    "sweeps": {"width": {"grid": {"model.width": [2, 4]}}},
+}
+
+
+def problems(error: pytest.ExceptionInfo) -> tuple[str, ...]:
+    return error.value.problems
+
+
+def test_every_problem_is_said_at_once_with_its_full_key():
+    with pytest.raises(UserError) as error:
+        parse_config({"studys": ["a"], "budget": {"flops": "much", "runs": 0, "run": 1}})
+    assert problems(error) == (
+        "studies: missing",
+        "budget.flops: input should be a valid number, got 'much'",
+        "budget.runs: input should be greater than 0, got 0",
+        "budget.run: unknown key; did you mean 'runs'?",
+        "studys: unknown key; did you mean 'studies'?",
+    )
+
+
+@pytest.mark.parametrize("folder", ["/elsewhere", "../up", "a/../../b", ""])
+def test_results_stay_inside_the_project(folder):
+    with pytest.raises(UserError) as error:
+        parse_config(CONFIG | {"results": folder})
+    assert problems(error) == (f"results: must be a folder inside the project, got {folder!r}",)
+
+
+def test_a_study_named_twice_or_overridden_without_being_named_is_refused():
+    with pytest.raises(UserError) as error:
+        parse_config(CONFIG | {"studies": ["one", "one"], "overrides": {"on": {}}})
+    assert problems(error) == (
+        "overrides.on: is not one of the studies; did you mean 'one'?",
+        "studies: 'one' is given twice",
+    )
+
+
+@pytest.mark.parametrize("name", ["../etc", "a/b", "", ".hidden", "a b"])
+def test_a_study_name_cannot_leave_its_folder(name):
+    with pytest.raises(UserError) as error:
+        parse_config(CONFIG | {"studies": [name]})
+    assert problems(error) == (
+        "studies.0: a name has only letters, digits, '_' and '-', and starts with a letter or "
+        f"digit, got {name!r}",
+    )
+
+
+def test_an_unknown_source_names_the_nearest():
+    with pytest.raises(UserError) as error:
+        parse_study(STUDY | {"source": "trainning"}, "x.yaml")
+    assert problems(error) == (
+        "source: got 'trainning', allowed are training, planted, published, studies, table; did "
+        "you mean 'training'?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sweep", "problem"),
+    [
+        ({"grid": {}}, "dictionary should have at least 1 item after validation, not 0, got {}"),
+        (
+            {"grid": {"model.width": []}},
+            "grid.model.width has no values, so there would be no runs",
+        ),
+        ({"grid": {"model.width": [2, 4, 2]}}, "grid.model.width has 2 twice"),
+        ({"grid": {"model.width": [2]}, "seeds": []}, "seeds is empty, so there would be no runs"),
+        ({"grid": {"model.width": [2]}, "seeds": [1, 1]}, "seeds has a seed twice: [1, 1]"),
+    ],
+)
+def test_a_sweep_without_runs_or_with_a_run_twice_is_refused(sweep, problem):
+    with pytest.raises(UserError) as error:
+        parse_study(STUDY | {"sweeps": {"width": sweep}}, "x.yaml")
+    key = "sweeps.width.grid" if sweep["grid"] == {} else "sweeps.width"
+    assert problems(error) == (f"{key}: {problem}",)
+
+
+def test_a_missing_study_names_the_nearest(tmp_path):
+    (tmp_path / "sine.yaml").write_text("title: t\n")
+    with pytest.raises(UserError) as error:
+        load_studies(parse_config(CONFIG | {"studies": ["sien"]}), tmp_path)
+    assert problems(error) == (
+        f"studies: there is no {tmp_path / 'sien.yaml'}; did you mean 'sine'?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: [1", "is not YAML"),
+        ("- 1\n- 2\n", "must hold keys and values, got list"),
+        ("a: 1\nb: 2\na: 3\n", "line 3: the key 'a' is given twice"),
+        ("a: !!python/object/apply:os.getcwd []\n", "is not YAML"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_named(tmp_path, text, problem):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as error:
+        read_yaml(path)
+    assert error.value.where == str(path)
+    assert problems(error)[0].startswith(problem)
+
+
+def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path):
+    with pytest.raises(UserError) as error:
+        read_yaml(tmp_path / "no.yaml")
+    assert problems(error) == ("could not be read: No such file or directory",)
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="could not be read: 'utf-8' codec"):
+        read_yaml(tmp_path / "binary.yaml")
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1.0e-3", "0.001", "1E-3"])
+def test_scientific_notation_is_a_number(tmp_path, text):
+    path = tmp_path / "number.yaml"
+    path.write_text(f"a: {text}\n")
+    assert read_yaml(path) == {"a": 0.001}
+
+
+def test_overrides_change_what_they_name_and_nothing_else():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 2}
+    assert merged(base, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}, "d": 2}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 2}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path("config/studies").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_study_that_is_shipped_is_valid(path):
+    parse_study(read_yaml(path), str(path))
