@@ -48,9 +48,10 @@ def test_a_compressed_file_that_is_cut_off_is_refused(tmp_path, compress):
     assert message(read_text, path, max_bytes=10**6).startswith("is cut off or corrupt: ")
 
 
-def test_a_compressed_file_with_a_flipped_bit_is_refused(tmp_path):
+@pytest.mark.parametrize("place", [10, 20, -6], ids=["start", "middle", "checksum"])
+def test_a_compressed_file_with_a_wrong_byte_is_refused(tmp_path, place):
     whole = bytearray(gzip.compress(TEXT))
-    whole[-6] ^= 1  # in the checksum
+    whole[place] ^= 255
     (tmp_path / "bad").write_bytes(whole)
     assert message(read_text, tmp_path / "bad", max_bytes=10**6).startswith("is cut off or corrupt")
 

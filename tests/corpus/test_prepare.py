@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from isoloss.corpus.fingerprint import resolve
 from isoloss.corpus.load import load
 from isoloss.corpus.prepare import prepare, unigram_nats
+from isoloss.corpus.split import in_order
 from isoloss.errors import UserError
 from isoloss.files import write_json
 
@@ -54,7 +55,7 @@ def test_with_bytes_the_two_parts_are_the_files_joined_by_line_ends(root):
     prepare(of_files("texts/*.txt"), root, root / "out")
     corpus = load(root / "out", verify=True)
     rows = [line.split("\t") for line in (root / "out/documents.tsv").read_text().splitlines()[1:]]
-    assert len(rows) == 30
+    assert [name for *_, name in rows] == in_order(f"texts/{n}.txt" for n in range(30))
     for part, tokens in (("train", corpus.train), ("heldout", corpus.heldout)):
         texts = [(root / name).read_bytes() for _, _, its_part, name in rows if its_part == part]
         assert tokens.tobytes() == b"\n".join(texts)
@@ -74,7 +75,7 @@ def test_no_tokenizer_loses_anything(root, tokenizer):
 
 
 @pytest.mark.parametrize("paths", ["one.txt", "texts/*.txt"])
-@pytest.mark.parametrize("share", [0.1, 0.2501, 0.5])
+@pytest.mark.parametrize("share", [0.1, 0.2503, 0.5])
 def test_the_sizes_that_the_plan_was_told_are_those_of_the_text(root, paths, share):
     spec = of_files(paths, heldout_share=share)
     told = resolve(spec, root)
@@ -120,6 +121,8 @@ def test_the_card_is_true(root):
         assert card[f"{part}_bytes_per_token"] == card[f"{part}_bytes"] / len(tokens)
     for name, digest in card["sha256"].items():
         assert hashlib.sha256((root / "out" / name).read_bytes()).hexdigest() == digest
+    explained = (ROOT / "docs" / "corpora.md").read_text(encoding="utf-8")
+    assert [field for field in card if f"`{field}`" not in explained] == []
     assert str(root) not in (root / "out" / "card.json").read_text()
 
 
@@ -183,6 +186,17 @@ def test_files_that_changed_since_the_plan_are_refused(root):
         " plan again"
     )
     assert not (root / "out" / "card.json").exists()
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(root, monkeypatch):
+    def resolve_and_change(*arguments):
+        resolved = resolve(*arguments)
+        (root / "one.txt").write_text("another text\n" * 10)
+        return resolved
+
+    monkeypatch.setattr("isoloss.corpus.prepare.resolve", resolve_and_change)
+    found = message(prepare, of_files("one.txt"), root, root / "out")
+    assert found.endswith("one.txt: 1 problem\n  - changed while it was being read; try again")
 
 
 def test_a_compressed_text_that_unpacks_to_too_little_is_refused(root):
@@ -319,6 +333,10 @@ def test_a_declared_size_that_is_wrong_is_refused(root, served):
 def test_the_standard_library_becomes_a_corpus(tmp_path):
     card = prepare({"kind": "stdlib"}, ROOT, tmp_path / "out")
     corpus = load(tmp_path / "out", verify=True)
+    told = resolve({"kind": "stdlib"}, ROOT)
+    assert (len(corpus.train), len(corpus.heldout)) == (told.n_train_bytes, told.n_heldout_bytes)
+    assert card["n_documents"] == len(told.files)
+    assert "\t0\t" not in (tmp_path / "out" / "documents.tsv").read_text()
     assert len(corpus.train) > 4_000_001
     assert len(corpus.heldout) > 250_001
     assert 2.5 < card["heldout_unigram_nats_per_token"] < math.log(256)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from isoloss.corpus.registry import registered, registered_names
-from isoloss.corpus.spec import CorpusSpec, TokenizerSpec, read_spec
+from isoloss.corpus.registry import Entry, registered, registered_names
+from isoloss.corpus.spec import COMMON_KEYS, KEYS, CorpusSpec, TokenizerSpec, read_spec
 from isoloss.errors import UserError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -180,3 +180,11 @@ def test_a_mistake_in_the_registry_is_named(tmp_path, text, expected):
 def test_a_missing_registry_is_named(tmp_path):
     with pytest.raises(UserError, match=r"could not be read: .*No such file or directory"):
         registered("text8", tmp_path)
+
+
+def test_every_setting_is_explained():
+    text = (ROOT / "docs" / "corpora.md").read_text(encoding="utf-8")
+    settings = {"tokenizer.kind", "tokenizer.vocab_size"}
+    settings |= {key for keys in (COMMON_KEYS, *KEYS.values()) for key in keys} - {"tokenizer"}
+    assert [key for key in settings if f"| `{key}` |" not in text] == []
+    assert [key for key in Entry.__dataclass_fields__ if f"`{key}`" not in text] == []

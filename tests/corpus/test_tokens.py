@@ -54,6 +54,10 @@ def test_a_character_that_training_never_showed_is_unknown():
     assert tokenizer.decode([0, 1, 2]) == "ab\ufffd"
 
 
+def test_characters_are_numbered_in_code_point_order():
+    assert CharacterTokenizer(map(ord, "zäa🙂")).decode(range(4)) == "azä🙂"
+
+
 def test_characters_are_not_torn_where_a_long_text_is_read_in_pieces(monkeypatch):
     monkeypatch.setattr(tokens, "CHUNK_BYTES", 3)
     text = "añ日🙂" * 50

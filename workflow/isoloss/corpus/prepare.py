@@ -128,10 +128,16 @@ def unigram_nats(train: np.ndarray, heldout: np.ndarray, vocab_size: int) -> flo
     A model that has learned anything but frequencies is below it. One is added to every count
     (Laplace), so a token that training never shows costs much but not infinitely much.
     """
-    counts = np.bincount(train, minlength=vocab_size) + 1
+    counts = _counts(train, vocab_size) + 1
     log_share = np.log(counts) - np.log(counts.sum())
-    seen = np.bincount(heldout, minlength=vocab_size)
+    seen = _counts(heldout, vocab_size)
     return float(-(seen @ log_share) / seen.sum())
+
+
+def _counts(ids: np.ndarray, vocab_size: int) -> np.ndarray:
+    """How often each token occurs; piece by piece, as bincount takes eight bytes a token."""
+    pieces = (ids[start : start + (1 << 22)] for start in range(0, len(ids), 1 << 22))
+    return sum(np.bincount(piece, minlength=vocab_size) for piece in pieces)
 
 
 def _read_documents(resolved: Resolved, downloads: Path) -> list[tuple[str, bytes]]:

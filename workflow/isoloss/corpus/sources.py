@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 # lib2to3, venv, ensurepip, ctypes.macholib) or that are written by a machine (encodings: tables;
 # pydoc_data: the manual), so that one Python version gives the same text wherever it runs.
 LEFT_OUT = {"distutils", "encodings", "ensurepip", "idlelib", "lib2to3", "macholib", "pydoc_data"}
-LEFT_OUT |= {"test", "tests", "tkinter", "turtle", "turtledemo", "venv"}
+LEFT_OUT |= {"test", "tests", "tkinter", "turtle", "turtledemo", "venv", "__pycache__"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +41,7 @@ def stdlib_files(folder: str | Path | None = None) -> list[tuple[str, Path]]:
         folders[:] = [
             name
             for name in folders
-            if name not in LEFT_OUT
-            and name != "__pycache__"
-            and (not top_level or name in sys.stdlib_module_names)
+            if name not in LEFT_OUT and (not top_level or name in sys.stdlib_module_names)
         ]
         for name in files:
             stem, dot, ending = name.rpartition(".")
