@@ -52,11 +52,11 @@ def with_interval(
     power = math.floor(math.log10(size))
     shift = power if not -4 <= power < 6 else 0
     step = width if width > 0 else abs(value) / 10 or size / 10
-    digits = max(0, 1 - math.floor(math.log10(step)) + shift)
-    digits = min(digits, 8)
+    digits = min(1 - math.floor(math.log10(step)) + shift, 8)
     tail = f"×{power_of_ten(shift)}" if shift else ""
 
     def text(number: float) -> str:
-        return f"{number / 10.0**shift:.{digits}f}".replace("-", "−")
+        rounded = round(number / 10.0**shift, digits)
+        return f"{rounded:.{max(0, digits)}f}".replace("-", "−")
 
     return text(value) + tail, f"{text(lo)} to {text(hi)}{tail}" if known else ""

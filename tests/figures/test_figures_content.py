@@ -1,0 +1,243 @@
+"""What the figures say: only what the tables hold."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic as S
+from cases import CASES, LAW, language, spec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isoloss.errors import UserError
+from isoloss.figures.allocation import tokens_for
+from isoloss.figures.curves import efficient
+from isoloss.figures.draw import drawing
+from isoloss.figures.fitted import fitted
+from isoloss.figures.style import log_ticks
+from isoloss.figures.tables import Tables, plain
+from isoloss.figures.text import science, short, with_interval
+
+
+def rows(table, what):
+    return table[table["what"] == what]
+
+
+def test_a_law_that_the_data_do_not_determine_is_not_drawn():
+    result = drawing(*CASES["loss_against_x"]())
+    assert set(rows(result.table, "fitted law")["series"]) == {"decayed rate"}
+    assert ("constant rate: not a power law: the exponent falls along the runs; no law is drawn."
+            in result.notes)  # fmt: skip
+
+
+def test_a_fit_that_is_missing_is_said():
+    asked, tables = CASES["loss_against_x"]()
+    result = drawing(asked, Tables(runs=tables.runs))
+    assert rows(result.table, "fitted law").empty
+    assert "decayed rate: not fitted." in result.notes
+
+
+def test_the_law_is_drawn_from_the_fitted_parameters():
+    result = drawing(*CASES["loss_against_x"]())
+    law = rows(result.table, "fitted law")
+    np.testing.assert_allclose(law["y"], 3.0 / law["x"] ** 1.1 + 1e-5)
+
+
+def test_the_law_is_dashed_only_beyond_the_runs():
+    result = drawing(*CASES["loss_against_x"]())
+    assert rows(result.table, "fitted law")["x"].max() == pytest.approx(16897)
+    beyond = rows(result.table, "fitted law beyond the runs")["x"]
+    assert (beyond.min(), beyond.max()) == pytest.approx((16897, 1e6))
+
+
+def test_each_group_has_its_own_law():
+    law = rows(drawing(*CASES["loss_against_x by a column"]()).table, "fitted law")
+    for d in range(1, 6):
+        of_d = law[law["series"] == f"d = {d}"]
+        np.testing.assert_allclose(of_d["y"], of_d["x"] ** (-4 / d))
+
+
+def test_the_band_holds_nine_draws_in_ten():
+    _, tables = CASES["loss_against_x"]()
+    found = fitted(tables, "good", None, "n_params")
+    draws = {"A": np.arange(1.0, 102.0), "E": np.zeros(101), "alpha": np.ones(101)}
+    found = replace(found, draws=draws)
+    low, high = found.band(n_params=np.array([1.0, 10.0]))
+    np.testing.assert_allclose(low, [6.0, 0.6])
+    np.testing.assert_allclose(high, [96.0, 9.6])
+
+
+def test_medians_and_ranges_are_those_of_the_seeds():
+    asked, tables = CASES["loss_against_x"]()
+    shown = rows(drawing(asked, tables).table, "median")
+    runs = tables.runs[(tables.runs["sweep"] == "decayed") & (tables.runs["n_params"] == 97)]
+    point = shown[(shown["series"] == "decayed rate") & (shown["x"] == 97)].iloc[0]
+    loss = runs["loss"]
+    assert (point["y"], point["lo"], point["hi"]) == (loss.median(), loss.min(), loss.max())
+
+
+def test_a_diverged_run_is_not_drawn_and_is_told():
+    asked, tables = CASES["loss_against_x"]()
+    runs = tables.runs.copy()
+    runs.loc[runs["run_id"] == "decayed-0-3", ["status", "loss"]] = ["diverged", np.nan]
+    result = drawing(asked, Tables(runs=runs, fits=tables.fits))
+    drawn = rows(result.table, "run")
+    assert len(drawn[drawn["series"] == "decayed rate"]) == 19
+    assert "decayed rate: 1 of 20 runs diverged or has no loss, and is not drawn." in result.notes
+
+
+def test_nullable_columns_are_drawn_as_numbers():
+    asked, tables = CASES["loss_against_x by a column"]()
+    runs = tables.runs.convert_dtypes()
+    same = drawing(asked, Tables(runs=runs, fits=tables.fits.convert_dtypes())).table
+    pd.testing.assert_frame_equal(same, drawing(asked, tables).table)
+    runs.loc[runs.index[0], "loss"] = pd.NA
+    assert np.isnan(plain(runs)["loss"].iloc[0])
+
+
+def test_a_column_that_is_not_there_is_named_with_its_neighbour():
+    asked, tables = CASES["loss_against_x"]()
+    wrong = asked.model_copy(update={"x": "n_param"})
+    with pytest.raises(UserError) as error:
+        drawing(wrong, tables)
+    assert str(error.value) == (
+        "figure a_figure: 1 problem\n"
+        "  - there is no column 'n_param' in the table of runs; did you mean 'n_params'?"
+    )
+
+
+def test_undetermined_exponents_are_told_and_not_drawn():
+    result = drawing(*CASES["exponent_against_theory"]())
+    shown = rows(result.table, "fitted exponent")
+    assert list(shown["series"]) == [f"n_inputs={d}" for d in range(2, 7)]
+    np.testing.assert_allclose(shown["x"], [4 / d for d in range(2, 7)])
+    np.testing.assert_allclose(shown["y"], [4.2 / d for d in range(2, 7)])
+    assert result.notes == ["n_inputs=1: not identified: the loss has a floor."]
+
+
+def test_a_fit_that_does_not_exist_cannot_be_compared():
+    asked, tables = CASES["exponent_against_theory"]()
+    with pytest.raises(UserError, match=r"fit: there is no fit 'lav' in the table of fits$"):
+        drawing(asked.model_copy(update={"fit": "lav"}), tables)
+
+
+def test_the_interval_of_a_ratio_is_that_of_a_normal_mean():
+    asked, tables = CASES["ratio_to_theory"]()
+    shown = rows(drawing(asked, tables).table, "measured / theory")
+    np.testing.assert_allclose(shown["hi"] - shown["y"], 1.6448536 * 0.03, rtol=1e-6)
+
+
+def test_without_standard_errors_the_spread_of_the_runs_gives_the_interval():
+    runs = pd.DataFrame({"sweep": "s", "run_id": list("abc"), "x": 1.0, "m": [1.0, 2.0, 3.0],
+                         "t": 2.0, "status": "done"})  # fmt: skip
+    asked = spec(draw="ratio_to_theory", x="x", measured="m", theory="t", x_label="x", y_label="r",
+                 series={"s": "s"}, x_scale="linear")  # fmt: skip
+    shown = rows(drawing(asked, Tables(runs=runs)).table, "measured / theory").iloc[0]
+    # Student's t with 2 degrees of freedom: 2.919986 at 95 %; standard error 0.5 / sqrt(3).
+    assert (shown["y"], shown["hi"]) == pytest.approx((1.0, 1.0 + 2.919986 * 0.5 / 3**0.5))
+
+
+def test_equal_compute_is_interpolated_close_to_the_law_and_never_beyond_the_runs():
+    sizes, tokens = np.geomspace(1e3, 1e6, 7), np.geomspace(1e4, 1e9, 60)
+    runs = S.grid(sizes, tokens, noise=0.0)
+    levels = [1e9, 1e11, 1e13]
+    asked = spec(draw="isoflop", compute="compute_6nd_flops", levels=levels,
+                 x_label="parameters N", y_label="nats per byte")  # fmt: skip
+    table = rows(drawing(asked, Tables(runs=runs)).table, "interpolated loss")
+    for level, (label, of_level) in zip(levels, table.groupby("series", sort=False), strict=True):
+        assert label == f"{science(level)} FLOP"
+        data = level / (6 * of_level["x"])
+        assert data.between(tokens[0] * 0.999, tokens[-1] * 1.001).all()
+        truth = S.surface(of_level["x"], data, **LAW)
+        np.testing.assert_allclose(of_level["y"], truth, rtol=2e-3)
+    reached = [n for n in sizes if tokens[0] <= 1e9 / (6 * n) <= tokens[-1]]
+    assert len(table[table["series"] == "10⁹ FLOP"]) == len(reached)
+
+
+def test_losses_along_curves_are_above_those_of_finished_runs():
+    tables = language()
+
+    def lowest(how):
+        asked = spec(draw="isoflop", x_label="N", y_label="loss", levels=[3e10], interpolate=how)
+        return rows(drawing(asked, tables).table, "interpolated loss").set_index("x")["y"]
+
+    finished, along = lowest("runs"), lowest("curves")
+    assert (along[finished.index] >= finished - 1e-12).all()
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=40))
+@settings(deadline=None, max_examples=200)
+def test_the_frontier_is_what_no_cheaper_or_equal_run_beats(points):
+    runs = pd.DataFrame(points, columns=["cost", "loss"]).astype(float)
+    best = efficient(runs, "cost", "loss")
+    for cost in runs["cost"].unique():
+        truth = runs.loc[runs["cost"] <= cost, "loss"].min()
+        assert best.loc[best["cost"] <= cost, "loss"].min() == truth
+    assert best["loss"].is_monotonic_decreasing and best["loss"].is_unique
+    assert best["cost"].is_unique
+
+
+def test_a_study_without_runs_has_no_panel_and_is_told():
+    result = drawing(*CASES["frontier"]())
+    assert set(result.table["panel"]) == set("abcd")
+    assert "e: no run to draw." in result.notes
+
+
+def test_three_ways_to_spend_the_same_compute_have_the_same_compute():
+    asked, tables = CASES["same_compute"]()
+    result = drawing(asked, tables)
+    points = result.table[result.table["what"].str.startswith("median")]
+    assert sorted(points.groupby("what").size()) == [3, 3, 3]
+    law = rows(result.table, "planted law")
+    for compute, series in ((1e18, "10¹⁸ FLOP"), (1e22, "10²² FLOP")):
+        line = law[law["series"] == series]
+        n = (compute / 6 / line["x"]) ** 0.5
+        np.testing.assert_allclose(line["y"], S.surface(n, n * line["x"], **S.CHINCHILLA))
+    assert "At 10²² FLOP the lowest loss is that of: balanced." in result.notes
+
+
+def test_lines_of_equal_loss_have_that_loss():
+    n = np.geomspace(1e8, 1e12, 30)
+    d = tokens_for(2.2, n, S.CHINCHILLA)
+    reached = np.isfinite(d)
+    assert not reached[0] and reached[-1]
+    np.testing.assert_allclose(S.surface(n[reached], d[reached], **S.CHINCHILLA), 2.2)
+
+
+@given(st.floats(-12, 20), st.floats(0.05, 18))
+def test_ticks_of_a_log_axis_are_few_ordered_and_inside(start, decades):
+    low, high = 10.0**start, 10.0 ** (start + decades)
+    values, labels = log_ticks(low, high)
+    assert 2 <= len(values) <= 7 and len(set(labels)) == len(labels) == len(values)
+    assert values == sorted(values)
+    assert low * 0.999 <= values[0] and values[-1] <= high * 1.001
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.02, "0.02"), (512, "512"), (4353, "4353"), (16897, "16.9k"), (1.5e6, "1.5M"),
+     (1.75e11, "175B"), (1.4e12, "1.4T"), (3e23, "3×10²³"), (1e-7, "10⁻⁷"), (2.5e-5, "2.5×10⁻⁵"),
+     (9.99e5, "999k"), (0, "0"), (-2e-5, "−2×10⁻⁵")],
+)  # fmt: skip
+def test_numbers_are_short(value, text):
+    assert short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [
+        ((0.34781, 0.317, 0.3729), ("0.348", "0.317 to 0.373")),
+        ((1.8172, 1.769, 1.871), ("1.817", "1.769 to 1.871")),
+        ((482.01, 285.0, 744.0), ("480", "280 to 740")),
+        ((12345.6, 12300.0, 12400.0), ("12346", "12300 to 12400")),
+        ((4.683e9, 3.9e9, 5.2e9), ("4.68×10⁹", "3.90 to 5.20×10⁹")),
+        ((3.1e-6, 2.9e-6, 3.3e-6), ("3.10×10⁻⁶", "2.90 to 3.30×10⁻⁶")),
+        ((-0.5, -0.61, -0.39), ("−0.50", "−0.61 to −0.39")),
+        ((0.5, None, None), ("0.500", "")),
+        ((float("nan"), None, None), ("–", "")),
+        ((0.0, 0.0, 0.0), ("0", "0 to 0")),
+    ],
+)
+def test_a_value_has_the_digits_that_its_interval_supports(numbers, texts):
+    assert with_interval(*numbers) == texts

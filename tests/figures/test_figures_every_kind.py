@@ -1,0 +1,163 @@
+"""What holds for every kind of figure."""
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+from cases import CASES
+from matplotlib.collections import PolyCollection
+
+from isoloss.config.figures import Figure
+from isoloss.figures.draw import draw, drawing
+
+HERE = Path(__file__).parent
+_DRAWN = {}
+
+
+@pytest.fixture(params=list(CASES))
+def drawn(request):
+    """A figure of each kind, drawn once for all tests."""
+    if request.param not in _DRAWN:
+        spec, tables = CASES[request.param]()
+        result = drawing(spec, tables)
+        result.figure.draw_without_rendering()
+        _DRAWN[request.param] = spec, result
+    return _DRAWN[request.param]
+
+
+def panels(figure):
+    """The axes that hold data: no colour bars, no empty places."""
+    return [axes for axes in figure.axes if axes.get_xlabel()]
+
+
+def test_there_is_an_example_of_every_kind():
+    kinds = {get_args(kind.model_fields["draw"].annotation)[0]
+             for kind in get_args(get_args(Figure)[0])}  # fmt: skip
+    assert {spec.draw for spec, _ in (case() for case in CASES.values())} == kinds
+
+
+def test_every_point_drawn_is_in_the_table(drawn):
+    _, result = drawn
+    known = result.table.select_dtypes("number").to_numpy(float)
+    known = np.unique(known[np.isfinite(known)])
+
+    def assert_known(values, what):
+        values = np.asarray(values, float)
+        nearest = known[np.abs(known[None] - values[:, None]).argmin(axis=1)]
+        np.testing.assert_allclose(values, nearest, rtol=1e-9, atol=1e-12, err_msg=what)
+
+    for axes in panels(result.figure):
+        categories = axes.get_yscale() == "linear" and axes.yaxis_inverted()
+        for line in axes.lines:
+            by_data = line.get_transform().contains_branch_seperately(axes.transData)
+            if by_data[0]:
+                assert_known(line.get_xdata(), "x of a line")
+            if by_data[1] and not categories:
+                assert_known(line.get_ydata(), "y of a line")
+        for area in (found for found in axes.collections if isinstance(found, PolyCollection)):
+            assert_known(area.get_paths()[0].vertices[:, 1], "edge of a band")
+        for bar in axes.patches:
+            assert_known([bar.get_width()], "length of a bar")
+
+
+def test_the_table_has_no_empty_rows(drawn):
+    _, result = drawn
+    assert len(result.table)
+    numbers = result.table.select_dtypes("number")
+    assert numbers.notna().any(axis="columns").all()
+
+
+def test_axes_are_labelled_as_asked(drawn):
+    spec, result = drawn
+    for axes in panels(result.figure):
+        for asked, shown in (("x_label", axes.get_xlabel()), ("y_label", axes.get_ylabel())):
+            assert shown == getattr(spec, asked, shown)
+
+
+def test_tick_labels_do_not_touch(drawn):
+    _, result = drawn
+    for axes in result.figure.axes:
+        for axis, side in ((axes.xaxis, 0), (axes.yaxis, 1)):
+            low, high = sorted(axis.get_view_interval())
+            boxes = [
+                label.get_window_extent().get_points()[:, side]
+                for place, label in zip(axis.get_majorticklocs(), axis.get_ticklabels(),
+                                        strict=True)
+                if label.get_text() and low <= place <= high
+            ]  # fmt: skip
+            for left, right in itertools.pairwise(sorted(boxes, key=lambda box: box[0])):
+                assert left[1] < right[0], f"{axes.get_xlabel()}, {axes.get_ylabel()}"
+
+
+def test_log_axes_have_at_least_two_labelled_ticks(drawn):
+    _, result = drawn
+    for axes in panels(result.figure):
+        for axis, scale in ((axes.xaxis, axes.get_xscale()), (axes.yaxis, axes.get_yscale())):
+            if scale == "log":
+                assert len(axis.get_majorticklocs()) >= 2
+
+
+def test_the_legend_covers_no_axes_and_lies_inside_the_figure(drawn):
+    _, result = drawn
+    for legend in result.figure.legends:
+        box = legend.get_window_extent()
+        assert not any(box.overlaps(axes.get_window_extent()) for axes in result.figure.axes)
+        whole = result.figure.bbox
+        assert whole.x0 <= box.x0 and box.x1 <= whole.x1 and whole.y0 <= box.y0
+
+
+def test_nothing_is_cut_off(drawn):
+    _, result = drawn
+    tight, whole = result.figure.get_tightbbox(), result.figure.bbox_inches
+    assert tight.x0 >= -0.02 and tight.y0 >= -0.02
+    assert tight.x1 <= whole.x1 + 0.02 and tight.y1 <= whole.y1 + 0.02
+
+
+def test_the_same_figure_has_the_same_bytes_in_another_process(tmp_path):
+    spec, tables = CASES["loss_against_x"]()
+    here = draw(spec, tables, tmp_path / "here" / "f")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from cases import CASES\n"
+        "from isoloss.figures.draw import draw\n"
+        "draw(*CASES['loss_against_x'](), sys.argv[2])\n"
+    )
+    environment = os.environ | {
+        "PYTHONHASHSEED": "12345",
+        "TZ": "Asia/Tokyo",
+        "SOURCE_DATE_EPOCH": "1",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    command = [sys.executable, "-c", script, str(HERE), str(tmp_path / "there" / "f")]
+    subprocess.run(command, check=True, env=environment, cwd=tmp_path)
+    for path in here:
+        assert path.read_bytes() == (tmp_path / "there" / path.name).read_bytes(), path.suffix
+
+
+def test_a_user_setting_of_matplotlib_changes_nothing(tmp_path):
+    import matplotlib
+
+    spec, tables = CASES["doubling"]()
+    first = draw(spec, tables, tmp_path / "a")
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red"}):
+        second = draw(spec, tables, tmp_path / "b")
+        assert matplotlib.rcParams["font.size"] == 20
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_the_files_are_the_figure_its_table_and_its_texts(tmp_path):
+    spec, tables = CASES["loss_against_x"]()
+    paths = draw(spec, tables, tmp_path / "deep" / "er" / "f")
+    assert [path.name for path in paths] == ["f.pdf", "f.png", "f.csv", "f.json"]
+    assert paths[0].read_bytes().startswith(b"%PDF")
+    assert b"CreationDate" not in paths[0].read_bytes()
+    table = drawing(spec, tables).table
+    pd.testing.assert_frame_equal(pd.read_csv(paths[2])[["x", "y"]], table[["x", "y"]], rtol=1e-8)
+    assert {path.name for path in paths[0].parent.iterdir()} == {path.name for path in paths}

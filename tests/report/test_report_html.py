@@ -1,0 +1,235 @@
+"""The report holds every figure and every number, and nothing that the data do not determine."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from isoloss.config.figures import LossAgainstX
+from isoloss.figures.draw import draw
+from isoloss.figures.tables import Tables
+from isoloss.files import write_parquet
+from isoloss.laws import published
+from isoloss.report.build import build, prose, seconds
+from isoloss.report.study import Paths, runs
+
+HOSTILE = '<script>alert("x")</script><img src=http://example.org/x onerror=alert(1)>'
+
+
+def fit_rows(fit, law, values, verdict="identified", group="", **columns):
+    """Rows of fits.parquet: parameter -> (value, lo, hi, theory)."""
+    return [
+        {"study": "sine", "fit": fit, "group": group, "law": law, "parameter": name,
+         "value": value, "lo": lo, "hi": hi, "level": 0.9, "unit": "", "method": "wild bootstrap",
+         "objective": "huber", "n_runs": 8, "verdict": verdict, "warnings": "",
+         "theory": theory, "theory_source": "a theorem" if theory else None,
+         "diagnostics": "{}"} | columns
+        for name, (value, lo, hi, theory) in values.items()
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The results of two studies: one with all that can go wrong, one that trains nothing."""
+    root = tmp_path_factory.mktemp("project")
+    table = pd.DataFrame({
+        "sweep": "width", "run_id": [f"run-{i}" for i in range(8)], "task": "function",
+        "n_params": 2 ** np.arange(4, 12), "loss": 2.0 ** -np.arange(8), "seed": 0,
+        "status": "done", "reason": None, "train_cpu_s": 1.5, "code": "old",
+    })  # fmt: skip
+    table.loc[3, ["status", "reason"]] = ["diverged", "the loss was nan at step 7"]
+    table.loc[4, "code"] = "new"
+    fits = pd.DataFrame([
+        *fit_rows("width_law", "power_law", {"A": (3.0, 2.9, 3.1, None),
+                                             "alpha": (1.23, 1.11, 1.35, 4.0)}),
+        *fit_rows("noise_law", "power_law", {"alpha": (1.02, 0.91, 1.13, 1.0)}, group="n_inputs=2"),
+        *fit_rows("hopeless", "power_law", {"alpha": (7.654321, 1.0, 9.0, None)},
+                  verdict="not identified: the loss has a floor"),
+        *fit_rows("empty", "power_law", {None: (None, None, None, None)},
+                  verdict="not fitted: 2 runs, 2 parameters"),
+    ])  # fmt: skip
+    folder = root / "results" / "studies" / "sine"
+    write_parquet(folder / "runs.parquet", table)
+    write_parquet(folder / "fits.parquet", fits)
+    write_parquet(root / "results" / "losses.parquet", table)
+    figure = LossAgainstX(draw="loss_against_x", name="width", title=f"Loss {HOSTILE}",
+                          caption="It falls as N^-1.2.", x="n_params", x_label="N", y_label="L",
+                          series={"width": "runs"}, tabulate=True)  # fmt: skip
+    draw(figure, Tables(runs=table), root / "figures" / "sine" / "width")
+    return root
+
+
+TEXTS = {
+    "sine": {
+        "source": "training", "title": f"A sine {HOSTILE}", "question": "How fast?",
+        "theory": "As N^-4.", "notes": [f"note {HOSTILE}"], "errata": ["It is `w^2`, not 3w^2."],
+        "figures": ["width", "absent"], "fits": ["width_law", "noise_law", "hopeless", "empty"],
+    },
+    "published": {
+        "source": "published", "title": "Published", "question": "What?", "theory": "Nothing.",
+        "notes": [], "errata": [], "figures": [], "fits": [],
+    },
+}  # fmt: skip
+
+
+def report(root, **changes):
+    given = {
+        "paths": Paths(root / "results" / "report.html", root / "results", root / "figures"),
+        "planned": {"sine": [f"run-{i}" for i in range(9)]},
+        "code": {"function": "new"},
+        "about": [("PyTorch", "2.13.0")],
+        "command": "snakemake --cores all study_{study}",
+    }
+    return build(TEXTS, **(given | changes))
+
+
+@pytest.fixture(scope="module")
+def html(project):
+    return report(project)
+
+
+class Parsed(HTMLParser):
+    """The tags, links, and text of a page; an unclosed tag is an error."""
+
+    EMPTY = {"meta", "img", "br", "link"}
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.links, self.images, self.texts, self.open = [], [], [], [], []
+        self.ids = []
+        self.feed(page)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append(tag)
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        self.links += [attributes["href"]] if "href" in attributes else []
+        self.images += [attributes["src"]] if "src" in attributes else []
+        assert not any(name.startswith("on") for name in attributes)
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+def test_hostile_texts_stay_texts(html):
+    page = Parsed(html)
+    assert "script" not in page.tags
+    assert all(image.startswith("data:image/png;base64,") for image in page.images)
+    assert page.text.count("<script>alert") >= 3
+
+
+def test_it_needs_nothing_beside_it(html):
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)[1]
+    assert "url(" not in style and "@import" not in style
+    assert not [link for link in Parsed(html).links if ":" in link]
+
+
+def test_links_lead_to_files_and_sections_that_are_there(html, project):
+    page = Parsed(html)
+    assert page.links
+    for link in page.links:
+        if link.startswith("#"):
+            assert link[1:] in page.ids
+        else:
+            assert (project / "results" / link).is_file(), link
+
+
+def test_every_identified_number_is_there_with_its_interval(html):
+    page = Parsed(html)
+    for text in ("1.23", "1.11 to 1.35", "3.00", "2.90 to 3.10", "1.02", "0.91 to 1.13"):
+        assert text in page.text
+
+
+def test_a_number_that_the_data_do_not_determine_is_not_shown(html):
+    page = Parsed(html)
+    assert "not identified: the loss has a floor" in page.text
+    assert "not fitted: 2 runs, 2 parameters" in page.text
+    assert "7.65" not in page.text
+
+
+def test_theory_is_said_to_be_inside_or_outside(html):
+    page = Parsed(html)
+    assert page.text.count("theory is outside") == 1
+    assert page.text.count("theory is inside") == 1
+
+
+def test_the_summary_shows_the_number_that_theory_speaks_of(html):
+    row = re.search(r'<tr>\s*<td><a href="#sine">.*?</tr>', html, re.DOTALL)[0]
+    text = Parsed(f"<table>{row}</table>").text
+    assert "alpha = 1.23 1.11 to 1.35 4 differs from theory 12 s" in text
+
+
+def test_a_figure_that_was_not_drawn_is_said(html):
+    assert "The figure absent has not been drawn." in Parsed(html).text
+
+
+def test_drawn_numbers_are_tabulated_where_asked(html):
+    assert "The numbers drawn" in Parsed(html).text
+    assert "<td>2,048</td>" in html
+
+
+def test_runs_that_are_left_out_are_named_with_the_reason(html):
+    page = Parsed(html)
+    assert "run-3 : diverged: the loss was nan at step 7" in page.text
+    assert "run-8 : missing: the job failed or has not run" in page.text
+    assert "7 of 9 runs, 12 s of one core" in page.text
+
+
+def test_runs_of_other_code_are_counted(html):
+    assert "7 of the 9 runs were trained by other code than the present" in Parsed(html).text
+
+
+def test_the_command_names_the_study(html):
+    assert "<code>snakemake --cores all study_sine</code>" in html
+
+
+def test_the_published_constants_are_listed_with_source(html):
+    page = Parsed(html)
+    for constant in published.CONSTANTS:
+        assert constant.text in page.text and constant.source in page.text
+
+
+def test_a_study_without_any_results_is_still_shown(tmp_path):
+    page = Parsed(report(tmp_path))
+    assert "run-0 : not trained yet" in page.text
+    assert "nothing fitted" in page.text
+
+
+def test_the_same_results_give_the_same_bytes(html, project):
+    assert report(project) == html
+
+
+def test_prose_marks_up_powers_and_code_only():
+    assert prose("a_1 N^-0.5, `w^2`, x^{a+b}. <b>") == (
+        "a_1 N<sup>−0.5</sup>, <code>w<sup>2</sup></code>, x<sup>a+b</sup>. &lt;b&gt;"
+    )
+    assert prose("It falls as D^-1. Then") == "It falls as D<sup>−1</sup>. Then"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.0 s"), (9.94, "9.9 s"), (64.2, "64 s"), (3599, "3,599 s"), (7200, "2.0 h")],
+)
+def test_durations(value, text):
+    assert seconds(value) == text
+
+
+def test_a_run_of_two_sweeps_is_paid_once():
+    same = {"run_id": "a", "task": "t", "status": "done", "reason": None, "train_cpu_s": 2.0}
+    table = pd.DataFrame([same | {"sweep": "x", "code": "c"}, same | {"sweep": "y", "code": "c"}])
+    shown = runs(table, ["a"], {"t": "c"})
+    assert (shown.count, shown.done, shown.core_seconds) == (1, 1, 2.0)
+    assert not shown.lost and not shown.other_code
