@@ -8,18 +8,14 @@ import numpy as np
 from isoloss.errors import UserError, nearest
 from isoloss.fit.curvature import lack_of_fit
 from isoloss.fit.identify import FAILED, verdict
-from isoloss.fit.newton import Minimised
 from isoloss.fit.objective import OBJECTIVES, Objective
 from isoloss.fit.optimum import find
 from isoloss.fit.problem import Problem
-from isoloss.fit.resample import MIN_CLUSTERS, cluster_weights, residual_losses
+from isoloss.fit.resample import METHODS, choose, draw
 from isoloss.fit.result import FitResult, estimate
-from isoloss.fit.starts import starting_points
 from isoloss.fit.table import Data, read
 from isoloss.laws import Law
 from isoloss.laws import law as law_named
-
-METHODS = ("auto", "residual", "cluster", "none")
 
 
 def fit_law(
@@ -66,7 +62,9 @@ def fit_law(
         Parameters held at a value; pairs of parameters that are one, e.g. [("alpha", "beta")].
     level, draws, method, seed
         Of the intervals: "residual" (new noise on the same design), "cluster" (runs drawn with
-        replacement), "none", or "auto": "cluster" with at least 30 clusters, else "residual".
+        replacement), "wild" (the residuals of a run change sign together), "none", or "auto". That
+        is, with a `cluster` column, "cluster" from 30 runs on and else "wild"; without one
+        "residual", or "cluster" where that is much wider (see `fit.resample.choose`).
     vocabulary : int, optional
         Size of the vocabulary, to refuse losses worse than chance.
     where : str
@@ -104,11 +102,14 @@ def fit_problem(
     law = problem.law
     z, value, certificate = find(problem)
     theta = problem.theta(z)
-    method = _method(method, data)
-    warnings = []
+    warnings, notes = [], list(data.notes)
+    rng = np.random.default_rng(seed)
+    if method == "auto":
+        method, note = choose(problem, z, data, rng) if draws else ("none", None)
+        notes += [note] if note else []
     sampled = np.empty((0, len(law.parameters)))
     if method != "none" and draws:
-        ends = resampled(problem, z, data, method, draws, np.random.default_rng(seed))
+        ends = draw(problem, z, data, method, draws, rng)
         good = ends.converged
         sampled = problem.theta(ends.z[good])
         if not good.all():
@@ -144,54 +145,11 @@ def fit_problem(
         certificate=certificate,
         verdict=verdict(problem, certificate, theta, sampled, level, bend),
         warnings=tuple(warnings),
-        notes=data.notes,
+        notes=tuple(notes),
         lack_of_fit=bend,
         theta=theta,
         draws=sampled,
     )
-
-
-def resampled(problem: Problem, z, data: Data, method: str, draws: int, rng) -> Minimised:
-    """Fits of resampled tables, each started from the optimum of the measured one."""
-    starts = np.repeat(z[None], draws, axis=0)
-    if method == "cluster":
-        clusters = np.arange(data.n_rows) if data.clusters is None else data.clusters
-        tables = {"weights": cluster_weights(clusters, draws, rng)}
-    else:
-        fitted = problem.law.log_loss(problem.theta(z)[None], problem.log_x)[0]
-        residual = problem.log_loss - fitted
-        tables = {
-            "log_loss": residual_losses(
-                fitted, residual, problem.jacobian(z), problem.n_free, draws, rng, data.clusters
-            )
-        }
-    ends = problem.solve(starts, damping=0.1, **tables)
-    return _again(problem, ends, tables)
-
-
-def _again(problem: Problem, ends: Minimised, tables: dict) -> Minimised:
-    """Draws without a minimum, once more from the whole grid of starts."""
-    lost = np.flatnonzero(~ends.converged)
-    if not len(lost):
-        return ends
-    starts = starting_points(problem)
-    for i in lost:
-        alone = {
-            name: np.repeat(rows[i : i + 1], len(starts), axis=0) for name, rows in tables.items()
-        }
-        tries = problem.solve(starts, **alone)
-        best = int(np.argmin(np.where(tries.converged, tries.value, np.inf)))
-        if tries.converged[best] and tries.value[best] <= ends.value[i] * (1 + 1e-9):
-            ends.z[i], ends.value[i] = tries.z[best], tries.value[best]
-            ends.decrement[i] = tries.decrement[best]
-    return ends
-
-
-def _method(method: str, data: Data) -> str:
-    if method != "auto":
-        return method
-    many = data.clusters is not None and data.n_clusters >= MIN_CLUSTERS
-    return "cluster" if many else "residual"
 
 
 def _columns(law, x, y, columns):

@@ -1,15 +1,63 @@
 """Tables like the one measured: what the draws of an interval are fitted to.
 
-Resampling whole runs ("cluster") assumes nothing about the noise and keeps what belongs together,
-but needs many runs: on a designed grid of a few dozen it loses whole rows of the design, and its
-intervals are too narrow. "residual" keeps the design and draws new noise for it instead: residuals
-are freed of the share that the fit took (leverage), of their size (which grows where the loss is
-high), and put back on other rows.
+"residual" keeps the design and draws new noise for it, from a model of how large the noise is
+(`fit.noise`). "cluster" draws whole runs with replacement: it assumes nothing about the noise, but
+on a designed grid of a few dozen runs it loses whole rows of the design. "wild" keeps the design
+and turns the residuals of each run over together, for a few runs with many rows each.
 """
+
+import dataclasses
 
 import numpy as np
 
-MIN_CLUSTERS = 30  # below, resampling whole runs loses too much of the design
+from isoloss.fit.newton import Minimised
+from isoloss.fit.noise import Noise, noise_of
+from isoloss.fit.objective import Objective
+from isoloss.fit.problem import Problem
+from isoloss.fit.starts import starting_points
+from isoloss.fit.table import Data
+
+METHODS = ("auto", "residual", "cluster", "wild", "none")
+MIN_CLUSTERS = 30  # below, drawing whole runs loses too much of the design
+COMPARED_ROWS = 60  # from here on both methods are at hand, and "auto" compares them
+COMPARED_DRAWS = 300
+MISFIT = 1.4  # wider by this factor: the noise is not as the model of it says
+
+
+def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[str, str | None]:
+    """The method for a table, and a note that says why where that is not plain."""
+    if data.clusters is not None and data.n_clusters < data.n_rows:
+        return ("cluster" if data.n_clusters >= MIN_CLUSTERS else "wild"), None
+    if data.n_rows < COMPARED_ROWS:
+        return "residual", None
+    widths = {}
+    for method in ("residual", "cluster"):
+        found = problem.theta(draw(problem, z, data, method, COMPARED_DRAWS, rng).z)
+        widths[method] = np.subtract(*np.quantile(found, [0.84, 0.16], axis=0))
+    with np.errstate(all="ignore"):
+        ratio = np.nanmax(widths["cluster"] / widths["residual"])
+    if ratio > MISFIT:
+        return "cluster", (
+            f"rows drawn with replacement spread {ratio:.1f} times as wide as new noise on the "
+            "same design: the residuals are no even noise, and the wider intervals are given"
+        )
+    return "residual", None
+
+
+def draw(problem: Problem, z, data: Data, method: str, draws: int, rng) -> Minimised:
+    """Fits of resampled tables, each started from the optimum `z` of the measured one."""
+    starts = np.repeat(z[None], draws, axis=0)
+    clusters = np.arange(data.n_rows) if data.clusters is None else data.clusters
+    if method == "cluster":
+        tables = {"weights": cluster_weights(clusters, draws, rng)}
+    else:
+        fitted = problem.law.log_loss(problem.theta(z)[None], problem.log_x)[0]
+        if method == "wild":
+            noise = wild(problem.log_loss - fitted, clusters, problem.n_free, draws, rng)
+        else:
+            noise = noise_model(problem, z).draw(draws, rng)
+        tables = {"log_loss": fitted + noise}
+    return _again(problem, problem.solve(starts, damping=0.1, **tables), tables)
 
 
 def cluster_weights(clusters: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -19,54 +67,42 @@ def cluster_weights(clusters: np.ndarray, draws: int, rng: np.random.Generator) 
     return counts[:, clusters].astype(float)
 
 
-def noise_scale(residual: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """The standard deviation of each row's residual, as exp(g0 + g1 level), shape (row,).
-
-    A regression of ln|residual| on the fitted log loss, its slope shrunk towards none by the
-    variance that ln|noise| has by itself; with fewer than 12 rows the slope is not estimated.
-    """
-    if len(residual) < 12 or np.ptp(level) == 0:
-        return np.full(len(residual), np.sqrt(np.mean(residual**2)))
-    size = np.log(np.maximum(np.abs(residual), 1e-3 * np.median(np.abs(residual)) + 1e-300))
-    centred = level - level.mean()
-    slope = centred @ size / (centred @ centred)
-    variance = 1.2337 / (centred @ centred)  # pi**2 / 8: of ln|z| for a normal z
-    slope *= max(0.0, 1 - variance / slope**2) if slope else 0.0
-    scale = np.exp(slope * centred)
-    return scale * np.sqrt(np.mean((residual / scale) ** 2))
+def wild(residual, clusters, n_free, draws, rng) -> np.ndarray:
+    """Residuals with one random sign per run, shape (draw, row), scaled for what the fit took."""
+    number = int(clusters.max()) + 1
+    signs = rng.choice([-1.0, 1.0], size=(draws, number))
+    rows = len(residual)
+    took = np.sqrt(rows / max(rows - n_free, 1) * number / max(number - 1, 1))
+    return signs[:, clusters] * residual * took
 
 
-def residual_losses(
-    fitted: np.ndarray,
-    residual: np.ndarray,
-    jacobian: np.ndarray,
-    n_free: int,
-    draws: int,
-    rng: np.random.Generator,
-    groups: np.ndarray | None = None,
-):
-    """New log losses on the same design, shape (draw, row).
+def noise_model(problem: Problem, z: np.ndarray) -> Noise:
+    """The noise of a table, from weighted least-squares fits that start at its optimum."""
+    own = 1.0 if problem.weights is None else problem.weights
 
-    Parameters
-    ----------
-    fitted, residual : ndarray, shape (row,)
-        Fitted log loss, and measured minus fitted.
-    jacobian : ndarray, shape (row, free parameter)
-    groups : ndarray of int, optional, shape (row,)
-        Rows of a group share one sign (and keep their own residuals): what belongs to one run
-        moves together. Without it residuals are drawn anew for every row.
-    """
-    n = len(residual)
-    scale = noise_scale(residual, fitted)
-    basis = np.linalg.qr(jacobian / scale[:, None])[0]
-    leverage = np.minimum(np.sum(basis**2, axis=1), 0.99)
-    if groups is not None:
-        number = int(groups.max()) + 1
-        signs = rng.choice([-1.0, 1.0], size=(draws, number))
-        factor = np.sqrt(number / max(number - n_free, 1))
-        return fitted + signs[:, groups] * residual * factor
-    unit = residual / scale / np.sqrt(1 - leverage)
-    unit -= unit.mean()
-    variance = np.sum((residual / scale) ** 2) / (n - n_free)
-    unit *= np.sqrt(variance / max(np.mean(unit**2), 1e-300))
-    return fitted + rng.choice(unit, size=(draws, n)) * scale
+    def fit_weighted(weights):
+        squares = dataclasses.replace(
+            problem, objective=Objective("lsq"), weights=own * weights / np.mean(weights)
+        )
+        at = squares.solve(z[None], damping=0.1).z[0]
+        model = problem.law.log_loss(problem.theta(at)[None], problem.log_x)[0]
+        return problem.log_loss - model, squares.jacobian(at)
+
+    fitted = problem.law.log_loss(problem.theta(z)[None], problem.log_x)[0]
+    return noise_of(fit_weighted, fitted, problem.n_free)
+
+
+def _again(problem: Problem, ends: Minimised, tables: dict) -> Minimised:
+    """Draws without a minimum, once more from the whole grid of starts."""
+    lost = np.flatnonzero(~ends.converged)
+    if not len(lost):
+        return ends
+    starts = starting_points(problem)
+    for i in lost:
+        alone = {name: np.repeat(rows[i : i + 1], len(starts), 0) for name, rows in tables.items()}
+        tries = problem.solve(starts, **alone)
+        best = int(np.argmin(np.where(tries.converged, tries.value, np.inf)))
+        if tries.converged[best] and tries.value[best] <= ends.value[i] * (1 + 1e-9):
+            ends.z[i], ends.value[i] = tries.z[best], tries.value[best]
+            ends.decrement[i] = tries.decrement[best]
+    return ends

@@ -1,0 +1,96 @@
+"""Planted laws on five designs of runs: the tables that `coverage.py` draws.
+
+Noise of ln L grows where the loss is high, as measured between seeds by Porian et al. (2024,
+arXiv:2406.19146): a standard deviation of .002 at a loss of 3 and below that rises to .05 at 7,
+here log-linear between, and the same shape for losses of another scale.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.laws import LAWS
+
+LAW = LAWS["chinchilla"]
+BESIROGLU = {"A": 482.01, "B": 2085.43, "E": 1.8172, "alpha": 0.3478, "beta": 0.3658}
+LAPTOP = {"A": 45.0, "B": 310.0, "E": 1.2, "alpha": 0.35, "beta": 0.37}
+
+
+@dataclass(frozen=True)
+class Design:
+    """Where the runs are, and what they would measure without noise."""
+
+    name: str
+    params: dict[str, float]
+    n_params: np.ndarray
+    n_tokens: np.ndarray
+    noise: float = 1.0  # factor on the noise of Porian et al.
+
+    @property
+    def loss(self):
+        return LAW(self.params, n_params=self.n_params, n_tokens=self.n_tokens)
+
+    @property
+    def sd(self):
+        """Standard deviation of ln L, shape (row,)."""
+        loss = self.loss
+        ramp = np.clip((loss - 3.0) / 4.0, 0.0, 1.0)
+        return self.noise * 0.002 * 25.0**ramp / np.maximum(loss, 3.0)
+
+    @property
+    def ten_times(self):
+        """N and D of the compute optimum at ten times the largest run's compute."""
+        compute = 60.0 * np.max(self.n_params * self.n_tokens)
+        at = LAW.optimum(self.params, compute)
+        return float(at["n_params"]), float(at["n_tokens"])
+
+    def table(self, rng: np.random.Generator):
+        noise = self.sd * rng.standard_normal(len(self.loss))
+        return {
+            "n_params": self.n_params,
+            "n_tokens": self.n_tokens,
+            "loss": self.loss * np.exp(noise),
+        }
+
+
+def crossed(n, d):
+    n, d = np.meshgrid(n, d, indexing="ij")
+    return n.ravel(), d.ravel()
+
+
+def scatter(n_rows=240, seed=1):
+    """As Chinchilla's: compute from 1e18 to 1e22, sizes within a factor of 6 of the optimum."""
+    rng = np.random.default_rng(seed)
+    compute = np.exp(rng.uniform(np.log(1e18), np.log(1e22), n_rows))
+    off = np.exp(rng.uniform(-np.log(6), np.log(6), n_rows))
+    n = LAW.optimum(BESIROGLU, compute)["n_params"] * off
+    return n, compute / 6 / n
+
+
+def valleys():
+    """Nine budgets of Hoffmann et al. (2022, Sec. 3.3), eight sizes each."""
+    budgets = np.array([6e18, 1e19, 3e19, 6e19, 1e20, 3e20, 6e20, 1e21, 3e21])
+    compute, off = crossed(budgets, np.geomspace(1 / 4, 4, 8))
+    n = LAW.optimum(BESIROGLU, compute)["n_params"] * off
+    return n, compute / 6 / n
+
+
+def sweeps():
+    """Sizes at the full data set, then data at the largest size (Kaplan et al. 2020, Sec. 3)."""
+    sizes, data = np.geomspace(1e6, 1e9, 14), np.geomspace(2e7, 2.3e10, 12)
+    return (
+        np.concatenate([sizes, np.full(len(data), sizes[-1])]),
+        np.concatenate([np.full(len(sizes), data[-1]), data]),
+    )
+
+
+DESIGNS = {
+    design.name: design
+    for design in (
+        Design("scatter", BESIROGLU, *scatter(), noise=4.0),
+        Design("valleys", BESIROGLU, *valleys(), noise=2.0),
+        Design("laptop", LAPTOP, *crossed(np.geomspace(1e4, 3e6, 6), np.geomspace(1e6, 1e8, 5))),
+        Design("sweeps", BESIROGLU, *sweeps()),
+        Design("nine", LAPTOP, *crossed(np.geomspace(1e4, 1e7, 3), np.geomspace(1e6, 1e9, 3))),
+    )
+}
