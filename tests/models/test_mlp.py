@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from isoloss.models.mlp import Mlp, flops_per_sample, n_params
+from isoloss.counting import mlp_flops, mlp_params
+from isoloss.models.mlp import Mlp
 
 
 def network(n_inputs=3, width=8, n_hidden=2, activation="tanh", seed=0):
@@ -25,7 +26,7 @@ def reference(n_inputs, width, n_hidden, activation):
     [(2, 13), (4, 33), (8, 97), (16, 321), (32, 1153), (64, 4353), (128, 16897), (256, 66561)],
 )
 def test_one_input_and_two_hidden_layers_have_w2_plus_4w_plus_1_parameters(width, published):
-    assert n_params(1, width, 2) == width**2 + 4 * width + 1 == published
+    assert mlp_params(1, width, 2) == width**2 + 4 * width + 1 == published
     assert sum(p.numel() for p in network(1, width).parameters()) == published
 
 
@@ -72,4 +73,4 @@ def test_flops_are_those_that_torch_counts_in_a_forward_and_a_backward_pass(shap
     model = network(*shape)
     with FlopCounterMode(display=False) as counter:
         model(torch.randn(10, shape[0])).square().mean().backward()
-    assert counter.get_total_flops() == 10 * flops_per_sample(*shape)
+    assert counter.get_total_flops() == 10 * mlp_flops(*shape)

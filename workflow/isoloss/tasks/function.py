@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isoloss.config.runs import FunctionRun, FunctionTask
-from isoloss.models.mlp import Mlp, flops_per_sample, n_params
+from isoloss.counting import cost_of
+from isoloss.models.mlp import Mlp
 from isoloss.tasks.problem import Problem
 from isoloss.tasks.streams import torch_stream
 
@@ -28,29 +29,26 @@ def build(run: FunctionRun, seed: int, corpus: Any, device: torch.device) -> Pro
     of `seed`. Samples are drawn anew for each `n_samples`, so that runs of one seed are independent
     of each other. `corpus` is not used: this task makes its own data.
     """
-    task, model, training = run.task, run.model, run.training
+    task, model, n = run.task, run.model, run.data.n_samples
+    cost = cost_of(run)
     f, half_width = target(task)
-    x, y = samples(
-        f, half_width, task, run.data.n_samples, torch_stream(seed, "data", run.data.n_samples)
-    )
-    shape = (task.n_inputs, model.width, model.n_hidden)
-    network = Mlp(*shape, model.activation, torch_stream(seed, "init")).to(device)
-    batch_size = training.batch_size or run.data.n_samples
-    size = n_params(*shape)
+    x, y = samples(f, half_width, task, n, torch_stream(seed, "data", n))
+    rng = torch_stream(seed, "init")
+    network = Mlp(task.n_inputs, model.width, model.n_hidden, model.activation, rng).to(device)
     return Problem(
         model=network,
         width=model.width,
-        steps=training.steps,
-        batch=batches(x.to(device), y.to(device), batch_size, seed),
+        steps=cost.steps,
+        batch=batches(x.to(device), y.to(device), cost.samples_per_step, seed),
         loss=training_loss,
         evaluate=heldout(f, half_width, task, run.data.n_heldout, device),
-        samples_per_step=batch_size,
-        tokens_per_step=None,
-        flops_per_step=float(batch_size * flops_per_sample(*shape)),
+        samples_per_step=cost.samples_per_step,
+        tokens_per_step=cost.tokens_per_step,
+        flops_per_step=float(cost.flops_per_step),
         counts={
-            "n_params": size,
-            "n_params_non_embedding": size,
-            "n_samples": run.data.n_samples,
+            "n_params": cost.n_params,
+            "n_params_non_embedding": cost.n_params_non_embedding,
+            "n_samples": n,
         },
     )
 

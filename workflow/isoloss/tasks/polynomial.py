@@ -29,16 +29,14 @@ def solve(run: PolynomialRun, seed: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        n_params : degree + 1.
-        n_samples, n_repeats : samples of a repeat; repeats.
+        n_params, n_samples : coefficients, degree + 1; samples of one repeat.
         excess_loss : mean squared error against the noiseless target, over all x.
         loss : the same against noisy values, excess_loss + noise_sd^2.
         loss_se : standard error of both over the repeats; None for one repeat.
-        approximation_loss : the noiseless part of excess_loss, fitted on the same designs.
-        variance_loss : mean square of what the noise added to the fit.
-        variance_theory : what it should be given the designs, noise_sd^2 tr(A A').
-        variance_ratio, variance_ratio_se : mean over the repeats of the one over the other, and
-            its standard error. The last four are None without noise.
+        approximation_loss : the excess_loss of noiseless fits on the same designs.
+        variance_loss : mean square of what the noise added to the fits; None without noise.
+        theory_loss : what variance_loss should be given the designs, noise_sd^2 tr(A A').
+        variance_loss_se : standard error of variance_loss as an estimate of theory_loss.
     """
     task, degree, n = run.task, run.model.degree, run.data.n_samples
     f = TARGETS[task.target]
@@ -60,22 +58,20 @@ def solve(run: PolynomialRun, seed: int) -> dict[str, Any]:
             )
         )
     excess, approximation, variance, theory = np.array(rows).T
-    ratio = variance / theory if task.noise_sd else None
-    noisy = ratio is not None
-    return {
+    row = {
         "n_params": degree + 1,
         "n_params_non_embedding": degree + 1,
         "n_samples": n,
-        "n_repeats": task.repeats,
         "loss": float(excess.mean()) + task.noise_sd**2,
         "loss_se": standard_error(excess),
         "excess_loss": float(excess.mean()),
         "approximation_loss": float(approximation.mean()),
-        "variance_loss": float(variance.mean()) if noisy else None,
-        "variance_theory": float(theory.mean()) if noisy else None,
-        "variance_ratio": float(ratio.mean()) if noisy else None,
-        "variance_ratio_se": standard_error(ratio) if noisy else None,
     }
+    if task.noise_sd:
+        row["variance_loss"] = float(variance.mean())
+        row["variance_loss_se"] = standard_error(variance - theory)
+        row["theory_loss"] = float(theory.mean())
+    return row
 
 
 def basis(x: np.ndarray, degree: int) -> np.ndarray:
