@@ -122,3 +122,39 @@ def typed(rows, columns):
             for column in columns
         }
     )
+
+
+def document() -> str:
+    """docs/data.md: where each table is, and its columns."""
+    tables = {
+        "results/losses.parquet": ("One row a run, over all studies.", (*RUNS, STUDIES)),
+        "results/studies/STUDY/runs.parquet": (
+            "One row for each sweep of the study and each run that it wants: a run that two sweeps "
+            "want has two rows.",
+            (SWEEP, *RUNS),
+        ),
+        "results/studies/STUDY/curves.parquet": (
+            "The learning curves of the study's runs: one row an evaluation.",
+            CURVES,
+        ),
+        "results/fits.parquet": (
+            "One row for each parameter of each fit, and for each quantity derived from them; also "
+            "for each study alone, in results/studies/STUDY/fits.parquet.",
+            FITS,
+        ),
+    }
+    parts = [
+        "# The tables\n\nAll are Parquet. A value that was not measured is null, never zero. "
+        "Losses are in nats, never in bits. Columns that differ between repetitions say so; "
+        "everything else has the same bytes whenever it is computed again on the same machine.\n\n"
+        "Written from `workflow/isoloss/columns.py` by `python -m isoloss.columns`.\n"
+    ]
+    for path, (text, columns) in tables.items():
+        rows = [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning} |" for c in columns]
+        head = "| column | type | unit | meaning |\n| --- | --- | --- | --- |"
+        parts.append("\n".join([f"\n## {path}\n\n{text}\n", head, *rows]) + "\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -19,6 +19,7 @@ from isoloss.errors import UserError, nearest
 from isoloss.files import canonical_json, read_json
 from isoloss.plan.grid import named_corpora
 from isoloss.plan.plan import KnownCorpus, Plan, PlannedRun, make_plan
+from isoloss.references import unknown_names
 
 TABLES = ("runs.parquet", "curves.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
@@ -209,6 +210,7 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
     specs, problems = {}, []
     resolved: dict[str, dict[str, Resolved]] = {}
     for name, study in studies.items():
+        problems += [f"{name}: {problem}" for problem in unknown_names(study)]
         if not isinstance(study, Trained):
             continue
         try:

@@ -1,0 +1,89 @@
+"""What goes wrong is said, stays where it happened, and never looks like a measurement."""
+
+import copy
+import json
+
+import pandas as pd
+import pytest
+from tests.workflow.project import Project
+from tests.workflow.test_staleness import FUNCTION, LANGUAGE
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "project").mkdir()
+    return tmp_path / "project"
+
+
+def function_study(**training):
+    study = copy.deepcopy(FUNCTION)
+    study["settings"]["training"] |= training
+    return study
+
+
+def test_a_diverging_run_is_recorded_left_out_of_the_fit_and_shown(folder):
+    study = function_study()
+    study["sweeps"]["too_fast"] = {
+        "set": {"training.peak_lr": 1e30, "training.schedule": "constant"},
+        "grid": {"model.width": [3]},
+    }
+    study["figures"][0]["series"]["too_fast"] = "too fast"
+    project = Project(folder, {"sine": study})
+    assert project.jobs()["train"] == 5
+    losses = pd.read_parquet(folder / "results" / "losses.parquet").set_index("status")
+    assert list(losses.index).count("done") == 4
+    diverged = losses.loc["diverged"]
+    assert pd.isna(diverged["loss"])
+    assert "loss was" in diverged["reason"]
+    fits = pd.read_parquet(folder / "results" / "fits.parquet")
+    assert set(fits["n_runs"]) == {4}
+    assert fits["warnings"].str.contains("1 of 5 runs left out").all()
+    html = (folder / "results" / "report.html").read_text()
+    assert diverged["run_id"] in html
+    assert "diverged" in html
+
+
+def test_a_job_that_always_fails_leaves_the_others_to_finish(folder):
+    (folder / "text.txt").write_bytes(b"\xff" * 4000)
+    text = copy.deepcopy(LANGUAGE)
+    text["corpora"]["own"]["tokenizer"] = {"kind": "chars"}
+    project = Project(folder, {"sine": function_study(), "text": text})
+    finished = project.snakemake()
+    assert finished.returncode != 0
+    assert "text.txt" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert (folder / "results" / "studies" / "sine" / "fits.parquet").exists()
+    assert (folder / "figures" / "sine" / "width.png").exists()
+    assert not list((folder / "results").rglob("*.partial"))
+
+
+def test_what_is_wrong_with_a_config_is_said_before_any_job_starts(folder):
+    study = function_study(steps=0)
+    study["fits"][0]["law"] = "powerlaw"
+    study["figures"][0]["series"] = {"widht": "runs"}
+    finished = Project(folder, {"sine": study}).snakemake()
+    assert finished.returncode != 0
+    assert "fits.width.law: got 'powerlaw'; did you mean 'power_law'?" in finished.stderr
+    assert "figures.width: sweeps: got 'widht'; did you mean 'width'?" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not (folder / "results").exists()
+
+
+def test_a_results_folder_that_cannot_be_written_to_is_named(folder):
+    (folder / "results").write_text("I am a file.")
+    finished = Project(folder, {"sine": function_study()}).snakemake()
+    assert finished.returncode != 0
+    assert "results" in finished.stderr
+    assert (folder / "results").read_text() == "I am a file."
+
+
+def test_a_corrupted_result_is_named_and_never_used(folder):
+    project = Project(folder, {"sine": function_study()})
+    project.jobs()
+    row = next((folder / "results" / "runs").glob("sine-w3-*")) / "row.json"
+    whole = row.read_text()
+    row.write_text(whole[: len(whole) // 2])
+    finished = project.snakemake("--forcerun", "collect")
+    assert finished.returncode != 0
+    assert f"{row.relative_to(folder)}: is not whole JSON" in finished.stderr
+    assert json.loads(whole)["status"] == "done"

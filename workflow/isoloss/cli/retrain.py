@@ -1,0 +1,49 @@
+"""`isoloss retrain`: set aside what other code trained, so that the workflow trains it again."""
+
+import argparse
+from pathlib import Path
+
+from isoloss.config.load import merged, read_yaml
+from isoloss.errors import UserError
+from isoloss.files import read_json
+from isoloss.workflow import Workflow, load
+
+
+def main(argv: list[str]) -> None:
+    """Move the runs that other code trained to `superseded/` in the results."""
+    parser = argparse.ArgumentParser(prog="isoloss retrain", description=__doc__)
+    parser.add_argument(
+        "--configfile",
+        nargs="+",
+        default=[],
+        help="as for snakemake: changes to config/config.yaml",
+    )
+    parser.add_argument("--dry-run", "-n", action="store_true", help="only say what would be moved")
+    arguments = parser.parse_args(argv)
+    config = read_yaml("config/config.yaml")
+    for path in arguments.configfile:
+        config = merged(config, read_yaml(path))
+    workflow = load(config, ".")
+    stale = workflow.trained_by_other_code()
+    for run_id in stale:
+        target = superseded(workflow, run_id)
+        print(f"{run_id} -> {target}")
+        if not arguments.dry_run:
+            _move(workflow.root / workflow.run(run_id, ""), workflow.root / target)
+    print(f"{len(stale)} of {len(workflow.plan.runs)} runs were trained by other code.")
+
+
+def superseded(workflow: Workflow, run_id: str) -> str:
+    """Where a run goes: a folder named by the run and by the code that trained it."""
+    code = read_json(workflow.root / workflow.run(run_id, "row.json")).get("code")
+    return f"{workflow.config.results}/superseded/{run_id}-{code}"
+
+
+def _move(folder: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(target)
+    except OSError as error:
+        raise UserError(
+            str(folder), [f"could not be moved to {target}: {error.strerror}"]
+        ) from error
