@@ -1,0 +1,24 @@
+"""config/README.md explains every key that a config may have."""
+
+from pathlib import Path
+
+import pytest
+
+from isoloss.config import runs, study
+
+TEXT = (Path(__file__).parents[2] / "config" / "README.md").read_text()
+SECTIONS = [
+    *(study.Config, study.Budget, study.Texts, study.Grid, study.Sweep, study.Fit, study.Theory),
+    *(study.Trained, study.Planted, study.Table, study.Frontier),
+    *(runs.FunctionTask, runs.FunctionData, runs.PolynomialTask, runs.CopyTask, runs.SequenceData),
+    *(runs.LanguageTask, runs.LanguageData, runs.Mlp, runs.Transformer, runs.Polynomial),
+    *(runs.Optimisation, runs.Stepped),
+]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_every_key_is_explained(section):
+    missing = [
+        key for key in section.model_fields if f"`{key}`" not in TEXT and f".{key}`" not in TEXT
+    ]
+    assert not missing
