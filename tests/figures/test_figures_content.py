@@ -35,7 +35,7 @@ def test_a_fit_that_is_missing_is_said():
     asked, tables = CASES["loss_against_x"]()
     result = drawing(asked, Tables(runs=tables.runs))
     assert rows(result.table, "fitted law").empty
-    assert "decayed rate: not fitted." in result.notes
+    assert "decayed rate, constant rate: not fitted." in result.notes
 
 
 def test_the_law_is_drawn_from_the_fitted_parameters():

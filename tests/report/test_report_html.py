@@ -12,8 +12,8 @@ from isoloss.figures.draw import draw
 from isoloss.figures.tables import Tables
 from isoloss.files import write_parquet
 from isoloss.laws import published
-from isoloss.report.build import build, prose, seconds
-from isoloss.report.study import Paths, runs
+from isoloss.report.build import build, main_number, prose, seconds
+from isoloss.report.study import Paths, fits, runs
 
 HOSTILE = '<script>alert("x")</script><img src=http://example.org/x onerror=alert(1)>'
 
@@ -41,7 +41,7 @@ def project(tmp_path_factory):
     })  # fmt: skip
     table.loc[3, ["status", "reason"]] = ["diverged", "the loss was nan at step 7"]
     table.loc[4, "code"] = "new"
-    fits = pd.DataFrame([
+    fitted = pd.DataFrame([
         *fit_rows("width_law", "power_law", {"A": (3.0, 2.9, 3.1, None),
                                              "alpha": (1.23, 1.11, 1.35, 4.0)}),
         *fit_rows("noise_law", "power_law", {"alpha": (1.02, 0.91, 1.13, 1.0)}, group="n_inputs=2"),
@@ -52,7 +52,7 @@ def project(tmp_path_factory):
     ])  # fmt: skip
     folder = root / "results" / "studies" / "sine"
     write_parquet(folder / "runs.parquet", table)
-    write_parquet(folder / "fits.parquet", fits)
+    write_parquet(folder / "fits.parquet", fitted)
     write_parquet(root / "results" / "losses.parquet", table)
     figure = LossAgainstX(draw="loss_against_x", name="width", title=f"Loss {HOSTILE}",
                           caption="It falls as N^-1.2.", x="n_params", x_label="N", y_label="L",
@@ -169,7 +169,17 @@ def test_theory_is_said_to_be_inside_or_outside(html):
 def test_the_summary_shows_the_number_that_theory_speaks_of(html):
     row = re.search(r'<tr>\s*<td><a href="#sine">.*?</tr>', html, re.DOTALL)[0]
     text = Parsed(f"<table>{row}</table>").text
-    assert "alpha = 1.23 1.11 to 1.35 4 differs from theory 12 s" in text
+    assert "alpha = 1.23 1.11 to 1.35 4 1 of 2 agree with theory 12 s" in text
+
+
+def test_a_single_number_agrees_with_theory_or_differs():
+    def verdict(theory):
+        rows = pd.DataFrame(fit_rows("f", "power_law", {"alpha": (1.0, 0.9, 1.1, theory)}))
+        return main_number(fits(rows))
+
+    assert verdict(1.05) == ("alpha = 1.00", "0.90 to 1.10", "1.05", "agrees with theory")
+    assert verdict(1.2) == ("alpha = 1.00", "0.90 to 1.10", "1.2", "differs from theory")
+    assert verdict(None) == ("alpha = 1.00", "0.90 to 1.10", "", "identified")
 
 
 def test_a_figure_that_was_not_drawn_is_said(html):
@@ -216,6 +226,7 @@ def test_prose_marks_up_powers_and_code_only():
     assert prose("a_1 N^-0.5, `w^2`, x^{a+b}. <b>") == (
         "a_1 N<sup>−0.5</sup>, <code>w<sup>2</sup></code>, x<sup>a+b</sup>. &lt;b&gt;"
     )
+    assert prose("A / x**alpha") == "A / x<sup>alpha</sup>"
     assert prose("It falls as D^-1. Then") == "It falls as D<sup>−1</sup>. Then"
 
 

@@ -33,7 +33,7 @@ def _drawn(spec, tables, at):
     panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label,
                   x_scale=spec.x_scale, y_scale=spec.y_scale)  # fmt: skip
     parts = _split(spec, tables)
-    notes, ends, key = [], [], []
+    notes, ends, key, said = [], [], [], {}
     colors = ordered_colors(len(parts)) if spec.by and len(parts) > 3 else COLORS
     for i, (name, series, group, runs) in enumerate(parts):
         color, marker = colors[i % len(colors)], MARKERS[i % len(MARKERS)]
@@ -48,16 +48,19 @@ def _drawn(spec, tables, at):
         drawn = False
         if name in spec.fits:
             found = fitted(tables, spec.fits[name], group, spec.x)
-            drawn, note = _law(panel, spec, found, middle, series, color, at)
-            notes.append(note)
+            drawn, text = _law(panel, spec, found, middle, series, color, at)
+            said.setdefault(text, []).append(series.label)
         key.append((series.label, {"color": color, "marker": marker,
                                    "linestyle": "-" if drawn else "none"}))  # fmt: skip
+    notes += [f"{', '.join(labels)}: {text}" for text, labels in said.items()]
     if isinstance(spec, Extrapolation):
         key += _truth(panel, spec, tables, ends)
-    for level, dash in zip(spec.levels, cycle(DASHES)):
-        key.append((level.label, _look(panel.level(level.value, level.label, linestyle=dash))))
-    for slope, dash in zip(spec.slopes, cycle(DASHES)):
-        key += _slope(panel, slope, ends, dash)
+    dashes = cycle(DASHES)
+    for level in spec.levels:
+        line = panel.level(level.value, level.label, linestyle=next(dashes))
+        key.append((level.label, _look(line)))
+    for slope in spec.slopes:
+        key += _slope(panel, slope, ends, next(dashes))
     if any(middle["count"].max() > 1 for _, middle in ends):
         notes.append("Large markers: median over the seeds; bars: their whole range; "
                      "small markers: single runs.")  # fmt: skip
@@ -101,10 +104,11 @@ def _runs(panel, runs, middle, x, series, color, marker):
 def _law(panel, spec, found: Fitted | None, middle, series, color, at) -> tuple[bool, str]:
     """Draw the law if the data determine it; whether it was drawn, and what to say."""
     if found is None:
-        return False, f"{series.label}: not fitted."
+        return False, "not fitted."
     if not found.identified:
-        return False, f"{series.label}: {found.verdict}; no law is drawn."
-    low, high = float(middle["x"].min()), float(middle["x"].max())
+        return False, f"{found.verdict}; no law is drawn."
+    positive = middle["x"][middle["x"] > 0]
+    low, high = float(positive.min()), float(positive.max())
     end = max(high, spec.law_to or high)
     x = np.geomspace(low, high, N_POINTS)
     if end > high:
@@ -119,7 +123,7 @@ def _law(panel, spec, found: Fitted | None, middle, series, color, at) -> tuple[
                    color=color, linestyle=DASHES[0])  # fmt: skip
     beyond = ", dashed beyond the runs" if end > high else ""
     shaded = ", with its 90 % band" if band is not None else ""
-    return True, f"{series.label}: line, {found.law.formula}{beyond}{shaded}."
+    return True, f"line, {found.law.formula}{beyond}{shaded}."
 
 
 def _truth(panel, spec, tables, ends):

@@ -15,6 +15,7 @@ from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
 
 HERE = Path(__file__).parent
 SUPERSCRIPT = re.compile(r"\^(\{[^{}]{1,40}\}|[-−+]?\w+(?:[./]\w+)*)")
+STARS = re.compile(r"\*\*(\([^()]{1,40}\)|\w+)")  # how formulas in code write powers
 CODE = re.compile(r"`([^`]{1,200})`")
 
 
@@ -97,25 +98,31 @@ def _study(name, texts, paths, planned, code, command) -> StudyShown:
 
 
 def main_number(fits: Sequence[FitShown]) -> tuple[str, str, str, str]:
-    """The number of a study that the summary shows: the first that theory speaks of, else the first
-    exponent; with its interval, theory and verdict.
+    """The number of a study that the summary shows, with its interval, theory and verdict.
+
+    It is the first that theory speaks of, else the first exponent. Where theory speaks of several,
+    the verdict counts those that agree.
     """
-    candidates = [(fit, number) for fit in fits for number in fit.numbers]
-    order = sorted(candidates, key=lambda pair: (not pair[1].theory, bool(pair[1].unit)))
-    if not order:
+    numbers = [(fit, number) for fit in fits for number in fit.numbers]
+    numbers.sort(key=lambda pair: (not pair[1].theory, bool(pair[1].unit)))
+    if not numbers:
         return ("", "", "", fits[0].verdict if fits else "nothing fitted")
-    fit, number = order[0]
+    fit, number = numbers[0]
     label = f"{number.parameter} = {number.value}" + (f" ({fit.group})" if fit.group else "")
+    judged = [other.agrees for _, other in numbers if other.agrees is not None]
     verdict = fit.verdict
-    if number.agrees is not None:
-        verdict = "agrees with theory" if number.agrees else "differs from theory"
+    if len(judged) == 1:
+        verdict = "agrees with theory" if judged[0] else "differs from theory"
+    elif judged:
+        verdict = f"{sum(judged)} of {len(judged)} agree with theory"
     return (label, number.interval, number.theory, verdict)
 
 
 def prose(value: Any) -> Markup:
-    """Text of a study as HTML: escaped, then `code` and x^-0.5 are marked up."""
+    """Text of a study as HTML: escaped, then `code`, x^-0.5 and x**a are marked up."""
     html = str(escape(value))
     html = CODE.sub(r"<code>\1</code>", html)
+    html = STARS.sub(r"<sup>\1</sup>", html)
     return Markup(
         SUPERSCRIPT.sub(lambda m: f"<sup>{m[1].strip('{}').replace('-', '−')}</sup>", html)
     )
