@@ -16,11 +16,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoloss.files import write_json
 from isoloss.job import COMMANDS, ONE_THREAD, WARM_SOCKET, run_command
 
 # What the commands import, and what their first use would import.
@@ -35,6 +37,7 @@ PRELOADED = (
     "torch",
 )
 RECEIVE_TIMEOUT_S = 10.0
+COSTS = "ISOLOSS_COSTS"  # names a file for the CPU time of each command, for benchmarks
 
 
 @dataclass
@@ -82,7 +85,8 @@ class _Server:
     def __init__(self, listener: socket.socket):
         self.listener = listener
         self.selector = selectors.DefaultSelector()
-        self.children: dict[int, socket.socket] = {}  # process id -> the client that waits for it
+        self.children: dict[int, tuple[str, socket.socket]] = {}  # process -> command, client
+        self.cpu_s: dict[str, float] = {}  # command -> of its finished jobs
         self.open = True
 
     def serve(self) -> None:
@@ -111,7 +115,7 @@ class _Server:
             _be_the_job(request, outputs)
         for descriptor in outputs:
             os.close(descriptor)
-        self.children[child] = client
+        self.children[child] = request["argv"][0], client
         self.selector.register(client, selectors.EVENT_READ, self._client_gone)
 
     def _starter_gone(self, stdin: Any) -> None:
@@ -123,17 +127,18 @@ class _Server:
     def _client_gone(self, client: socket.socket) -> None:
         """A client says nothing after its request: what comes is the end of the connection."""
         self.selector.unregister(client)
-        for child, waiting in self.children.items():
+        for child, (_, waiting) in self.children.items():
             if waiting is client:
                 os.kill(child, signal.SIGTERM)
 
     def _reap(self, wake: socket.socket) -> None:
         wake.recv(4096)
         while self.children:
-            child, status = os.waitpid(-1, os.WNOHANG)
+            child, status, used = os.wait4(-1, os.WNOHANG)
             if child == 0:
                 return
-            client = self.children.pop(child)
+            command, client = self.children.pop(child)
+            self.cpu_s[command] = self.cpu_s.get(command, 0.0) + used.ru_utime + used.ru_stime
             code = os.waitstatus_to_exitcode(status)
             with contextlib.suppress(OSError):  # the client may have gone
                 client.sendall(str(code if code >= 0 else 128 - code).encode())
@@ -186,7 +191,12 @@ def main(listener: int) -> None:
     torch.set_num_threads(1)
     # What is there now is never garbage: a child that looked for it would copy all of its memory.
     gc.freeze()
-    _Server(socket.socket(fileno=listener)).serve()
+    server = _Server(socket.socket(fileno=listener))
+    start_up_s = time.process_time()
+    server.serve()
+    if os.environ.get(COSTS):
+        own_s = {"start-up": start_up_s, "serving": time.process_time() - start_up_s}
+        write_json(os.environ[COSTS], own_s | server.cpu_s)
 
 
 if __name__ == "__main__":
