@@ -146,19 +146,18 @@ class Workflow:
         return canonical_json({"variables": variables, "truth": truth})
 
     def texts(self) -> str:
-        """What the report says of the studies, and which figures and fits they have."""
+        """What the report says of the studies, in order, and which figures and fits they have."""
+        said = {"source", "title", "question", "theory", "notes", "errata"}
         return canonical_json(
-            {
-                name: study.model_dump(
-                    mode="json",
-                    include={"source", "title", "question", "theory", "notes", "errata"},
-                )
+            [
+                study.model_dump(mode="json", include=said)
                 | {
+                    "name": name,
                     "figures": [figure.name for figure in study.figures],
                     "fits": [fit.name for fit in study.fits],
                 }
                 for name, study in self.studies.items()
-            }
+            ]
         )
 
     def training_code(self) -> str:

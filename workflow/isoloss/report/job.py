@@ -25,14 +25,14 @@ MACHINE = {
 def main(argv: list[str]) -> None:
     """Write the report on the studies that the arguments describe."""
     parser = argparse.ArgumentParser(prog="isoloss.job report", description=__doc__)
-    parser.add_argument("--texts", required=True, help="JSON: study -> its texts")
+    parser.add_argument("--texts", required=True, help="JSON: the studies' texts, in order")
     parser.add_argument("--code", required=True, help="JSON: task -> fingerprint of the code")
     parser.add_argument("--results", required=True)
     parser.add_argument("--figures", required=True)
     parser.add_argument("--options", default="", help="options that the reader's commands need")
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args(argv)
-    studies = json.loads(arguments.texts)
+    studies = {texts["name"]: texts for texts in json.loads(arguments.texts)}
     paths = Paths(
         report=Path(arguments.out),
         results=Path(arguments.results),
