@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from isoloss.fit import fit_law
+from isoloss.fit.influence import influential_sets
 from isoloss.fit.objective import influence
 from isoloss.laws import LAWS
 
@@ -106,3 +107,17 @@ def test_gemstones_stored_fit_with_delta_1e_4_is_no_minimum(shared):
     result = fit_law(table, "chinchilla", columns=GEMSTONES, delta=1e-4, draws=0)
     assert result.objective_value < 2.0479e-4
     assert values(result)["beta"] == pytest.approx(0.586, abs=0.004)
+
+
+def test_the_five_rows_of_epoch_are_found_as_a_set(shared):
+    """Without them beta is .367, far beyond its standard error; among the other 240 none stand out."""
+    table = shared("epoch-chinchilla/svg_extracted_data.csv")
+    highest = sorted(table["loss"].nlargest(5).index + 1)
+    sets = influential_sets(fit_law(table, "chinchilla")).set_index("parameter")
+    assert sets.loc["beta", "left_out"] == highest
+    assert sets.loc["beta", "value_without"] == pytest.approx(0.3672, abs=1e-3)
+    assert sets.loc["beta", "shift"] < -3
+
+
+def test_no_rows_stand_out_among_the_240(epoch):
+    assert len(influential_sets(fit_law(epoch, "chinchilla"))) == 0

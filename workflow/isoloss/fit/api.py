@@ -149,6 +149,8 @@ def fit_problem(
         lack_of_fit=bend,
         theta=theta,
         draws=sampled,
+        problem=problem,
+        clusters=np.arange(data.n_rows) if data.clusters is None else data.clusters,
     )
 
 

@@ -72,7 +72,7 @@ def noise_of(fit_weighted, level: np.ndarray, n_free: int) -> Noise:
     level = np.exp(level)
     level = level / np.median(level)
     level -= level.mean()
-    slope, n = PRIOR[0], len(level)
+    (slope, slope_se), n = PRIOR, len(level)
     for _ in range(ROUNDS):
         weight = np.exp(-2 * slope * level)
         residual, jacobian = fit_weighted(weight)

@@ -10,6 +10,7 @@ from isoloss.errors import UserError
 from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import Certificate
+from isoloss.fit.problem import Problem
 from isoloss.laws.base import Law
 
 
@@ -51,6 +52,8 @@ class FitResult:
         Laws of one variable: is the exponent constant?
     draws : ndarray, shape (draw, parameter)
         theta of each resampled table, for intervals of anything else.
+    problem, clusters
+        What was solved, and which run each row belongs to.
     """
 
     law: Law
@@ -69,6 +72,8 @@ class FitResult:
     lack_of_fit: LackOfFit | None
     theta: np.ndarray = field(repr=False)
     draws: np.ndarray = field(repr=False)
+    problem: Problem = field(repr=False)
+    clusters: np.ndarray = field(repr=False)
 
     @property
     def identified(self) -> bool:

@@ -25,6 +25,7 @@ KNOWN = {
     "n_steps": "n_steps steps s step min_steps s_min",
 }
 KNOWN = {name: tuple(words.split()) for name, words in KNOWN.items()}
+RANGE = (1e-40, 1e60)  # of any quantity; beyond, a table is broken and powers overflow
 LISTED = 8  # rows named in one message
 
 
@@ -193,19 +194,31 @@ def _numbers(values, column, problems) -> np.ndarray:
         if value is None or (isinstance(value, float) and np.isnan(value)) or value == "":
             empty.append(i)
             continue
-        with contextlib.suppress(TypeError, ValueError):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
             numbers[i] = float(value) if not isinstance(value, bool | np.bool_) else np.nan
         if np.isnan(numbers[i]):
             strange.append(i)
     for rows, what in (
         (empty, "is empty or NaN"),
-        (strange, f"is not a number, e.g. {values[strange[0]]!r}" if strange else ""),
+        (strange, f"is not a number, e.g. {_short(values[strange[0]])}" if strange else ""),
         (np.flatnonzero(np.isinf(numbers)), "is infinite"),
         (np.flatnonzero(np.isfinite(numbers) & (numbers <= 0)), "is zero or negative"),
+        (
+            np.flatnonzero(
+                ((numbers > 0) & (numbers < RANGE[0]))
+                | (np.isfinite(numbers) & (numbers > RANGE[1]))
+            ),
+            f"is outside {RANGE[0]:g} to {RANGE[1]:g}",
+        ),
     ):
         if len(rows):
             problems.append(f"column {column!r} {what}: {rows_text(rows)}")
     return numbers
+
+
+def _short(value) -> str:
+    text = repr(value) if not isinstance(value, int) else "an integer of many digits"
+    return text if len(text) <= 30 else f"{text[:27]}..."
 
 
 def _codes(values) -> np.ndarray:

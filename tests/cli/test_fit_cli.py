@@ -1,0 +1,155 @@
+"""`isoloss fit` and `isoloss optimal`, as a user with a table of their own meets them."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from isoloss.cli.main import main
+from isoloss.laws import LAWS
+
+TRUE = {"A": 400.0, "B": 400.0, "E": 1.7, "alpha": 0.34, "beta": 0.28}
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A function: columns -> path of a CSV with them."""
+
+    def write(columns, name="runs.csv", separator=","):
+        path = tmp_path / name
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=separator)
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+        return str(path)
+
+    return write
+
+
+def runs(noise=0.0):
+    n, d = (a.ravel() for a in np.meshgrid(np.geomspace(1e5, 1e8, 6), np.geomspace(1e7, 1e10, 6)))
+    shaken = np.exp(noise * np.random.default_rng(0).standard_normal(len(n)))
+    return n, d, LAWS["chinchilla"](TRUE, n_params=n, n_tokens=d) * shaken
+
+
+def test_one_json_object_says_all(table, capsys):
+    n, d, loss = runs(0.002)
+    path = table({"Model Size": n, "train tokens": d, "final loss": loss})
+    assert main(["fit", path, "--law", "chinchilla", "--json", "--draws", "100"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {
+        "law",
+        "objective",
+        "n_rows",
+        "params",
+        "level",
+        "optimum",
+        "certificate",
+        "verdict",
+        "warnings",
+    } <= set(found)
+    for name, value in TRUE.items():
+        assert found["params"][name]["value"] == pytest.approx(value, rel=0.2), name
+    assert found["notes"] == [
+        "n_params: column 'Model Size'",
+        "n_tokens: column 'train tokens'",
+        "loss: column 'final loss'",
+    ]
+
+
+def test_semicolons_and_other_names_do_not_matter(table, capsys):
+    n, d, loss = runs()
+    path = table({"N": n, "flops": 6 * n * d, "val_loss": loss}, separator=";")
+    assert main(["fit", path, "--draws", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["params"]
+    assert {name: e["value"] for name, e in found.items()} == pytest.approx(TRUE, rel=1e-6)
+
+
+def test_a_broken_table_is_answered_with_all_its_problems(table, capsys):
+    n, d, loss = map(list, runs())
+    loss[2], loss[7], d[4], n[5] = "oops", "", -1.0, "inf"
+    path = table({"parms": n, "tokens": d, "loss": loss})
+    assert main(["fit", path, "--column", "n_params=parms"]) == 2
+    assert capsys.readouterr().err == (
+        f"{path}: 4 problems\n"
+        "  - column 'parms' is infinite: row 6\n"
+        "  - column 'tokens' is zero or negative: row 5\n"
+        "  - column 'loss' is empty or NaN: row 8\n"
+        "  - column 'loss' is not a number, e.g. 'oops': row 3\n"
+    )
+
+
+def test_a_missing_column_is_answered_with_the_nearest_name(table, capsys):
+    n, d, loss = runs()
+    path = table({"n_parms": n, "n_tokens": d, "loss": loss})
+    assert main(["fit", path]) == 2
+    assert capsys.readouterr().err == (
+        f"{path}: 1 problem\n"
+        "  - no column for n_params was recognised; did you mean 'n_parms'?; name it, "
+        "e.g. n_params=COLUMN (columns: n_parms, n_tokens, loss)\n"
+    )
+
+
+def test_the_optimum_is_printed_with_its_interval(table, capsys):
+    n, d, loss = runs(0.002)
+    path = table({"n_params": n, "n_tokens": d, "loss": loss})
+    assert main(["optimal", path, "--compute", "1e18", "--json", "--draws", "100"]) == 0
+    row = json.loads(capsys.readouterr().out)["optimal"][0]
+    true = LAWS["chinchilla"].optimum(TRUE, 1e18)
+    assert row["n_params_lo"] < row["n_params"] < row["n_params_hi"]
+    assert row["n_params"] == pytest.approx(float(true["n_params"]), rel=0.05)
+
+
+def test_the_law_that_made_the_runs_predicts_the_large_ones_best(table, capsys):
+    n, d, loss = runs(0.001)
+    path = table({"n_params": n, "n_tokens": d, "loss": loss})
+    assert main(["fit", path, "--law", "all", "--holdout", "4x", "--json", "--draws", "100"]) == 0
+    ranking = json.loads(capsys.readouterr().out)
+    assert ranking[0]["law"] == "chinchilla"
+    assert ranking[0]["error"] < 0.005
+    assert ranking[0]["n_held_out"] >= 7
+
+
+def test_everything_is_written_to_the_output_folder(table, tmp_path, capsys):
+    import pandas as pd
+
+    n, d, loss = runs(0.002)
+    path = table({"n_params": n, "n_tokens": d, "loss": loss})
+    assert main(["fit", path, "--output", str(tmp_path / "out"), "--draws", "50"]) == 0
+    assert json.loads((tmp_path / "out" / "fit.json").read_text())["n_rows"] == 36
+    assert len(pd.read_parquet(tmp_path / "out" / "residuals.parquet")) == 36
+    assert len(pd.read_parquet(tmp_path / "out" / "leave_one_out.parquet")) == 36
+    assert capsys.readouterr().out.startswith("L(N, D) = E + A / N**alpha + B / D**beta   [")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\x00\x01", "is no text: it holds zero bytes"),
+        (b"\xff\xfe\x00", "is no text in UTF-8 (byte 0)"),
+        (b"loss,loss\n1,2\n", "the header names column 'loss' 2 times"),
+    ],
+)
+def test_an_unreadable_file_is_named_with_the_reason(tmp_path, capsys, content, message):
+    path = tmp_path / "runs.csv"
+    path.write_bytes(content)
+    assert main(["fit", str(path)]) == 2
+    assert capsys.readouterr().err == f"{path}: 1 problem\n  - {message}\n"
+
+
+def test_an_unknown_subcommand_is_answered_with_the_nearest(capsys):
+    assert main(["fti"]) == 2
+    assert capsys.readouterr().err.startswith("isoloss: no subcommand 'fti'; did you mean 'fit'?")
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from isoloss.cli.main import main; main(['--help']);"
+        "heavy = {'numpy', 'pandas', 'scipy', 'torch', 'matplotlib'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,0 +1,61 @@
+"""`isoloss SUBCOMMAND ...`: finds the subcommand, and turns mistakes into messages.
+
+A subcommand is a module with `add_arguments(parser)` and `run(args) -> int`; its docstring's first
+paragraph is its help. To add one, add its line to `COMMANDS`.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from isoloss import __version__
+from isoloss.errors import UserError, nearest
+
+COMMANDS = {
+    "fit": ("isoloss.cli.fit", "fit a scaling law to a table of runs"),
+    "optimal": ("isoloss.cli.optimal", "compute-optimal size and data for a budget"),
+}
+USAGE = "isoloss SUBCOMMAND [ARGUMENT ...]"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; 0 when it did its work, 2 when something given to it is wrong."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        print(f"isoloss {__version__}")
+        return 0
+    name, *rest = argv
+    if name not in COMMANDS:
+        print(f"isoloss: no subcommand {name!r}{nearest(name, COMMANDS)}", file=sys.stderr)
+        print(f"usage: {USAGE}; subcommands: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(COMMANDS[name][0])
+    parser = argparse.ArgumentParser(
+        prog=f"isoloss {name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    try:
+        return module.run(parser.parse_args(rest))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader (head, less) has enough; nothing is wrong
+        return 0
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"usage: {USAGE}", "", "Scaling laws, measured.", "", "subcommands:"]
+    lines += [f"  {name:{width}}  {what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join([*lines, "", "isoloss SUBCOMMAND --help says more."])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

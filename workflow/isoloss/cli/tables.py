@@ -1,0 +1,88 @@
+"""Arguments that every subcommand with a table and a law shares."""
+
+import argparse
+from pathlib import Path
+
+from isoloss.errors import UserError
+
+
+def add_table_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", type=Path, help="a .csv, .tsv, .jsonl or .parquet file")
+    parser.add_argument("--law", default="chinchilla", help="the law's name (default: chinchilla)")
+    parser.add_argument("--x", metavar="COLUMN", help="the variable of a one-variable law")
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="where a variable is, e.g. n_params='Model Size'; what is not named is recognised",
+    )
+    parser.add_argument("--cluster", metavar="COLUMN", help="which run a row belongs to")
+    parser.add_argument("--weights", metavar="COLUMN", help="how much a row counts")
+    parser.add_argument(
+        "--objective",
+        default="huber",
+        help="huber, lad, lsq (all of the log loss) or lsq_raw (default: huber)",
+    )
+    parser.add_argument("--delta", type=float, default=1e-3, help="Huber's delta (default: 1e-3)")
+    parser.add_argument(
+        "--fix", action="append", default=[], metavar="NAME=VALUE", help="hold a parameter"
+    )
+    parser.add_argument(
+        "--tie", action="append", default=[], metavar="NAME=NAME", help="two parameters as one"
+    )
+    parser.add_argument("--level", type=float, default=0.9, help="of intervals (default: 0.9)")
+    parser.add_argument("--draws", type=int, default=1000, help="resampled tables (default: 1000)")
+    parser.add_argument(
+        "--method",
+        default="auto",
+        help="of intervals: residual, cluster, wild, none or auto (default: auto)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
+    parser.add_argument(
+        "--vocabulary", type=int, metavar="SIZE", help="refuse losses above its logarithm"
+    )
+
+
+def read(args: argparse.Namespace):
+    """The table, and the keywords of `fit_law` that the arguments give (without the law)."""
+    from isoloss.fit.files import read_table
+
+    problems = []
+    columns = dict(_pairs("--column", args.column, problems))
+    tied = _pairs("--tie", args.tie, problems)
+    fixed = {}
+    for name, value in _pairs("--fix", args.fix, problems):
+        try:
+            fixed[name] = float(value)
+        except ValueError:
+            problems.append(f"--fix {name}={value}: {value!r} is not a number")
+    if problems:
+        raise UserError("arguments", problems)
+    return read_table(args.table), {
+        "x": args.x,
+        "columns": columns,
+        "cluster": args.cluster,
+        "weights": args.weights,
+        "objective": args.objective,
+        "delta": args.delta,
+        "fixed": fixed,
+        "tied": tied,
+        "level": args.level,
+        "draws": args.draws,
+        "method": args.method,
+        "seed": args.seed,
+        "vocabulary": args.vocabulary,
+        "where": str(args.table),
+    }
+
+
+def _pairs(option, given, problems):
+    pairs = []
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            problems.append(f"{option} {text}: must be NAME=VALUE")
+        else:
+            pairs.append((name.strip(), value.strip()))
+    return pairs

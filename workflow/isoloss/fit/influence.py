@@ -1,0 +1,125 @@
+"""What single runs do to a fit, and which of them it explains worst."""
+
+import dataclasses
+
+import numpy as np
+
+from isoloss.fit.resample import draw
+from isoloss.fit.result import FitResult
+from isoloss.fit.table import Data
+
+SHARE = 0.02  # of the runs that a set to leave out may hold
+SET_DRAWS = 300
+TELLING = 2.0  # standard errors that a parameter must move to be worth a line
+
+
+def leave_one_out(result: FitResult):
+    """Refit without each run (cluster, or row) in turn.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per run: `left_out` (its first row, counted from 1), `n_rows`, and per parameter
+        `<name>_shift`: how far the parameter moves without the run, in standard errors (of the
+        fit's draws; NaN without draws). `largest_shift` is the largest of them.
+    """
+    import pandas as pd
+
+    problem, clusters = result.problem, result.clusters
+    runs = np.unique(clusters)
+    weights = (clusters[None, :] != runs[:, None]).astype(float)
+    start = np.repeat(problem.z(result.theta[None]), len(runs), axis=0)
+    ends = problem.solve(start, weights=weights, damping=0.1)
+    moved = problem.theta(ends.z) - result.theta  # coefficients in logarithms
+    moved[~ends.converged] = np.nan
+    spread = np.full(moved.shape[1], np.nan)
+    if len(result.draws):
+        spread = np.subtract(*np.quantile(result.draws, [0.841345, 0.158655], axis=0)) / 2
+    with np.errstate(all="ignore"):
+        shifts = moved / spread
+    frame = pd.DataFrame(
+        {
+            "left_out": [int(np.flatnonzero(clusters == run)[0]) + 1 for run in runs],
+            "n_rows": [int((clusters == run).sum()) for run in runs],
+            **{f"{name}_shift": shifts[:, i] for i, name in enumerate(result.law.names)},
+        }
+    )
+    frame["largest_shift"] = np.nanmax(np.abs(np.nan_to_num(shifts)), axis=1)
+    return frame
+
+
+def influential_sets(result: FitResult):
+    """The few runs that together move a parameter most, and where it goes without them.
+
+    One run often hides behind another, so runs are ordered by what each does alone, and the first
+    2 % (at least one) are left out together, per parameter and direction (Broderick, Giordano and
+    Meager 2020, arXiv:2011.14999).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per parameter, its telling direction only: `parameter`, `left_out` (first rows of the runs,
+        counted from 1), `value`, `value_without`, and `shift`: the difference in standard errors of
+        the fit without them. Only shifts of two standard errors and more; often there are none.
+    """
+    import pandas as pd
+
+    alone = leave_one_out(result)
+    size = max(1, round(SHARE * len(alone)))
+    rows = []
+    if len(result.draws) and len(alone) - size > result.problem.n_free:
+        for i, name in enumerate(result.law.names):
+            found = [_without(result, alone, name, i, size, sign) for sign in (1, -1)]
+            best = max(found, key=lambda row: abs(row["shift"]))
+            if abs(best["shift"]) >= TELLING:
+                rows.append(best)
+    columns = ["parameter", "left_out", "value", "value_without", "shift"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _without(result, alone, name, i, size, sign):
+    order = np.argsort(-sign * np.nan_to_num(alone[f"{name}_shift"].to_numpy()), kind="stable")
+    chosen = np.sort(order[:size])
+    runs = np.unique(result.clusters)
+    keep = ~np.isin(result.clusters, runs[chosen])
+    problem = result.problem
+    part = dataclasses.replace(
+        problem,
+        log_x={variable: x[keep] for variable, x in problem.log_x.items()},
+        log_loss=problem.log_loss[keep],
+        weights=None if problem.weights is None else problem.weights[keep],
+    )
+    z = part.solve(part.z(result.theta[None])).z[0]
+    codes = np.unique(result.clusters[keep], return_inverse=True)[1]
+    data = Data(part.log_x, part.log_loss, part.weights, codes)
+    spread = part.theta(draw(part, z, data, result.method, SET_DRAWS, np.random.default_rng(0)).z)
+    se = np.subtract(*np.quantile(spread[:, i], [0.841345, 0.158655])) / 2
+    moved = part.theta(z)
+    with np.errstate(all="ignore"):
+        shift = (moved[i] - result.theta[i]) / se
+    return {
+        "parameter": name,
+        "left_out": [int(row) for row in alone["left_out"].to_numpy()[chosen]],
+        "value": float(problem.law.natural(result.theta)[i]),
+        "value_without": float(problem.law.natural(moved)[i]),
+        "shift": float(np.nan_to_num(shift)),
+    }
+
+
+def residuals(result: FitResult):
+    """Every row of the table beside the fit.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The law's variables, `loss`, `fitted`, and `residual` = ln(loss / fitted).
+    """
+    import pandas as pd
+
+    problem = result.problem
+    fitted = problem.law.log_loss(result.theta[None], problem.log_x)[0]
+    frame = pd.DataFrame({name: np.exp(x) for name, x in problem.log_x.items()})
+    frame["loss"] = np.exp(problem.log_loss)
+    frame["fitted"] = np.exp(fitted)
+    frame["residual"] = problem.log_loss - fitted
+    return frame
