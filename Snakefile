@@ -14,7 +14,6 @@ import isoloss.workflow
 from isoloss import warm
 from isoloss.code import sources
 from isoloss.errors import UserError
-from isoloss.job import COMMIT
 
 
 configfile: "config/config.yaml"

@@ -116,7 +116,7 @@ def imported_distributions(*folders: str) -> set[str]:
     for path in rules if "workflow" in folders else ():
         text = path.read_text(encoding="utf-8")
         names |= set(re.findall(r"^\s*(?:import|from) ([\w.]+)", text, flags=re.MULTILINE))
-    ours = {"isoloss", PLUGIN, *(path.stem for path in paths)}
+    ours = {"isoloss", "tests", PLUGIN, *(path.stem for path in paths)}
     distributions = importlib.metadata.packages_distributions()
     return {
         canonicalize_name(distributions.get(name, [name])[0])

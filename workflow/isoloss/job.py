@@ -17,6 +17,7 @@ from collections.abc import Sequence
 # Environment variables that the workflow sets for its jobs.
 WARM_SOCKET = "ISOLOSS_WARM_SOCKET"
 COMMIT = "ISOLOSS_COMMIT"
+DEVICE = "ISOLOSS_DEVICE"
 COMMANDS = {
     "corpus": "isoloss.corpus.job",
     "train": "isoloss.train.job",

@@ -4,7 +4,9 @@ A rule's `params` are strings of canonical JSON, because Snakemake compares para
 a job is stale when, and only when, the slice that it reads has changed.
 """
 
+import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from isoloss.corpus.fingerprint import Resolved, resolve
 from isoloss.corpus.registry import registered_names, registry_path
 from isoloss.errors import UserError, nearest
 from isoloss.files import canonical_json, read_json
+from isoloss.job import COMMIT, DEVICE
 from isoloss.plan.grid import named_corpora
 from isoloss.plan.plan import KnownCorpus, Plan, PlannedRun, make_plan
 from isoloss.references import unknown_names
@@ -258,6 +261,19 @@ def _corpora(study: Trained, root: Path) -> dict[str, dict[str, Any]]:
     registered = {name: {"kind": "registered", "name": name} for name in names}
     known = registered | study.corpora
     return {name: known[name] for name in named_corpora(study) if name in known}
+
+
+def set_environment(root: str | Path, device: str) -> None:
+    """Set what jobs inherit: this Python and this package, the device, the commit.
+
+    The last two are no params of rules, because another device or commit makes no result stale.
+    """
+    path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    packages = [str(Path(root) / "workflow"), os.environ.get("PYTHONPATH", "")]
+    os.environ["PATH"] = os.pathsep.join(filter(None, path))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, packages))
+    os.environ[DEVICE] = device
+    os.environ[COMMIT] = commit(root) or ""
 
 
 def commit(root: str | Path) -> str | None:

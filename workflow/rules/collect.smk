@@ -8,6 +8,8 @@ rule plan:
         f"{RESULTS}/studies/{{study}}/plan.json",
     log:
         f"{RESULTS}/logs/plan/{{study}}.log",
+    conda:
+        "isoloss"
     params:
         grid=lambda wildcards: ISOLOSS.grid(wildcards.study),
         corpora=lambda wildcards: ISOLOSS.corpora_json(wildcards.study),
@@ -27,14 +29,18 @@ rule collect:
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
     log:
         f"{RESULTS}/logs/collect/{{study}}.log",
+    conda:
+        "isoloss"
     params:
         study=lambda wildcards: ISOLOSS.source(wildcards.study),
+        studies=lambda wildcards: f"{RESULTS}/studies",
+        runs=lambda wildcards: f"{RESULTS}/runs",
         out=lambda wildcards, output: os.path.dirname(output.runs),
     message:
         "Collecting the runs of {wildcards.study}"
     shell:
-        "python -m isoloss.job collect --study {params.study:q} --studies-folder {RESULTS}/studies"
-        " --runs-folder {RESULTS}/runs --out {params.out} > {log} 2>&1"
+        "python -m isoloss.job collect --study {params.study:q} --studies-folder {params.studies}"
+        " --runs-folder {params.runs} --out {params.out} > {log} 2>&1"
 
 
 rule losses:
@@ -45,6 +51,8 @@ rule losses:
         f"{RESULTS}/losses.parquet",
     log:
         f"{RESULTS}/logs/losses.log",
+    conda:
+        "isoloss"
     message:
         "Joining the runs of all studies"
     shell:

@@ -2,31 +2,19 @@
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-# A rule's `python` is this one, and it finds the package wherever it is installed.
-os.environ["PATH"] = os.pathsep.join(
-    [os.path.dirname(sys.executable), os.environ["PATH"]]
-)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [f"{workflow.basedir}/workflow", os.environ.get("PYTHONPATH")])
-)
-
 try:
     ISOLOSS = isoloss.workflow.load(config, os.curdir)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-RESULTS, FIGURES, DEVICE = (
-    ISOLOSS.config.results,
-    ISOLOSS.config.figures,
-    ISOLOSS.config.device,
-)
+RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
+isoloss.workflow.set_environment(workflow.basedir, ISOLOSS.config.device)
 # What a command that the report prints must say beside its target.
 CONFIG_OPTIONS = shlex.join(
     word
     for path in workflow.overwrite_configfiles
     for word in ("--configfile", os.path.relpath(path))
 )
-os.environ.setdefault(COMMIT, isoloss.workflow.commit(workflow.basedir) or "")
 
 
 wildcard_constraints:

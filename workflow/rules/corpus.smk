@@ -8,14 +8,17 @@ rule corpus:
         heldout=f"{RESULTS}/corpora/{{corpus_id}}/heldout.npy",
     log:
         f"{RESULTS}/logs/corpora/{{corpus_id}}.log",
+    conda:
+        "isoloss"
     resources:
         mem_mb=4000,
         runtime=60,
     params:
         spec=lambda wildcards: ISOLOSS.spec(wildcards.corpus_id),
+        downloads=lambda wildcards: f"{RESULTS}/downloads",
         out=lambda wildcards, output: os.path.dirname(output.card),
     message:
         "Preparing the corpus {wildcards.corpus_id}"
     shell:
         "python -m isoloss.job corpus --spec {params.spec:q} --corpus-id {wildcards.corpus_id}"
-        " --downloads {RESULTS}/downloads --out {params.out} > {log} 2>&1"
+        " --downloads {params.downloads} --out {params.out} > {log} 2>&1"

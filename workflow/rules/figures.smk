@@ -19,6 +19,8 @@ rule figure:
         caption=f"{FIGURES}/{{study}}/{{name}}.json",
     log:
         f"{RESULTS}/logs/figures/{{study}}/{{name}}.log",
+    conda:
+        "isoloss"
     params:
         figure=lambda wildcards: ISOLOSS.figure(wildcards.study, wildcards.name),
         context=lambda wildcards: ISOLOSS.figure_context(wildcards.study),

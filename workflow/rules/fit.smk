@@ -9,6 +9,8 @@ rule fit:
         f"{RESULTS}/studies/{{study}}/fits.parquet",
     log:
         f"{RESULTS}/logs/fit/{{study}}.log",
+    conda:
+        "isoloss"
     threads: 1
     resources:
         mem_mb=2000,
@@ -29,6 +31,8 @@ rule fits:
         f"{RESULTS}/fits.parquet",
     log:
         f"{RESULTS}/logs/fits.log",
+    conda:
+        "isoloss"
     message:
         "Joining the fits of all studies"
     shell:

@@ -15,16 +15,20 @@ rule report:
         ),
     log:
         f"{RESULTS}/logs/report.log",
+    conda:
+        "isoloss"
     params:
         texts=ISOLOSS.texts(),
         # Runs that other code trained are marked in the report.
         code=ISOLOSS.training_code(),
         options=CONFIG_OPTIONS,
+        results=lambda wildcards: RESULTS,
+        figures=lambda wildcards: FIGURES,
     message:
         "Writing the report"
     shell:
         "python -m isoloss.job report --texts {params.texts:q} --code {params.code:q}"
-        " --options={params.options:q} --results {RESULTS} --figures {FIGURES} --out {output}"
+        " --options={params.options:q} --results {params.results} --figures {params.figures} --out {output}"
         " > {log} 2>&1"
 
 

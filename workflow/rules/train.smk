@@ -12,6 +12,8 @@ rule train:
         f"{RESULTS}/logs/runs/{{run_id}}.log",
     # The longest runs first, so that none is left alone at the end.
     priority: lambda wildcards: ISOLOSS.priority(wildcards.run_id)
+    conda:
+        "isoloss"
     threads: 1
     resources:
         mem_mb=2000,
@@ -26,5 +28,4 @@ rule train:
         "Training {wildcards.run_id}"
     shell:
         "python -m isoloss.job train --run-id {wildcards.run_id} --settings {params.settings:q}"
-        " --seed {params.seed} {params.corpus} --device {DEVICE} --folder {params.folder}"
-        " > {log} 2>&1"
+        " --seed {params.seed} {params.corpus} --folder {params.folder} > {log} 2>&1"

@@ -33,8 +33,7 @@ class Mlp(nn.Module):
         super().__init__()
         self.activation = ACTIVATIONS[activation]
         self.layers = nn.ModuleList(
-            nn.Linear(fan_in, fan_out)
-            for fan_in, fan_out in mlp_shapes(n_inputs, width, n_hidden)
+            nn.Linear(fan_in, fan_out) for fan_in, fan_out in mlp_shapes(n_inputs, width, n_hidden)
         )
         with torch.no_grad():
             for layer in self.layers:

@@ -17,7 +17,7 @@ from isoloss.columns import CURVES, typed
 from isoloss.config.load import parse
 from isoloss.config.runs import RUNS, PolynomialRun, Run
 from isoloss.files import write_json, write_parquet
-from isoloss.job import COMMIT
+from isoloss.job import COMMIT, DEVICE
 
 
 def main(argv: list[str]) -> None:
@@ -27,7 +27,6 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--settings", required=True, help="JSON, as the plan gives it")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--corpus", help="folder of the prepared corpus")
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--folder", required=True, help="where the results go")
     arguments = parser.parse_args(argv)
 
@@ -107,7 +106,7 @@ def _trained(run: Run, arguments: argparse.Namespace) -> tuple[dict, list[dict],
     from isoloss.train.loop import TrainingDiverged, pick_device, train
 
     torch.set_num_threads(1)
-    device = pick_device(arguments.device)
+    device = pick_device(os.environ.get(DEVICE, "cpu"))
     corpus = None
     if arguments.corpus:
         from isoloss.corpus.load import load
