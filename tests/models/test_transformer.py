@@ -24,6 +24,16 @@ def make(settings, seed=0):
     return shape, Transformer(shape, V, T, torch.Generator().manual_seed(seed))
 
 
+def moved(settings):
+    """A model away from its initial weights, many of which are zero."""
+    shape, model = make(settings)
+    rng = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(torch.randn(p.shape, generator=rng) * 0.3)
+    return shape, model
+
+
 def some_ids(n=5, seed=1):
     return torch.randint(V, (n, T), generator=torch.Generator().manual_seed(seed))
 
@@ -89,17 +99,14 @@ def test_backward_costs_two_forward_passes(settings):
 
 @pytest.mark.parametrize("settings", SHAPES)
 def test_equals_a_decoder_written_out_in_full(settings):
-    _, model = make(settings)
+    model = moved(settings)[1].double()
     with torch.no_grad():
-        for p in model.parameters():  # away from the tame initial weights
-            p.add_(torch.randn(p.shape, generator=torch.Generator().manual_seed(7)) * 0.3)
-        model.double()
         torch.testing.assert_close(model(some_ids()), plainly(model, some_ids()))
 
 
 @pytest.mark.parametrize("settings", SHAPES)
 def test_a_later_token_changes_no_earlier_logit(settings):
-    _, model = make(settings)
+    _, model = moved(settings)
     ids = some_ids()
     changed = ids.clone()
     changed[:, 7] = (changed[:, 7] + 1) % V
@@ -110,7 +117,7 @@ def test_a_later_token_changes_no_earlier_logit(settings):
 
 
 def test_the_last_logits_are_those_of_the_whole():
-    _, model = make(SHAPES[1])
+    _, model = moved(SHAPES[1])
     with torch.no_grad():
         torch.testing.assert_close(model(some_ids(), last=4), model(some_ids())[:, -4:])
 
@@ -118,7 +125,7 @@ def test_the_last_logits_are_those_of_the_whole():
 @pytest.mark.parametrize("settings", SHAPES)
 @pytest.mark.parametrize("n_targets", [T, 5])
 def test_loss_and_gradients_are_those_of_plain_cross_entropy(settings, n_targets):
-    _, model = make(settings)
+    _, model = moved(settings)
     ids, targets = some_ids(), some_ids(seed=2)[:, -n_targets:]
     loss = next_token_loss(model, ids, targets)
     (loss * 3).backward()
@@ -137,7 +144,7 @@ def test_loss_and_gradients_are_those_of_plain_cross_entropy(settings, n_targets
 def test_an_untrained_model_knows_nothing(settings):
     _, model = make(settings)
     loss = next_token_loss(model, some_ids(200), some_ids(200, seed=3))
-    assert loss.item() == pytest.approx(math.log(V), abs=0.03)
+    assert loss.item() == pytest.approx(math.log(V), abs=0.1)
 
 
 def test_the_generator_decides_the_weights():

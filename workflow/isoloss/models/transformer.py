@@ -14,7 +14,7 @@ from torch.nn import functional
 from isoloss import counting
 from isoloss.config import runs
 
-EMBEDDING_SD = 0.02  # GPT-2's; small enough that the untrained loss is ln(vocab_size)
+LOGIT_SD = 0.25  # of the untrained model: small enough that its loss is ln(vocab_size)
 
 
 class Transformer(nn.Module):
@@ -30,6 +30,13 @@ class Transformer(nn.Module):
         The longest sequence.
     generator : torch.Generator
         The source of the initial weights, on the CPU.
+
+    Notes
+    -----
+    Positions and the two matrices of a block that write to the residual stream start at zero, so
+    that at first the stream holds the tokens alone and every block passes its input on; the rest
+    is normal. Started as in GPT-2, models of these sizes spend most of a short run on unlearning
+    the random attention: 2.52 nats per byte after 2.5e5 bytes instead of 2.25 (width 16).
     """
 
     def __init__(
@@ -37,14 +44,15 @@ class Transformer(nn.Module):
     ):
         super().__init__()
         d = shape.d_model
-        self.tokens = _weight(vocab_size, d, sd=EMBEDDING_SD, generator=generator)
-        self.positions = _weight(context, d, sd=EMBEDDING_SD, generator=generator)
+        sd = LOGIT_SD / math.sqrt(d)
+        self.tokens = _normal(vocab_size, d, sd, generator)
+        self.positions = _zeros(context, d)
         self.blocks = nn.ModuleList(Block(shape, generator) for _ in range(shape.n_layer))
         self.gain = nn.Parameter(torch.ones(d))
         if shape.tie_embeddings:
             self.output = self.tokens
         else:
-            self.output = _weight(vocab_size, d, sd=EMBEDDING_SD, generator=generator)
+            self.output = _normal(vocab_size, d, sd, generator)
 
     def forward(self, ids: Tensor, last: int | None = None) -> Tensor:
         """Logits of shape (batch, time, vocab_size) for ids of shape (batch, time)."""
@@ -69,15 +77,14 @@ class Block(nn.Module):
     def __init__(self, shape: runs.Transformer, generator: torch.Generator):
         super().__init__()
         d, d_ff = shape.d_model, counting.d_ff(shape)
-        # Two sums a block go to the residual stream: so scaled, its variance ignores the depth.
-        into_residual = 1 / math.sqrt(2 * shape.n_layer)
+        sd = 1 / math.sqrt(d)  # keeps the variance of a normalised input
         self.n_head = shape.n_head
         self.attention_gain = nn.Parameter(torch.ones(d))
-        self.query_key_value = _weight(3 * d, d, generator=generator)
-        self.attention_out = _weight(d, d, scale=into_residual, generator=generator)
+        self.query_key_value = _normal(3 * d, d, sd, generator)
+        self.attention_out = _zeros(d, d)
         self.feed_gain = nn.Parameter(torch.ones(d))
-        self.feed_in = _weight(d_ff, d, generator=generator)
-        self.feed_out = _weight(d, d_ff, scale=into_residual, generator=generator)
+        self.feed_in = _normal(d_ff, d, sd, generator)
+        self.feed_out = _zeros(d, d_ff)
 
     def forward(self, x: Tensor, batch: int) -> Tensor:
         """Map x of shape (batch * time, d_model) to the same shape."""
@@ -142,14 +149,9 @@ def _norm(x: Tensor, gain: Tensor) -> Tensor:
     return functional.layer_norm(x, gain.shape, gain)
 
 
-def _weight(
-    fan_out: int,
-    fan_in: int,
-    *,
-    generator: torch.Generator,
-    sd: float | None = None,
-    scale: float = 1.0,
-) -> nn.Parameter:
-    """Normal weights; by default of a standard deviation that keeps the variance of the input."""
-    sd = scale / math.sqrt(fan_in) if sd is None else sd
+def _normal(fan_out: int, fan_in: int, sd: float, generator: torch.Generator) -> nn.Parameter:
     return nn.Parameter(torch.empty(fan_out, fan_in).normal_(0.0, sd, generator=generator))
+
+
+def _zeros(fan_out: int, fan_in: int) -> nn.Parameter:
+    return nn.Parameter(torch.zeros(fan_out, fan_in))

@@ -14,7 +14,7 @@ from isoloss.models.transformer import Transformer, next_token_loss
 from isoloss.tasks.problem import Problem
 from isoloss.tasks.streams import torch_stream
 
-EVALUATION_TOKENS = 4096  # in one forward pass: few passes, and logits that stay in the cache
+EVALUATION_TOKENS = 2048  # in one forward pass: few passes, and logits that stay in the cache
 
 
 def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> Problem:
