@@ -87,6 +87,15 @@ def test_the_variance_theory_is_the_mean_of_many_noisy_fits_of_one_design(design
     assert measured == pytest.approx(0.3**2 * np.sum(operator**2), rel=0.02)
 
 
+@pytest.mark.parametrize("design", ["grid", "random"])
+def test_the_standard_error_is_the_spread_of_repeated_measurements(design):
+    one_run = run(degree=2, n_samples=30, noise_sd=0.3, design=design, repeats=20)
+    rows = [solve(one_run, seed) for seed in range(400)]
+    off = [(row["variance_loss"] - row["theory_loss"]) / row["variance_loss_se"] for row in rows]
+    assert np.mean(off) == pytest.approx(0, abs=4 / math.sqrt(400))
+    assert np.std(off) == pytest.approx(1, abs=0.15)
+
+
 def test_ordinary_least_squares_adds_the_trace_of_the_inverse_gram_matrix():
     rng = np.random.default_rng(0)
     x, w = polynomial.design("random", 50, rng)

@@ -57,38 +57,42 @@ def problems(study: Planted) -> list[str]:
 
 
 def _run(law: Law, study: Planted, point: dict[str, float]) -> dict:
-    seed = int(point.pop("seed", 0))
+    seed = int(point.get("seed", 0))
     n_params, n_tokens = _sizes(point)
     noiseless = float(law(study.parameters, n_params=n_params, n_tokens=n_tokens))
     z = numpy_stream(study.seed, "planted", n_params, n_tokens, seed).standard_normal()
+    # The compute that was asked for: whole parameters and tokens miss it in a late digit.
+    compute_flops = point.get("compute_flops", 6.0 * n_params * n_tokens)
     return {
-        "run_id": f"planted-N{n_params:.6g}-D{n_tokens:.6g}-s{seed}",
+        "run_id": f"planted-N{n_params}-D{n_tokens}-s{seed}",
         "task": "planted",
+        "target": law.name,
         "seed": seed,
         "n_params": n_params,
+        "n_params_non_embedding": n_params,
         "n_tokens": n_tokens,
-        "tokens_per_param": n_tokens / n_params,
-        "compute_flops": 6 * n_params * n_tokens,
-        "compute_6nd_flops": 6 * n_params * n_tokens,
-        "planted_loss": noiseless,
+        "n_unique_tokens": n_tokens,
+        "compute_flops": compute_flops,
+        "compute_6nd_flops": compute_flops,
+        "compute_6nd_non_embedding_flops": compute_flops,
         "loss": noiseless * math.exp(study.noise_sd * z),
+        "theory_loss": noiseless,
         "status": "done",
     }
 
 
-def _sizes(point: dict[str, float]) -> tuple[float, float]:
-    """N and D from any two of the axes."""
-    n, d = point.get("n_params"), point.get("n_tokens")
-    if (ratio := point.get("tokens_per_param")) is not None:
-        if n is not None:
-            return n, n * ratio
-        if d is not None:
-            return d / ratio, d
-        n = math.sqrt(point["compute_flops"] / (6 * ratio))
-        return n, n * ratio
+def _sizes(point: dict[str, float]) -> tuple[int, int]:
+    """N and D from any two of the axes, each to the nearest whole number."""
+    n, d, ratio = (point.get(axis) for axis in ("n_params", "n_tokens", "tokens_per_param"))
+    if ratio is not None and n is None:
+        n = d / ratio if d is not None else math.sqrt(point["compute_flops"] / (6 * ratio))
+    if ratio is not None and d is None:
+        d = n * ratio
     if n is None:
-        return point["compute_flops"] / (6 * d), d
-    return n, d if d is not None else point["compute_flops"] / (6 * n)
+        n = point["compute_flops"] / (6 * d)
+    if d is None:
+        d = point["compute_flops"] / (6 * n)
+    return max(1, round(n)), max(1, round(d))
 
 
 def _law_problems(law: Law, given: dict[str, float]) -> list[str]:
