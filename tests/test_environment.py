@@ -119,3 +119,13 @@ def test_continuous_integration_runs_make_test():
     script = ROOT / ".ci" / "run"
     assert script.read_text(encoding="utf-8").splitlines()[-1] == "exec make test"
     assert script.stat().st_mode & stat.S_IXUSR
+
+
+def test_the_environment_of_the_rules_has_the_locked_versions_of_what_jobs_import():
+    """Jobs need neither Snakemake nor its plugins."""
+    rules = yaml.safe_load((ROOT / "workflow" / "envs" / "isoloss.yaml").read_text())
+    *_, listed = rules["dependencies"]
+    pinned = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in listed["pip"]}
+    needed = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    assert set(pinned) == {name for name in needed if not name.startswith("snakemake")}
+    assert pinned == {name: str(LOCKED[name]) for name in pinned}

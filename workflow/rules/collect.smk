@@ -9,7 +9,7 @@ rule plan:
     log:
         f"{RESULTS}/logs/plan/{{study}}.log",
     conda:
-        "isoloss"
+        "../envs/isoloss.yaml"
     params:
         grid=lambda wildcards: ISOLOSS.grid(wildcards.study),
         corpora=lambda wildcards: ISOLOSS.corpora_json(wildcards.study),
@@ -30,7 +30,7 @@ rule collect:
     log:
         f"{RESULTS}/logs/collect/{{study}}.log",
     conda:
-        "isoloss"
+        "../envs/isoloss.yaml"
     params:
         study=lambda wildcards: ISOLOSS.source(wildcards.study),
         studies=lambda wildcards: f"{RESULTS}/studies",
@@ -52,7 +52,7 @@ rule losses:
     log:
         f"{RESULTS}/logs/losses.log",
     conda:
-        "isoloss"
+        "../envs/isoloss.yaml"
     message:
         "Joining the runs of all studies"
     shell:

@@ -9,7 +9,7 @@ rule corpus:
     log:
         f"{RESULTS}/logs/corpora/{{corpus_id}}.log",
     conda:
-        "isoloss"
+        "../envs/isoloss.yaml"
     resources:
         mem_mb=4000,
         runtime=60,

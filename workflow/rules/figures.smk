@@ -20,7 +20,7 @@ rule figure:
     log:
         f"{RESULTS}/logs/figures/{{study}}/{{name}}.log",
     conda:
-        "isoloss"
+        "../envs/isoloss.yaml"
     params:
         figure=lambda wildcards: ISOLOSS.figure(wildcards.study, wildcards.name),
         context=lambda wildcards: ISOLOSS.figure_context(wildcards.study),

@@ -10,7 +10,7 @@ rule fit:
     log:
         f"{RESULTS}/logs/fit/{{study}}.log",
     conda:
-        "isoloss"
+        "../envs/isoloss.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -32,7 +32,7 @@ rule fits:
     log:
         f"{RESULTS}/logs/fits.log",
     conda:
-        "isoloss"
+        "../envs/isoloss.yaml"
     message:
         "Joining the fits of all studies"
     shell:

@@ -16,7 +16,7 @@ rule report:
     log:
         f"{RESULTS}/logs/report.log",
     conda:
-        "isoloss"
+        "../envs/isoloss.yaml"
     params:
         texts=ISOLOSS.texts(),
         # Runs that other code trained are marked in the report.

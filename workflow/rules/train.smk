@@ -13,7 +13,7 @@ rule train:
     # The longest runs first, so that none is left alone at the end.
     priority: lambda wildcards: ISOLOSS.priority(wildcards.run_id)
     conda:
-        "isoloss"
+        "../envs/isoloss.yaml"
     threads: 1
     resources:
         mem_mb=2000,
