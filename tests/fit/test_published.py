@@ -110,7 +110,7 @@ def test_gemstones_stored_fit_with_delta_1e_4_is_no_minimum(shared):
 
 
 def test_the_five_rows_of_epoch_are_found_as_a_set(shared):
-    """Without them beta is .367, far beyond its standard error; among the other 240 none stand out."""
+    """Without them beta is .367, far beyond its standard error."""
     table = shared("epoch-chinchilla/svg_extracted_data.csv")
     highest = sorted(table["loss"].nlargest(5).index + 1)
     sets = influential_sets(fit_law(table, "chinchilla")).set_index("parameter")
@@ -121,3 +121,26 @@ def test_the_five_rows_of_epoch_are_found_as_a_set(shared):
 
 def test_no_rows_stand_out_among_the_240(epoch):
     assert len(influential_sets(fit_law(epoch, "chinchilla"))) == 0
+
+
+def test_repetitions_of_datablations_are_not_identified(shared):
+    """Stored in huggingface/datablations @ 13701315b163: R_D* 15.39, R_N* 5.31, at .0158259."""
+    table = shared("datablations/datablations_182_fit_points.csv")
+    held = {
+        "A": np.exp(6.255414),
+        "B": np.exp(7.3049974),
+        "E": np.exp(0.6254804),
+        "alpha": 0.3526596,
+        "beta": 0.3526596,
+    }
+    result = fit_law(
+        table,
+        "data_constrained",
+        fixed=held,
+        columns={"n_unique_tokens": "U"},
+        method="cluster",
+        draws=100,
+    )
+    assert result.objective_value < 0.0158048
+    assert result.verdict.startswith("not identified: R_D may be anything from ")
+    assert result.params["R_D"].lo < 15.387756 < result.params["R_D"].hi

@@ -7,6 +7,7 @@ from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
 
 WIDE = 1.0  # an exponent's interval may be this wide, as a share of the exponent
+RATIO = 10.0  # and the two ends of a scale's interval this far apart
 OFTEN = 0.05  # share of the draws that may end on a bound
 FAILED = 0.05  # share of the draws that may fail
 
@@ -42,16 +43,19 @@ def why_not(problem, certificate, theta, draws, level):
     value = problem.law.natural(theta)
     z = problem.z(draws)
     for i, parameter in enumerate(problem.law.parameters):
-        if parameter.name in problem.fixed or parameter.name in named or parameter.log:
+        if parameter.name in problem.fixed or parameter.name in named:
             continue
         column = natural[:, i]
+        lo, hi = np.quantile(column, [(1 - level) / 2, (1 + level) / 2])
         share = np.mean(column <= parameter.lower + 1e-9)
-        if share > OFTEN:
-            yield f"{parameter.name} is zero in {share:.0%} of the draws"
-        elif parameter.unit == "":
-            lo, hi = np.quantile(column, [(1 - level) / 2, (1 + level) / 2])
-            if hi - lo > WIDE * abs(value[i]):
+        if parameter.log:
+            # A coefficient varies with its exponent, which is judged; a scale stands for itself.
+            if parameter.name not in problem.law.linear and hi > RATIO * lo:
                 yield f"{parameter.name} may be anything from {lo:.2g} to {hi:.2g}"
+        elif share > OFTEN:
+            yield f"{parameter.name} is zero in {share:.0%} of the draws"
+        elif parameter.unit == "" and hi - lo > WIDE * abs(value[i]):
+            yield f"{parameter.name} may be anything from {lo:.2g} to {hi:.2g}"
     edge = np.mean(np.any(z >= problem.upper - 1e-9, axis=1))
     if edge > OFTEN:
         yield f"{edge:.0%} of the draws run into an upper bound"

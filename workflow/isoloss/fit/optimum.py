@@ -9,6 +9,7 @@ from isoloss.fit.problem import Problem
 from isoloss.fit.starts import starting_points
 
 LADDER = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)  # Huber's delta on the way to a smaller one
+STRAIGHT_DELTA = 1e-5  # below, the straight way takes too many steps
 AGREE = 1e-6  # relative: objectives this close are the same optimum
 AT_BOUND = 1e-7
 LARGE = 20_000  # rows; above, the grid of starts is searched on a sample, then polished on all
@@ -63,7 +64,7 @@ def find(problem: Problem) -> tuple[np.ndarray, float, Certificate]:
         z,
         value,
         Certificate(
-            n_starts=len(starts),
+            n_starts=len(ends.z),
             n_agree=int(same.sum()),
             converged=bool(ends.converged[best]),
             gradient_norm=float(np.sqrt(max(2 * ends.decrement[best], 0.0))),
@@ -74,15 +75,23 @@ def find(problem: Problem) -> tuple[np.ndarray, float, Certificate]:
 
 
 def descend(problem: Problem, starts: np.ndarray) -> Minimised:
-    """Solve from the starts, through smoother objectives first where the objective has kinks."""
+    """Solve from the starts: straight, and through smoother objectives where it has kinks.
+
+    The smooth way leads to the right basin from far away; the straight ways end in different ones
+    where there are several. Both are returned, so that the best of either wins.
+    """
     target = problem.objective.solved_delta
+    if np.isinf(target):
+        return problem.solve(starts)
+    straight = problem.solve(starts, delta=max(target, STRAIGHT_DELTA))
     z, damping = starts, 1.0
     for delta in LADDER:
-        if delta <= target * 1.01 or np.isinf(target):
+        if delta <= target * 1.01:
             break
         z = problem.solve(z, delta=delta, damping=damping, max_steps=60).z
         damping = 0.1
-    return problem.solve(z, damping=damping)
+    both = np.concatenate([straight.z, z])
+    return problem.solve(both, damping=damping)
 
 
 def _search_on_sample(problem, starts, keep=4):
@@ -113,7 +122,8 @@ def at_bounds(problem: Problem, z: np.ndarray):
     ]
     for name, at, low, high in zip(free, z, problem.lower, problem.upper, strict=True):
         value = theta[law.names.index(name)]
+        shown = law.natural(theta)[law.names.index(name)]
         if np.isfinite(low) and at <= low + AT_BOUND * max(1.0, abs(low)):
-            yield f"{name} = {'0' if law.parameters[law.names.index(name)].log else f'{value:g}'}"
+            yield f"{name} = {'0' if name in law.linear and value != at else f'{shown:g}'}"
         elif np.isfinite(high) and at >= high - AT_BOUND * max(1.0, abs(high)):
-            yield f"{name} = {value:g}"
+            yield f"{name} = {shown:g}"

@@ -67,8 +67,11 @@ class Problem:
         for name in free:
             parameter = parameters[index[name]]
             low, high = parameter.lower, parameter.upper
-            if parameter.log:
-                low, high = (level + at if law.linear else at * np.inf for at in COEFFICIENT_RANGE)
+            if name in law.linear and parameter.log:
+                low, high = (level + at for at in COEFFICIENT_RANGE)
+            elif parameter.log:
+                with np.errstate(divide="ignore"):
+                    low, high = np.log([low, high])
             lower.append(low)
             upper.append(high)
         return offset, matrix, np.array(lower), np.array(upper)
@@ -77,12 +80,18 @@ class Problem:
     def n_free(self) -> int:
         return self.matrix.shape[1]
 
+    @property
+    def turn(self) -> np.ndarray:
+        """What takes the law's derivatives to derivatives in z."""
+        return self.matrix if self.law.analytic else np.eye(self.n_free)
+
     def theta(self, z):
         return self.offset + z @ self.matrix.T
 
     def z(self, theta):
         return np.linalg.lstsq(self.matrix, (theta - self.offset).T, rcond=None)[0].T
 
+    @np.errstate(all="ignore")
     def residuals(self, theta):
         """Model minus measured, of ln L or of L (shape (batch, row))."""
         model = self.law.log_loss(np.atleast_2d(theta), self.log_x)
@@ -90,12 +99,13 @@ class Problem:
             return np.exp(model) - np.exp(self.log_loss)
         return model - self.log_loss
 
+    @np.errstate(all="ignore")
     def jacobian(self, z):
         """d residual / d z, shape (row, free parameter)."""
-        value, gradient, _ = self.law.derivatives(self.theta(z[None]), self.log_x)
+        value, gradient, _ = self.law.derivatives(self.theta(z[None]), self.log_x, self.matrix)
         if self.objective.raw:
             gradient = gradient * np.exp(value)[:, None]
-        return gradient[0].T @ self.matrix
+        return gradient[0].T @ self.turn
 
     def evaluator(self, delta: float, log_loss=None, weights=None):
         """What `newton.minimise` asks for; `log_loss` and `weights` may differ by problem.
@@ -108,16 +118,18 @@ class Problem:
         elif self.weights is not None:
             weights = weights * self.weights
 
+        @np.errstate(all="ignore")
         def evaluate(z, which):
             target = log_loss if log_loss.ndim == 1 else log_loss[which]
-            with np.errstate(all="ignore"):
-                value, gradient, curvature = self.law.derivatives(self.theta(z), self.log_x)
-                if self.objective.raw:
-                    loss = np.exp(value)
-                    residual = loss - np.exp(target)
-                else:
-                    residual = value - target
-                rho, slope, weight, bend = influence(residual, delta)
+            value, gradient, curvature = self.law.derivatives(
+                self.theta(z), self.log_x, self.matrix
+            )
+            if self.objective.raw:
+                loss = np.exp(value)
+                residual = loss - np.exp(target)
+            else:
+                residual = value - target
+            rho, slope, weight, bend = influence(residual, delta)
             if weights is not None:
                 w = weights if weights.ndim == 1 else weights[which]
                 rho, slope, weight, bend = rho * w, slope * w, weight * w, bend * w
@@ -137,7 +149,7 @@ class Problem:
             majorant = (gradient * weight[:, None]) @ turned
             if bad.any():
                 hessian[bad] = majorant[bad] = 0.0
-            matrix = self.matrix
+            matrix = self.turn
             return (
                 objective,
                 first @ matrix,

@@ -14,7 +14,7 @@ SMALLEST = 1e-6  # share of the loss that a coefficient solved as zero or less s
 def starting_points(problem: Problem) -> np.ndarray:
     """Starts, shape (start, free parameter)."""
     law, log_x = problem.law, problem.log_x
-    theta = law.shapes(log_x)
+    theta = law.shapes(log_x, problem.log_loss)
     if law.linear:
         project(problem, theta)
     starts = problem.z(theta)
@@ -27,7 +27,11 @@ def project(problem: Problem, theta: np.ndarray) -> None:
     law = problem.law
     index = {name: i for i, name in enumerate(law.names)}
     loss = np.exp(problem.log_loss)
-    basis = law.basis(theta, problem.log_x) / loss
+    with np.errstate(over="ignore", under="ignore"):
+        basis = law.basis(theta, problem.log_x) / loss
+    usable = np.isfinite(basis).all(axis=(1, 2))
+    theta[~usable] = np.nan
+    basis[~usable] = 1.0
     scale = np.maximum(np.sqrt((basis**2).mean(axis=2)), 1e-300)
     design = basis / scale[..., None]
     normal = design @ design.transpose(0, 2, 1)

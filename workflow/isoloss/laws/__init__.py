@@ -6,12 +6,42 @@ dataclass that subclasses `isoloss.laws.base.Law`, or an `isoloss.laws.sums.Sum`
 
 from isoloss.errors import UserError, nearest
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor
+from isoloss.laws.broken import BNSL_1, BNSL_2, M3_LAW, M4_LAW
 from isoloss.laws.chinchilla import CHINCHILLA
-from isoloss.laws.kaplan import KAPLAN_ND
+from isoloss.laws.data_constrained import DATA_CONSTRAINED
+from isoloss.laws.kaplan import (
+    KAPLAN_B_CRIT,
+    KAPLAN_C,
+    KAPLAN_C_MIN,
+    KAPLAN_D,
+    KAPLAN_N,
+    KAPLAN_ND,
+    KAPLAN_NS,
+)
 from isoloss.laws.one_variable import LOGARITHMIC, POWER_LAW, POWER_LAW_FLOOR
 from isoloss.laws.sums import Sum, Term
 
-LAWS = {law.name: law for law in (POWER_LAW, POWER_LAW_FLOOR, LOGARITHMIC, CHINCHILLA, KAPLAN_ND)}
+LAWS = {
+    law.name: law
+    for law in (
+        POWER_LAW,
+        POWER_LAW_FLOOR,
+        LOGARITHMIC,
+        M3_LAW,
+        M4_LAW,
+        BNSL_1,
+        BNSL_2,
+        CHINCHILLA,
+        KAPLAN_ND,
+        KAPLAN_NS,
+        KAPLAN_N,
+        KAPLAN_D,
+        KAPLAN_C,
+        KAPLAN_C_MIN,
+        KAPLAN_B_CRIT,
+        DATA_CONSTRAINED,
+    )
+}
 
 
 def law(name: str | Law) -> Law:

@@ -66,6 +66,7 @@ class Law:
     parameters: tuple[Parameter, ...]
     linear: tuple[str, ...] = ()
     separate = True
+    analytic = False  # does `derivatives` know the law's own, and leave `directions` alone?
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,8 +83,13 @@ class Law:
         """ln L, shape (batch, row); theta may be complex (that is how it is differentiated)."""
         raise NotImplementedError
 
-    def derivatives(self, theta: np.ndarray, log_x: Mapping[str, np.ndarray]):
+    def derivatives(self, theta: np.ndarray, log_x: Mapping[str, np.ndarray], directions=None):
         """ln L, its gradient, and a function that contracts its curvature.
+
+        Parameters
+        ----------
+        directions : ndarray, optional, shape (parameter, direction)
+            Differentiate along these instead of along every parameter (where not `analytic`).
 
         Returns
         -------
@@ -99,28 +105,26 @@ class Law:
         Here by complex step, and for the curvature by a central difference of that: any formula
         that numpy can follow into the complex plane works. Laws on the hot path override it.
         """
-        value, gradient = self._complex_step(theta, log_x)
+        along = np.eye(theta.shape[1]) if directions is None else directions
+        value, gradient = self._gradient(theta, log_x, along)
 
         def curvature(weights):
-            total = np.empty((len(theta), theta.shape[1], theta.shape[1]))
-            for j in range(theta.shape[1]):
-                step = np.zeros(theta.shape[1])
-                step[j] = DIFFERENCE
-                ahead = self._complex_step(theta + step, log_x)[1]
-                behind = self._complex_step(theta - step, log_x)[1]
+            total = np.empty((len(theta), along.shape[1], along.shape[1]))
+            for j, direction in enumerate(along.T):
+                ahead = self._gradient(theta + DIFFERENCE * direction, log_x, along)[1]
+                behind = self._gradient(theta - DIFFERENCE * direction, log_x, along)[1]
                 total[:, j] = np.einsum("spn,sn->sp", (ahead - behind) / (2 * DIFFERENCE), weights)
             outer = (gradient * weights[:, None]) @ gradient.transpose(0, 2, 1)
             return (total + total.transpose(0, 2, 1)) / 2 + outer
 
         return value, gradient, curvature
 
-    def _complex_step(self, theta, log_x):
+    def _gradient(self, theta, log_x, along):
+        """ln L, and its derivatives along some directions; override it where they are known."""
         n_rows = len(next(iter(log_x.values())))
-        gradient = np.empty((*theta.shape, n_rows))
-        for j in range(theta.shape[1]):
-            moved = theta.astype(complex)
-            moved[:, j] += 1j * STEP
-            value = self.log_loss(moved, log_x)
+        gradient = np.empty((len(theta), along.shape[1], n_rows))
+        for j, direction in enumerate(along.T):
+            value = self.log_loss(theta + 1j * STEP * direction, log_x)
             gradient[:, j] = value.imag / STEP
         return value.real, gradient
 
@@ -143,7 +147,7 @@ class Law:
         """Quantities that follow from the parameters, e.g. the exponents of an optimum."""
         return {}
 
-    def shapes(self, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
+    def shapes(self, log_x: Mapping[str, np.ndarray], log_loss: np.ndarray) -> np.ndarray:
         """Where to start: a grid over the parameters that are not in `linear`, as theta."""
         raise NotImplementedError
 

@@ -1,10 +1,12 @@
-"""Laws of Kaplan et al. (2020) that are not plain sums of power laws."""
+"""The laws of Kaplan et al. (2020)."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, grid
+from isoloss.laws.one_variable import PowerLaw
+from isoloss.laws.sums import Sum, Term
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ class KaplanND(Law):
     def log_loss(self, theta, log_x):
         return theta[:, 3, None] * self._inside(theta, log_x)[1]
 
-    def derivatives(self, theta, log_x):
+    analytic = True
+
+    def derivatives(self, theta, log_x, directions=None):
         share, inside = self._inside(theta, log_x)
         scale = theta[:, 3, None]
         features = np.stack(np.broadcast_arrays(share, 1 - share, -share * log_x["n_params"]), 1)
@@ -77,7 +81,7 @@ class KaplanND(Law):
 
         return scale * inside, gradient, curvature
 
-    def shapes(self, log_x):
+    def shapes(self, log_x, log_loss):
         found = grid(np.geomspace(0.02, 1.0, 7), np.geomspace(0.02, 1.0, 7), np.linspace(0, 1, 4))
         theta = np.empty((len(found), 4))
         theta[:, 3] = found[:, 1]
@@ -97,3 +101,78 @@ class KaplanND(Law):
 
 
 KAPLAN_ND = KaplanND()
+
+
+PAPER = "Kaplan et al. (2020), arXiv:2001.08361"
+
+
+@dataclass(frozen=True)
+class SizeAndSteps(Sum):
+    """(Nc / N)**alpha_N + (Sc / S)**alpha_S, solved with A = Nc**alpha_N and B = Sc**alpha_S."""
+
+    def derived(self, params):
+        with np.errstate(all="ignore"):
+            return {
+                "Nc": np.exp(np.log(params["A"]) / params["alpha_N"]),
+                "Sc": np.exp(np.log(params["B"]) / params["alpha_S"]),
+            }
+
+
+KAPLAN_NS = SizeAndSteps(
+    name="kaplan_ns",
+    formula="L(N, S) = (Nc / N)**alpha_N + (Sc / S_min)**alpha_S",
+    source=f"{PAPER}, Sec. 1.2, Eq. 1.6",
+    variables=("n_params", "n_steps"),
+    parameters=(
+        coefficient("A", "loss", "Nc**alpha_N"),
+        coefficient("B", "loss", "Sc**alpha_S"),
+        exponent("alpha_N", "how fast loss falls with non-embedding N"),
+        exponent("alpha_S", "how fast loss falls with S_min, steps far above critical batch"),
+    ),
+    terms=(Term("A", "n_params", "alpha_N"), Term("B", "n_steps", "alpha_S")),
+)
+
+
+def single(name: str, variable: str, formula: str, equation: str) -> PowerLaw:
+    """One of the three laws of a single variable, (Xc / x)**alpha."""
+    return PowerLaw(
+        name=name,
+        formula=formula,
+        source=f"{PAPER}, {equation}",
+        variables=(variable,),
+        parameters=(
+            coefficient("A", "loss", "loss at x = 1"),
+            exponent("alpha", "how fast loss falls"),
+        ),
+        terms=(Term("A", variable, "alpha"),),
+    )
+
+
+KAPLAN_N = single("kaplan_n", "n_params", "L(N) = (Nc / N)**alpha, non-embedding N", "Eq. 1.1")
+KAPLAN_D = single("kaplan_d", "n_tokens", "L(D) = (Dc / D)**alpha", "Eq. 1.2")
+KAPLAN_C_MIN = single(
+    "kaplan_c_min", "compute_min_pf_days", "L(C_min) = (Cc / C_min)**alpha, PF-days", "Eq. 1.3"
+)
+KAPLAN_C = single("kaplan_c", "compute_pf_days", "L(C) = (Cc / C)**alpha, PF-days", "Table 5")
+
+
+@dataclass(frozen=True)
+class CriticalBatch(Sum):
+    """B_crit = B* / L**(1 / alpha_B): here the batch is what is measured, and L the variable."""
+
+    def derived(self, params):
+        with np.errstate(all="ignore"):
+            return {"alpha_B": 1 / np.asarray(params["inverse_alpha_B"])}
+
+
+KAPLAN_B_CRIT = CriticalBatch(
+    name="kaplan_b_crit",
+    formula="B_crit(L) = B_star / L**(1 / alpha_B)",
+    source=f"{PAPER}, Sec. 1.2, Eq. 1.4",
+    variables=("loss_reached",),
+    parameters=(
+        coefficient("B_star", "tokens", "critical batch at a loss of one"),
+        exponent("inverse_alpha_B", "1 / alpha_B", upper=50.0),
+    ),
+    terms=(Term("B_star", "loss_reached", "inverse_alpha_B"),),
+)

@@ -66,7 +66,9 @@ class Logarithmic(Law):
         with np.errstate(all="ignore"):
             return np.log(self._line(theta, log_x))
 
-    def derivatives(self, theta, log_x):
+    analytic = True
+
+    def derivatives(self, theta, log_x, directions=None):
         line = self._line(theta, log_x)
         with np.errstate(all="ignore"):
             gradient = np.stack([1 / line, -log_x["x"] / line], axis=1)
@@ -77,7 +79,7 @@ class Logarithmic(Law):
         with np.errstate(all="ignore"):
             return {"Xc": np.exp(params["intercept"] / params["k"])}
 
-    def shapes(self, log_x):
+    def shapes(self, log_x, log_loss):
         return np.zeros((1, 2))
 
     def basis(self, theta, log_x):

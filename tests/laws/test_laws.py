@@ -1,0 +1,185 @@
+"""Every law: the formula as printed, its derivatives, and its parameters from its own values."""
+
+import math
+
+import numpy as np
+import pytest
+
+from isoloss.errors import UserError
+from isoloss.fit import fit_law
+from isoloss.laws import LAWS, Law, Parameter, Sum, Term, coefficient, exponent, floor, law
+
+X = np.geomspace(1e2, 1e8, 40)
+N, D = (a.ravel() for a in np.meshgrid(np.geomspace(1e6, 1e9, 6), np.geomspace(1e7, 1e11, 6)))
+U = np.tile(np.array([3e7, 1e9, 1e11]), 12)
+PLANTED = {
+    "power_law": {"A": 9.0, "alpha": 0.08},
+    "power_law_floor": {"A": 30.0, "E": 1.7, "alpha": 0.4},
+    "logarithmic": {"intercept": 11.0, "k": 0.3},
+    "m3": {"beta": 20.0, "gamma": 1e-5, "c": 0.2},
+    "m4": {"E": 1.5, "L0": 8.0, "alpha": 0.7, "beta": 40.0, "c": 0.4},
+    "bnsl_1": {"b": 8.0, "a": 1.0, "c0": 0.05, "c1": 0.3, "d1": 3e4, "f1": 0.5},
+    "bnsl_2": {
+        "b": 8.0,
+        "a": 1.0,
+        "c0": 0.05,
+        "c1": 0.3,
+        "d1": 5e3,
+        "f1": 0.3,
+        "c2": -0.2,
+        "d2": 2e6,
+        "f2": 0.4,
+    },
+    "chinchilla": {"A": 482.01, "B": 2085.43, "E": 1.8172, "alpha": 0.3478, "beta": 0.3658},
+    "kaplan_nd": {"Nc": 6.4e13, "Dc": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103},
+    "kaplan_ns": {"A": 6.5e13**0.077, "B": 2.1e3**0.76, "alpha_N": 0.077, "alpha_S": 0.76},
+    "kaplan_n": {"A": 8.8e13**0.076, "alpha": 0.076},
+    "kaplan_d": {"A": 5.4e13**0.095, "alpha": 0.095},
+    "kaplan_c": {"A": 1.6e7**0.057, "alpha": 0.057},
+    "kaplan_c_min": {"A": 3.1e8**0.050, "alpha": 0.050},
+    "kaplan_b_crit": {"B_star": 2.1e8, "inverse_alpha_B": 1 / 0.21},
+    "data_constrained": {
+        "A": 521.0,
+        "B": 1488.0,
+        "E": 1.87,
+        "alpha": 0.35,
+        "beta": 0.36,
+        "R_D": 15.4,
+        "R_N": 5.3,
+    },
+}
+
+
+def points(name):
+    values = {
+        "n_params": N,
+        "n_tokens": D,
+        "n_unique_tokens": U,
+        "n_steps": D / 1e6,
+        "x": X,
+        "compute_pf_days": X * 1e-8,
+        "compute_min_pf_days": X * 1e-8,
+        "loss_reached": np.linspace(2.5, 8, 30),
+    }
+    wanted = LAWS[name].variables
+    return {v: np.unique(values[v]) if len(wanted) == 1 else values[v] for v in wanted}
+
+
+def test_every_law_is_tried_here():
+    assert set(PLANTED) == set(LAWS)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_a_law_comes_back_from_its_own_values_to_1e_6(name):
+    at = points(name)
+    table = {**at, "loss": LAWS[name](PLANTED[name], **at)}
+    result = fit_law(
+        table, name, columns={v: v for v in at} | {"loss": "loss"}, draws=0, objective="lsq"
+    )
+    assert result.values == pytest.approx(PLANTED[name], rel=1e-6)
+    assert result.certificate.converged
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_derivatives_agree_with_differences(name):
+    one, log_x = LAWS[name], {k: np.log(v) for k, v in points(name).items()}
+    theta = one.internal(PLANTED[name])[None]
+    value, gradient, curvature = one.derivatives(theta, log_x)
+    weights = np.linspace(-1, 2, value.shape[1])[None]
+    second = curvature(weights) - (gradient * weights[:, None]) @ gradient.transpose(0, 2, 1)
+    for j in range(theta.shape[1]):
+        step = np.zeros_like(theta)
+        step[0, j] = h = 1e-5 * max(1.0, abs(theta[0, j]))
+        ahead, behind = one.derivatives(theta + step, log_x), one.derivatives(theta - step, log_x)
+        scale = np.abs(gradient[:, j]).max()
+        assert (ahead[0] - behind[0]) / (2 * h) == pytest.approx(gradient[:, j], abs=1e-6 * scale)
+        slope = ((ahead[1] - behind[1]) / (2 * h) * weights[:, None]).sum(axis=2)
+        assert slope == pytest.approx(
+            second[:, j], rel=1e-4, abs=1e-4 * np.abs(second).max() + 1e-8
+        )
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_parameters_survive_the_way_through_the_solvers_coordinates(name):
+    one = LAWS[name]
+    there_and_back = one.natural(one.internal(PLANTED[name]))
+    assert dict(zip(one.names, there_and_back, strict=True)) == pytest.approx(PLANTED[name])
+
+
+def test_formulas_are_those_that_the_papers_print():
+    n, d = 3e8, 4e9
+    p = PLANTED["kaplan_nd"]
+    printed = ((p["Nc"] / n) ** (p["alpha_N"] / p["alpha_D"]) + p["Dc"] / d) ** p["alpha_D"]
+    assert LAWS["kaplan_nd"](p, n_params=n, n_tokens=d) == pytest.approx(printed)
+    p = PLANTED["chinchilla"]
+    printed = p["E"] + p["A"] / n ** p["alpha"] + p["B"] / d ** p["beta"]
+    assert LAWS["chinchilla"](p, n_params=n, n_tokens=d) == pytest.approx(printed)
+    p, x = PLANTED["bnsl_1"], 1e5
+    bend = (1 + (x / p["d1"]) ** (1 / p["f1"])) ** (-p["c1"] * p["f1"])
+    assert LAWS["bnsl_1"](p, x=x) == pytest.approx(p["a"] + p["b"] * x ** -p["c0"] * bend)
+    p = PLANTED["m4"]
+    loss = float(LAWS["m4"](p, x=x))
+    assert (loss - p["E"]) / (p["L0"] - loss) ** p["alpha"] == pytest.approx(
+        p["beta"] * x ** -p["c"]
+    )
+    p = PLANTED["kaplan_b_crit"]
+    assert LAWS["kaplan_b_crit"](p, loss_reached=3.0) == pytest.approx(2.1e8 / 3 ** (1 / 0.21))
+
+
+def test_kaplans_loss_of_gpt3_is_what_its_constants_give():
+    """Kaplan et al. (2020), Table 5 and Fig. 15: 3.14e23 FLOP are 3634 PF-days."""
+    loss = LAWS["kaplan_c_min"](PLANTED["kaplan_c_min"], compute_min_pf_days=3634.0)
+    assert loss == pytest.approx(1.764, abs=1e-3)
+
+
+def test_chinchillas_optimum_is_its_own_minimum_along_a_budget():
+    one, params, compute = LAWS["chinchilla"], PLANTED["chinchilla"], 5.76e23
+    best = one.optimum(params, compute)
+    n = np.geomspace(0.5, 2, 2001) * best["n_params"]
+    losses = one(params, n_params=n, n_tokens=compute / 6 / n)
+    assert n[losses.argmin()] == pytest.approx(best["n_params"], rel=1e-3)
+    assert best["loss"] == pytest.approx(losses.min(), rel=1e-9)
+    assert 6 * best["n_params"] * best["n_tokens"] == pytest.approx(compute)
+
+
+def test_a_law_of_ones_own_is_a_few_lines():
+    own = Sum(
+        name="two_floors",
+        formula="L = E + A / w**alpha",
+        source="here",
+        variables=("w",),
+        parameters=(coefficient("A", "loss", ""), floor(), exponent("alpha", "")),
+        terms=(Term("A", "w", "alpha"),),
+        floor="E",
+    )
+    table = {"w": X, "loss": 2 + 30 / X**0.4}
+    assert fit_law(table, own, draws=0).values == pytest.approx({"A": 30, "E": 2, "alpha": 0.4})
+
+
+def test_tied_and_fixed_parameters_stay_so():
+    at = points("chinchilla")
+    params = {"A": 400.0, "B": 900.0, "E": 1.7, "alpha": 0.35, "beta": 0.35}
+    table = {**at, "loss": LAWS["chinchilla"](params, **at)}
+    tied = fit_law(table, "chinchilla", tied=[("alpha", "beta")], draws=0)
+    assert tied.values == pytest.approx(params, rel=1e-6)
+    fixed = fit_law(table, "chinchilla", fixed={"E": 1.7, "A": 400.0}, draws=0)
+    assert fixed.values == pytest.approx(params, rel=1e-6)
+
+
+def test_an_unknown_law_is_answered_with_the_nearest():
+    with pytest.raises(UserError) as caught:
+        law("power_low")
+    assert caught.value.problems[0].startswith(
+        "there is no law 'power_low'; did you mean 'power_law'? (laws: power_law, "
+    )
+
+
+@pytest.mark.parametrize("one", LAWS.values(), ids=LAWS)
+def test_a_law_says_what_it_is(one):
+    assert isinstance(one, Law)
+    assert one.formula.startswith(("L", "B", "(")) and "=" in one.formula
+    assert "arXiv:" in one.source
+    for parameter in one.parameters:
+        assert isinstance(parameter, Parameter)
+        assert parameter.meaning
+        assert math.isnan(parameter.lower) is False

@@ -1,0 +1,84 @@
+"""Scaling when tokens repeat: the data-constrained law of Muennighoff et al. (2023)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor, grid
+
+
+def repeats(name, meaning):
+    return Parameter(name, "repetitions", meaning, log=True, lower=1e-3, upper=1e6)
+
+
+@dataclass(frozen=True)
+class DataConstrained(Law):
+    """L = E + A / N'**alpha + B / D'**beta, where repeated tokens and excess parameters count less.
+
+    D' = U_D (1 + R_D* (1 - exp(-R_D / R_D*))), with U_D unique tokens and R_D = D / U_D - 1;
+    N' likewise from U_N, the compute-optimal size for U_D tokens (not more than N), and R_N.
+    """
+
+    name: str = "data_constrained"
+    formula: str = (
+        "L(N, D, U) = E + A / N'**alpha + B / D'**beta, D' = U_D (1 + R_D (1 - exp(-r_D / R_D))), "
+        "r_D = D / U_D - 1, and N' likewise"
+    )
+    source: str = "Muennighoff et al. (2023), arXiv:2305.16264, Sec. 3 and App. A"
+    variables: tuple[str, ...] = ("n_params", "n_tokens", "n_unique_tokens")
+    parameters: tuple[Parameter, ...] = (
+        coefficient("A", "loss", "loss due to finite size, at N' = 1"),
+        coefficient("B", "loss", "loss due to finite data, at D' = 1"),
+        floor("E"),
+        exponent("alpha", "how fast loss falls with N'"),
+        exponent("beta", "how fast loss falls with D'"),
+        repeats("R_D", "repetitions after which a token has lost most of its worth"),
+        repeats("R_N", "the same for parameters beyond the optimum for the unique tokens"),
+    )
+    linear: tuple[str, ...] = ("A", "B", "E")
+
+    def _effective(self, theta, log_x):
+        """ln N' and ln D', shape (batch, row)."""
+        a, b, _, alpha, beta, r_d, r_n = (theta[:, i, None] for i in range(7))
+        log_n, log_d = log_x["n_params"], log_x["n_tokens"]
+        log_u = np.minimum(log_x["n_unique_tokens"], log_d)
+        with np.errstate(all="ignore"):
+            log_g = (np.log(alpha) + a - np.log(beta) - b) / (alpha + beta)
+            optimal = log_g * (1 + beta / alpha) + beta / alpha * log_u
+        log_u_n = np.where(optimal.real < log_n, optimal, log_n)
+        return _worth(log_n, log_u_n, r_n), _worth(log_d, log_u, r_d)
+
+    def log_loss(self, theta, log_x):
+        a, b, e, alpha, beta, *_ = (theta[:, i, None] for i in range(7))
+        log_n, log_d = self._effective(theta, log_x)
+        return np.log(np.exp(a - alpha * log_n) + np.exp(b - beta * log_d) + e)
+
+    def shapes(self, log_x, log_loss):
+        found = grid(*[np.geomspace(0.2, 0.7, 3)] * 2, np.log([3, 50]), np.log([2, 20]))
+        theta = np.zeros((len(found), 7))
+        theta[:, 3:] = found
+        # A and B at which the terms weigh alike, for the size that is optimal; then projected.
+        theta[:, 0] = theta[:, 3] * np.mean(log_x["n_params"])
+        theta[:, 1] = theta[:, 4] * np.mean(log_x["n_tokens"])
+        return theta
+
+    def basis(self, theta, log_x):
+        log_n, log_d = self._effective(theta, log_x)
+        parts = np.exp(-theta[:, 3, None] * log_n), np.exp(-theta[:, 4, None] * log_d)
+        return np.stack([*parts, np.ones_like(log_n)], axis=1)
+
+    def centring(self, log_x):
+        matrix = np.eye(7)
+        matrix[0, 3] = np.mean(log_x["n_params"])
+        matrix[1, 4] = np.mean(log_x["n_tokens"])
+        return matrix
+
+
+def _worth(log_total, log_unique, log_star):
+    """ln of U (1 + R* (1 - exp(-R / R*))), R = total / U - 1."""
+    star = np.exp(log_star)
+    repeated = np.exp(log_total - log_unique) - 1
+    return log_unique + np.log(1 - star * np.expm1(-repeated / star))
+
+
+DATA_CONSTRAINED = DataConstrained()
