@@ -80,7 +80,7 @@ def test_medians_and_ranges_are_those_of_the_seeds():
 def test_a_diverged_run_is_not_drawn_and_is_told():
     asked, tables = CASES["loss_against_x"]()
     runs = tables.runs.copy()
-    runs.loc[runs["run_id"] == "decayed-0-3", ["status", "loss"]] = ["diverged", np.nan]
+    runs.loc[runs["run_id"] == "decayed-0-3", ["status", "loss"]] = ["diverged", 7.0]
     result = drawing(asked, Tables(runs=runs, fits=tables.fits))
     drawn = rows(result.table, "run")
     assert len(drawn[drawn["series"] == "decayed rate"]) == 19
@@ -90,7 +90,10 @@ def test_a_diverged_run_is_not_drawn_and_is_told():
 def test_nullable_columns_are_drawn_as_numbers():
     asked, tables = CASES["loss_against_x by a column"]()
     runs = tables.runs.convert_dtypes()
-    same = drawing(asked, Tables(runs=runs, fits=tables.fits.convert_dtypes())).table
+    assert str(runs["loss"].dtype) == "Float64"
+    nullable = Tables(runs=runs, fits=tables.fits.convert_dtypes())
+    assert (nullable.runs["loss"].dtype, nullable.runs["n_params"].dtype) == ("float64", "int64")
+    same = drawing(asked, nullable).table
     pd.testing.assert_frame_equal(same, drawing(asked, tables).table)
     runs.loc[runs.index[0], "loss"] = pd.NA
     assert np.isnan(plain(runs)["loss"].iloc[0])

@@ -145,7 +145,7 @@ def test_a_user_setting_of_matplotlib_changes_nothing(tmp_path):
 
     spec, tables = CASES["doubling"]()
     first = draw(spec, tables, tmp_path / "a")
-    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red"}):
+    with matplotlib.rc_context({"font.size": 20, "xtick.direction": "in"}):
         second = draw(spec, tables, tmp_path / "b")
         assert matplotlib.rcParams["font.size"] == 20
     for one, other in zip(first, second, strict=True):

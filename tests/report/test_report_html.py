@@ -1,5 +1,6 @@
 """The report holds every figure and every number, and nothing that the data do not determine."""
 
+import base64
 import re
 from html.parser import HTMLParser
 
@@ -180,6 +181,18 @@ def test_a_single_number_agrees_with_theory_or_differs():
     assert verdict(1.05) == ("alpha = 1.00", "0.90 to 1.10", "1.05", "agrees with theory")
     assert verdict(1.2) == ("alpha = 1.00", "0.90 to 1.10", "1.2", "differs from theory")
     assert verdict(None) == ("alpha = 1.00", "0.90 to 1.10", "", "identified")
+
+
+def test_the_summary_shows_no_number_that_the_data_do_not_determine():
+    verdict = "not identified: the loss has a floor"
+    rows = fit_rows("f", "power_law", {"alpha": (7.65, 1.0, 9.0, 4.0)}, verdict=verdict)
+    assert main_number(fits(pd.DataFrame(rows))) == ("", "", "", verdict)
+
+
+def test_the_figures_are_inside(html, project):
+    png = (project / "figures" / "sine" / "width.png").read_bytes()
+    images = [image.split(",")[1] for image in Parsed(html).images]
+    assert [base64.b64decode(image) for image in images] == [png]
 
 
 def test_a_figure_that_was_not_drawn_is_said(html):
