@@ -47,8 +47,28 @@ def test_the_law_is_drawn_from_the_fitted_parameters():
 def test_the_law_is_dashed_only_beyond_the_runs():
     result = drawing(*CASES["loss_against_x"]())
     assert rows(result.table, "fitted law")["x"].max() == pytest.approx(16897)
-    beyond = rows(result.table, "fitted law beyond the runs")["x"]
+    beyond = rows(result.table, "fitted law beyond its runs")["x"]
     assert (beyond.min(), beyond.max()) == pytest.approx((16897, 1e6))
+
+
+def test_the_law_is_dashed_where_runs_were_left_out_of_the_fit():
+    asked, tables = CASES["loss_against_x"]()
+    fits = tables.fits.assign(diagnostics='{"ranges": {"x": [97, 1153]}}')
+    table = drawing(asked, Tables(runs=tables.runs, fits=fits)).table
+    law, beyond = rows(table, "fitted law"), rows(table, "fitted law beyond its runs")
+    assert (law["x"].min(), law["x"].max()) == pytest.approx((97, 1153))
+    assert (beyond["x"].min(), beyond["x"].max()) == pytest.approx((13, 1e6))
+    assert not beyond["x"].between(97.1, 1152.9).any()
+
+
+def test_an_extrapolation_is_told_with_its_interval_and_the_truth():
+    result = drawing(*CASES["extrapolation"]())
+    end = rows(result.table, "fitted law, 90 % band").iloc[-1]
+    truth = S.surface(1e12, 1e11, **S.CHINCHILLA)
+    assert end["x"] == pytest.approx(1e12) and end["lo"] < truth < end["hi"]
+    value, interval = with_interval(end["y"], end["lo"], end["hi"])
+    assert any(f"at 1T it is {value}, 90 % interval {interval}." in note for note in result.notes)
+    assert f"Planted law: {truth:.4g} at 1T." in result.notes
 
 
 def test_each_group_has_its_own_law():
@@ -197,7 +217,7 @@ def test_three_ways_to_spend_the_same_compute_have_the_same_compute():
         line = law[law["series"] == series]
         n = (compute / 6 / line["x"]) ** 0.5
         np.testing.assert_allclose(line["y"], S.surface(n, n * line["x"], **S.CHINCHILLA))
-    assert "At 10²² FLOP the lowest loss is that of: balanced." in result.notes
+    assert result.notes == ["balanced: the lowest loss at 10¹⁸, 10²⁰, 10²² FLOP."]
 
 
 def test_lines_of_equal_loss_have_that_loss():

@@ -239,6 +239,7 @@ def test_prose_marks_up_powers_and_code_only():
     assert prose("a_1 N^-0.5, `w^2`, x^{a+b}. <b>") == (
         "a_1 N<sup>−0.5</sup>, <code>w<sup>2</sup></code>, x<sup>a+b</sup>. &lt;b&gt;"
     )
+    assert prose("a / x^(-b)") == "a / x<sup>−b</sup>"
     assert prose("A / x**alpha") == "A / x<sup>alpha</sup>"
     assert prose("It falls as D^-1. Then") == "It falls as D<sup>−1</sup>. Then"
 

@@ -25,12 +25,10 @@ def unknown_names(study: Study) -> list[str]:
             for what, names, known in named
             for problem in _unknown(what, names, known)
         ]
-        columns = [
-            value for key in ("x", "y", "by") if (value := getattr(figure, key, None)) is not None
-        ]
         known = {*COLUMNS, *CURVE_COLUMNS}
         problems += [
-            f"figures.{figure.name}: {problem}" for problem in _unknown("columns", columns, known)
+            f"figures.{figure.name}: {problem}"
+            for problem in _unknown("columns", figure.columns_named, known)
         ]
     return problems
 

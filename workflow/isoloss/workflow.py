@@ -4,6 +4,7 @@ A rule's `params` are strings of canonical JSON, because Snakemake compares para
 a job is stale when, and only when, the slice that it reads has changed.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -137,7 +138,8 @@ class Workflow:
         """One figure of a study."""
         for figure in self.studies[study].figures:
             if figure.name == name:
-                return canonical_json(figure.model_dump(mode="json", exclude_defaults=True))
+                # Not with sorted keys: series are drawn in the order in which they are given.
+                return json.dumps(figure.model_dump(mode="json", exclude_defaults=True))
         names = [figure.name for figure in self.studies[study].figures]
         raise UserError("the target", [f"{study} has no figure {name!r}{nearest(name, names)}"])
 

@@ -20,3 +20,8 @@ class Drawn(Section):
     def fits_named(self) -> list[str]:
         """The fits of the study that the figure draws."""
         return []
+
+    @property
+    def columns_named(self) -> list[str]:
+        """The columns of the tables of runs and of learning curves that the figure draws."""
+        return []

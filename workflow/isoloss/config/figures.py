@@ -68,6 +68,11 @@ class OfRuns(Drawn):
     def sweeps_named(self) -> list[str]:
         return list(self.sweeps or [])
 
+    @property
+    def columns_named(self) -> list[str]:
+        keys = ("x", "y", "by", "compute", "measured", "theory", "standard_error")
+        return [*(value for key in keys if (value := getattr(self, key, None))), *self.where]
+
 
 class LossAgainstX(Drawn):
     """Loss against one quantity: a point for each run, the median of the seeds, the fitted law."""
@@ -98,6 +103,11 @@ class LossAgainstX(Drawn):
     @property
     def fits_named(self) -> list[str]:
         return list(self.fits.values())
+
+    @property
+    def columns_named(self) -> list[str]:
+        own = [self.x, *([self.by] if self.by else [])]
+        return own + [c for s in self.members().values() for c in (s.y, *s.where)]
 
 
 class Extrapolation(LossAgainstX):
@@ -196,6 +206,14 @@ class EfficientFrontier(Drawn):
     x: str  # compute_flops, elapsed_s, ...
     x_label: str
     panels: Annotated[dict[Name, Panel], Field(min_length=1)]  # study -> its panel
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return list(self.panels)
+
+    @property
+    def columns_named(self) -> list[str]:
+        return [self.x, *(c for p in self.panels.values() for c in (p.y, *p.where))]
 
 
 class SameCompute(OfRuns):

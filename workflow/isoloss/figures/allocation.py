@@ -49,7 +49,8 @@ def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
         for marker, (sweep, label) in zip(MARKERS, spec.series.items(), strict=False):
             middle = of_level[of_level["sweep"] == sweep].groupby("ratio")["loss"].median()
             panel.points(middle.index, middle, label, f"median at {science(level)} FLOP",
-                         color=color, marker=marker, markersize=6)  # fmt: skip
+                         color=color, marker=marker, markersize=7,
+                         markeredgecolor="white")  # fmt: skip
     finish(figure, [panel])
     if levels:
         key_of_values(figure, [panel.axes], levels, colors, "compute, 6 N D (FLOP)", science)
@@ -57,8 +58,10 @@ def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
            for marker, label in zip(MARKERS, spec.series.values(), strict=False)]  # fmt: skip
     legend_below(figure, key + ([(name, {"color": GREY, "linestyle": "-"})] if name else []))
     best = runs.loc[runs.groupby("level")["loss"].idxmin()] if len(runs) else runs
-    notes += [f"At {science(row.level)} FLOP the lowest loss is that of: {spec.series[row.sweep]}."
-              for row in best.itertuples()]  # fmt: skip
+    for sweep, label in spec.series.items():
+        won = [science(row.level) for row in best.itertuples() if row.sweep == sweep]
+        if won:
+            notes.append(f"{label}: the lowest loss at {', '.join(won)} FLOP.")
     return Drawing(figure=figure, table=record.table(), notes=notes)
 
 

@@ -19,7 +19,8 @@ class Fitted:
     """One fitted law of one group of runs.
 
     `draws` holds the parameters of resampled fits, each an array of the same length; it is empty
-    where the fit kept none. `columns` maps the law's variables to columns of the runs.
+    where the fit kept none. `ranges` has the smallest and the largest value that was fitted, by
+    variable of the law. `columns` maps the law's variables to columns of the runs.
     """
 
     law: Law
@@ -27,11 +28,19 @@ class Fitted:
     verdict: str
     columns: Mapping[str, str]
     draws: Mapping[str, np.ndarray] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def identified(self) -> bool:
         """Whether the data determine the law: else it is said, not drawn."""
         return self.verdict == IDENTIFIED
+
+    def range(self, column: str) -> tuple[float, float] | None:
+        """The smallest and the largest value of a column that was fitted, where it is known."""
+        for variable, of in self.columns.items():
+            if of == column:
+                return self.ranges.get(variable)
+        return None
 
     def curve(self, **values: np.ndarray) -> np.ndarray:
         """The law at the given values of the columns; others that it needs must be given too."""
@@ -90,7 +99,9 @@ def fitted(
     default = {v: x if x and len(found.variables) == 1 else v for v in found.variables}
     given = tables.variables.get(fit, {})
     columns = {variable: given.get(variable, default[variable]) for variable in found.variables}
-    return Fitted(found, params, verdict, columns, _draws(rows, found))
+    kept = _diagnostics(rows)
+    ranges = {v: tuple(kept["ranges"][v]) for v in found.variables if v in kept.get("ranges", {})}
+    return Fitted(found, params, verdict, columns, _draws(kept, found), ranges)
 
 
 def _is(text: str, value: float) -> bool:
@@ -100,10 +111,15 @@ def _is(text: str, value: float) -> bool:
         return text == str(value)
 
 
-def _draws(rows: pd.DataFrame, found: Law) -> dict[str, np.ndarray]:
+def _diagnostics(rows: pd.DataFrame) -> dict:
+    """What the first row of a fit keeps as JSON."""
     if "diagnostics" not in rows.columns or not isinstance(rows["diagnostics"].iloc[0], str):
         return {}
-    draws = json.loads(rows["diagnostics"].iloc[0] or "{}").get("draws", {})
+    return json.loads(rows["diagnostics"].iloc[0] or "{}")
+
+
+def _draws(kept: dict, found: Law) -> dict[str, np.ndarray]:
+    draws = kept.get("draws", {})
     if not set(found.names) <= set(draws):
         return {}
     return {name: np.asarray(draws[name], float) for name in found.names}

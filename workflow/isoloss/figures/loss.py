@@ -1,6 +1,6 @@
 """Loss against one quantity: runs, medians over seeds, fitted laws within and beyond the runs."""
 
-from itertools import cycle
+from itertools import cycle, pairwise
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from isoloss.figures.fitted import Fitted, fitted
 from isoloss.figures.panel import Panel, Record, finish
 from isoloss.figures.style import COLORS, GREY, MARKERS, legend_below, new_figure, ordered_colors
 from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
-from isoloss.figures.text import short
+from isoloss.figures.text import short, with_interval
 from isoloss.laws import law
 
 N_POINTS = 60  # of a drawn law
@@ -54,7 +54,8 @@ def _drawn(spec, tables, at):
                                    "linestyle": "-" if drawn else "none"}))  # fmt: skip
     notes += [f"{', '.join(labels)}: {text}" for text, labels in said.items()]
     if isinstance(spec, Extrapolation):
-        key += _truth(panel, spec, tables, ends)
+        shown, told = _truth(panel, spec, tables, ends)
+        key, notes = key + shown, notes + told
     dashes = cycle(DASHES)
     for level in spec.levels:
         line = panel.level(level.value, level.label, linestyle=next(dashes))
@@ -107,35 +108,40 @@ def _law(panel, spec, found: Fitted | None, middle, series, color, at) -> tuple[
         return False, "not fitted."
     if not found.identified:
         return False, f"{found.verdict}; no law is drawn."
-    positive = middle["x"][middle["x"] > 0]
-    low, high = float(positive.min()), float(positive.max())
-    end = max(high, spec.law_to or high)
-    x = np.geomspace(low, high, N_POINTS)
-    if end > high:
-        x = np.concatenate([x, np.geomspace(high, end, N_POINTS)[1:]])
-    y = found.curve(**{spec.x: x}, **at)
+    seen = middle["x"][middle["x"] > 0]
+    low, high = float(seen.min()), float(seen.max())
+    first, last = np.clip(found.range(spec.x) or (low, high), low, high)
+    ends = [low, first, last, max(high, spec.law_to or high)]
+    pieces = [np.geomspace(*pair, N_POINTS) for pair in pairwise(ends)]
+    values = [found.curve(**{spec.x: x}, **at) for x in pieces]
+    x = np.concatenate(pieces)
     band = found.band(**{spec.x: x}, **at)
     if band is not None:
-        panel.band(x, y, *band, series.label, "fitted law, 90 % band", color=color)
-    panel.line(x[:N_POINTS], y[:N_POINTS], series.label, "fitted law", color=color)
-    if end > high:
-        panel.line(x[N_POINTS - 1 :], y[N_POINTS - 1 :], series.label, "fitted law beyond the runs",
-                   color=color, linestyle=DASHES[0])  # fmt: skip
-    beyond = ", dashed beyond the runs" if end > high else ""
-    shaded = ", with its 90 % band" if band is not None else ""
-    return True, f"line, {found.law.formula}{beyond}{shaded}."
+        panel.band(x, np.concatenate(values), *band, series.label, "fitted law, 90 % band",
+                   color=color)  # fmt: skip
+    beyond = ""
+    for piece, y, dash in zip(pieces, values, (DASHES[0], "-", DASHES[0]), strict=True):
+        if piece[-1] > piece[0]:
+            what = "fitted law" if dash == "-" else "fitted law beyond its runs"
+            panel.line(piece, y, series.label, what, color=color, linestyle=dash)
+            beyond = beyond or ("" if dash == "-" else ", dashed beyond the runs it is fitted to")
+    text = f"line, {found.law.formula}{beyond}" + (", with its 90 % band" if band else "")
+    if spec.law_to and band:
+        value, interval = with_interval(values[-1][-1], band[0][-1], band[1][-1])
+        text += f"; at {short(ends[-1])} it is {value}, 90 % interval {interval}"
+    return True, f"{text}."
 
 
 def _truth(panel, spec, tables, ends):
     if tables.truth is None or not ends:
-        return []
+        return [], []
     name, params = tables.truth
     planted = law(name)
     x = np.geomspace(min(middle["x"].min() for _, middle in ends), spec.law_to, 2 * N_POINTS)
     y = planted(params, **{spec.x: x}, **spec.at)
     look = {"color": "black", "linewidth": 1.0, "linestyle": (0, (1, 1.5))}
     panel.line(x, y, "planted law", "planted law", **look)
-    return [("planted law", look)]
+    return [("planted law", look)], [f"Planted law: {y[-1]:.4g} at {short(x[-1])}."]
 
 
 def _slope(panel, slope, ends, dash):

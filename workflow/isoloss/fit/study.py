@@ -74,7 +74,8 @@ def _rows(fit: Fit, group: str, points: pd.DataFrame) -> list[dict[str, Any]]:
         "verdict": result.verdict,
         "warnings": "; ".join([*said, *result.warnings, *result.notes]),
     }
-    diagnostics = canonical_json(_diagnostics(result))
+    ranges = {v: [float(usable[c].min()), float(usable[c].max())] for v, c in fit.variables.items()}
+    diagnostics = canonical_json(_diagnostics(result) | {"ranges": ranges})
     estimates = [
         (kind, name, estimate)
         for kind, found in (("parameter", result.params), ("derived", result.derived))

@@ -14,7 +14,7 @@ from isoloss.report import study as read
 from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
 
 HERE = Path(__file__).parent
-SUPERSCRIPT = re.compile(r"\^(\{[^{}]{1,40}\}|[-−+]?\w+(?:[./]\w+)*)")
+SUPERSCRIPT = re.compile(r"\^(\{[^{}]{1,40}\}|\([^()]{1,40}\)|[-−+]?\w+(?:[./]\w+)*)")
 STARS = re.compile(r"\*\*(\([^()]{1,40}\)|\w+)")  # how formulas in code write powers
 CODE = re.compile(r"`([^`]{1,200})`")
 
@@ -65,8 +65,10 @@ def build(
         _study(name, texts, paths, planned.get(name, ()), code, command)
         for name, texts in studies.items()
     ]
+    wanted = sorted({run for runs in planned.values() for run in runs})
     losses = read.table(paths.results / "losses.parquet")
-    totals = read.runs(losses, sorted({run for runs in planned.values() for run in runs}), code)
+    trained = None if losses is None else losses[losses["run_id"].isin(wanted)]
+    totals = read.runs(trained, wanted, code)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
@@ -124,7 +126,7 @@ def prose(value: Any) -> Markup:
     html = CODE.sub(r"<code>\1</code>", html)
     html = STARS.sub(r"<sup>\1</sup>", html)
     return Markup(
-        SUPERSCRIPT.sub(lambda m: f"<sup>{m[1].strip('{}').replace('-', '−')}</sup>", html)
+        SUPERSCRIPT.sub(lambda m: f"<sup>{m[1].strip('{}()').replace('-', '−')}</sup>", html)
     )
 
 

@@ -73,6 +73,15 @@ class FitShown:
     warnings: list[str]
     numbers: list[Number]
 
+    @property
+    def sources(self) -> list[tuple[str, str]]:
+        """Who expects a value, and of which parameters."""
+        said: dict[str, list[str]] = {}
+        for number in self.numbers:
+            if number.theory:
+                said.setdefault(number.theory_source, []).append(number.parameter)
+        return [(", ".join(parameters), source) for source, parameters in said.items()]
+
 
 @dataclass
 class FigureShown:
