@@ -94,3 +94,26 @@ DESIGNS = {
         Design("nine", LAPTOP, *crossed(np.geomspace(1e4, 1e7, 3), np.geomspace(1e6, 1e9, 3))),
     )
 }
+
+# Tables from which the law cannot be known, each for another reason.
+UNIDENTIFIED = {
+    design.name: design
+    for design in (
+        # N and D grow together: only the sum of two power laws of one variable is seen.
+        Design("one ratio", LAPTOP, np.geomspace(1e4, 1e7, 20), 20 * np.geomspace(1e4, 1e7, 20)),
+        # All at high loss: the floor is far below what any run reaches.
+        Design(
+            "far from the floor",
+            LAPTOP | {"E": 0.05},
+            *crossed(np.geomspace(1e4, 1e5, 4), np.geomspace(1e6, 1e7, 4)),
+            noise=3.0,
+        ),
+        # The sizes hardly differ.
+        Design(
+            "narrow",
+            LAPTOP,
+            *crossed(np.geomspace(1e5, 1.6e5, 4), np.geomspace(1e6, 1e8, 5)),
+            noise=2.0,
+        ),
+    )
+}

@@ -7,7 +7,7 @@ import numpy as np
 
 from isoloss.errors import UserError, nearest
 from isoloss.fit.curvature import lack_of_fit
-from isoloss.fit.identify import FAILED, verdict
+from isoloss.fit.identify import verdict
 from isoloss.fit.objective import OBJECTIVES, Objective
 from isoloss.fit.optimum import find
 from isoloss.fit.problem import Problem
@@ -107,16 +107,14 @@ def fit_problem(
     if method == "auto":
         method, note = choose(problem, z, data, rng) if draws else ("none", None)
         notes += [note] if note else []
-    sampled = np.empty((0, len(law.parameters)))
+    sampled, lost = np.empty((0, len(law.parameters))), 0.0
     if method != "none" and draws:
         ends = draw(problem, z, data, method, draws, rng)
         good = ends.converged
         sampled = problem.theta(ends.z[good])
-        if not good.all():
-            lost = float(np.mean(~good))
+        lost = float(np.mean(~good))
+        if lost:
             warnings.append(f"{lost:.1%} of the resampled tables have no minimum; left out")
-            if lost > FAILED:
-                warnings.append("so many that the intervals are not to be trusted")
     bend = lack_of_fit(problem, level)
     names, values = law.names, law.natural(theta)
     natural = law.natural(sampled)
@@ -143,7 +141,7 @@ def fit_problem(
         level=level,
         method=method,
         certificate=certificate,
-        verdict=verdict(problem, certificate, theta, sampled, level, bend),
+        verdict=verdict(problem, certificate, theta, sampled, lost, level, bend),
         warnings=tuple(warnings),
         notes=tuple(notes),
         lack_of_fit=bend,

@@ -6,9 +6,10 @@ from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
 
-WIDE = 1.0  # an exponent's interval may be this wide, as a share of the exponent
+WIDE = 1.0  # the interval of an exponent or a floor may be this wide, as a share of its value
 RATIO = 10.0  # and the two ends of a scale's interval this far apart
 OFTEN = 0.05  # share of the draws that may end on a bound
+FLAT = 1e5  # condition number; designs that determine the law have 10 to 100
 FAILED = 0.05  # share of the draws that may fail
 
 
@@ -17,6 +18,7 @@ def verdict(
     certificate: Certificate,
     theta: np.ndarray,
     draws: np.ndarray,
+    lost: float,
     level: float,
     bend: LackOfFit | None,
 ) -> str:
@@ -28,6 +30,8 @@ def verdict(
             f"{bend.lo:.3g} to {bend.hi:.3g}; p = {bend.p_value:.2g})"
         )
     reasons = list(why_not(problem, certificate, theta, draws, level))
+    if lost > FAILED:
+        reasons.append(f"{lost:.0%} of the resampled tables have no minimum")
     return f"not identified: {'; '.join(reasons)}" if reasons else "identified"
 
 
@@ -37,6 +41,11 @@ def why_not(problem, certificate, theta, draws, level):
         yield "no start ended at a minimum"
     yield from (f"the optimum lies at the bound {bound}" for bound in certificate.at_bounds)
     named = {bound.split(" = ")[0] for bound in certificate.at_bounds}
+    if certificate.condition_number > FLAT:
+        yield (
+            "some combination of the parameters hardly changes the fit (condition number "
+            f"{certificate.condition_number:.2g})"
+        )
     if not len(draws):
         return
     natural = problem.law.natural(draws)
@@ -54,7 +63,7 @@ def why_not(problem, certificate, theta, draws, level):
                 yield f"{parameter.name} may be anything from {lo:.2g} to {hi:.2g}"
         elif share > OFTEN:
             yield f"{parameter.name} is zero in {share:.0%} of the draws"
-        elif parameter.unit == "" and hi - lo > WIDE * abs(value[i]):
+        elif hi - lo > WIDE * abs(value[i]):
             yield f"{parameter.name} may be anything from {lo:.2g} to {hi:.2g}"
     edge = np.mean(np.any(z >= problem.upper - 1e-9, axis=1))
     if edge > OFTEN:

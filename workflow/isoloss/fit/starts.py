@@ -1,7 +1,7 @@
 """Where the solver starts: a grid over the exponents, the rest solved linearly at each point.
 
 Given the exponents, L is linear in the coefficients and the floor (variable projection, Golub and
-Pereyra 1973), so a start needs only the exponents: 100 of them cover what takes 4,500 otherwise.
+Pereyra 1973), so a start needs only the exponents: 64 of them cover what takes 4,500 otherwise.
 """
 
 import numpy as np

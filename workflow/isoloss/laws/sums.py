@@ -6,7 +6,7 @@ import numpy as np
 
 from isoloss.laws.base import Law, Parameter, grid
 
-SEARCHED = {1: np.geomspace(0.02, 4.0, 24), 2: np.geomspace(0.04, 1.6, 10)}
+SEARCHED = {1: np.geomspace(0.02, 4.0, 24), 2: np.geomspace(0.04, 1.6, 8)}
 
 
 @dataclass(frozen=True)
