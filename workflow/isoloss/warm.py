@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import selectors
 import signal
 import socket
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,9 @@ from typing import Any
 from isoloss.files import write_json
 from isoloss.job import COMMANDS, ONE_THREAD, WARM_SOCKET, run_command
 
-# What the commands import, and what their first use would import.
-PRELOADED = (
+# What jobs import, when they start or at their first use.
+STAGES = ("tasks", "models", "train", "collect", "laws", "fit", "figures", "report")
+LIBRARIES = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.figure",
@@ -181,10 +184,19 @@ def _be_the_job(request: dict[str, Any], outputs: list[int]) -> None:
         os._exit(code)
 
 
+def _modules_of(packages: Iterable[str]) -> Iterator[str]:
+    """Every module of some of isoloss's subpackages."""
+    for package in packages:
+        folder = Path(__file__).parent / package
+        yield f"isoloss.{package}"
+        for module in pkgutil.iter_modules([str(folder)]):
+            yield f"isoloss.{package}.{module.name}"
+
+
 def main(listener: int) -> None:
     """Import everything, then serve the requests that come to a listening socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the workflow, which ends us
-    for module in (*PRELOADED, *COMMANDS.values()):
+    for module in (*LIBRARIES, *COMMANDS.values(), *_modules_of(STAGES)):
         importlib.import_module(module)
     import torch
 

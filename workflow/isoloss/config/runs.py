@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from isoloss.config.section import (
     Fraction,
-    Name,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -185,7 +184,8 @@ class LanguageTask(Section):
     """Predict the next token of a corpus."""
 
     kind: Literal["language"]
-    corpus: Name  # a corpus of the study's or of config/corpora.yaml
+    # A corpus of the study's or of config/corpora.yaml; in a plan, its identity.
+    corpus: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     context: Annotated[int, Field(ge=2)] = 64  # tokens that a prediction can see
 
 
