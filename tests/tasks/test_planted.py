@@ -70,6 +70,16 @@ def test_noise_is_lognormal_with_the_asked_spread():
     assert abs(residual.mean()) < 4 * 0.02 / np.sqrt(4000)
 
 
+def test_the_noise_of_different_runs_is_independent():
+    sweep = {"n_params": [1e8 + i for i in range(100)], "n_tokens": [2e10 + i for i in range(10)]}
+    table = simulate(study({"s": sweep}, 0.02))
+    residual = np.log(table["loss"] / table["theory_loss"]).to_numpy().reshape(100, 10)
+    assert len(np.unique(residual)) == 1000
+    of_sizes, of_data = residual.mean(axis=1), residual.mean(axis=0)
+    assert of_sizes.std() == pytest.approx(0.02 / np.sqrt(10), rel=0.3)
+    assert of_data.std() == pytest.approx(0.02 / np.sqrt(100), rel=0.6)
+
+
 def test_a_run_has_the_same_loss_in_every_sweep_and_whatever_else_is_planted():
     sweep = {"n_params": [1e8, 1e9], "n_tokens": [2e10]}
     both = simulate(study({"a": sweep, "b": {"n_params": [1e9], "n_tokens": [2e10]}}, 0.1))
