@@ -10,6 +10,7 @@ from cases import CASES, LAW, language, spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isoloss.config.figures import Series
 from isoloss.errors import UserError
 from isoloss.figures.allocation import tokens_for
 from isoloss.figures.curves import efficient
@@ -17,7 +18,7 @@ from isoloss.figures.draw import drawing
 from isoloss.figures.fitted import fitted
 from isoloss.figures.style import log_ticks
 from isoloss.figures.tables import Tables, plain
-from isoloss.figures.text import science, short, with_interval
+from isoloss.figures.text import science, short, superscripts, with_interval
 
 
 def rows(table, what):
@@ -245,6 +246,45 @@ def test_ticks_of_a_log_axis_are_few_ordered_and_inside(start, decades):
 )  # fmt: skip
 def test_numbers_are_short(value, text):
     assert short(value) == text
+
+
+def test_the_key_shows_lines_as_they_are_drawn():
+    asked, tables = CASES["loss_against_x"]()
+    figure = drawing(asked, tables).figure
+    (legend,) = figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    key = dict(zip(labels, legend.legend_handles, strict=True))
+    grey = [line for line in figure.axes[0].lines if line.get_color() == "#6f6f6f"]
+    patterns = {"floor": grey[0], "theory, d = 1": grey[1]}
+    for label, line in patterns.items():
+        drawn, shown = (np.array(of._unscaled_dash_pattern[1]) for of in (line, key[label]))
+        np.testing.assert_allclose(shown, drawn)
+    assert grey[0]._unscaled_dash_pattern != grey[1]._unscaled_dash_pattern
+
+
+def test_a_series_can_hold_several_sweeps():
+    asked, tables = CASES["loss_against_x"]()
+    both = asked.model_copy(
+        update={"series": {"all": Series(label="all", sweep=["decayed", "constant"])}, "fits": {}}
+    )
+    assert both.sweeps_named == ["decayed", "constant"]
+    assert len(rows(drawing(both, tables).table, "run")) == 40
+
+
+def test_powers_of_labels_are_raised():
+    assert superscripts("N^-4, d^2.5, x^a, y^2") == "N⁻⁴, d^2.5, x^a, y²"
+
+
+def test_series_without_laws_stand_side_by_side_and_keep_their_data():
+    asked, tables = CASES["loss_against_x"]()
+    beside = drawing(asked, Tables(runs=tables.runs))
+    axes = beside.figure.axes[0]
+    beside.figure.draw_without_rendering()
+    at = [line.get_transform().transform((97, 1e-3))[0] for line in axes.lines
+          if line.get_zorder() >= 3 and line.get_marker() in ("o", "s")]  # fmt: skip
+    assert max(at) - min(at) == pytest.approx(2.5 * beside.figure.dpi / 72)
+    both = rows(beside.table, "median").groupby("series")["x"].apply(list)
+    assert both["decayed rate"] == both["constant rate"] == [13, 97, 1153, 16897]
 
 
 @pytest.mark.parametrize(

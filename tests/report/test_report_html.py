@@ -237,10 +237,13 @@ def test_the_same_results_give_the_same_bytes(html, project):
 
 def test_prose_marks_up_powers_and_code_only():
     assert prose("a_1 N^-0.5, `w^2`, x^{a+b}. <b>") == (
-        "a_1 N<sup>−0.5</sup>, <code>w<sup>2</sup></code>, x<sup>a+b</sup>. &lt;b&gt;"
+        "a_1 N<sup>−0.5</sup>, <code>w^2</code>, x<sup>a+b</sup>. &lt;b&gt;"
     )
     assert prose("a / x^(-b)") == "a / x<sup>−b</sup>"
     assert prose("A / x**alpha") == "A / x<sup>alpha</sup>"
+    assert prose("1e-05 of 1.3e9, a1e5 `2e3`") == (
+        "10<sup>−5</sup> of 1.3×10<sup>9</sup>, a1e5 <code>2e3</code>"
+    )
     assert prose("It falls as D^-1. Then") == "It falls as D<sup>−1</sup>. Then"
 
 

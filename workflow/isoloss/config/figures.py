@@ -27,7 +27,7 @@ class Series(Section):
     """Some of the runs, drawn alike."""
 
     label: str
-    sweep: Name | None = None  # null: the sweep of the series' own name
+    sweep: Name | list[Name] | None = None  # one or more; null: the one of the series' own name
     y: str | None = None  # column; null: the figure's
     where: dict[str, list[Any]] = {}  # column -> the values that are drawn
 
@@ -36,7 +36,8 @@ def _in_full(given: dict[str, str | Series], y: str) -> dict[str, Series]:
     full = {}
     for name, value in given.items():
         series = Series(label=value) if isinstance(value, str) else value
-        filled = {"sweep": series.sweep or name, "y": series.y or y}
+        sweeps = [series.sweep] if isinstance(series.sweep, str) else series.sweep
+        filled = {"sweep": sweeps or [name], "y": series.y or y}
         full[name] = series.model_copy(update=filled)
     return full
 
@@ -98,7 +99,7 @@ class LossAgainstX(Drawn):
 
     @property
     def sweeps_named(self) -> list[str]:
-        return [series.sweep for series in self.members().values()]
+        return [sweep for series in self.members().values() for sweep in series.sweep]
 
     @property
     def fits_named(self) -> list[str]:
@@ -151,7 +152,7 @@ class RatioToTheory(OfRuns):
 
     @property
     def sweeps_named(self) -> list[str]:
-        return [series.sweep for series in self.members().values()]
+        return [sweep for series in self.members().values() for sweep in series.sweep]
 
 
 class LossGrid(OfRuns):

@@ -14,6 +14,7 @@ from isoloss.figures.text import short, with_interval
 from isoloss.laws import law
 
 N_POINTS = 60  # of a drawn law
+ASIDE = 2.5  # points on the paper between series that share their x, where no law is drawn
 DASHES = ((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
 
@@ -35,7 +36,10 @@ def _drawn(spec, tables, at):
     parts = _split(spec, tables)
     notes, ends, key, said = [], [], [], {}
     colors = ordered_colors(len(parts)) if spec.by and len(parts) > 3 else COLORS
-    for i, (name, series, group, runs) in enumerate(parts):
+    laws = [fitted(tables, spec.fits[name], group, spec.x) if name in spec.fits else None
+            for name, _, group, _ in parts]  # fmt: skip
+    apart = 0.0 if any(law is not None and law.identified for law in laws) else ASIDE
+    for i, (name, series, _, runs) in enumerate(parts):
         color, marker = colors[i % len(colors)], MARKERS[i % len(MARKERS)]
         runs, lost = finished(runs, series.y)
         notes += [f"{series.label}: {note}" for note in lost]
@@ -43,12 +47,12 @@ def _drawn(spec, tables, at):
             notes.append(f"{series.label}: no run to draw.")
             continue
         middle = _medians(runs, spec.x, series.y)
-        _runs(panel, runs, middle, spec.x, series, color, marker)
+        aside = apart * (i - (len(parts) - 1) / 2)
+        _runs(panel, runs, middle, spec.x, series, aside, {"color": color, "marker": marker})
         ends.append((name, middle))
         drawn = False
         if name in spec.fits:
-            found = fitted(tables, spec.fits[name], group, spec.x)
-            drawn, text = _law(panel, spec, found, middle, series, color, at)
+            drawn, text = _law(panel, spec, laws[i], middle, series, color, at)
             said.setdefault(text, []).append(series.label)
         key.append((series.label, {"color": color, "marker": marker,
                                    "linestyle": "-" if drawn else "none"}))  # fmt: skip
@@ -58,8 +62,9 @@ def _drawn(spec, tables, at):
         key, notes = key + shown, notes + told
     dashes = cycle(DASHES)
     for level in spec.levels:
-        line = panel.level(level.value, level.label, linestyle=next(dashes))
-        key.append((level.label, _look(line)))
+        look = {"color": GREY, "linewidth": 1.1, "linestyle": next(dashes)}
+        panel.level(level.value, level.label, **look)
+        key.append((level.label, look))
     for slope in spec.slopes:
         key += _slope(panel, slope, ends, next(dashes))
     if any(middle["count"].max() > 1 for _, middle in ends):
@@ -76,7 +81,7 @@ def _split(spec, tables) -> list[tuple[str, Series, float | None, pd.DataFrame]]
     for name, series in spec.members().items():
         columns = ["sweep", spec.x, series.y, *series.where, *([spec.by] if spec.by else [])]
         need(tables.runs, columns, where_of(spec), "runs")
-        runs = chosen(tables.runs, [series.sweep], series.where)
+        runs = chosen(tables.runs, series.sweep, series.where)
         if spec.by is None:
             parts.append((name, series, None, runs))
             continue
@@ -93,13 +98,13 @@ def _medians(runs, x, y) -> pd.DataFrame:
     return middle.reset_index(names="x")
 
 
-def _runs(panel, runs, middle, x, series, color, marker):
-    if middle["count"].max() > 1:
-        panel.points(runs[x], runs[series.y], series.label, "run", color=color, marker=marker,
-                     markersize=3, alpha=0.35, markeredgewidth=0)  # fmt: skip
-    what = "median" if middle["count"].max() > 1 else "run"
-    panel.intervals(middle["x"], middle["median"], middle["min"], middle["max"], series.label, what,
-                    color=color, marker=marker, zorder=3)  # fmt: skip
+def _runs(panel, runs, middle, x, series, aside, look):
+    several = middle["count"].max() > 1
+    if several:
+        panel.points(runs[x], runs[series.y], series.label, "run", aside=aside, markersize=3,
+                     alpha=0.35, markeredgewidth=0, **look)  # fmt: skip
+    panel.intervals(middle["x"], middle["median"], middle["min"], middle["max"], series.label,
+                    "median" if several else "run", aside=aside, zorder=3, **look)  # fmt: skip
 
 
 def _law(panel, spec, found: Fitted | None, middle, series, color, at) -> tuple[bool, str]:
@@ -156,11 +161,6 @@ def _slope(panel, slope, ends, dash):
     span = log_x.mean() + np.array([-half, half])
     near = np.interp(span.mean(), log_x, log_y) - 0.12 * np.ptp(log_y) - 0.1
     x, y = np.exp(span), np.exp(near + slope.exponent * (span - span.mean()))
-    return [
-        (slope.label, _look(panel.line(x, y, slope.label, "slope", color=GREY, linestyle=dash)))
-    ]
-
-
-def _look(line) -> dict:
-    return {"color": line.get_color(), "linestyle": line.get_linestyle(),
-            "linewidth": line.get_linewidth()}  # fmt: skip
+    look = {"color": GREY, "linewidth": 1.6, "linestyle": dash}
+    panel.line(x, y, slope.label, "slope", **look)
+    return [(slope.label, look)]

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from isoloss.figures.style import GREY, set_log_ticks
+from isoloss.figures.text import superscripts
 
 COLUMNS = ["panel", "series", "what", "x_quantity", "x", "y_quantity", "y", "lo", "hi"]
 REFERENCE = {"color": GREY, "linewidth": 1.1, "linestyle": (0, (4, 2))}
@@ -48,7 +50,8 @@ class Panel:
     def __init__(self, axes: Axes, record: Record, x: str, y: str, name: str = "",
                  x_scale: str = "log", y_scale: str = "log"):  # fmt: skip
         self.axes, self.record, self.name, self.x, self.y = axes, record, name, x, y
-        axes.set(xlabel=x, ylabel=y, title=name, xscale=x_scale, yscale=y_scale)
+        axes.set(xlabel=superscripts(x), ylabel=superscripts(y), title=name,
+                 xscale=x_scale, yscale=y_scale)  # fmt: skip
 
     def _record(self, series, what, x, y, lo=None, hi=None):
         self.record.add(
@@ -58,10 +61,10 @@ class Panel:
             hi=np.nan if hi is None else np.asarray(hi, float),
         )  # fmt: skip
 
-    def points(self, x, y, series: str, what: str, **look):
-        """Markers."""
+    def points(self, x, y, series: str, what: str, aside: float = 0.0, **look):
+        """Markers; `aside` moves them on the paper, in points, where others have the same x."""
         self._record(series, what, x, y)
-        look = {"linestyle": "none", "marker": "o"} | look
+        look = {"linestyle": "none", "marker": "o"} | self._moved(aside, x, y) | look
         return self.axes.plot(np.asarray(x, float), np.asarray(y, float), **look)[0]
 
     def line(self, x, y, series: str, what: str, **look):
@@ -69,13 +72,24 @@ class Panel:
         self._record(series, what, x, y)
         return self.axes.plot(np.asarray(x, float), np.asarray(y, float), **look)[0]
 
-    def intervals(self, x, y, lo, hi, series: str, what: str, **look):
-        """Markers with vertical bars from lo to hi."""
+    def intervals(self, x, y, lo, hi, series: str, what: str, aside: float = 0.0, **look):
+        """Markers with vertical bars from lo to hi; `aside` as for `points`."""
         x, y, lo, hi = (np.asarray(values, float) for values in (x, y, lo, hi))
         self._record(series, what, x, y, lo, hi)
         bars = np.stack([np.nan_to_num(y - lo), np.nan_to_num(hi - y)]).clip(0)
         look = {"linestyle": "none", "marker": "o", "elinewidth": 1.1, "capsize": 2.5} | look
+        look |= self._moved(aside, x, y, lo, hi)
         return self.axes.errorbar(x, y, yerr=bars, **look)
+
+    def _moved(self, aside: float, x, *heights) -> dict:
+        """The transform that moves points aside; their data still count for the axes' limits."""
+        if not aside:
+            return {}
+        for y in heights:
+            points = np.stack([np.asarray(x, float), np.asarray(y, float)], axis=1)
+            self.axes.update_datalim(points[np.isfinite(points).all(axis=1)])
+        step = ScaledTranslation(aside / 72, 0, self.axes.figure.dpi_scale_trans)
+        return {"transform": self.axes.transData + step}
 
     def band(self, x, y, lo, hi, series: str, what: str, **look):
         """The area between lo and hi; y is their middle line, recorded but not drawn."""

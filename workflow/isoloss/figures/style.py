@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
-from isoloss.figures.text import power_of_ten, short
+from isoloss.figures.text import power_of_ten, short, superscripts
 
 STYLE = Path(__file__).with_name("isoloss.mplstyle")
 # Okabe and Ito (2008), told apart with any common colour blindness; yellow left out: too light.
@@ -109,7 +109,7 @@ def legend_below(figure: Figure, entries: Sequence[tuple[str, dict]], width: int
 
     It has as many columns as fit into `width` characters.
     """
-    looks = dict(entries)
+    looks = {superscripts(label): look for label, look in entries}
     if not looks:
         return
     longest = max(len(label) for label in looks) + 6

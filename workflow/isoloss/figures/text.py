@@ -1,9 +1,16 @@
 """Numbers as text, for people."""
 
 import math
+import re
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+POWER = re.compile(r"\^(-?\d+)(?![.\d/])")
 SUFFIXES = ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+
+
+def superscripts(text: str) -> str:
+    """Text with its numeric powers raised: N^-4 is N⁻⁴."""
+    return POWER.sub(lambda found: found[1].translate(SUPERSCRIPT), text)
 
 
 def power_of_ten(exponent: int) -> str:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.transforms import ScaledTranslation
 from scipy.stats import norm, t
 
 from isoloss.config.figures import ExponentAgainstTheory, RatioToTheory
@@ -68,7 +67,7 @@ def ratio_to_theory(spec: RatioToTheory, tables: Tables) -> Drawing:
     notes, key = [], []
     for i, series in enumerate(members.values()):
         label = series.label
-        runs = chosen(chosen(tables.runs, [series.sweep], spec.where), None, series.where)
+        runs = chosen(chosen(tables.runs, series.sweep, spec.where), None, series.where)
         runs, lost = finished(runs, series.y)
         notes += [f"{label}: {note}" for note in lost]
         runs = runs[runs[spec.theory] > 0]
@@ -77,15 +76,9 @@ def ratio_to_theory(spec: RatioToTheory, tables: Tables) -> Drawing:
             continue
         ratios = ratio_by_x(runs, series.y, spec)
         look = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
-        # Side by side, where several series have the same x: moved on the paper, not in the data.
-        aside = ScaledTranslation(4 * (i - (len(members) - 1) / 2) / 72, 0,
-                                  figure.dpi_scale_trans)  # fmt: skip
-        moved = panel.axes.transData + aside
+        aside = 4.0 * (i - (len(members) - 1) / 2)
         panel.intervals(ratios["x"], ratios["ratio"], ratios["lo"], ratios["hi"], label,
-                        "measured / theory", transform=moved, **look)  # fmt: skip
-        # Moved markers do not count for the limits: their data do.
-        for ends in ("ratio", "lo", "hi"):
-            panel.axes.update_datalim(ratios[["x", ends]].dropna().to_numpy())
+                        "measured / theory", aside=aside, **look)  # fmt: skip
         key.append((label, look))
         inside = int(((ratios["lo"] <= 1) & (ratios["hi"] >= 1)).sum())
         notes.append(f"{label}: {inside} of {len(ratios)} 90 % intervals hold 1.")

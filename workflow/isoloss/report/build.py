@@ -14,8 +14,9 @@ from isoloss.report import study as read
 from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
 
 HERE = Path(__file__).parent
-SUPERSCRIPT = re.compile(r"\^(\{[^{}]{1,40}\}|\([^()]{1,40}\)|[-−+]?\w+(?:[./]\w+)*)")
+CARET = re.compile(r"\^(\{[^{}]{1,40}\}|\([^()]{1,40}\)|[-−+]?\w+(?:[./]\w+)*)")
 STARS = re.compile(r"\*\*(\([^()]{1,40}\)|\w+)")  # how formulas in code write powers
+SCIENCE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([-+]?\d+)\b")
 CODE = re.compile(r"`([^`]{1,200})`")
 
 
@@ -121,13 +122,22 @@ def main_number(fits: Sequence[FitShown]) -> tuple[str, str, str, str]:
 
 
 def prose(value: Any) -> Markup:
-    """Text of a study as HTML: escaped, then `code`, x^-0.5 and x**a are marked up."""
-    html = str(escape(value))
-    html = CODE.sub(r"<code>\1</code>", html)
-    html = STARS.sub(r"<sup>\1</sup>", html)
-    return Markup(
-        SUPERSCRIPT.sub(lambda m: f"<sup>{m[1].strip('{}()').replace('-', '−')}</sup>", html)
-    )
+    """Text of a study as HTML: escaped; then `code`, x^-0.5, x**a and 1.3e9 are marked up."""
+    parts = CODE.split(str(escape(value)))
+    marked = [f"<code>{part}</code>" if i % 2 else _raised(part) for i, part in enumerate(parts)]
+    return Markup("".join(marked))
+
+
+def _raised(html: str) -> str:
+    def superscript(found: re.Match) -> str:
+        return f"<sup>{found[1].strip('{}()').replace('-', '−')}</sup>"
+
+    def science(found: re.Match) -> str:
+        lead = "" if found[1] == "1" else f"{found[1]}×"
+        return f"{lead}10<sup>{int(found[2])}</sup>".replace("-", "−")
+
+    html = SCIENCE.sub(science, html)
+    return CARET.sub(superscript, STARS.sub(superscript, html))
 
 
 def seconds(value: float) -> str:
