@@ -1,0 +1,80 @@
+"""The registry of published tables and fits: what `isoloss audit` refits."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+import yaml
+
+from isoloss.errors import UserError
+
+Sha256 = Annotated[str, pydantic.Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Strict(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class Table(_Strict):
+    """A public file, pinned to a commit and to its content."""
+
+    address: str
+    sha256: Sha256
+    max_bytes: Annotated[int, pydantic.Field(gt=0)]
+    licence: str
+    mirror: str  # path below a local mirror's folder
+
+
+class PublishedFit(_Strict):
+    """What was fitted to which rows of a table, and what was published about it."""
+
+    name: str
+    source: str
+    table: str
+    law: str
+    columns: dict[str, str]
+    cluster: str | None = None
+    drop_highest: Annotated[int, pydantic.Field(ge=0)] = 0  # losses left out, from the top
+    objective: str = "huber"
+    delta: float = 1e-3
+    published: dict[str, float] = {}
+
+
+class Registry(_Strict):
+    tables: dict[str, Table]
+    fits: tuple[PublishedFit, ...]
+
+
+def read_registry(path: str | Path) -> Registry:
+    """Read a registry in YAML.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read, or a key is missing, unknown or of the wrong kind.
+    """
+    path = Path(path)
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(str(path), [f"could not be read: {error.strerror}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(str(path), [f"is no YAML: {str(error).splitlines()[0]}"]) from error
+    try:
+        registry = Registry.model_validate(found)
+    except pydantic.ValidationError as error:
+        raise UserError(
+            str(path),
+            [
+                f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}"
+                for one in error.errors()
+            ],
+        ) from error
+    unknown = [
+        f"fits: {fit.name!r} names the table {fit.table!r}, which is not in tables"
+        for fit in registry.fits
+        if fit.table not in registry.tables
+    ]
+    if unknown:
+        raise UserError(str(path), unknown)
+    return registry
