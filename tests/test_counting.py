@@ -65,6 +65,12 @@ def test_the_smallest_dropped_terms_dominate_kaplans_count_at_small_width():
     assert flops.projections + flops.feed_forward == 2 * 12 * 2 * 128**2
 
 
+def test_attention_is_two_products_over_all_pairs_and_a_softmax_per_head():
+    """Hoffmann et al. 2022, App. F: 2 s^2 d twice, and 3 heads s^2, here with s = 7, d = 10."""
+    flops = transformer_flops(shape(3, 10, 5), 256, context=7)
+    assert flops.attention == 3 * (2 * 2 * 49 * 10 + 3 * 5 * 49)
+
+
 @pytest.mark.parametrize(
     ("n_params", "config", "ratio"),
     [(73e6, (10, 640, 10), 1.03), (305e6, (20, 1024, 16), 1.10), (552e6, (24, 1280, 10), 1.08)],
