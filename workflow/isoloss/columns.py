@@ -48,7 +48,7 @@ RUNS = (
     Column("approximation_loss", REAL, "as loss", "excess of a polynomial fitted without noise"),
     Column("variance_loss", REAL, "as loss", "what noise adds to a polynomial's excess"),
     Column("variance_loss_se", REAL, "as loss", "its standard error about theory_loss"),
-    Column("theory_loss", REAL, "as loss", "exact expectation of variance_loss for the design"),
+    Column("theory_loss", REAL, "as loss", "what theory says of variance_loss; the planted loss"),
     Column("exact_match", REAL, "share", "sequences copied without a mistake"),
     Column("status", TEXT, "", "done or diverged"),
     Column("reason", TEXT, "", "why a run is not done"),
