@@ -15,6 +15,7 @@ from isoloss.errors import UserError, nearest
 COMMANDS = {
     "fit": ("isoloss.cli.fit", "fit a scaling law to a table of runs"),
     "optimal": ("isoloss.cli.optimal", "compute-optimal size and data for a budget"),
+    "retrain": ("isoloss.cli.retrain", "set aside the runs that other code trained"),
     "audit": ("isoloss.cli.audit", "refit published tables: published against found"),
 }
 USAGE = "isoloss SUBCOMMAND [ARGUMENT ...]"

@@ -1,4 +1,4 @@
-"""`isoloss retrain`: set aside what other code trained, so that the workflow trains it again."""
+"""Set aside the runs that other code trained, so that `snakemake` trains them again."""
 
 import argparse
 from pathlib import Path
@@ -9,9 +9,8 @@ from isoloss.files import read_json
 from isoloss.workflow import Workflow, load
 
 
-def main(argv: list[str]) -> None:
-    """Move the runs that other code trained to `superseded/` in the results."""
-    parser = argparse.ArgumentParser(prog="isoloss retrain", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `isoloss retrain`."""
     parser.add_argument(
         "--configfile",
         nargs="+",
@@ -19,7 +18,10 @@ def main(argv: list[str]) -> None:
         help="as for snakemake: changes to config/config.yaml",
     )
     parser.add_argument("--dry-run", "-n", action="store_true", help="only say what would be moved")
-    arguments = parser.parse_args(argv)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Move the runs that other code trained to `superseded/` in the results."""
     config = read_yaml("config/config.yaml")
     for path in arguments.configfile:
         config = merged(config, read_yaml(path))
@@ -31,6 +33,7 @@ def main(argv: list[str]) -> None:
         if not arguments.dry_run:
             _move(workflow.root / workflow.run(run_id, ""), workflow.root / target)
     print(f"{len(stale)} of {len(workflow.plan.runs)} runs were trained by other code.")
+    return 0
 
 
 def superseded(workflow: Workflow, run_id: str) -> str:

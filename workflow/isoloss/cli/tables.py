@@ -17,6 +17,11 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=COLUMN",
         help="where a variable is, e.g. n_params='Model Size'; what is not named is recognised",
     )
+    parser.add_argument(
+        "--without",
+        metavar="ROWS",
+        help="rows to leave out, e.g. 1-5,9 (the first row below the header is 1)",
+    )
     parser.add_argument("--cluster", metavar="COLUMN", help="which run a row belongs to")
     parser.add_argument("--weights", metavar="COLUMN", help="how much a row counts")
     parser.add_argument(
@@ -57,9 +62,10 @@ def read(args: argparse.Namespace):
             fixed[name] = float(value)
         except ValueError:
             problems.append(f"--fix {name}={value}: {value!r} is not a number")
+    left_out = _rows(args.without, problems)
     if problems:
         raise UserError("arguments", problems)
-    return read_table(args.table), {
+    return _without(read_table(args.table), left_out), {
         "x": args.x,
         "columns": columns,
         "cluster": args.cluster,
@@ -75,6 +81,29 @@ def read(args: argparse.Namespace):
         "vocabulary": args.vocabulary,
         "where": str(args.table),
     }
+
+
+def _rows(text, problems):
+    """Row numbers of "1-5,9"."""
+    rows = set()
+    for part in (text or "").split(",") if text is not None else []:
+        first, _, last = part.strip().partition("-")
+        try:
+            numbers = range(int(first), int(last or first) + 1)
+        except ValueError:
+            numbers = range(0)
+        if not len(numbers) or numbers[0] < 1:
+            problems.append(f"--without {text}: {part!r} is no row or range such as 3 or 1-5")
+        rows.update(numbers)
+    return rows
+
+
+def _without(table, rows):
+    missing = [row for row in sorted(rows) if row > len(table)]
+    if missing:
+        found = f"there is no row {missing[0]}; the table has {len(table)}"
+        raise UserError("--without", [found])
+    return table.drop(index=[table.index[row - 1] for row in rows]) if rows else table
 
 
 def _pairs(option, given, problems):

@@ -60,6 +60,43 @@ class Broken(Law):
     def log_loss(self, theta, log_x):
         return np.log(np.exp(theta[:, 0, None] + self._log_shape(theta, log_x)) + theta[:, 1, None])
 
+    analytic = True
+
+    def derivatives(self, theta, log_x, directions=None):
+        log_h = theta[:, 0, None] + self._log_shape(theta, log_x)
+        h = np.exp(log_h)
+        total = h + theta[:, 1, None]
+        share = h / total
+        slope = np.empty((*theta.shape, len(log_x["x"])))  # of ln(h), L = a + h
+        slope[:, 0], slope[:, 1], slope[:, 2] = 1.0, 0.0, -log_x["x"]
+        bends = []
+        for at in range(3, theta.shape[1], 3):
+            c, d, f = theta[:, at, None], theta[:, at + 1, None], np.exp(theta[:, at + 2, None])
+            z = (log_x["x"] - d) / f
+            soft = softplus(z)
+            step = np.exp(z - soft)  # the derivative of softplus; rise is that of step
+            rise, short = step * (1 - step), soft - z * step
+            slope[:, at], slope[:, at + 1], slope[:, at + 2] = -f * soft, c * step, -c * f * short
+            bends.append((at, 0, 1, step))
+            bends.append((at, 0, 2, -f * short))
+            bends.append((at, 1, 1, -c * rise / f))
+            bends.append((at, 1, 2, -c * z * rise))
+            bends.append((at, 2, 2, -c * f * (short + z * z * rise)))
+        gradient = slope * share[:, None]
+        gradient[:, 1] = 1 / total
+
+        def curvature(weights):
+            weighted = weights * share
+            result = (slope * weighted[:, None]) @ slope.transpose(0, 2, 1)
+            for at, i, j, second in bends:
+                value = np.sum(weighted * second, axis=1)
+                result[:, at + i, at + j] += value
+                if i != j:
+                    result[:, at + j, at + i] += value
+            return result
+
+        return np.log(total), gradient, curvature
+
     def shapes(self, log_x, log_loss):
         x = log_x["x"]
         at = {1: (0.2, 0.4, 0.6, 0.8), 2: (0.3, 0.7)}[self.n_breaks]

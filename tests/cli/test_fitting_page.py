@@ -1,0 +1,68 @@
+"""Every command of docs/fitting.md runs, and what the page says of the results is so."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from isoloss.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "fitting.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"```sh\nisoloss (.+)\n```", PAGE)
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """What each command of the page prints, run in order beside the project's config."""
+    mirror = ROOT.parent / "shared" / "data"
+    if not mirror.is_dir():
+        pytest.skip("the published tables are not beside the project (../shared/data)")
+    import contextlib
+    import io
+
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "config").symlink_to(ROOT / "config")
+    table = folder / "results" / "audit" / "epoch-chinchilla.csv"
+    table.parent.mkdir(parents=True)  # the first command would download it there
+    table.write_bytes((mirror / "epoch-chinchilla" / "svg_extracted_data.csv").read_bytes())
+    texts = {}
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
+        for command in COMMANDS:
+            if command == "audit":
+                patch.setenv("ISOLOSS_MIRROR", str(mirror))
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                assert main(shlex.split(command)) == 0, command
+            texts[command] = out.getvalue()
+    return texts
+
+
+def test_there_are_commands_on_the_page():
+    assert len(COMMANDS) == 6
+
+
+def test_the_page_quotes_what_the_commands_print(printed):
+    whole = next(text for command, text in printed.items() if command.endswith("--law chinchilla"))
+    assert "128 of 128 starts agree" in whole
+    assert "verdict: identified" in whole
+    assert "without rows 1, 2, 3, 4, 5 beta is 0.367" in whole
+    without = printed[next(c for c in COMMANDS if c.endswith("--without 1-5"))]
+    assert "influence" not in without
+    assert "477.8" in without
+
+
+def test_tokens_per_parameter_are_those_on_the_page(printed):
+    rows = [
+        line.split()
+        for line in printed[next(c for c in COMMANDS if c.startswith("optimal"))].splitlines()
+        if "D*/N*" in line
+    ]
+    assert [round(float(number)) for number in rows[0][1:2]] == [21]
+    assert [round(float(number)) for number in rows[1][2:]] == [9, 32]
+
+
+def test_the_example_in_python_runs(capsys):
+    code = re.search(r"```python\n(.+?)```", PAGE, flags=re.DOTALL)[1]
+    exec(compile(code, "docs/fitting.md", "exec"), {})
+    assert capsys.readouterr().out.rstrip().endswith(" identified")
