@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.code import training_fingerprint
+from isoloss.config.figures import Figure
 from isoloss.config.load import load_studies, parse_config
 from isoloss.config.runs import RUNS
 from isoloss.config.study import Config, Frontier, Study, Trained
@@ -136,12 +137,21 @@ class Workflow:
 
     def figure(self, study: str, name: str) -> str:
         """One figure of a study."""
-        for figure in self.studies[study].figures:
-            if figure.name == name:
-                # Not with sorted keys: series are drawn in the order in which they are given.
-                return json.dumps(figure.model_dump(mode="json", exclude_defaults=True))
-        names = [figure.name for figure in self.studies[study].figures]
-        raise UserError("the target", [f"{study} has no figure {name!r}{nearest(name, names)}"])
+        found = self._figure(study, name).model_dump(mode="json", exclude_defaults=True)
+        # Not with sorted keys: series are drawn in the order in which they are given.
+        return json.dumps(found)
+
+    def caption(self, study: str, name: str) -> str:
+        """The caption of a figure, for Snakemake's own report."""
+        return self._figure(study, name).caption
+
+    def _figure(self, study: str, name: str) -> Figure:
+        figures = {figure.name: figure for figure in self.studies[study].figures}
+        if name not in figures:
+            raise UserError(
+                "the target", [f"{study} has no figure {name!r}{nearest(name, figures)}"]
+            )
+        return figures[name]
 
     def figure_context(self, study: str) -> str:
         """What a study's figures must know beside its tables: its fits' variables, its truth."""

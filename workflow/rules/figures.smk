@@ -24,6 +24,7 @@ rule figure:
     params:
         figure=lambda wildcards: ISOLOSS.figure(wildcards.study, wildcards.name),
         context=lambda wildcards: ISOLOSS.figure_context(wildcards.study),
+        caption=lambda wildcards: ISOLOSS.caption(wildcards.study, wildcards.name),
         stem=lambda wildcards, output: output.pdf.removesuffix(".pdf"),
     message:
         "Drawing {wildcards.study}/{wildcards.name}"

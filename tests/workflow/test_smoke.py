@@ -1,0 +1,77 @@
+"""The smoke study, on the real Snakefile: every rule, twice, with the same bytes."""
+
+import shutil
+
+import pandas as pd
+import pytest
+from tests.workflow.project import REPOSITORY, Project
+
+from isoloss.columns import TIMED
+
+# Wall-clock time is what this figure is about.
+TIMED_FIGURES = {"frontier/time"}
+
+
+class Shipped(Project):
+    """A folder with the project's own config."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        shutil.copytree(REPOSITORY / "config", folder / "config")
+
+    def write(self):
+        """The config is as it is shipped."""
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """The folders in which the smoke study has run with one and with two cores."""
+    folders = {}
+    for cores in (1, 2):
+        folder = tmp_path_factory.mktemp(f"cores{cores}")
+        project = Shipped(folder)
+        jobs = project.jobs("--configfile", "config/smoke.yaml", cores=cores)
+        assert set(jobs) == {
+            *("corpus", "train", "plan", "collect", "losses", "fit", "fits", "figure", "report")
+        }
+        folders[cores] = folder
+    return folders
+
+
+def files(folder, pattern):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern))
+
+
+def test_two_folders_and_any_number_of_cores_give_the_same_losses(smoke):
+    tables = [pd.read_parquet(smoke[n] / "results/smoke/losses.parquet") for n in (1, 2)]
+    untimed = [table.drop(columns=[*TIMED]) for table in tables]
+    pd.testing.assert_frame_equal(*untimed, check_exact=True)
+    assert tables[0]["status"].eq("done").all()
+
+
+@pytest.mark.parametrize("pattern", ["results/smoke/fits.parquet", "results/smoke/corpora/*/*"])
+def test_two_folders_give_the_same_bytes(smoke, pattern):
+    names = files(smoke[1], pattern)
+    assert names
+    assert names == files(smoke[2], pattern)
+    for name in names:
+        assert (smoke[1] / name).read_bytes() == (smoke[2] / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("ending", ["pdf", "png", "csv", "json"])
+def test_two_folders_give_figures_of_the_same_bytes(smoke, ending):
+    names = files(smoke[1], f"figures/smoke/*/*.{ending}")
+    assert names == files(smoke[2], f"figures/smoke/*/*.{ending}")
+    assert len({name.split("/")[2] for name in names}) == 9
+    for name in names:
+        if name.removeprefix("figures/smoke/").removesuffix(f".{ending}") in TIMED_FIGURES:
+            continue
+        assert (smoke[1] / name).read_bytes() == (smoke[2] / name).read_bytes(), name
+
+
+def test_the_report_is_one_file_that_needs_no_other(smoke):
+    html = (smoke[2] / "results/smoke/report.html").read_text()
+    assert "<script src" not in html
+    assert 'src="http' not in html
+    assert "<link" not in html
+    assert html.count("data:image/png;base64,") == len(files(smoke[2], "figures/smoke/*/*.png"))
