@@ -8,6 +8,8 @@ rule corpus:
         heldout=f"{RESULTS}/corpora/{{corpus_id}}/heldout.npy",
     log:
         f"{RESULTS}/logs/corpora/{{corpus_id}}.log",
+    # Long runs wait for it.
+    priority: 10**9
     conda:
         "../envs/isoloss.yaml"
     resources:

@@ -99,7 +99,9 @@ class LogHandler(LogHandlerBase):
                     progress.weight = planned
                 elif self._worth_showing(record):
                     self._usually(record)
-        if progress.start_s is not None and now_s - self.shown_s >= REFRESH_S[self.terminal]:
+        # Not when a job has just finished: the one that takes its place is about to start.
+        due = now_s - self.shown_s >= REFRESH_S[self.terminal]
+        if due and getattr(record, "event", None) == LogEvent.JOB_INFO:
             self._show()
 
     def _worth_showing(self, record: logging.LogRecord) -> bool:
