@@ -1,0 +1,174 @@
+"""IsoFLOP valleys: a parabola per budget, and the line ln N* against ln C through their minima.
+
+Hoffmann et al. (2022, arXiv:2203.15556), Approach 2. A parabola without a minimum inside its runs
+is reported as such; its lowest run never stands in for it. Valleys are steeper towards large models
+than towards small ones, so a wide parabola is biased: only the runs near the lowest are fitted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.errors import UserError
+from isoloss.fit.result import Estimate, estimate
+
+REACH = 2.0  # factor in N about the lowest run within which runs are fitted
+WIDEST = 1.5  # times that reach, where it holds fewer than
+MIN_RUNS = 4  # runs per parabola: one more than its coefficients
+INTERIOR, EDGE, NO_MINIMUM, FEW = "interior", "edge", "no minimum", "too few runs"
+
+
+@dataclass(frozen=True)
+class Valley:
+    """The runs of one budget near its lowest loss, and their parabola in ln N.
+
+    Attributes
+    ----------
+    compute : float
+        FLOP.
+    n_params, loss : ndarray, shape (run,)
+        The runs fitted: within a factor `reach` of the size with the lowest loss, or
+        up to 1.5 times as far where that is needed for four runs.
+    status : str
+        "interior" (the minimum lies between the runs), "edge" (beyond them), "no minimum" (opens
+        downwards) or "too few runs".
+    n_opt, loss_opt : float or None
+        The minimum, where it is interior.
+    """
+
+    compute: float
+    n_params: np.ndarray
+    loss: np.ndarray
+    status: str
+    n_opt: float | None
+    loss_opt: float | None
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """N* = coefficient C**a, through the interior minima."""
+
+    a: Estimate
+    coefficient: Estimate
+    valleys: tuple[Valley, ...]
+    level: float
+
+
+def valley(compute: float, n_params, loss, reach: float = REACH) -> Valley:
+    """Fit one budget's parabola."""
+    order = np.argsort(n_params, kind="stable")
+    n, loss = np.asarray(n_params, float)[order], np.asarray(loss, float)[order]
+    away = np.abs(np.log(n / n[np.argmin(loss)]))
+    fourth = np.sort(away)[min(MIN_RUNS, len(n)) - 1]
+    near = away <= max(np.log(reach), min(fourth, np.log(WIDEST * reach))) + 1e-9
+    n, loss = n[near], loss[near]
+    if len(np.unique(n)) < MIN_RUNS:
+        return Valley(compute, n, loss, FEW, None, None)
+    x, middle = _axis(n)
+    bend, slope, level = np.polyfit(x, loss, 2)
+    if bend <= 0:
+        return Valley(compute, n, loss, NO_MINIMUM, None, None)
+    at = -slope / (2 * bend)
+    if not x.min() < at < x.max():
+        return Valley(compute, n, loss, EDGE, None, None)
+    n_opt, loss_opt = float(np.exp(at + middle)), float(level - slope**2 / (4 * bend))
+    return Valley(compute, n, loss, INTERIOR, n_opt, loss_opt)
+
+
+def line(compute, n_opt, sd=None) -> tuple[float, float]:
+    """a and ln(coefficient) of N* = coefficient C**a.
+
+    Least squares of ln N* on ln C, with weights sd**-2 where the sd of ln N* is given.
+    """
+    x, y = np.log(np.asarray(compute, float)), np.log(np.asarray(n_opt, float))
+    weight = np.ones_like(x) if sd is None else np.asarray(sd, float) ** -2.0
+    centre = np.average(x, weights=weight)
+    a = np.sum(weight * (x - centre) * y) / np.sum(weight * (x - centre) ** 2)
+    return float(a), float(np.average(y, weights=weight) - a * centre)
+
+
+def allocation(
+    compute,
+    n_params,
+    loss,
+    *,
+    reach: float = REACH,
+    level: float = 0.9,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Allocation:
+    """Fit all budgets of a table and the line through their minima.
+
+    Parameters
+    ----------
+    compute, n_params, loss : array, shape (row,)
+        Rows of one budget have the same compute.
+
+    Raises
+    ------
+    UserError
+        Fewer than three budgets have a minimum between their runs.
+
+    Notes
+    -----
+    Draws give every run of every parabola a residual of some parabola, freed of leverage and sized
+    by the budget's loss; a draw uses the valleys that are interior in it.
+    """
+    compute, n_params, loss = (np.asarray(v, float) for v in (compute, n_params, loss))
+    budgets = np.unique(compute)
+    valleys = tuple(
+        valley(float(c), n_params[compute == c], loss[compute == c], reach) for c in budgets
+    )
+    good = [v for v in valleys if v.status == INTERIOR]
+    if len(good) < 3:
+        counts = {v.status: sum(w.status == v.status for w in valleys) for v in valleys}
+        text = ", ".join(f"{n} {status}" for status, n in counts.items())
+        raise UserError(
+            "isoflop",
+            [
+                f"three budgets with a minimum between their runs are needed; "
+                f"of {len(valleys)} budgets: {text}"
+            ],
+        )
+    a, log_coefficient = line([v.compute for v in good], [v.n_opt for v in good])
+    sampled = _draws(good, draws, np.random.default_rng(seed))
+    return Allocation(
+        estimate(a, sampled[:, 0], level, ""),
+        estimate(float(np.exp(log_coefficient)), np.exp(sampled[:, 1]), level, "parameters"),
+        valleys,
+        level,
+    )
+
+
+def _axis(n):
+    middle = float(np.mean(np.log(n)))
+    return np.log(n) - middle, middle
+
+
+def _draws(good, draws, rng):
+    fits, pool = [], []
+    for v in good:
+        x, middle = _axis(v.n_params)
+        design = np.vander(x, 3)
+        basis = np.linalg.qr(design)[0]
+        leverage = np.minimum(np.sum(basis**2, axis=1), 0.99)
+        solve = np.linalg.pinv(design)
+        fitted = design @ (solve @ v.loss)
+        pool.append((v.loss - fitted) / np.sqrt(1 - leverage) / v.loss.min())
+        fits.append((x, middle, solve, fitted))
+    pool = np.concatenate(pool) - np.concatenate(pool).mean()
+    minima = np.full((draws, len(good)), np.nan)
+    for i, (v, (x, middle, solve, fitted)) in enumerate(zip(good, fits, strict=True)):
+        noise = rng.choice(pool, size=(draws, len(x))) * v.loss.min()
+        bend, slope, _ = ((fitted + noise) @ solve.T).T
+        with np.errstate(all="ignore"):
+            at = -slope / (2 * bend)
+        inside = (bend > 0) & (x.min() < at) & (at < x.max())
+        minima[inside, i] = at[inside] + middle
+    log_c = np.log([v.compute for v in good])
+    lines = []
+    for row in minima:
+        here = np.isfinite(row)
+        if here.sum() >= 3:
+            lines.append(line(np.exp(log_c[here]), np.exp(row[here])))
+    return np.array(lines).reshape(-1, 2)
