@@ -57,7 +57,7 @@ def read_table(study: Table) -> pd.DataFrame:
             more = f" and {len(bad) - SHOWN_ROWS} more" if len(bad) > SHOWN_ROWS else ""
             found = table[theirs].iloc[bad[0]]
             problems.append(
-                f"column {theirs!r}: must be positive and finite, row {rows}{more}: got {found!r}"
+                f"column {theirs!r}: must be positive and finite, row {rows}{more}: got {str(found)!r}"
             )
         numbers[ours] = [
             round(value) if NUMBERS[ours] == WHOLE and np.isfinite(value) else value
