@@ -55,9 +55,9 @@ def read_table(study: Table) -> pd.DataFrame:
         if len(bad):
             rows = ", ".join(str(row + 1) for row in bad[:SHOWN_ROWS])
             more = f" and {len(bad) - SHOWN_ROWS} more" if len(bad) > SHOWN_ROWS else ""
-            found = table[theirs].iloc[bad[0]]
+            found = str(table[theirs].iloc[bad[0]])
             problems.append(
-                f"column {theirs!r}: must be positive and finite, row {rows}{more}: got {str(found)!r}"
+                f"column {theirs!r}: must be positive and finite, row {rows}{more}: got {found!r}"
             )
         numbers[ours] = [
             round(value) if NUMBERS[ours] == WHOLE and np.isfinite(value) else value
