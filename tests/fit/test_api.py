@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isoloss.errors import UserError
-from isoloss.fit import fit_law
+from isoloss.fit import fit_law, influence
 from isoloss.laws import LAWS
 
 X = np.geomspace(1e3, 1e7, 12)
@@ -112,3 +112,15 @@ def test_a_misspelt_law_is_answered_with_the_nearest():
         UserError, match=r"there is no law 'chinchila'; did you mean 'chinchilla'\?"
     ):
         fit_law({"x": X, "loss": X}, "chinchila")
+
+
+def test_runs_left_out_by_one_step_move_the_fit_as_refits_do(rng, monkeypatch):
+    n, d = grid(20, 20)
+    loss = LAWS["chinchilla"](
+        {"A": 400, "B": 400, "E": 1.7, "alpha": 0.34, "beta": 0.28}, n_params=n, n_tokens=d
+    )
+    table = {"N": n, "D": d, "loss": loss * np.exp(0.01 * rng.standard_normal(len(n)))}
+    result = fit_law(table, draws=100, method="cluster")
+    exact = influence.leave_one_out(result)["beta_shift"]
+    monkeypatch.setattr(influence, "EXACT_RUNS", 10)
+    assert np.corrcoef(exact, influence.leave_one_out(result)["beta_shift"])[0, 1] > 0.99

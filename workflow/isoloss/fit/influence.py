@@ -8,6 +8,7 @@ from isoloss.fit.resample import draw
 from isoloss.fit.result import FitResult
 from isoloss.fit.table import Data
 
+EXACT_RUNS = 2000  # up to so many runs are each left out in a refit; beyond, by one Newton step
 SHARE = 0.02  # of the runs that a set to leave out may hold
 SET_DRAWS = 300
 TELLING = 2.0  # standard errors that a parameter must move to be worth a line
@@ -27,11 +28,7 @@ def leave_one_out(result: FitResult):
 
     problem, clusters = result.problem, result.clusters
     runs = np.unique(clusters)
-    weights = (clusters[None, :] != runs[:, None]).astype(float)
-    start = np.repeat(problem.z(result.theta[None]), len(runs), axis=0)
-    ends = problem.solve(start, weights=weights, damping=0.1)
-    moved = problem.theta(ends.z) - result.theta  # coefficients in logarithms
-    moved[~ends.converged] = np.nan
+    moved = _refits(problem, result.theta, clusters, runs) - result.theta
     spread = np.full(moved.shape[1], np.nan)
     if len(result.draws):
         spread = np.subtract(*np.quantile(result.draws, [0.841345, 0.158655], axis=0)) / 2
@@ -48,6 +45,23 @@ def leave_one_out(result: FitResult):
     return frame
 
 
+def _refits(problem, theta, clusters, runs):
+    """theta without each run, shape (run, parameter); NaN where there is no minimum."""
+    start = problem.z(theta[None])
+    if len(runs) > EXACT_RUNS:
+        _, _, hessian, _ = problem.evaluator(problem.objective.solved_delta)(start, [0])
+        part = problem.row_gradients(start)[0]
+        summed = np.stack([np.bincount(clusters, weights=column) for column in part])
+        return problem.theta(start + np.linalg.solve(hessian[0], summed).T)
+    moved = np.empty((len(runs), len(theta)))
+    for first in range(0, len(runs), 256):
+        chunk = slice(first, first + 256)
+        weights = (clusters[None, :] != runs[chunk, None]).astype(float)
+        ends = problem.solve(np.repeat(start, len(weights), axis=0), weights=weights, damping=0.1)
+        moved[chunk] = np.where(ends.converged[:, None], problem.theta(ends.z), np.nan)
+    return moved
+
+
 def influential_sets(result: FitResult):
     """The few runs that together move a parameter most, and where it goes without them.
 
@@ -60,10 +74,14 @@ def influential_sets(result: FitResult):
     pandas.DataFrame
         Per parameter, its telling direction only: `parameter`, `left_out` (first rows of the runs,
         counted from 1), `value`, `value_without`, and `shift`: the difference in standard errors of
-        the fit without them. Only shifts of two standard errors and more; often there are none.
+        the fit without them. Only shifts of two standard errors and more; often there are none,
+        and none are looked for among more than 2,000 runs.
     """
     import pandas as pd
 
+    columns = ["parameter", "left_out", "value", "value_without", "shift"]
+    if len(np.unique(result.clusters)) > EXACT_RUNS:
+        return pd.DataFrame(columns=columns)  # a set of 2 % is then no handful of runs
     alone = leave_one_out(result)
     size = max(1, round(SHARE * len(alone)))
     rows = []
@@ -73,7 +91,6 @@ def influential_sets(result: FitResult):
             best = max(found, key=lambda row: abs(row["shift"]))
             if abs(best["shift"]) >= TELLING:
                 rows.append(best)
-    columns = ["parameter", "left_out", "value", "value_without", "shift"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -8,7 +8,7 @@ under any linear change of parameters, so the scale of a parameter does not matt
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -35,6 +35,12 @@ class Minimised:
     @property
     def converged(self) -> np.ndarray:
         return np.isfinite(self.value) & (self.decrement < MINIMUM)
+
+
+def joined(parts: list[Minimised]) -> Minimised:
+    """Batches one after another."""
+    names = [field.name for field in fields(Minimised)]
+    return Minimised(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def held(z, gradient, lower, upper):

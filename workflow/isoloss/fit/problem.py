@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from isoloss.fit.newton import Minimised, minimise
+from isoloss.fit.newton import Minimised, joined, minimise
 from isoloss.fit.objective import Objective, influence
 from isoloss.laws.base import Law
 
@@ -107,6 +107,16 @@ class Problem:
             gradient = gradient * np.exp(value)[:, None]
         return gradient[0].T @ self.turn
 
+    @np.errstate(all="ignore")
+    def row_gradients(self, z):
+        """Each row's part of the (scaled) objective's gradient in z, shape (batch, free, row)."""
+        value, gradient, _ = self.law.derivatives(self.theta(z), self.log_x, self.matrix)
+        residual = self.residuals(self.theta(z))
+        slope = influence(residual, self.objective.solved_delta)[1]
+        slope = slope if self.weights is None else slope * self.weights
+        slope = slope * np.exp(value) if self.objective.raw else slope
+        return np.einsum("spn,pf->sfn", gradient * slope[:, None], self.turn)
+
     def evaluator(self, delta: float, log_loss=None, weights=None):
         """What `newton.minimise` asks for; `log_loss` and `weights` may differ by problem.
 
@@ -172,9 +182,4 @@ class Problem:
                 weights if weights is None or weights.ndim == 1 else weights[chunk],
             )
             parts.append(minimise(evaluate, starts[chunk], self.lower, self.upper, **settings))
-        return Minimised(
-            *(
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("z", "value", "decrement", "steps")
-            )
-        )
+        return joined(parts)

@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from isoloss.fit.newton import Minimised
+from isoloss.fit.newton import Minimised, joined
 from isoloss.fit.noise import Noise, noise_of
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
@@ -21,6 +21,8 @@ METHODS = ("auto", "residual", "cluster", "wild", "none")
 MIN_CLUSTERS = 30  # below, drawing whole runs loses too much of the design
 COMPARED_ROWS = 60  # from here on both methods are at hand, and "auto" compares them
 COMPARED_DRAWS = 200
+BLOCK = 4_000_000  # numbers of resampled tables that are held at once
+MANY_ROWS = 20_000  # from here on drawing rows is as good as any method, and the comparison slow
 RESCUED = 0.05  # share of the draws that are tried again where they found no minimum
 MISFIT = 1.4  # wider by this factor: the noise is not as the model of it says
 
@@ -31,6 +33,8 @@ def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[s
         return ("cluster" if data.n_clusters >= MIN_CLUSTERS else "wild"), None
     if data.n_rows < COMPARED_ROWS:
         return "residual", None
+    if data.n_rows >= MANY_ROWS:
+        return "cluster", None
     widths = {}
     for method in ("residual", "cluster"):
         found = problem.theta(draw(problem, z, data, method, COMPARED_DRAWS, rng).z)
@@ -47,18 +51,23 @@ def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[s
 
 def draw(problem: Problem, z, data: Data, method: str, draws: int, rng) -> Minimised:
     """Fits of resampled tables, each started from the optimum `z` of the measured one."""
-    starts = np.repeat(z[None], draws, axis=0)
     clusters = np.arange(data.n_rows) if data.clusters is None else data.clusters
-    if method == "cluster":
-        tables = {"weights": cluster_weights(clusters, draws, rng)}
-    else:
-        fitted = problem.law.log_loss(problem.theta(z)[None], problem.log_x)[0]
-        if method == "wild":
-            noise = wild(problem.log_loss - fitted, clusters, problem.n_free, draws, rng)
+    fitted = problem.law.log_loss(problem.theta(z)[None], problem.log_x)[0]
+    model = noise_model(problem, z) if method == "residual" else None
+    block = max(1, BLOCK // data.n_rows)
+    parts = []
+    for first in range(0, draws, block):
+        size = min(block, draws - first)
+        if method == "cluster":
+            tables = {"weights": cluster_weights(clusters, size, rng)}
+        elif method == "wild":
+            residual = problem.log_loss - fitted
+            tables = {"log_loss": fitted + wild(residual, clusters, problem.n_free, size, rng)}
         else:
-            noise = noise_model(problem, z).draw(draws, rng)
-        tables = {"log_loss": fitted + noise}
-    return _again(problem, problem.solve(starts, damping=0.1, **tables), tables)
+            tables = {"log_loss": fitted + model.draw(size, rng)}
+        starts = np.repeat(z[None], size, axis=0)
+        parts.append(_again(problem, problem.solve(starts, damping=0.1, **tables), tables))
+    return joined(parts)
 
 
 def cluster_weights(clusters: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
