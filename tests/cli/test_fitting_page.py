@@ -39,7 +39,7 @@ def printed(tmp_path_factory):
 
 
 def test_there_are_commands_on_the_page():
-    assert len(COMMANDS) == 6
+    assert len(COMMANDS) == 7
 
 
 def test_the_page_quotes_what_the_commands_print(printed):

@@ -16,6 +16,7 @@ COMMANDS = {
     "fit": ("isoloss.cli.fit", "fit a scaling law to a table of runs"),
     "optimal": ("isoloss.cli.optimal", "compute-optimal size and data for a budget"),
     "retrain": ("isoloss.cli.retrain", "set aside the runs that other code trained"),
+    "next": ("isoloss.cli.next", "which runs to do next"),
     "audit": ("isoloss.cli.audit", "refit published tables: published against found"),
 }
 USAGE = "isoloss SUBCOMMAND [ARGUMENT ...]"
