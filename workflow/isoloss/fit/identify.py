@@ -6,7 +6,7 @@ from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
 
-WIDE = 1.0  # the interval of an exponent or a floor may be this wide, as a share of its value
+WIDE = 0.7  # the interval of an exponent or a floor may be this wide, in units of its value
 RATIO = 10.0  # and the two ends of a scale's interval this far apart
 OFTEN = 0.05  # share of the draws that may end on a bound
 FLAT = 1e5  # condition number; designs that determine the law have 10 to 100
