@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoloss.code import training_fingerprint
+from isoloss.config.runs import RUNS
 from isoloss.files import write_json
 from isoloss.job import COMMANDS, ONE_THREAD, WARM_SOCKET, run_command
 
@@ -201,6 +203,8 @@ def main(listener: int) -> None:
     import torch
 
     torch.set_num_threads(1)
+    for task in RUNS:
+        training_fingerprint(task)  # of the code that has just been imported; the jobs inherit it
     # What is there now is never garbage: a child that looked for it would copy all of its memory.
     gc.freeze()
     server = _Server(socket.socket(fileno=listener))

@@ -94,9 +94,11 @@ def _sizes(run: Run) -> dict[str, Any]:
 def _solved(run: PolynomialRun, seed: int) -> tuple[dict, list[dict], dict]:
     import numpy as np
 
+    from isoloss.counting import cost_of
     from isoloss.tasks.polynomial import solve
 
-    row = {"status": "done", "reason": None} | solve(run, seed)
+    outcome = {"status": "done", "reason": None, "compute_flops": float(cost_of(run).flops)}
+    row = outcome | solve(run, seed)
     return row, [], {"numpy": np.__version__, "threads": 1}
 
 
