@@ -59,7 +59,7 @@ def test_tokens_per_parameter_are_those_on_the_page(printed):
         if "D*/N*" in line
     ]
     assert [round(float(number)) for number in rows[0][1:2]] == [21]
-    assert [round(float(number)) for number in rows[1][2:]] == [9, 32]
+    assert [round(float(number)) for number in rows[1][2:]] == [9, 33]
 
 
 def test_the_example_in_python_runs(capsys):

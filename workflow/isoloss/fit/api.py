@@ -64,7 +64,7 @@ def fit_law(
         Of the intervals: "residual" (new noise on the same design), "cluster" (runs drawn with
         replacement), "wild" (the residuals of a run change sign together), "none", or "auto". That
         is, with a `cluster` column, "cluster" from 30 runs on and else "wild"; without one
-        "residual", or "cluster" where that is much wider (see `fit.resample.choose`).
+        "cluster" from 150 rows on, else "residual", or "cluster" where that is much wider.
     vocabulary : int, optional
         Size of the vocabulary, to refuse losses worse than chance.
     where : str
