@@ -43,7 +43,7 @@ def new_figure(columns: int = 1, rows: int = 1, width: float = 6.4, height: floa
 
 def ordered_colors(count: int, colormap: str = "viridis") -> list[str]:
     """Colours for ordered values, from dark to light, stopping before they are too light."""
-    positions = np.linspace(0.0, 0.88, count) if count > 1 else [0.3]
+    positions = np.linspace(0.0, 0.88, count) if count != 1 else [0.3]
     return [to_hex(color) for color in matplotlib.colormaps[colormap](positions)]
 
 
