@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from isoloss.columns import FITS, typed
@@ -110,10 +111,11 @@ def _theory(fit: Fit, group: str, parameter: str) -> dict[str, Any]:
 def _diagnostics(result: FitResult) -> dict[str, Any]:
     """What the fit says of itself, with some of its draws."""
     described = result.to_dict()
-    natural = result.law.natural(result.draws[:: max(1, len(result.draws) // KEPT_DRAWS)])
-    draws = {name: [float(v) for v in natural[:, i]] for i, name in enumerate(result.law.names)}
-    kept = ("certificate", "lack_of_fit", "objective_value", "formula", "source", "draws")
-    return {name: described[name] for name in kept if name != "draws"} | {
+    natural = result.law.natural(result.draws)
+    natural = natural[np.isfinite(natural).all(axis=1)]
+    some = natural[:: max(1, len(natural) // KEPT_DRAWS)]
+    kept = ("certificate", "lack_of_fit", "objective_value", "formula", "source")
+    return {name: described[name] for name in kept} | {
         "n_draws": described["draws"],
-        "draws": draws,
+        "draws": {name: some[:, i].tolist() for i, name in enumerate(result.law.names)},
     }
