@@ -61,8 +61,18 @@ def test_what_is_wrong_with_a_config_is_said_before_any_job_starts(folder):
     study = function_study(steps=0)
     study["fits"][0]["law"] = "powerlaw"
     study["figures"][0]["series"] = {"widht": "runs"}
-    finished = Project(folder, {"sine": study}).snakemake()
+    planted = {
+        **{name: FUNCTION[name] for name in ("title", "question", "theory")},
+        "source": "planted",
+        "law": "chinchilla",
+        "noise_sd": 0.01,
+        "parameters": {"E": 1.8, "A": 482.0, "B": 2085.0, "alpha": 0.35, "bta": 0.37},
+        "sweeps": {"size": {"n_params": [1e6, 1e7]}},
+    }
+    finished = Project(folder, {"sine": study, "planted": planted}).snakemake()
     assert finished.returncode != 0
+    assert "planted: parameters.bta" in finished.stderr
+    assert "planted: sweeps.size" in finished.stderr
     assert "fits.width.law: got 'powerlaw'; did you mean 'power_law'?" in finished.stderr
     assert "figures.width: sweeps: got 'widht'; did you mean 'width'?" in finished.stderr
     assert "Traceback" not in finished.stderr

@@ -16,7 +16,7 @@ from isoloss.code import training_fingerprint
 from isoloss.config.figures import Figure
 from isoloss.config.load import load_studies, parse_config
 from isoloss.config.runs import RUNS
-from isoloss.config.study import Config, Frontier, Study, Trained
+from isoloss.config.study import Config, Frontier, Planted, Study, Trained
 from isoloss.corpus.fingerprint import Resolved, resolve
 from isoloss.corpus.registry import registered_names, registry_path
 from isoloss.errors import UserError, nearest
@@ -25,6 +25,7 @@ from isoloss.job import COMMIT, DEVICE
 from isoloss.plan.grid import named_corpora
 from isoloss.plan.plan import KnownCorpus, Plan, PlannedRun, make_plan
 from isoloss.references import unknown_names
+from isoloss.tasks import planted
 
 TABLES = ("runs.parquet", "curves.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
@@ -225,6 +226,8 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
     resolved: dict[str, dict[str, Resolved]] = {}
     for name, study in studies.items():
         problems += [f"{name}: {problem}" for problem in unknown_names(study)]
+        if isinstance(study, Planted):
+            problems += [f"{name}: {problem}" for problem in planted.problems(study)]
         if not isinstance(study, Trained):
             continue
         try:

@@ -2,13 +2,15 @@
 
 import math
 from itertools import product
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from isoloss.config.study import Planted
 from isoloss.errors import UserError, nearest
 from isoloss.laws import LAWS, Law
 from isoloss.tasks.streams import numpy_stream
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AXES = {
     "n_params": "parameters",
@@ -18,7 +20,7 @@ AXES = {
 }
 
 
-def simulate(study: Planted) -> pd.DataFrame:
+def simulate(study: Planted) -> "pd.DataFrame":
     """One row per run, in the order of the study: its sizes, and its loss with its noise.
 
     A sweep names two of `AXES`, which fix the other two, and may name `seed`: repeats with other
@@ -31,6 +33,8 @@ def simulate(study: Planted) -> pd.DataFrame:
     UserError
         What `problems` finds.
     """
+    import pandas as pd  # not with the module: planning checks a study without it
+
     found = problems(study)
     if found:
         raise UserError("the planted study", found)
