@@ -7,9 +7,9 @@ from isoloss.config.runs import Run
 
 # Of a present-day core on small matrices, and of PyTorch's bookkeeping around a step. They only
 # order the jobs and weigh the progress, which corrects them by the times that it sees.
-FLOPS_PER_S = 2e10
-STEP_S = 4e-4
-JOB_S = 0.1
+FLOPS_PER_S = 3e10
+STEP_S = 3e-4
+JOB_S = 0.25
 
 
 @dataclass(frozen=True)
