@@ -161,6 +161,10 @@ def test_a_number_that_the_data_do_not_determine_is_not_shown(html):
     assert "7.65" not in page.text
 
 
+def test_what_the_data_leave_open_is_shown_as_an_interval_without_a_value(html):
+    assert re.search(r"alpha – 1(\.0)? to 9(\.0)?", Parsed(html).text)
+
+
 def test_theory_is_said_to_be_inside_or_outside(html):
     page = Parsed(html)
     assert page.text.count("theory is outside") == 1

@@ -31,6 +31,11 @@ class Fitted:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
+    def describes(self) -> bool:
+        """Whether the law goes through the runs, though many values of its parameters may do so."""
+        return self.identified or self.verdict.startswith(f"not {IDENTIFIED}")
+
+    @property
     def identified(self) -> bool:
         """Whether the data determine the law: else it is said, not drawn."""
         return self.verdict == IDENTIFIED

@@ -24,7 +24,7 @@ def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
     values = sorted(runs[spec.by].unique())
     colors = ordered_colors(len(values))
     found = fitted(tables, spec.fit) if spec.fit else None
-    if spec.fit and (found is None or not found.identified):
+    if spec.fit and (found is None or not found.describes):
         notes.append(f"No law is drawn: {found.verdict if found else 'not fitted'}.")
         found = None
     for value, color in zip(values, colors, strict=True):
@@ -38,6 +38,8 @@ def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
             panel.line(dense, law, label, "fitted law", color=color, linestyle=(0, (3, 2)))
     if found:
         notes.append(f"Dashed: {found.law.formula}, fitted to all of the runs at once.")
+        if not found.identified:
+            notes.append(f"Between the runs the law holds, but {found.verdict}.")
     finish(figure, [panel])
     if values:
         key_of_values(figure, [panel.axes], values, colors, spec.by_label)

@@ -5,7 +5,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,7 @@ class FitShown:
     n_runs: str
     warnings: list[str]
     numbers: list[Number]
+    ranges: list[Number] = field(default_factory=list)  # of a fit that is not identified
 
     @property
     def sources(self) -> list[tuple[str, str]]:
@@ -132,7 +133,7 @@ def cell(value: Any) -> str:
 
 
 def fits(table: pd.DataFrame | None) -> list[FitShown]:
-    """Every fit of every group. A fit that the data do not determine has no numbers."""
+    """Every fit of every group. Of one that the data do not determine there are only intervals."""
     if table is None or table.empty:
         return []
     shown = []
@@ -154,9 +155,18 @@ def fits(table: pd.DataFrame | None) -> list[FitShown]:
                 n_runs=text(first["n_runs"]),
                 warnings=listed(first["warnings"]),
                 numbers=[number(row) for _, row in rows.iterrows()] if identified else [],
+                ranges=[] if identified else ranges(rows, verdict),
             )
         )
     return shown
+
+
+def ranges(rows: pd.DataFrame, verdict: str) -> list[Number]:
+    """The intervals of a fit that is not identified: what the data leave open, and no value."""
+    if not verdict.startswith("not identified"):
+        return []
+    bounded = [row for _, row in rows.iterrows() if known(row["lo"]) and known(row["hi"])]
+    return [replace(number(row), value="–", agrees=None) for row in bounded]
 
 
 def number(row: Mapping) -> Number:
