@@ -5,7 +5,7 @@ import pandas as pd
 
 from isoloss.config.figures import IsoFlop, LossGrid
 from isoloss.errors import UserError
-from isoloss.figures.fitted import fitted
+from isoloss.figures.fitted import Fitted, fitted
 from isoloss.figures.panel import Panel, Record, finish
 from isoloss.figures.style import key_of_values, new_figure, ordered_colors
 from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
@@ -38,12 +38,19 @@ def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
             panel.line(dense, law, label, "fitted law", color=color, linestyle=(0, (3, 2)))
     if found:
         notes.append(f"Dashed: {found.law.formula}, fitted to all of the runs at once.")
+        notes.append(f"It misses the runs by {_miss(found, runs, spec):.1%} (root mean square).")
         if not found.identified:
-            notes.append(f"Between the runs the law holds, but {found.verdict}.")
+            notes.append(f"Its parameters are {found.verdict}.")
     finish(figure, [panel])
     if values:
         key_of_values(figure, [panel.axes], values, colors, spec.by_label)
     return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def _miss(found: Fitted, runs: pd.DataFrame, spec: LossGrid) -> float:
+    """Root mean square of the relative deviation of the runs from a law."""
+    at = {column: runs[column].to_numpy(float) for column in (spec.x, spec.by)}
+    return float(np.sqrt(np.mean(np.log(runs[spec.y].to_numpy(float) / found.curve(**at)) ** 2)))
 
 
 def isoflop(spec: IsoFlop, tables: Tables) -> Drawing:
