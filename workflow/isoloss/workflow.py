@@ -6,6 +6,7 @@ a job is stale when, and only when, the slice that it reads has changed.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from isoloss.tasks import planted
 
 TABLES = ("runs.parquet", "curves.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
+RST_MARKUP = re.compile(r"([\\*`|_])")
 
 
 @dataclass(frozen=True)
@@ -143,8 +145,8 @@ class Workflow:
         return json.dumps(found)
 
     def caption(self, study: str, name: str) -> str:
-        """The caption of a figure, for Snakemake's own report."""
-        return self._figure(study, name).caption
+        """The caption of a figure for Snakemake's own report, which takes it for markup."""
+        return RST_MARKUP.sub(r"\\\1", self._figure(study, name).caption)
 
     def _figure(self, study: str, name: str) -> Figure:
         figures = {figure.name: figure for figure in self.studies[study].figures}

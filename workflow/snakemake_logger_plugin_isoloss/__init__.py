@@ -60,7 +60,7 @@ class LogHandler(LogHandlerBase):
         try:
             self._take(record)
         except Exception:
-            self.handleError(record)
+            self.handleError(record)  # as every handler of logging does: a log never ends a run
 
     def close(self) -> None:
         """Leave the terminal with the last line of progress whole."""
@@ -116,9 +116,9 @@ class LogHandler(LogHandlerBase):
         name = job.name if job else record.rule_name
         lines = [f"{record.rule_name} {name} failed."]
         for path in map(Path, filter(None, [str(path) for path in record.log or []])):
-            if path.is_file():
-                tail = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
-                lines += [f"  {path} ends with:", *(f"    {line}" for line in tail)]
+            tail = path.read_text(errors="replace").splitlines() if path.is_file() else []
+            if tail:
+                lines += [f"  {path} ends with:", *(f"    {line}" for line in tail[-LOG_LINES:])]
         self._end_line()
         self._write("\n".join(lines) + "\n")
 

@@ -1,0 +1,54 @@
+"""Each rule's slice of the config: what it holds, and what it does not."""
+
+import copy
+import json
+
+import pytest
+from tests.workflow.project import Project
+from tests.workflow.test_staleness import FUNCTION
+
+from isoloss.errors import UserError
+from isoloss.workflow import load
+
+
+@pytest.fixture
+def workflow(tmp_path):
+    study = copy.deepcopy(FUNCTION)
+    study["figures"][0]["caption"] = "|x| falls as N_c*2."
+    project = Project(tmp_path, {"sine": study})
+    return load({"studies": ["sine"]} | project.config, tmp_path)
+
+
+def test_a_runs_settings_are_those_that_are_not_at_their_defaults(workflow):
+    run_id = workflow.plan.run_ids("sine")[0]
+    assert json.loads(workflow.settings(run_id)) == FUNCTION["settings"] | {"model": {"width": 2}}
+
+
+def test_the_slices_of_tables_fits_and_figures_do_not_overlap(workflow):
+    assert json.loads(workflow.source("sine")) == {"source": "training"}
+    assert "figures" not in workflow.grid("sine")
+    assert "caption" not in workflow.fits("sine")
+    assert "objective" not in workflow.figure("sine", "width")
+
+
+def test_snakemakes_report_takes_a_caption_for_text_and_not_for_markup(workflow):
+    assert workflow.caption("sine", "width") == r"\|x\| falls as N\_c\*2."
+
+
+def test_what_no_study_wants_is_named_with_what_is_near(workflow):
+    with pytest.raises(UserError, match="sine has no figure 'widht'; did you mean 'width'"):
+        workflow.figure("sine", "widht")
+    with pytest.raises(UserError, match="nonsense is not a run of any study of the config"):
+        workflow.settings("nonsense")
+
+
+def test_the_untrained_cost_is_that_of_the_runs_without_a_result(workflow):
+    run_ids = workflow.plan.run_ids("sine")
+    everything = sum(run.cost.core_s for run in workflow.plan.runs.values())
+    assert workflow.untrained_core_s() == pytest.approx(everything)
+    row = workflow.root / workflow.run(run_ids[0], "row.json")
+    row.parent.mkdir(parents=True)
+    row.write_text("{}")
+    first = workflow.plan.runs[run_ids[0]].cost.core_s
+    assert workflow.untrained_core_s() == pytest.approx(everything - first)
+    assert workflow.priority(run_ids[0]) == round(1000 * first)
