@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,6 +204,9 @@ def main(listener: int) -> None:
     import torch
 
     torch.set_num_threads(1)
+    # Python 3.12 warns of threads. The one that there is belongs to pyarrow's allocator, jemalloc,
+    # which sees to forks itself.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     for task in RUNS:
         training_fingerprint(task)  # of the code that has just been imported; the jobs inherit it
     # What is there now is never garbage: a child that looked for it would copy all of its memory.
