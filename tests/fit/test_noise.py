@@ -52,3 +52,15 @@ def test_intervals_of_a_laptop_grid_cover_the_truth():
         for name in inside:
             inside[name] += result.params[name].lo <= TRUE[name] <= result.params[name].hi
     assert all(47 <= count <= 60 for count in inside.values()), inside
+
+
+def test_a_loss_that_falls_through_decades_keeps_an_interval_with_a_width():
+    """An exponential of the loss would leave most rows of such a table without any noise."""
+    rng = np.random.default_rng(3)
+    x = np.repeat(np.geomspace(10, 1e5, 9), 5)
+    loss = (1e-7 + 300 * x**-3.0) * np.exp(0.5 * rng.standard_normal(len(x)))
+    result = fit_law({"x": x, "loss": loss}, "power_law_floor", x="x", y="loss", draws=400)
+    alpha, floor = result.params["alpha"], result.params["E"]
+    assert 0.02 < alpha.hi - alpha.lo < 1.5
+    assert alpha.lo < 3.0 < alpha.hi
+    assert floor.lo < 1e-7 < floor.hi

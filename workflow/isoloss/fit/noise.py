@@ -7,6 +7,9 @@ import numpy as np
 ROUNDS = 6  # of weighted fit and variance model; both settle in three or four
 SLOPE_LIMIT = 8.0
 PRIOR = (1.25, 1.0)  # mean and standard deviation of the slope before the residuals are seen
+# Beyond so many times the median loss noise is taken to grow no more: an exponential of a loss that
+# falls through decades would leave most rows without any noise, and every interval without width.
+MOST_LEVEL = 4.0
 DOUBT = 2.0  # times the slope's standard error: noise is only roughly log-linear in the loss
 
 
@@ -23,7 +26,7 @@ class Noise:
     Attributes
     ----------
     level : ndarray, shape (row,)
-        Fitted loss over its median, minus its mean.
+        Fitted loss over its median, at most `MOST_LEVEL`, minus its mean.
     sd, slope, slope_se : float
     freedom : int
         Rows minus parameters: what `sd` rests on.
@@ -70,7 +73,7 @@ def noise_of(fit_weighted, level: np.ndarray, n_free: int) -> Noise:
         Fitted ln L.
     """
     level = np.exp(level)
-    level = level / np.median(level)
+    level = np.minimum(level / np.median(level), MOST_LEVEL)
     level -= level.mean()
     (slope, slope_se), n = PRIOR, len(level)
     for _ in range(ROUNDS):
