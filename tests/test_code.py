@@ -77,3 +77,12 @@ def test_docstrings_comments_and_other_tasks_do_not(package, module, old, new):
     before = fingerprint(package)
     edit(package, module, old, new)
     assert fingerprint(package) == before
+
+
+@pytest.mark.parametrize(
+    ("package_name", "job"),
+    [("figures", "isoloss.figures.job"), ("analysis", "isoloss.analysis.job")],
+)
+def test_a_stage_is_done_again_when_any_of_its_modules_changes(package_name, job):
+    modules = (code.PACKAGE / package_name).glob("[!_]*.py")
+    assert {str(path) for path in modules} <= set(code.sources(job))

@@ -2,7 +2,8 @@
 
 Data flows one way, and imports point only back along it:
 errors, files, code, columns, job, progress | config, counting, plan | laws | corpus |
-models, tasks, train | collect | fit | figures | report | references, warm, workflow, cli.
+models, tasks, train | collect | fit | analysis | figures | report |
+references, warm, workflow, cli.
 """
 
 __version__ = "0.1.0"

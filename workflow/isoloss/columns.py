@@ -25,6 +25,9 @@ RUNS = (
     Column("degree", WHOLE, "", "of a polynomial"),
     Column("width", WHOLE, "", "hidden units of an MLP, d_model of a transformer"),
     Column("n_layer", WHOLE, "", "hidden layers of an MLP, blocks of a transformer"),
+    Column("context", WHOLE, "tokens", "that a prediction of a language model can see"),
+    Column("vocab_size", WHOLE, "tokens", "different tokens"),
+    Column("dropout", REAL, "share", "of the activations that are set to zero in training"),
     Column("n_params", WHOLE, "parameters", "all of them, embeddings too"),
     Column("n_params_non_embedding", WHOLE, "parameters", "without token and position embeddings"),
     Column("n_samples", WHOLE, "samples", "samples or sequences to learn from, each counted once"),
@@ -32,7 +35,10 @@ RUNS = (
     Column("n_unique_tokens", WHOLE, "tokens", "of the corpus that were used"),
     Column("steps", WHOLE, "steps", "of the optimiser"),
     Column("batch_size", WHOLE, "samples", "samples or sequences a step"),
+    Column("schedule", TEXT, "", "of the learning rate: constant, cosine, linear or wsd"),
     Column("peak_lr", REAL, "", "largest learning rate, at the run's own width"),
+    Column("trunk", TEXT, "", "the trunk that the run continued; null: it began at step 0"),
+    Column("trunk_flops", REAL, "FLOP", "of compute_flops, what the trunk had paid"),
     Column("compute_flops", REAL, "FLOP", "of training, forward and backward, counted exactly"),
     Column("compute_6nd_flops", REAL, "FLOP", "6 n_params D (Hoffmann et al. 2022)"),
     Column(
@@ -41,7 +47,16 @@ RUNS = (
         "FLOP",
         "6 n_params_non_embedding D (Kaplan et al. 2020)",
     ),
+    Column(
+        "compute_6nd_logits_flops",
+        REAL,
+        "FLOP",
+        "6 (n_params_non_embedding + vocab_size width) D: Kaplan's, and the output layer "
+        "(Porian et al. 2024)",
+    ),
     Column("loss", REAL, "nats per token, or squared error", "final, held-out"),
+    Column("best_loss", REAL, "as loss", "lowest held-out loss of the curve: early stopping"),
+    Column("best_step", WHOLE, "steps", "where it was"),
     Column("loss_se", REAL, "as loss", "standard error, where a run is a mean of repeats"),
     Column("train_loss", REAL, "as loss", "mean over the last steps of training"),
     Column("excess_loss", REAL, "as loss", "error against the noiseless function"),
@@ -72,6 +87,8 @@ CURVES = (
     Column("loss", REAL, "nats per token, or squared error", "held-out"),
     Column("excess_loss", REAL, "as loss", "error against the noiseless function"),
     Column("exact_match", REAL, "share", "sequences copied without a mistake"),
+    Column("grad_sq", REAL, "", "|G|^2 of the true gradient, unbiased, mean since the last row"),
+    Column("grad_noise", REAL, "", "trace of a sequence's gradient covariance, likewise"),
     Column("elapsed_s", REAL, "s", "since the training began; differs between repetitions"),
 )
 
@@ -96,6 +113,30 @@ FITS = (
     Column("theory", REAL, "as `unit`", "what is expected of the parameter"),
     Column("theory_source", TEXT, "", "who expects it"),
     Column("diagnostics", TEXT, "", "JSON, in the first row of a fit: certificate, some draws"),
+)
+
+ANALYSES = (
+    Column("study", TEXT, "", "the study"),
+    Column("analysis", TEXT, "", "the analysis's name in the study"),
+    Column("do", TEXT, "", "what kind of analysis it is"),
+    Column("group", TEXT, "", "which part of it"),
+    Column("kind", TEXT, "", "parameter; point, measured; or line, calculated"),
+    Column("quantity", TEXT, "", "what `value` is"),
+    Column("x_quantity", TEXT, "", "what `x` is, for points and lines"),
+    Column("x", REAL, "as x_quantity", "where the value holds"),
+    Column("value", REAL, "as `unit`", "the estimate"),
+    Column("lo", REAL, "as `unit`", "lower end of the interval"),
+    Column("hi", REAL, "as `unit`", "upper end of the interval"),
+    Column("se", REAL, "as `unit`", "standard error"),
+    Column("unit", TEXT, "", "of value, lo, hi and se"),
+    Column("level", REAL, "", "of the interval"),
+    Column("method", TEXT, "", "of the interval"),
+    Column("n_runs", WHOLE, "runs", "that the number is made from"),
+    Column("verdict", TEXT, "", "identified, or why the number is not to be used"),
+    Column("warnings", TEXT, "", "what a reader must know, separated by semicolons"),
+    Column("theory", REAL, "as `unit`", "what is expected of it"),
+    Column("theory_source", TEXT, "", "who expects it"),
+    Column("runs", TEXT, "", "ids of the runs behind a measured number, separated by spaces"),
 )
 
 SWEEP = Column("sweep", TEXT, "", "the sweep of the study that wants the run")
@@ -141,6 +182,11 @@ def document() -> str:
             "One row for each parameter of each fit, and for each quantity derived from them; also "
             "for each study alone, in results/studies/STUDY/fits.parquet.",
             FITS,
+        ),
+        "results/studies/STUDY/analyses.parquet": (
+            "For studies with analyses: one row a parameter, a measured point or a point of a "
+            "calculated line.",
+            ANALYSES,
         ),
     }
     parts = [

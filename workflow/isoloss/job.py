@@ -26,6 +26,7 @@ COMMANDS = {
     "losses": "isoloss.collect.losses",
     "fit": "isoloss.fit.job",
     "fits": "isoloss.fit.join",
+    "analyse": "isoloss.analysis.job",
     "figure": "isoloss.figures.job",
     "report": "isoloss.report.job",
 }

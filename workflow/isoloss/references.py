@@ -17,6 +17,11 @@ def unknown_names(study: Study) -> list[str]:
     problems = []
     for fit in study.fits:
         problems += [f"fits.{fit.name}.{problem}" for problem in _of_fit(fit, sweeps)]
+    for analysis in study.analyses:
+        problems += [
+            f"analyses.{analysis.name}: {problem}"
+            for problem in _unknown("sweeps", analysis.sweeps_named, sweeps)
+        ]
     fits = [fit.name for fit in study.fits]
     for figure in study.figures:
         named = [("sweeps", figure.sweeps_named, sweeps), ("fits", figure.fits_named, fits)]

@@ -31,7 +31,7 @@ from isoloss.files import write_json
 from isoloss.job import COMMANDS, ONE_THREAD, WARM_SOCKET, run_command
 
 # What jobs import, when they start or at their first use.
-STAGES = ("tasks", "models", "train", "collect", "laws", "fit", "figures", "report")
+STAGES = ("tasks", "models", "train", "collect", "laws", "fit", "analysis", "figures", "report")
 LIBRARIES = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",

@@ -128,7 +128,8 @@ class Workflow:
     def source(self, study: str) -> str:
         """What the tables of a study are made from."""
         found = self.studies[study]
-        texts = {"title", "question", "theory", "notes", "errata", "fits", "figures", "corpora"}
+        texts = {"title", "question", "theory", "notes", "errata"}
+        texts |= {"fits", "analyses", "figures", "corpora"}
         grid = {"settings", "sweeps"} if isinstance(found, Trained) else set()
         kept = set(type(found).model_fields) - texts - grid
         return canonical_json(found.model_dump(mode="json", include=kept))
@@ -137,6 +138,17 @@ class Workflow:
         """The fits of a study."""
         fits = self.studies[study].fits
         return canonical_json([fit.model_dump(mode="json", exclude_defaults=True) for fit in fits])
+
+    def analyses(self, study: str) -> str:
+        """The analyses of a study, which are made in this order."""
+        analyses = self.studies[study].analyses
+        return canonical_json(
+            [one.model_dump(mode="json", exclude_defaults=True) for one in analyses]
+        )
+
+    def analyses_of(self, study: str) -> list[str]:
+        """The table of a study's analyses; nothing where it has none."""
+        return [self.study(study, "analyses.parquet")] if self.studies[study].analyses else []
 
     def figure(self, study: str, name: str) -> str:
         """One figure of a study."""
@@ -173,6 +185,7 @@ class Workflow:
                     "name": name,
                     "figures": [figure.name for figure in study.figures],
                     "fits": [fit.name for fit in study.fits],
+                    "analyses": [analysis.name for analysis in study.analyses],
                 }
                 for name, study in self.studies.items()
             ]

@@ -6,6 +6,7 @@ rule figure:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
         fits=f"{RESULTS}/studies/{{study}}/fits.parquet",
+        analyses=lambda wildcards: ISOLOSS.analyses_of(wildcards.study),
         code=sources("isoloss.figures.job"),
     output:
         pdf=f"{FIGURES}/{{study}}/{{name}}.pdf",
@@ -25,10 +26,14 @@ rule figure:
         figure=lambda wildcards: ISOLOSS.figure(wildcards.study, wildcards.name),
         context=lambda wildcards: ISOLOSS.figure_context(wildcards.study),
         caption=lambda wildcards: ISOLOSS.caption(wildcards.study, wildcards.name),
+        analyses=lambda wildcards: shlex.join(
+            f"--analyses={path}" for path in ISOLOSS.analyses_of(wildcards.study)
+        ),
         stem=lambda wildcards, output: output.pdf.removesuffix(".pdf"),
     message:
         "Drawing {wildcards.study}/{wildcards.name}"
     shell:
         "python -m isoloss.job figure --figure {params.figure:q} --context {params.context:q}"
-        " --runs {input.runs} --curves {input.curves} --fits {input.fits} --stem {params.stem}"
+        " --runs {input.runs} --curves {input.curves} --fits {input.fits} {params.analyses}"
+        " --stem {params.stem}"
         " > {log} 2>&1"

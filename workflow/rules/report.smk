@@ -5,6 +5,9 @@ rule report:
     input:
         losses=f"{RESULTS}/losses.parquet",
         fits=f"{RESULTS}/fits.parquet",
+        analyses=[
+            path for study in ISOLOSS.studies for path in ISOLOSS.analyses_of(study)
+        ],
         figures=ISOLOSS.figures(),
         code=sources("isoloss.report.job"),
     output:
@@ -45,4 +48,5 @@ for study in ISOLOSS.studies:
             f"study_{study}"
         input:
             ISOLOSS.study(study, "fits.parquet"),
+            ISOLOSS.analyses_of(study),
             ISOLOSS.figures(study),

@@ -68,6 +68,7 @@ class Transformer(Section):
     n_head: PositiveInt
     d_ff: PositiveInt | None = None  # null: 4 d_model
     tie_embeddings: bool = False  # the output layer is the token embedding
+    dropout: Fraction = 0.0  # share of the activations that a training step sets to zero
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> Self:

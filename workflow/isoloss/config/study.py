@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from isoloss.config.analyses import Analysis
 from isoloss.config.figures import Figure
 from isoloss.config.section import Name, NonNegativeFloat, NonNegativeInt, PositiveInt, Section
 
@@ -70,11 +71,12 @@ class Texts(Section):
     notes: list[str] = []  # what a reader must know to trust or to limit the result
     errata: list[str] = []  # what was wrong in the article that the study follows; what is true
     fits: list[Fit] = []
+    analyses: list[Analysis] = []
     figures: list[Figure] = []
 
     @model_validator(mode="after")
     def _names_are_given_once(self) -> Self:
-        for what in ("fits", "figures"):
+        for what in ("fits", "analyses", "figures"):
             names = [item.name for item in getattr(self, what)]
             repeated = [name for i, name in enumerate(names) if name in names[:i]]
             if repeated:

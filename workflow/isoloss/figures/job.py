@@ -3,6 +3,7 @@
 import argparse
 import json
 
+import pandas as pd
 from pydantic import TypeAdapter
 
 from isoloss.config.figures import Figure
@@ -19,6 +20,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--runs", required=True, help="the study's runs.parquet")
     parser.add_argument("--curves", required=True, help="the study's curves.parquet")
     parser.add_argument("--fits", required=True, help="the study's fits.parquet")
+    parser.add_argument("--analyses", help="the study's analyses.parquet, if it has any")
     parser.add_argument("--stem", required=True, help="path of the figure, without its ending")
     arguments = parser.parse_args(argv)
     spec = TypeAdapter(Figure).validate_python(json.loads(arguments.figure))
@@ -27,6 +29,7 @@ def main(argv: list[str]) -> None:
         runs=read_parquet(arguments.runs),
         curves=read_parquet(arguments.curves),
         fits=read_parquet(arguments.fits),
+        analyses=read_parquet(arguments.analyses) if arguments.analyses else pd.DataFrame(),
         variables=context["variables"],
         truth=context["truth"] and tuple(context["truth"]),
     )

@@ -15,7 +15,7 @@ class Tables:
 
     Attributes
     ----------
-    runs, curves, fits : DataFrame
+    runs, curves, fits, analyses : DataFrame
         Columns as docs/data.md lists them; an empty frame where a study has none.
     variables : mapping
         Fit -> the law's variable -> the column of `runs` (as the study's fits say).
@@ -26,11 +26,12 @@ class Tables:
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     fits: pd.DataFrame = field(default_factory=pd.DataFrame)
+    analyses: pd.DataFrame = field(default_factory=pd.DataFrame)
     variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     truth: tuple[str, Mapping[str, float]] | None = None
 
     def __post_init__(self):
-        for name in ("runs", "curves", "fits"):
+        for name in ("runs", "curves", "fits", "analyses"):
             object.__setattr__(self, name, plain(getattr(self, name)))
 
 
