@@ -147,6 +147,61 @@ def test_an_untrained_model_knows_nothing(settings):
     assert loss.item() == pytest.approx(math.log(V), abs=0.1)
 
 
+@pytest.mark.parametrize("settings", SHAPES)
+def test_dropout_of_a_step_is_the_seeds_and_there_is_none_in_evaluation(settings):
+    model, without = (moved(settings | more)[1] for more in ({"dropout": 0.3}, {}))
+    ids, targets = some_ids(), some_ids(seed=2)
+
+    def loss_and_gradient(seed):
+        torch.manual_seed(seed)
+        model.zero_grad()
+        loss = next_token_loss(model, ids, targets)
+        loss.backward()
+        return loss.item(), model.tokens.grad.clone()
+
+    (first, gradient), (again, same), (other, _) = map(loss_and_gradient, (1, 1, 2))
+    assert first == again != other
+    assert torch.equal(gradient, same)
+    model.eval()
+    evaluated = next_token_loss(model, ids, targets)
+    assert evaluated.item() == next_token_loss(without, ids, targets).item()
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids), without(ids), rtol=0, atol=0)
+
+
+def test_dropout_acts_on_embeddings_attention_and_both_writes(monkeypatch):
+    """Where GPT-2 has it (Radford et al. 2018, Sec. 4.1)."""
+    places = []
+    plain, attend = functional.dropout, functional.scaled_dot_product_attention
+
+    def dropout(x, p):
+        places.append(("activations", p))
+        return plain(x, p)
+
+    def attention(*args, dropout_p, **more):
+        places.append(("attention", dropout_p))
+        return attend(*args, dropout_p=dropout_p, **more)
+
+    monkeypatch.setattr(functional, "dropout", dropout)
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", attention)
+    moved(SHAPES[2] | {"dropout": 0.1})[1](some_ids())
+    block = [("attention", 0.1), ("activations", 0.1), ("activations", 0.1)]
+    assert places == [("activations", 0.1), *block * 3]
+
+
+def test_dropout_leaves_the_mean_of_what_a_block_writes():
+    """Over many masks, within five standard errors of it."""
+    settings = {"n_layer": 1, "d_model": 16, "n_head": 1, "dropout": 0.4}
+    _, model = moved(settings)
+    torch.manual_seed(0)
+    block, x, y = model.blocks[0], torch.randn(T, 16), torch.randn(T, 64)
+    with torch.no_grad():
+        mean = torch.stack([block._add(x, y, block.feed_out) for _ in range(4000)]).mean(0)
+        expected = x + y @ block.feed_out.T
+    spread = (expected - x).abs().max() * (0.4 / 0.6) ** 0.5 / 4000**0.5
+    assert (mean - expected).abs().max() < 5 * spread
+
+
 def test_the_generator_decides_the_weights():
     same, again, other = (make(SHAPES[2], seed)[1].state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(same[name], again[name]) for name in same)

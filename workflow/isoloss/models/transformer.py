@@ -1,8 +1,8 @@
 """A GPT-style decoder: pre-norm blocks, learned positions, GELU, no biases.
 
-Its shape is that of Radford et al. (2019) without biases and dropout. Written for small models on
-one CPU thread: few operations, sums with the residual stream inside the matrix products, and the
-loss's gradient in one pass over the probabilities.
+Its shape is that of Radford et al. (2019) without biases. Written for small models on one CPU
+thread: few operations, sums with the residual stream inside the matrix products, and the loss's
+gradient in one pass over the probabilities.
 """
 
 import math
@@ -23,7 +23,9 @@ class Transformer(nn.Module):
     Parameters
     ----------
     shape : runs.Transformer
-        Layers, widths and heads.
+        Layers, widths and heads, and the dropout: on the sum of the embeddings, on the attention's
+        weights and on all that a block adds to the residual stream, as in GPT-2 (Radford et al.
+        2018, Sec. 4.1). It acts in training mode, with PyTorch's global random numbers.
     vocab_size : int
         Different token ids.
     context : int
@@ -44,6 +46,7 @@ class Transformer(nn.Module):
     ):
         super().__init__()
         d = shape.d_model
+        self.dropout = shape.dropout
         sd = LOGIT_SD / math.sqrt(d)
         self.tokens = _normal(vocab_size, d, sd, generator)
         self.positions = _zeros(context, d)
@@ -62,6 +65,8 @@ class Transformer(nn.Module):
         """What the output layer reads: (batch, time, d_model), or of the `last` positions only."""
         batch, time = ids.shape
         x = functional.embedding(ids, self.tokens) + self.positions[:time]
+        if self.training and self.dropout:
+            x = functional.dropout(x, self.dropout)
         x = x.flatten(0, 1)  # positions in rows: every matrix product is a plain one
         for block in self.blocks:
             x = block(x, batch)
@@ -79,6 +84,7 @@ class Block(nn.Module):
         d, d_ff = shape.d_model, counting.d_ff(shape)
         sd = 1 / math.sqrt(d)  # keeps the variance of a normalised input
         self.n_head = shape.n_head
+        self.dropout = shape.dropout
         self.attention_gain = nn.Parameter(torch.ones(d))
         self.query_key_value = _normal(3 * d, d, sd, generator)
         self.attention_out = _zeros(d, d)
@@ -88,17 +94,23 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, batch: int) -> Tensor:
         """Map x of shape (batch * time, d_model) to the same shape."""
-        x = torch.addmm(
-            x, self._attend(_norm(x, self.attention_gain), batch), self.attention_out.t()
-        )
+        x = self._add(x, self._attend(_norm(x, self.attention_gain), batch), self.attention_out)
         hidden = functional.gelu(functional.linear(_norm(x, self.feed_gain), self.feed_in))
-        return torch.addmm(x, hidden, self.feed_out.t())
+        return self._add(x, hidden, self.feed_out)
+
+    def _add(self, x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+        """The residual stream x and what y writes to it."""
+        if self.training and self.dropout:
+            return x + functional.dropout(functional.linear(y, weight), self.dropout)
+        return torch.addmm(x, y, weight.t())
 
     def _attend(self, x: Tensor, batch: int) -> Tensor:
         rows, d = x.shape
         heads = (batch, rows // batch, 3, self.n_head, d // self.n_head)
         qkv = functional.linear(x, self.query_key_value).view(heads).permute(2, 0, 3, 1, 4)
-        y = functional.scaled_dot_product_attention(*qkv.unbind(), is_causal=True)
+        y = functional.scaled_dot_product_attention(
+            *qkv.unbind(), is_causal=True, dropout_p=self.dropout if self.training else 0.0
+        )
         return y.transpose(1, 2).reshape(rows, d)
 
 

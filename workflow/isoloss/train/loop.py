@@ -57,7 +57,9 @@ def train(problem: Problem, training: Optimisation) -> list[dict[str, Any]]:
         summed, summed_steps = summed + loss.detach(), summed_steps + 1
         if step in evaluate_at:
             train_loss = float(summed) / summed_steps
+            problem.model.eval()  # without dropout
             measured = problem.evaluate(problem.model)
+            problem.model.train()
             for what, value in {"training": train_loss, "held-out": measured["loss"]}.items():
                 if not math.isfinite(value):
                     raise TrainingDiverged(

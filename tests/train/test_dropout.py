@@ -1,0 +1,30 @@
+"""A run with dropout is judged without it."""
+
+import numpy as np
+import pytest
+import torch
+
+from isoloss.config.load import parse
+from isoloss.config.runs import LanguageRun
+from isoloss.corpus.load import Corpus
+from isoloss.tasks import language
+from isoloss.train.loop import train
+
+
+def test_the_heldout_loss_is_that_of_the_trained_model_without_dropout(tmp_path):
+    settings = {
+        "task": {"kind": "language", "corpus": "counting", "context": 8},
+        "model": {"n_layer": 1, "d_model": 16, "n_head": 1, "dropout": 0.5},
+        "data": {"n_tokens": 1024, "n_heldout_tokens": 800},
+        "training": {"peak_lr": 1e-2, "schedule": "constant", "batch_size": 4, "n_evals": 2},
+    }
+    run = parse(LanguageRun, settings, "run")
+    tokens = (np.arange(2000) % 31).astype(np.uint8)
+    corpus = Corpus(train=tokens, heldout=tokens, card={"vocab_size": 31}, folder=tmp_path)
+    problem = language.build(run, 0, corpus, torch.device("cpu"))
+    torch.manual_seed(0)
+    rows = train(problem, run.training)
+    with_dropout = problem.evaluate(problem.model)["loss"]
+    without = problem.evaluate(problem.model.eval())["loss"]
+    assert rows[-1]["loss"] == without
+    assert with_dropout != pytest.approx(without, rel=1e-3)
