@@ -47,6 +47,7 @@ class Transformer(nn.Module):
         super().__init__()
         d = shape.d_model
         self.dropout = shape.dropout
+        self.autocast: torch.dtype | None = None  # of the matrix products; None: the weights' own
         sd = LOGIT_SD / math.sqrt(d)
         self.tokens = _normal(vocab_size, d, sd, generator)
         self.positions = _zeros(context, d)
@@ -75,6 +76,25 @@ class Transformer(nn.Module):
             x = x[:, -last:]
         return _norm(x, self.gain)
 
+    def loss(self, ids: Tensor, targets: Tensor) -> Tensor:
+        """Mean cross-entropy in nats per target token, float32.
+
+        Parameters
+        ----------
+        ids : Tensor, shape (batch, time), int64
+            What the model sees.
+        targets : Tensor, shape (batch, n_targets), int64
+            What follows each of the last `n_targets` positions of `ids`.
+        """
+        if self.autocast is not None:
+            with torch.autocast(ids.device.type, self.autocast):
+                logits = self(ids, last=targets.shape[1])
+            return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+        features = self.features(ids, last=targets.shape[1]).flatten(0, 1)
+        if torch.is_grad_enabled():
+            return _LinearCrossEntropy.apply(features, self.output, targets.flatten())
+        return functional.cross_entropy(functional.linear(features, self.output), targets.flatten())
+
 
 class Block(nn.Module):
     """Causal self-attention, then a feed-forward layer, each added to the residual stream."""
@@ -102,6 +122,8 @@ class Block(nn.Module):
         """The residual stream x and what y writes to it."""
         if self.training and self.dropout:
             return x + functional.dropout(functional.linear(y, weight), self.dropout)
+        if torch.is_autocast_enabled(x.device.type):
+            return x + functional.linear(y, weight)  # addmm would round the stream too
         return torch.addmm(x, y, weight.t())
 
     def _attend(self, x: Tensor, batch: int) -> Tensor:
@@ -115,20 +137,8 @@ class Block(nn.Module):
 
 
 def next_token_loss(model: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy in nats per target token, float32.
-
-    Parameters
-    ----------
-    ids : Tensor, shape (batch, time), int64
-        What the model sees.
-    targets : Tensor, shape (batch, n_targets), int64
-        What follows each of the last `n_targets` positions of `ids`.
-    """
-    features = model.features(ids, last=targets.shape[1]).flatten(0, 1)
-    targets = targets.flatten()
-    if torch.is_grad_enabled():
-        return _LinearCrossEntropy.apply(features, model.output, targets)
-    return functional.cross_entropy(functional.linear(features, model.output), targets)
+    """`model.loss`, compiled if the model is."""
+    return model.loss(ids, targets)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):

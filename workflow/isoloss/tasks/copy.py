@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from isoloss.config.runs import CopyRun, CopyTask
 from isoloss.counting import copy_context, copy_vocab_size, cost_of
+from isoloss.models.precision import precision_for, prepare
 from isoloss.models.transformer import Transformer, next_token_loss
 from isoloss.tasks.problem import Problem
 from isoloss.tasks.streams import torch_stream
@@ -26,9 +27,8 @@ def build(run: CopyRun, seed: int, corpus: Any, device: torch.device) -> Problem
     task, batch_size = run.task, run.training.batch_size
     cost = cost_of(run)
     context = copy_context(task.length)
-    model = Transformer(run.model, copy_vocab_size(run), context, torch_stream(seed, "init")).to(
-        device
-    )
+    model = Transformer(run.model, copy_vocab_size(run), context, torch_stream(seed, "init"))
+    model = prepare(model, device, precision_for(device, cost.steps, cost.flops))
 
     def batch(step: int) -> tuple[Tensor, Tensor]:
         ids, targets = sequences(task, batch_size, torch_stream(seed, "data", step))

@@ -1,0 +1,57 @@
+"""In which numbers a model computes and whether it is compiled: what the device decides.
+
+Weights, optimiser and losses are float32 everywhere. On CUDA the matrix products are bfloat16
+(float32 ones may use TF32), and a run that is long enough is compiled; the CPU and Apple's MPS
+compute in float32.
+"""
+
+import importlib.util
+import shutil
+from dataclasses import dataclass
+
+import torch
+
+from isoloss.models.transformer import Transformer
+
+# Guesses for a data-centre GPU: no step is faster than the CPU can launch its kernels, and what
+# compilation saves of a run must be worth the half minute that it takes.
+LAUNCH_S, FLOPS_PER_S = 2e-3, 2e14
+WORTH_COMPILING_S = 120.0
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How a device computes."""
+
+    autocast: torch.dtype | None = None  # of the matrix products; None: float32
+    compiler: str | None = None  # the backend of torch.compile; None: not compiled
+
+
+def precision_for(device: torch.device, steps: int, flops: float) -> Precision:
+    """What suits a device, for a run of so many steps and FLOPs."""
+    if device.type != "cuda":
+        return Precision()
+    seconds = steps * LAUNCH_S + flops / FLOPS_PER_S
+    pays = seconds > WORTH_COMPILING_S and can_compile()
+    emulated = not torch.cuda.is_bf16_supported(including_emulation=False)
+    return Precision(
+        autocast=None if emulated else torch.bfloat16, compiler="inductor" if pays else None
+    )
+
+
+def can_compile() -> bool:
+    """Is there what PyTorch's compiler needs for a GPU?"""
+    compilers = any(map(shutil.which, ("cc", "gcc", "clang")))
+    return compilers and importlib.util.find_spec("triton") is not None
+
+
+def prepare(model: Transformer, device: torch.device, precision: Precision) -> Transformer:
+    """Put a model on a device, to compute there as `precision` says."""
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.backends.cudnn.allow_tf32 = True
+    model.to(device)
+    model.autocast = precision.autocast
+    if precision.compiler:
+        model.loss = torch.compile(model.loss, backend=precision.compiler)
+    return model
