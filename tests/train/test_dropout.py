@@ -22,7 +22,6 @@ def test_the_heldout_loss_is_that_of_the_trained_model_without_dropout(tmp_path)
     tokens = (np.arange(2000) % 31).astype(np.uint8)
     corpus = Corpus(train=tokens, heldout=tokens, card={"vocab_size": 31}, folder=tmp_path)
     problem = language.build(run, 0, corpus, torch.device("cpu"))
-    torch.manual_seed(0)
     rows = train(problem, run.training)
     with_dropout = problem.evaluate(problem.model)["loss"]
     without = problem.evaluate(problem.model.eval())["loss"]

@@ -50,8 +50,24 @@ def test_the_learning_rate_falls_with_width_by_its_exponent():
 @pytest.mark.parametrize("steps", [1, 2, 7, 1000, 123_457])
 @pytest.mark.parametrize("n_evals", [1, 2, 20])
 def test_evaluations_are_in_order_once_each_and_end_with_the_last_step(steps, n_evals):
-    at = evaluation_steps(steps, n_evals)
+    at = evaluation_steps(steps, Optimisation(peak_lr=1.0, schedule="constant", n_evals=n_evals))
     assert at == sorted(set(at))
     assert at[-1] == steps
     assert len(at) <= n_evals
     assert at[0] >= 1
+
+
+def test_evaluations_by_octave_are_the_same_for_runs_of_any_length():
+    training = Optimisation(
+        peak_lr=1.0, schedule="constant", evals_per_octave=2, first_eval=8, n_evals=1
+    )
+    assert evaluation_steps(40, training) == [8, 11, 16, 23, 32, 40]
+    assert evaluation_steps(32, training) == [8, 11, 16, 23, 32]
+    assert evaluation_steps(5, training) == [5]
+
+
+def test_warm_up_in_steps_does_not_depend_on_the_length():
+    training = Optimisation(peak_lr=0.5, schedule="constant", warmup_steps=10)
+    for steps in (20, 1000):
+        rising = [learning_rate(training, step, steps, width=8) for step in range(1, 12)]
+        assert rising == pytest.approx([0.5 * k / 11 for k in range(1, 12)])

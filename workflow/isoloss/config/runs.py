@@ -22,6 +22,7 @@ class Optimisation(Section):
     lr_width_exponent: float = -1.0  # learning rate ~ (width / base)^this, if there is a base
     schedule: Literal["constant", "cosine", "linear", "wsd"]
     warmup_fraction: Fraction = 0.0  # share of the steps with a linearly growing rate
+    warmup_steps: NonNegativeInt | None = None  # the same as a number, whatever the run's length
     cooldown_fraction: Fraction = 0.2  # wsd only: share of the steps with a falling rate
     final_lr_fraction: Fraction = 0.0  # cosine, linear: the last rate over the peak rate
     batch_size: PositiveInt | None = None  # samples or sequences a step; null: all of them
@@ -30,6 +31,10 @@ class Optimisation(Section):
     weight_decay: NonNegativeFloat = 0.0  # decoupled; on matrices only
     clip_norm: PositiveFloat | None = None  # largest norm of the gradient; null: any
     n_evals: PositiveInt = 20  # held-out evaluations, at log-spaced steps; the last step is one
+    evals_per_octave: PositiveInt | None = None  # instead: evaluations a doubling of the steps,
+    first_eval: PositiveInt = 1  # from this step on, the same for runs of any length
+    patience: PositiveInt | None = None  # evaluations without a new lowest loss that end a run
+    noise_scale: bool = False  # measure the gradient noise scale on two halves of each batch
 
     def lr_at_width(self, width: int) -> float:
         """The learning rate after warm-up of a model of this width."""
@@ -39,6 +44,10 @@ class Optimisation(Section):
 
     @model_validator(mode="after")
     def _schedule_fits_in_the_run(self) -> Self:
+        if self.warmup_steps is not None and self.warmup_fraction:
+            raise ValueError("warmup_steps and warmup_fraction exclude each other")
+        if self.noise_scale and (self.batch_size is None or self.batch_size % 2):
+            raise ValueError(f"noise_scale needs an even batch_size, got {self.batch_size}")
         if self.schedule == "wsd" and self.warmup_fraction + self.cooldown_fraction > 1:
             raise ValueError("warmup_fraction and cooldown_fraction of wsd add up to more than 1")
         return self
@@ -194,12 +203,13 @@ class LanguageData(Section):
     """How many tokens are seen."""
 
     n_tokens: PositiveInt  # tokens trained on, a token counting each time it is a target
-    n_unique_tokens: PositiveInt | None = None  # the part of the corpus used; null: n_tokens
+    # The part of the corpus that is used, its first tokens; null: n_tokens; all: the whole.
+    n_unique_tokens: PositiveInt | Literal["all"] | None = None
     n_heldout_tokens: PositiveInt = 250_000  # the same held-out tokens for every run
 
     @model_validator(mode="after")
     def _unique_within_seen(self) -> Self:
-        if self.n_unique_tokens is not None and self.n_unique_tokens > self.n_tokens:
+        if isinstance(self.n_unique_tokens, int) and self.n_unique_tokens > self.n_tokens:
             raise ValueError(
                 f"n_unique_tokens {self.n_unique_tokens} is larger than n_tokens {self.n_tokens}"
             )

@@ -10,11 +10,13 @@ from isoloss.config.runs import LanguageRun
 from isoloss.corpus.load import Corpus
 from isoloss.counting import cost_of
 from isoloss.errors import UserError
+from isoloss.models.precision import precision_for, prepare
 from isoloss.models.transformer import Transformer, next_token_loss
 from isoloss.tasks.problem import Problem
-from isoloss.tasks.streams import torch_stream
+from isoloss.tasks.streams import derived_seed, torch_stream
 
-EVALUATION_TOKENS = 2048  # in one forward pass: few passes, and logits that stay in the cache
+# In one forward pass of an evaluation: on the CPU, logits that stay in the cache.
+EVALUATION_TOKENS = {"cpu": 2048, "mps": 16384, "cuda": 32768}
 
 
 def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> Problem:
@@ -31,11 +33,12 @@ def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> 
     """
     context, batch_size, data = run.task.context, run.training.batch_size, run.data
     n_unique = data.n_unique_tokens or data.n_tokens
+    if n_unique == "all":
+        n_unique = len(corpus.train) - 1
     _check_size(run, corpus, n_unique)
     cost = cost_of(run, corpus.vocab_size)
-    model = Transformer(run.model, corpus.vocab_size, context, torch_stream(seed, "init")).to(
-        device
-    )
+    model = Transformer(run.model, corpus.vocab_size, context, torch_stream(seed, "init"))
+    model = prepare(model, device, precision_for(device, cost.steps, cost.flops))
     train = windows(corpus.train, n_unique, context)
     return Problem(
         model=model,
@@ -54,7 +57,13 @@ def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> 
             "n_tokens": cost.n_tokens,
             "n_unique_tokens": min(cost.n_tokens, train.shape[0] * context),
         },
+        before_step=_dropout_of_a_step(seed) if run.model.dropout else None,
     )
+
+
+def _dropout_of_a_step(seed: int) -> Callable[[int], None]:
+    """What is dropped follows from the step, so that a run can go on from any."""
+    return lambda step: torch.manual_seed(derived_seed(seed, "dropout", step))
 
 
 def windows(tokens: np.ndarray, n_targets: int, context: int) -> np.ndarray:
@@ -101,7 +110,7 @@ def batches(
 
 def heldout(held: np.ndarray, device: torch.device) -> Callable[[nn.Module], dict[str, float]]:
     """The evaluation on every window: "loss", in nats per token."""
-    size = max(1, EVALUATION_TOKENS // (held.shape[1] - 1))
+    size = max(1, EVALUATION_TOKENS[device.type] // (held.shape[1] - 1))
 
     def evaluate(model: nn.Module) -> dict[str, float]:
         total = torch.zeros((), dtype=torch.float64, device="cpu")
@@ -117,7 +126,11 @@ def heldout(held: np.ndarray, device: torch.device) -> Callable[[nn.Module], dic
 
 
 def _inputs_and_targets(rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    ids = torch.from_numpy(rows.astype(np.int64)).to(device)
+    ids = torch.from_numpy(rows.astype(np.int64))
+    if device.type == "cuda":
+        ids = ids.pin_memory().to(device, non_blocking=True)  # while the GPU computes
+    elif device.type != "cpu":
+        ids = ids.to(device)
     return ids[:, :-1], ids[:, 1:]
 
 

@@ -21,3 +21,4 @@ class Problem:
     tokens_per_step: int | None  # target tokens; None where the task has none
     flops_per_step: float  # exact count, forward and backward
     counts: dict[str, Any]  # columns of the final row: n_params, n_params_non_embedding, ...
+    before_step: Callable[[int], None] | None = None  # sets a step's random state, if it uses any

@@ -2,14 +2,17 @@
 
 import math
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from isoloss.config.runs import Optimisation
 from isoloss.tasks.problem import Problem
 from isoloss.train.optim import AdamW, clip_gradients
 from isoloss.train.schedule import evaluation_steps, learning_rate
+from isoloss.train.state import State
 
 
 class TrainingDiverged(Exception):
@@ -21,66 +24,175 @@ class TrainingDiverged(Exception):
 
 
 def train(problem: Problem, training: Optimisation) -> list[dict[str, Any]]:
-    """Train a problem's model in place.
+    """Train a problem's model in place, from its first step to its last: see `Trainer`."""
+    trainer = Trainer(problem, training)
+    trainer.run()
+    return trainer.rows
 
-    Returns
-    -------
-    list of dict
+
+class Trainer:
+    """A problem and where its training is.
+
+    Attributes
+    ----------
+    step : int
+        The last step that was done; 0 at first.
+    rows : list of dict
         One row an evaluation: step, n_samples_seen, n_tokens (None where the task has none),
-        compute_flops, lr, train_loss (mean over the steps since the last row), elapsed_s, and
-        what the problem's `evaluate` gives ("loss" and more).
-
-    Raises
-    ------
-    TrainingDiverged
-        A training or held-out loss was NaN or infinite.
+        compute_flops, lr, train_loss (mean over the steps since the last row), elapsed_s, what the
+        problem's `evaluate` gives ("loss" and more), and grad_sq and grad_noise if the training has
+        `noise_scale`.
+    stopped_early : bool
+        Whether `patience` ended the training before the problem's last step.
     """
-    optimizer = AdamW(
-        problem.model,
-        beta1=training.beta1,
-        beta2=training.beta2,
-        weight_decay=training.weight_decay,
-    )
-    evaluate_at = set(evaluation_steps(problem.steps, training.n_evals))
-    rows: list[dict[str, Any]] = []
-    # The losses are summed where they are: reading each would make every step wait.
-    summed, summed_steps = 0.0, 0
-    start_s = time.perf_counter()
-    for step in range(1, problem.steps + 1):
-        lr = learning_rate(training, step, problem.steps, problem.width)
-        loss = problem.loss(problem.model, *problem.batch(step))
-        optimizer.zero_grad()
-        loss.backward()
-        if training.clip_norm is not None:
-            clip_gradients(optimizer.parameters, training.clip_norm)
-        optimizer.step(lr)
-        summed, summed_steps = summed + loss.detach(), summed_steps + 1
-        if step in evaluate_at:
-            train_loss = float(summed) / summed_steps
-            problem.model.eval()  # without dropout
-            measured = problem.evaluate(problem.model)
-            problem.model.train()
-            for what, value in {"training": train_loss, "held-out": measured["loss"]}.items():
-                if not math.isfinite(value):
-                    raise TrainingDiverged(
-                        f"the {what} loss was {value} at step {step} of {problem.steps}", rows
-                    )
-            rows.append(_row(problem, step, lr, train_loss, start_s) | measured)
-            summed, summed_steps = 0.0, 0
-    return rows
 
+    def __init__(self, problem: Problem, training: Optimisation):
+        self.problem, self.training = problem, training
+        self.optimizer = AdamW(
+            problem.model,
+            beta1=training.beta1,
+            beta2=training.beta2,
+            weight_decay=training.weight_decay,
+        )
+        self.step = 0
+        self.rows: list[dict[str, Any]] = []
+        self.stopped_early = False
+        # Of the loss and of the two parts of the noise scale, since the last row.
+        self._sums = torch.zeros(3, device=self.optimizer.parameters[0].device)
+        self._loss_sum, self._square_sum, self._noise_sum = self._sums.unbind()
+        self._summed_steps = 0
+        self._elapsed_before_s, self._start_s = 0.0, time.perf_counter()
 
-def _row(problem: Problem, step: int, lr: float, train_loss: float, start_s: float) -> dict:
-    tokens = problem.tokens_per_step
-    return {
-        "step": step,
-        "n_samples_seen": step * problem.samples_per_step,
-        "n_tokens": None if tokens is None else step * tokens,
-        "compute_flops": step * problem.flops_per_step,
-        "lr": lr,
-        "train_loss": train_loss,
-        "elapsed_s": time.perf_counter() - start_s,
-    }
+    def run(
+        self,
+        evaluate_at: Iterable[int] | None = None,
+        after_step: Callable[["Trainer"], None] | None = None,
+    ) -> None:
+        """Go on to the problem's last step, or until the patience is over.
+
+        Parameters
+        ----------
+        evaluate_at : iterable of int
+            The steps that are evaluated; None: those that the training's settings say.
+        after_step : callable
+            Called with the trainer after every step; to keep its state, or to end it by raising.
+
+        Raises
+        ------
+        TrainingDiverged
+            A training or held-out loss was NaN or infinite.
+        """
+        problem, training = self.problem, self.training
+        evaluate_at = set(
+            evaluation_steps(problem.steps, training) if evaluate_at is None else evaluate_at
+        )
+        self._start_s = time.perf_counter()
+        for step in range(self.step + 1, problem.steps + 1):
+            lr = learning_rate(training, step, problem.steps, problem.width)
+            if problem.before_step:
+                problem.before_step(step)
+            self._backward(problem.batch(step))
+            if training.clip_norm is not None:
+                clip_gradients(self.optimizer.parameters, training.clip_norm)
+            self.optimizer.step(lr)
+            self.step = step
+            if step in evaluate_at:
+                self._evaluate(lr)
+                if self._patience_is_over():
+                    self.stopped_early = step < problem.steps
+                    return
+            if after_step:
+                after_step(self)
+
+    def _backward(self, batch: tuple[Tensor, ...]) -> None:
+        """Set the gradients. The losses are summed where they are: reading each would wait."""
+        problem, optimizer = self.problem, self.optimizer
+        self._summed_steps += 1
+        if not self.training.noise_scale:
+            loss = problem.loss(problem.model, *batch)
+            optimizer.zero_grad()
+            loss.backward()
+            self._loss_sum += loss.detach()
+            return
+        half = len(batch[0]) // 2
+        gradients = []
+        for part in (slice(half), slice(half, None)):
+            loss = problem.loss(problem.model, *(tensor[part] for tensor in batch))
+            optimizer.zero_grad()
+            loss.backward()
+            self._loss_sum += loss.detach() / 2
+            gradients.append([parameter.grad for parameter in optimizer.parameters])
+        first, second = gradients
+        # With g the mean gradient of half a batch, E g1.g2 = |G|^2 and E |g1 - g2|^2 = 4 tr(S) / B
+        # (McCandlish et al. 2018, arXiv:1812.06162, App. A.1, for B/2 and B).
+        difference = torch._foreach_sub(first, second)
+        self._square_sum += sum((a * b).sum() for a, b in zip(first, second, strict=True))
+        self._noise_sum += sum((d * d).sum() for d in difference) * (len(batch[0]) / 4)
+        for parameter, a, b in zip(optimizer.parameters, first, second, strict=True):
+            parameter.grad = (a + b) / 2
+
+    def _evaluate(self, lr: float) -> None:
+        problem, step, n = self.problem, self.step, self._summed_steps
+        train_loss, grad_sq, grad_noise = (float(value) / n for value in self._sums)
+        problem.model.eval()  # without dropout
+        measured = problem.evaluate(problem.model)
+        problem.model.train()
+        for what, value in {"training": train_loss, "held-out": measured["loss"]}.items():
+            if not math.isfinite(value):
+                raise TrainingDiverged(
+                    f"the {what} loss was {value} at step {step} of {problem.steps}", self.rows
+                )
+        if self.training.noise_scale:
+            measured |= {"grad_sq": grad_sq, "grad_noise": grad_noise}
+        tokens = problem.tokens_per_step
+        row = {
+            "step": step,
+            "n_samples_seen": step * problem.samples_per_step,
+            "n_tokens": None if tokens is None else step * tokens,
+            "compute_flops": step * problem.flops_per_step,
+            "lr": lr,
+            "train_loss": train_loss,
+            "elapsed_s": self.elapsed_s,
+        }
+        self.rows.append(row | measured)
+        self._sums.zero_()
+        self._summed_steps = 0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Time in `run`, over all interruptions."""
+        return self._elapsed_before_s + time.perf_counter() - self._start_s
+
+    def _patience_is_over(self) -> bool:
+        patience = self.training.patience
+        if patience is None:
+            return False
+        losses = [row["loss"] for row in self.rows]
+        return len(losses) - 1 - losses.index(min(losses)) >= patience
+
+    def state(self) -> State:
+        """All that another process needs to go on from here with the same bits."""
+        model = {f"model.{name}": p.detach() for name, p in self.problem.model.named_parameters()}
+        optimizer = {f"optimizer.{i}": t for i, t in enumerate(self.optimizer.state())}
+        return State(
+            tensors=model | optimizer | {"sums": self._sums},
+            step=self.step,
+            summed_steps=self._summed_steps,
+            rows=self.rows,
+            elapsed_s=self.elapsed_s,
+        )
+
+    @torch.no_grad()
+    def load(self, state: State) -> None:
+        """Take over a state."""
+        for name, parameter in self.problem.model.named_parameters():
+            parameter.copy_(state.tensors[f"model.{name}"])
+        saved = len(state.tensors) - 1 - len(list(self.problem.model.parameters()))
+        self.optimizer.load_state(state.tensors[f"optimizer.{i}"] for i in range(saved))
+        self._sums.copy_(state.tensors["sums"])
+        self.step, self._summed_steps = state.step, state.summed_steps
+        self.rows = [dict(row) for row in state.rows]
+        self._elapsed_before_s = state.elapsed_s
 
 
 def pick_device(name: str) -> torch.device:

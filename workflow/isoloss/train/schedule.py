@@ -19,13 +19,15 @@ def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> 
         Of the model; the peak may depend on it.
     """
     peak = training.lr_at_width(width)
-    warmup = round(training.warmup_fraction * steps)
+    warmup = training.warmup_steps
+    if warmup is None:
+        warmup = round(training.warmup_fraction * steps)
     if step <= warmup:
         return peak * step / (warmup + 1)
     if training.schedule == "constant":
         return peak
     if training.schedule == "wsd":
-        cooldown = round(training.cooldown_fraction * steps)
+        cooldown = cooldown_steps(training, steps)
         begun = step - (steps - cooldown)
         return peak * (1 - math.sqrt(begun / (cooldown + 1))) if begun > 0 else peak
     # The rate would reach its end one step after the last, so that no step is lost.
@@ -35,9 +37,29 @@ def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> 
     return peak * (end + (1 - end) * falling)
 
 
-def evaluation_steps(steps: int, n_evals: int) -> list[int]:
-    """At most `n_evals` log-spaced steps of 1 ... `steps`, in order; the last is always one."""
+def cooldown_steps(training: Optimisation, steps: int) -> int:
+    """How many of the last steps of a run of `steps` have a falling rate, for `wsd`."""
+    return round(training.cooldown_fraction * steps)
+
+
+def evaluation_steps(steps: int, training: Optimisation) -> list[int]:
+    """Log-spaced steps of 1 ... `steps`, in order; the last is always one.
+
+    They are `n_evals` at most; or, with `evals_per_octave`, those of `octave_steps` and the last.
+    """
+    if training.evals_per_octave is not None:
+        return sorted({*octave_steps(steps, training), steps})
+    n_evals = training.n_evals
     if n_evals == 1:
         return [steps]
     ratio = steps ** (1 / (n_evals - 1))
     return sorted({min(steps, max(1, round(ratio**i))) for i in range(n_evals)} | {steps})
+
+
+def octave_steps(steps: int, training: Optimisation) -> list[int]:
+    """`evals_per_octave` steps a doubling, from `first_eval` to at most `steps`."""
+    first, per_octave = training.first_eval, training.evals_per_octave
+    if per_octave is None or steps < first:
+        return []
+    count = math.floor(per_octave * math.log2(steps / first) + 1e-9) + 1
+    return sorted({round(first * 2 ** (i / per_octave)) for i in range(count)})

@@ -1,0 +1,95 @@
+"""Where a training is, as a file of safetensors: numbers and text, nothing that is run."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from isoloss.errors import UserError
+from isoloss.files import whole
+
+KEY = "isoloss"
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """A training between two steps. Every random number follows from its step, so none is kept.
+
+    Attributes
+    ----------
+    tensors : mapping
+        The parameters, the optimiser's moments and steps, the sums since the last row.
+    step, summed_steps : int
+        The last step done; how many steps the sums are over.
+    rows : list of dict
+        The learning curve so far.
+    elapsed_s : float
+    about : mapping
+        Whose state it is, and what made it.
+    """
+
+    tensors: Mapping[str, Tensor]
+    step: int
+    summed_steps: int
+    rows: list[dict[str, Any]]
+    elapsed_s: float
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_state(path: str | Path, state: State, about: Mapping[str, Any]) -> None:
+    """Write a state, whole or not at all.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written to, or the disk is full.
+    """
+    tensors = {name: t.contiguous().cpu() for name, t in state.tensors.items()}
+    written = {
+        "step": state.step,
+        "summed_steps": state.summed_steps,
+        "rows": state.rows,
+        "elapsed_s": state.elapsed_s,
+        "about": dict(about),
+        "sha256": _digest(tensors),
+    }
+    try:
+        with whole(path) as partial:
+            safetensors.torch.save_file(tensors, partial, metadata={KEY: json.dumps(written)})
+    except safetensors.SafetensorError as error:
+        raise UserError(str(path), [f"could not be written: {error}"]) from error
+
+
+def load_state(path: str | Path) -> State:
+    """Read a state.
+
+    Raises
+    ------
+    UserError
+        The file is missing, or is not the whole of what was written.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            written = json.loads((file.metadata() or {})[KEY])
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    except OSError as error:
+        raise UserError(str(path), [f"could not be read: {error.strerror or error}"]) from error
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise UserError(str(path), [f"is not a whole checkpoint: {error}"]) from error
+    if written.pop("sha256") != _digest(tensors):
+        raise UserError(str(path), ["is not a whole checkpoint: its checksum does not fit"])
+    return State(tensors=tensors, **written)
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
