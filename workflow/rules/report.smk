@@ -21,10 +21,11 @@ rule report:
     conda:
         "../envs/isoloss.yaml"
     params:
-        texts=ISOLOSS.texts(),
+        # As functions: Snakemake would take braces in a text for wildcards.
+        texts=lambda wildcards: ISOLOSS.texts(),
         # Runs that other code trained are marked in the report.
         code=ISOLOSS.training_code(),
-        options=CONFIG_OPTIONS,
+        options=lambda wildcards: CONFIG_OPTIONS,
         results=lambda wildcards: RESULTS,
         figures=lambda wildcards: FIGURES,
     message:

@@ -86,7 +86,7 @@ def _split(spec, tables) -> list[tuple[str, Series, float | None, pd.DataFrame]]
             parts.append((name, series, None, runs))
             continue
         for value in sorted(runs[spec.by].dropna().unique()):
-            label = spec.by_label.format(short(value))
+            label = spec.by_label.replace("{}", short(value))
             label = label if len(spec.series) == 1 else f"{series.label}, {label}"
             part = runs[runs[spec.by] == value]
             parts.append((name, series.model_copy(update={"label": label}), value, part))

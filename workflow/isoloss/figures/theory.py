@@ -33,7 +33,8 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
         panel.intervals(rows["predicted"], rows["value"], rows["lo"], rows["hi"], "measured",
                         "fitted exponent", color=COLORS[0])  # fmt: skip
         for row in rows.itertuples():
-            label = spec.group_label.format(group_value(row.group) or row.group)
+            value = group_value(row.group) or row.group
+            label = spec.group_label.replace("{}", str(value))
             panel.write(label, row.predicted, row.value, xytext=(7, -5))
         panel.axes.set(xlim=(span[0], span[1] * 1.1), ylim=span)
     else:

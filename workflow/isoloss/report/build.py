@@ -95,7 +95,7 @@ def _study(name, texts, paths, planned, code, command) -> StudyShown:
         runs=read.runs(table, planned, code) if trained else RunsShown(),
         constants=published.CONSTANTS if texts["source"] == "published" else (),
         files=[(file, paths.link(path)) for file, path in files if path.exists()],
-        command=command.format(study=name),
+        command=command.replace("{study}", name),
         main=main_number(fits),
     )  # fmt: skip
 
