@@ -1,8 +1,10 @@
-"""Planted laws on five designs of runs: the tables that `coverage.py` draws.
+"""Planted laws on designs of runs: the tables that `coverage.py` draws.
 
 Noise of ln L grows where the loss is high, as measured between seeds by Porian et al. (2024,
 arXiv:2406.19146): a standard deviation of .002 at a loss of 3 and below that rises to .05 at 7,
-here log-linear between, and the same shape for losses of another scale.
+here log-linear between, and the same shape for losses of another scale. Two of the designs that
+the method was not made on have noise of other shapes: as large at every loss, or with the heavy
+tails of Student's t.
 """
 
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ class Design:
     n_params: np.ndarray
     n_tokens: np.ndarray
     noise: float = 1.0  # factor on the noise of Porian et al.
+    even: float | None = None  # instead: a standard deviation of ln L that is the same for all
+    tails: int | None = None  # degrees of freedom of Student's t; None is a normal distribution
 
     @property
     def loss(self):
@@ -34,6 +38,8 @@ class Design:
     def sd(self):
         """Standard deviation of ln L, shape (row,)."""
         loss = self.loss
+        if self.even is not None:
+            return np.full(len(loss), self.even)
         ramp = np.clip((loss - 3.0) / 4.0, 0.0, 1.0)
         return self.noise * 0.002 * 25.0**ramp / np.maximum(loss, 3.0)
 
@@ -45,7 +51,10 @@ class Design:
         return float(at["n_params"]), float(at["n_tokens"])
 
     def table(self, rng: np.random.Generator):
-        noise = self.sd * rng.standard_normal(len(self.loss))
+        shape = rng.standard_normal(len(self.loss))
+        if self.tails is not None:
+            shape = rng.standard_t(self.tails, len(self.loss)) * np.sqrt(1 - 2 / self.tails)
+        noise = self.sd * shape
         return {
             "n_params": self.n_params,
             "n_tokens": self.n_tokens,
@@ -84,6 +93,26 @@ def sweeps():
     )
 
 
+def ladder():
+    """Four sizes at 20, 40, 100 and 200 tokens per parameter."""
+    n, ratio = crossed(np.geomspace(1.9e8, 1.3e9, 4), np.array([20.0, 40.0, 100.0, 200.0]))
+    return n, ratio * n
+
+
+def anywhere(n_rows=60, seed=2):
+    """Sizes and tokens drawn at random, each log-uniform."""
+    rng = np.random.default_rng(seed)
+    return np.exp(rng.uniform(np.log(1e7), np.log(2e9), n_rows)), np.exp(
+        rng.uniform(np.log(1e8), np.log(5e10), n_rows)
+    )
+
+
+def seeds():
+    """A grid of four sizes and four lengths, each run three times."""
+    n, d = crossed(np.geomspace(1e4, 1e6, 4), np.geomspace(1e6, 1e8, 4))
+    return np.repeat(n, 3), np.repeat(d, 3)
+
+
 DESIGNS = {
     design.name: design
     for design in (
@@ -92,6 +121,16 @@ DESIGNS = {
         Design("laptop", LAPTOP, *crossed(np.geomspace(1e4, 3e6, 6), np.geomspace(1e6, 1e8, 5))),
         Design("sweeps", BESIROGLU, *sweeps()),
         Design("nine", LAPTOP, *crossed(np.geomspace(1e4, 1e7, 3), np.geomspace(1e6, 1e9, 3))),
+    )
+}
+
+# Designs on which nothing of the method was chosen.
+HELD_OUT = {
+    design.name: design
+    for design in (
+        Design("ladder", BESIROGLU, *ladder(), even=0.001),
+        Design("anywhere", BESIROGLU, *anywhere(), noise=2.0, tails=4),
+        Design("seeds", LAPTOP, *seeds(), noise=3.0),
     )
 }
 
@@ -117,3 +156,4 @@ UNIDENTIFIED = {
         ),
     )
 }
+ALL = {**DESIGNS, **HELD_OUT, **UNIDENTIFIED}

@@ -91,7 +91,14 @@ def bounded_step(matrix, gradient, z, lower, upper):
 
 
 def minimise(
-    evaluate: Callable, z, lower, upper, *, damping: float = 1.0, max_steps: int = 200
+    evaluate: Callable,
+    z,
+    lower,
+    upper,
+    *,
+    damping: float = 1.0,
+    max_steps: int = 200,
+    enough: float = 0.0,
 ) -> Minimised:
     """Minimise every problem of a batch from its own start.
 
@@ -104,6 +111,9 @@ def minimise(
         Starts.
     lower, upper : ndarray, shape (p,)
         Bounds; a start outside is moved onto them.
+    enough : float
+        A step that promised less than this share of the objective, and kept its promise, is the
+        last: what is then left is of the order of the promise's square.
     """
     z = np.clip(z, lower, upper)
     batch = len(z)
@@ -127,7 +137,7 @@ def minimise(
         for old, fresh in zip((value, gradient, hessian, majorant), new, strict=True):
             old[taken] = fresh[better]
         small = np.abs(promised) <= RELATIVE_GAIN * value[going] + TINY
-        done = shrink[going] > 1e12
+        done = (shrink[going] > 1e12) | (good & (promised <= enough * value[going]))
         check = np.flatnonzero(small & (shrink[going] <= 1.0) & ~better)
         if len(check):
             # Where H is not positive definite a small promise proves nothing; ask the majorant.

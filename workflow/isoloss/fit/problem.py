@@ -10,6 +10,7 @@ from isoloss.fit.objective import Objective, influence
 from isoloss.laws.base import Law
 
 CHUNK = 24_000  # numbers per array of a batch: small enough to stay in the processor's cache
+ROWS = 6_000  # rows of a long table that are evaluated at once, for the same reason
 COEFFICIENT_RANGE = (-40.0, 40.0)  # of a log coefficient, about the logarithm of the loss
 
 
@@ -128,12 +129,12 @@ class Problem:
         elif self.weights is not None:
             weights = weights * self.weights
 
-        @np.errstate(all="ignore")
-        def evaluate(z, which):
-            target = log_loss if log_loss.ndim == 1 else log_loss[which]
-            value, gradient, curvature = self.law.derivatives(
-                self.theta(z), self.log_x, self.matrix
-            )
+        def rows_of(values, which, rows):
+            return values[rows] if values.ndim == 1 else values[which, rows]
+
+        def part(z, which, rows, log_x):
+            value, gradient, curvature = self.law.derivatives(self.theta(z), log_x, self.matrix)
+            target = rows_of(log_loss, which, rows)
             if self.objective.raw:
                 loss = np.exp(value)
                 residual = loss - np.exp(target)
@@ -141,7 +142,7 @@ class Problem:
                 residual = value - target
             rho, slope, weight, bend = influence(residual, delta)
             if weights is not None:
-                w = weights if weights.ndim == 1 else weights[which]
+                w = rows_of(weights, which, rows)
                 rho, slope, weight, bend = rho * w, slope * w, weight * w, bend * w
             objective = rho.sum(axis=1)
             bad = ~np.isfinite(objective)
@@ -156,7 +157,19 @@ class Problem:
             turned = gradient.transpose(0, 2, 1)
             first = (gradient @ slope[..., None])[..., 0]
             hessian = (gradient * outer[:, None]) @ turned + curvature(slope)
-            majorant = (gradient * weight[:, None]) @ turned
+            return objective, first, hessian, (gradient * weight[:, None]) @ turned
+
+        blocks = [
+            (rows, {name: x[rows] for name, x in self.log_x.items()})
+            for first in range(0, len(self.log_loss), ROWS)
+            for rows in [slice(first, first + ROWS)]
+        ]
+
+        @np.errstate(all="ignore")
+        def evaluate(z, which):
+            parts = [part(z, which, rows, log_x) for rows, log_x in blocks]
+            objective, first, hessian, majorant = map(sum, zip(*parts, strict=True))
+            bad = ~np.isfinite(objective)
             if bad.any():
                 hessian[bad] = majorant[bad] = 0.0
             matrix = self.turn

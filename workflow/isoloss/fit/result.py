@@ -206,12 +206,17 @@ class FitResult:
 
 
 def bounds(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """The central interval of the draws along the first axis; NaN where there are none."""
+    """The central interval of the draws along the first axis; NaN where there are none.
+
+    Weibull's quantiles: between them one more draw falls with probability `level` however many
+    draws there are, where the usual ones leave the interval of 200 draws 1 % too narrow.
+    """
     if not len(draws):
         nothing = np.full(draws.shape[1:], np.nan)
         return nothing, nothing
+    shares = [(1 - level) / 2, (1 + level) / 2]
     with np.errstate(all="ignore"):
-        lo, hi = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        lo, hi = np.nanquantile(draws, shares, axis=0, method="weibull")
     return lo, hi
 
 
