@@ -139,6 +139,23 @@ ANALYSES = (
     Column("runs", TEXT, "", "ids of the runs behind a measured number, separated by spaces"),
 )
 
+PREDICTIONS = (
+    Column("study", TEXT, "", "the study"),
+    Column("fit", TEXT, "", "the name of the law in the study's `prediction`"),
+    Column("law", TEXT, "", "as `isoloss fit --law` names it"),
+    Column("run_ids", TEXT, "", "the runs that are predicted: one, or its seeds"),
+    Column("loss", REAL, "nats per token", "predicted"),
+    Column("lo", REAL, "nats per token", "lower end of the interval of a new run"),
+    Column("hi", REAL, "nats per token", "upper end"),
+    Column("level", REAL, "", "of the interval"),
+    Column("method", TEXT, "", "of the interval"),
+    Column("verdict", TEXT, "", "identified, or why the fit is not to be trusted"),
+    Column("compute_flops", REAL, "FLOP", "of the run that is predicted"),
+    Column("fitted_compute_flops", REAL, "FLOP", "largest of the runs that were fitted"),
+    Column("n_runs", WHOLE, "runs", "that were fitted"),
+    Column("runs", TEXT, "", "their ids, separated by spaces"),
+)
+
 SWEEP = Column("sweep", TEXT, "", "the sweep of the study that wants the run")
 STUDIES = Column("studies", TEXT, "", "the studies that want the run, separated by spaces")
 
@@ -182,6 +199,11 @@ def document() -> str:
             "One row for each parameter of each fit, and for each quantity derived from them; also "
             "for each study alone, in results/studies/STUDY/fits.parquet.",
             FITS,
+        ),
+        "results/studies/STUDY/prediction.parquet": (
+            "For studies that predict their largest run: written before that run may start, and "
+            "never changed by its outcome.",
+            PREDICTIONS,
         ),
         "results/studies/STUDY/analyses.parquet": (
             "For studies with analyses: one row a parameter, a measured point or a point of a "

@@ -31,3 +31,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     """
     found = difflib.get_close_matches(str(name), sorted(map(str, allowed)), n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+class Interrupted(Exception):
+    """A job was told to end, and has kept its state: the same command goes on."""

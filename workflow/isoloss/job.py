@@ -21,9 +21,11 @@ DEVICE = "ISOLOSS_DEVICE"
 COMMANDS = {
     "corpus": "isoloss.corpus.job",
     "train": "isoloss.train.job",
+    "trunk": "isoloss.train.trunk",
     "plan": "isoloss.plan.job",
     "collect": "isoloss.collect.job",
     "losses": "isoloss.collect.losses",
+    "predict": "isoloss.fit.prediction",
     "fit": "isoloss.fit.job",
     "fits": "isoloss.fit.join",
     "analyse": "isoloss.analysis.job",
@@ -31,6 +33,7 @@ COMMANDS = {
     "report": "isoloss.report.job",
 }
 USER_ERROR, USAGE_ERROR = 1, 2
+AGAIN = 75  # the job ended before its time, and can go on: EX_TEMPFAIL
 # One thread a job: several jobs side by side are faster than several threads in one of them.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -39,7 +42,7 @@ ONE_THREAD = dict.fromkeys(
 
 def run_command(argv: Sequence[str]) -> int:
     """Run a command in this process and return its exit code; a user's mistake is a message."""
-    from isoloss.errors import UserError
+    from isoloss.errors import Interrupted, UserError
 
     command, *arguments = argv
     try:
@@ -47,6 +50,9 @@ def run_command(argv: Sequence[str]) -> int:
     except UserError as error:
         print(f"isoloss {command}: {error}", file=sys.stderr)
         return USER_ERROR
+    except Interrupted as error:
+        print(f"isoloss {command}: {error}", file=sys.stderr)
+        return AGAIN
     except SystemExit as error:  # argparse
         return error.code if isinstance(error.code, int) else USAGE_ERROR
     return 0

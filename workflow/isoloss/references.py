@@ -22,6 +22,15 @@ def unknown_names(study: Study) -> list[str]:
             f"analyses.{analysis.name}: {problem}"
             for problem in _unknown("sweeps", analysis.sweeps_named, sweeps)
         ]
+    if prediction := getattr(study, "prediction", None):
+        problems += [
+            f"prediction.{problem}"
+            for problem in _unknown(
+                "sweeps", [prediction.sweep, *(prediction.sweeps or ())], sweeps
+            )
+        ]
+        for fit in prediction.fits:
+            problems += [f"prediction.fits.{fit.name}.{p}" for p in _of_fit(fit, sweeps)]
     fits = [fit.name for fit in study.fits]
     for figure in study.figures:
         named = [("sweeps", figure.sweeps_named, sweeps), ("fits", figure.fits_named, fits)]

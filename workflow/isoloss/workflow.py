@@ -24,12 +24,13 @@ from isoloss.errors import UserError, nearest
 from isoloss.files import canonical_json, read_json
 from isoloss.job import COMMIT, DEVICE
 from isoloss.plan.grid import named_corpora
-from isoloss.plan.plan import KnownCorpus, Plan, PlannedRun, make_plan
+from isoloss.plan.plan import KnownCorpus, Plan, PlannedRun, PlannedTrunk, make_plan
 from isoloss.references import unknown_names
 from isoloss.tasks import planted
 
 TABLES = ("runs.parquet", "curves.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
+URGENT = 10**8  # milliseconds of priority: more than any run, less than a corpus
 RST_MARKUP = re.compile(r"([\\*`|_])")
 
 
@@ -90,35 +91,109 @@ class Workflow:
         """The corpora of a study: name -> identity."""
         return canonical_json(self.corpus_ids.get(study, {}))
 
-    def corpus_of(self, run_id: str) -> list[str]:
-        """The file that says that a run's corpus is whole; none for a run without one."""
-        corpus_id = self.planned(run_id).corpus_id
+    def corpus_of(self, job_id: str) -> list[str]:
+        """The file that says that a job's corpus is whole; none for a run without one."""
+        corpus_id = self.job(job_id).corpus_id
         return [self.corpus(corpus_id, "card.json")] if corpus_id else []
 
-    def corpus_option(self, run_id: str) -> str:
+    def corpus_option(self, job_id: str) -> str:
         """The option that gives a training job its corpus."""
-        corpus_id = self.planned(run_id).corpus_id
+        corpus_id = self.job(job_id).corpus_id
         return f"--corpus {self.corpus(corpus_id, '')}" if corpus_id else ""
 
+    def trunk_file(self, trunk_id: str) -> str:
+        """The checkpoint at the end of a piece of a trunk."""
+        return f"{self.config.results}/trunks/{trunk_id}.safetensors"
+
+    def planned_trunk(self, trunk_id: str) -> PlannedTrunk:
+        """A piece of a trunk of the plan.
+
+        Raises
+        ------
+        UserError
+            No run of the config goes on from it.
+        """
+        if trunk_id not in self.plan.trunks:
+            raise UserError("the target", [f"{trunk_id} is not a trunk of any run of the config"])
+        return self.plan.trunks[trunk_id]
+
+    def job(self, job_id: str) -> PlannedRun | PlannedTrunk:
+        """A run, or a piece of a trunk."""
+        trunks = self.plan.trunks
+        return trunks[job_id] if job_id in trunks else self.planned(job_id)
+
+    def trunk_of(self, job_id: str) -> list[str]:
+        """The checkpoint that a run, or a piece of a trunk, goes on from; none at step 0."""
+        job = self.job(job_id)
+        if isinstance(job, PlannedTrunk):
+            return [self.trunk_file(job.before)] if job.before else []
+        return [self.trunk_file(job.trunk.trunk_id)] if job.trunk else []
+
     def untrained_core_s(self) -> float:
-        """The planned cost of the runs that have no result yet."""
-        return sum(
-            run.cost.core_s
+        """The planned cost of the runs that have no result yet, and of their trunks."""
+        runs = [
+            run
             for run in self.plan.runs.values()
             if not (self.root / self.run(run.run_id, "row.json")).exists()
+        ]
+        trunks = {run.trunk.trunk_id for run in runs if run.trunk}
+        missing = [
+            self.plan.trunks[trunk_id]
+            for trunk_id in trunks
+            if not (self.root / self.trunk_file(trunk_id)).exists()
+        ]
+        return sum(job.cost.core_s for job in (*runs, *missing))
+
+    def priority(self, job_id: str) -> int:
+        """The core-milliseconds that a run takes, or that wait for a piece of a trunk.
+
+        What a prediction is made from comes before the rest, because a long run waits for it.
+        """
+        waiting_s = self.plan.waiting_s.get(job_id, self.job(job_id).cost.core_s)
+        return round(1000 * waiting_s) + URGENT * (job_id in self.plan.urgent)
+
+    def prediction_before(self, job_id: str) -> list[str]:
+        """The prediction that must be written before a job may start."""
+        study = self.plan.predicted_by.get(job_id)
+        return [self.study(study, "prediction.parquet")] if study else []
+
+    def predictions_of(self, study: str) -> list[str]:
+        """The prediction of a study; nothing where it makes none."""
+        return [self.study(study, "prediction.parquet")] if study in self.plan.held_out else []
+
+    def fitted_rows(self, study: str) -> list[str]:
+        """The files of the runs that a study's prediction is made from."""
+        return [self.run(run_id, "row.json") for run_id in self.plan.held_out[study].fitted]
+
+    def prediction(self, study: str) -> str:
+        """What a study predicts: the laws, the settings of the run, and from which runs."""
+        held = self.plan.held_out[study]
+        fits = [
+            fit.model_dump(mode="json", exclude_defaults=True)
+            for fit in self.studies[study].prediction.fits
+        ]
+        return canonical_json(
+            {
+                "fits": fits,
+                "run_ids": held.run_ids,
+                "settings": self.planned(held.run_ids[0]).settings,
+                "fitted": held.fitted,
+            }
         )
 
-    def priority(self, run_id: str) -> int:
-        """The planned cost of a run, in core-milliseconds."""
-        return round(1000 * self.planned(run_id).cost.core_s)
+    def runtime_min(self, job_id: str) -> int:
+        """The longest that a job may take on a cluster: ten times its planned cost."""
+        return 5 + round(10 * self.job(job_id).cost.core_s / 60)
 
-    def runtime_min(self, run_id: str) -> int:
-        """The longest that a run may take on a cluster: ten times its planned cost."""
-        return 5 + round(10 * self.planned(run_id).cost.core_s / 60)
+    def settings(self, job_id: str) -> str:
+        """The settings of a run, or those by which a piece of a trunk is trained."""
+        job = self.job(job_id)
+        return canonical_json(job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings)
 
-    def settings(self, run_id: str) -> str:
-        """The settings of a run."""
-        return canonical_json(self.planned(run_id).settings)
+    def seed(self, job_id: str) -> int:
+        """The seed of a run or of a trunk."""
+        job = self.job(job_id)
+        return job.trunk.seed if isinstance(job, PlannedTrunk) else job.seed
 
     def grid(self, study: str) -> str:
         """The settings and sweeps of a study."""
@@ -129,7 +204,7 @@ class Workflow:
         """What the tables of a study are made from."""
         found = self.studies[study]
         texts = {"title", "question", "theory", "notes", "errata"}
-        texts |= {"fits", "analyses", "figures", "corpora"}
+        texts |= {"fits", "analyses", "figures", "corpora", "prediction"}
         grid = {"settings", "sweeps"} if isinstance(found, Trained) else set()
         kept = set(type(found).model_fields) - texts - grid
         return canonical_json(found.model_dump(mode="json", include=kept))

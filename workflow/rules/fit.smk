@@ -23,6 +23,30 @@ rule fit:
         " --runs {input.runs} --out {output} > {log} 2>&1"
 
 
+rule predict:
+    input:
+        rows=lambda wildcards: ISOLOSS.fitted_rows(wildcards.study),
+        code=sources("isoloss.fit.prediction"),
+    output:
+        f"{RESULTS}/studies/{{study}}/prediction.parquet",
+    log:
+        f"{RESULTS}/logs/predict/{{study}}.log",
+    # A long run waits for it.
+    priority: 10**9
+    conda:
+        "../envs/isoloss.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        prediction=lambda wildcards: ISOLOSS.prediction(wildcards.study),
+    message:
+        "Predicting the largest run of {wildcards.study}"
+    shell:
+        "python -m isoloss.job predict --study {wildcards.study}"
+        " --prediction {params.prediction:q} --rows {input.rows} --out {output} > {log} 2>&1"
+
+
 rule fits:
     input:
         fits=[ISOLOSS.study(study, "fits.parquet") for study in ISOLOSS.studies],

@@ -1,9 +1,47 @@
-# One job a run.
+# One job a run, and one for each piece of a trunk that runs go on from. A job that is ended before its
+# time keeps its state in results/checkpoints, and goes on from it when it is started again.
+
+
+rule trunk:
+    input:
+        corpus=lambda wildcards: ISOLOSS.corpus_of(wildcards.trunk_id),
+        # The same bytes whenever it is made: a new one makes nothing stale.
+        trunk=lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.trunk_id)),
+        prediction=lambda wildcards: ancient(
+            ISOLOSS.prediction_before(wildcards.trunk_id)
+        ),
+    output:
+        f"{RESULTS}/trunks/{{trunk_id}}.safetensors",
+    log:
+        f"{RESULTS}/logs/trunks/{{trunk_id}}.log",
+    priority: lambda wildcards: ISOLOSS.priority(wildcards.trunk_id)
+    conda:
+        "../envs/isoloss.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=lambda wildcards, attempt: attempt
+        * ISOLOSS.runtime_min(wildcards.trunk_id),
+    params:
+        settings=lambda wildcards: ISOLOSS.settings(wildcards.trunk_id),
+        seed=lambda wildcards: ISOLOSS.seed(wildcards.trunk_id),
+        corpus=lambda wildcards: ISOLOSS.corpus_option(wildcards.trunk_id),
+        checkpoint=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.trunk_id}.safetensors",
+    message:
+        "Training {wildcards.trunk_id}"
+    shell:
+        "python -m isoloss.job trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}"
+        " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
+        " --trunk={input.trunk} --out {output} > {log} 2>&1"
 
 
 rule train:
     input:
         corpus=lambda wildcards: ISOLOSS.corpus_of(wildcards.run_id),
+        trunk=lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.run_id)),
+        prediction=lambda wildcards: ancient(
+            ISOLOSS.prediction_before(wildcards.run_id)
+        ),
     output:
         curve=f"{RESULTS}/runs/{{run_id}}/curve.parquet",
         row=f"{RESULTS}/runs/{{run_id}}/row.json",
@@ -21,11 +59,13 @@ rule train:
         * ISOLOSS.runtime_min(wildcards.run_id),
     params:
         settings=lambda wildcards: ISOLOSS.settings(wildcards.run_id),
-        seed=lambda wildcards: ISOLOSS.planned(wildcards.run_id).seed,
+        seed=lambda wildcards: ISOLOSS.seed(wildcards.run_id),
         corpus=lambda wildcards: ISOLOSS.corpus_option(wildcards.run_id),
+        checkpoint=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.run_id}.safetensors",
         folder=lambda wildcards, output: os.path.dirname(output.row),
     message:
         "Training {wildcards.run_id}"
     shell:
         "python -m isoloss.job train --run-id {wildcards.run_id} --settings {params.settings:q}"
-        " --seed {params.seed} {params.corpus} --folder {params.folder} > {log} 2>&1"
+        " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
+        " --trunk={input.trunk} --folder {params.folder} > {log} 2>&1"

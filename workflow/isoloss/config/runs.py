@@ -226,7 +226,35 @@ class LanguageRun(Section):
 
     @model_validator(mode="after")
     def _a_batch_is_named_and_fits(self) -> Self:
-        return _has_steps(self, self.data.n_tokens, "data.n_tokens", self.task.context)
+        _has_steps(self, self.data.n_tokens, "data.n_tokens", self.task.context)
+        warmup, branch = self.training.warmup_steps, self.branch_step
+        if warmup is not None and warmup > branch:
+            before = "the cooldown begins" if self.training.schedule == "wsd" else "the run ends"
+            raise ValueError(
+                f"training.warmup_steps {warmup} is more than the {branch} steps before {before}"
+            )
+        if self.training.schedule == "wsd" and 2 * branch < self.steps:
+            raise ValueError(
+                f"training.cooldown_fraction {self.training.cooldown_fraction}: the cooldown would "
+                f"be longer than its trunk, {self.steps - branch} of {self.steps} steps"
+            )
+        return self
+
+    @property
+    def tokens_per_step(self) -> int:
+        return self.training.batch_size * self.task.context
+
+    @property
+    def steps(self) -> int:
+        """Of the optimiser: whole batches only."""
+        return self.data.n_tokens // self.tokens_per_step
+
+    @property
+    def branch_step(self) -> int:
+        """The last step before the cooldown of `wsd`; of another schedule, the last step."""
+        if self.training.schedule != "wsd":
+            return self.steps
+        return self.steps - round(self.training.cooldown_fraction * self.steps)
 
 
 def _has_steps(run: Any, budget: int, key: str, unit: int) -> Any:

@@ -62,6 +62,27 @@ class Fit(Section):
     theory: dict[str, Theory] = {}  # the law's parameter -> what is expected
 
 
+class Prediction(Section):
+    """The largest run of a sweep, held out: its loss is predicted before it may start."""
+
+    sweep: Name  # its run of the most compute is held out
+    at_most: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of its compute, for runs that are fitted
+    sweeps: list[Name] | None = None  # the sweeps whose runs are fitted; null: the same
+    fits: Annotated[list[Fit], Field(min_length=1)]  # the laws that predict
+
+    @property
+    def fitted_sweeps(self) -> list[str]:
+        return [self.sweep] if self.sweeps is None else self.sweeps
+
+    @model_validator(mode="after")
+    def _only_the_compute_chooses(self) -> Self:
+        for fit in self.fits:
+            for key in ("sweeps", "by", "theory"):
+                if getattr(fit, key):
+                    raise ValueError(f"fits.{fit.name}.{key}: the prediction chooses the runs")
+        return self
+
+
 class Texts(Section):
     """What every study has, whatever its source."""
 
@@ -96,6 +117,7 @@ class Trained(Texts, Grid):
 
     source: Literal["training"] = "training"
     corpora: dict[Name, dict[str, Any]] = {}  # corpora of the study's own, by name
+    prediction: Prediction | None = None  # made before the run that tests it
 
 
 class Planted(Texts):

@@ -16,12 +16,20 @@ JOB_S = 0.25
 class Cost:
     """A planned cost."""
 
-    flops: float  # exact count, forward and backward
-    core_s: float  # a rough guess
+    steps: int
+    flops_per_step: int  # exact count, forward and backward
+
+    @property
+    def flops(self) -> float:
+        return float(self.steps * self.flops_per_step)
+
+    @property
+    def core_s(self) -> float:
+        """A rough guess."""
+        return JOB_S + self.steps * STEP_S + self.flops / FLOPS_PER_S
 
 
 def cost_of(run: Run, vocab_size: int | None = None) -> Cost:
     """The planned cost of a run; `vocab_size` is for language runs."""
     counted = counting.cost_of(run, vocab_size)
-    seconds = JOB_S + counted.steps * STEP_S + counted.flops / FLOPS_PER_S
-    return Cost(flops=float(counted.flops), core_s=seconds)
+    return Cost(steps=counted.steps, flops_per_step=counted.flops_per_step)

@@ -22,9 +22,14 @@ def run_id(run: Run, seed: int) -> str:
     The same for equal settings in any order, written out or left at their defaults, and whatever
     other runs there are.
     """
-    identity = {"format": FORMAT_VERSION, "settings": compact(run), "seed": seed}
+    return hashed_name(readable_name(run), compact(run), seed)
+
+
+def hashed_name(name: str, settings: dict[str, Any], seed: int) -> str:
+    """A name, the seed, and the hash of the settings and the seed."""
+    identity = {"format": FORMAT_VERSION, "settings": settings, "seed": seed}
     digest = hashlib.sha256(canonical_json(identity).encode()).hexdigest()
-    return f"{readable_name(run)}-s{seed}-{digest[:10]}"
+    return f"{name}-s{seed}-{digest[:10]}"
 
 
 def readable_name(run: Run) -> str:

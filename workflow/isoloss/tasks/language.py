@@ -53,6 +53,7 @@ def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> 
         counts={
             "n_params": cost.n_params,
             "n_params_non_embedding": cost.n_params_non_embedding,
+            "vocab_size": corpus.vocab_size,
             "n_samples": cost.steps * batch_size,
             "n_tokens": cost.n_tokens,
             "n_unique_tokens": min(cost.n_tokens, train.shape[0] * context),

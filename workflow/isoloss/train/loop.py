@@ -61,7 +61,8 @@ class Trainer:
         self._sums = torch.zeros(3, device=self.optimizer.parameters[0].device)
         self._loss_sum, self._square_sum, self._noise_sum = self._sums.unbind()
         self._summed_steps = 0
-        self._elapsed_before_s, self._start_s = 0.0, time.perf_counter()
+        self._before_s, self._cpu_before_s = 0.0, 0.0  # of the interrupted parts
+        self._start_s, self._cpu_start_s = time.perf_counter(), time.process_time()
 
     def run(
         self,
@@ -86,7 +87,7 @@ class Trainer:
         evaluate_at = set(
             evaluation_steps(problem.steps, training) if evaluate_at is None else evaluate_at
         )
-        self._start_s = time.perf_counter()
+        self._start_s, self._cpu_start_s = time.perf_counter(), time.process_time()
         for step in range(self.step + 1, problem.steps + 1):
             lr = learning_rate(training, step, problem.steps, problem.width)
             if problem.before_step:
@@ -160,8 +161,13 @@ class Trainer:
 
     @property
     def elapsed_s(self) -> float:
-        """Time in `run`, over all interruptions."""
-        return self._elapsed_before_s + time.perf_counter() - self._start_s
+        """Wall-clock time of the training, over all interruptions, with its trunk."""
+        return self._before_s + time.perf_counter() - self._start_s
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time of the training, over all interruptions, without its trunk."""
+        return self._cpu_before_s + time.process_time() - self._cpu_start_s
 
     def _patience_is_over(self) -> bool:
         patience = self.training.patience
@@ -180,11 +186,12 @@ class Trainer:
             summed_steps=self._summed_steps,
             rows=self.rows,
             elapsed_s=self.elapsed_s,
+            cpu_s=self.cpu_s,
         )
 
     @torch.no_grad()
-    def load(self, state: State) -> None:
-        """Take over a state."""
+    def load(self, state: State, *, own: bool = True) -> None:
+        """Take over a state: this job's `own`, or that of the trunk it goes on from."""
         for name, parameter in self.problem.model.named_parameters():
             parameter.copy_(state.tensors[f"model.{name}"])
         saved = len(state.tensors) - 1 - len(list(self.problem.model.parameters()))
@@ -192,7 +199,7 @@ class Trainer:
         self._sums.copy_(state.tensors["sums"])
         self.step, self._summed_steps = state.step, state.summed_steps
         self.rows = [dict(row) for row in state.rows]
-        self._elapsed_before_s = state.elapsed_s
+        self._before_s, self._cpu_before_s = state.elapsed_s, state.cpu_s if own else 0.0
 
 
 def pick_device(name: str) -> torch.device:

@@ -27,7 +27,7 @@ def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> 
     if training.schedule == "constant":
         return peak
     if training.schedule == "wsd":
-        cooldown = cooldown_steps(training, steps)
+        cooldown = round(training.cooldown_fraction * steps)
         begun = step - (steps - cooldown)
         return peak * (1 - math.sqrt(begun / (cooldown + 1))) if begun > 0 else peak
     # The rate would reach its end one step after the last, so that no step is lost.
@@ -35,11 +35,6 @@ def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> 
     falling = (1 - done) if training.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
     end = training.final_lr_fraction
     return peak * (end + (1 - end) * falling)
-
-
-def cooldown_steps(training: Optimisation, steps: int) -> int:
-    """How many of the last steps of a run of `steps` have a falling rate, for `wsd`."""
-    return round(training.cooldown_fraction * steps)
 
 
 def evaluation_steps(steps: int, training: Optimisation) -> list[int]:

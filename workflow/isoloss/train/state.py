@@ -29,7 +29,8 @@ class State:
         The last step done; how many steps the sums are over.
     rows : list of dict
         The learning curve so far.
-    elapsed_s : float
+    elapsed_s, cpu_s : float
+        Wall-clock time of the training so far; CPU time of the job whose state it is.
     about : mapping
         Whose state it is, and what made it.
     """
@@ -39,6 +40,7 @@ class State:
     summed_steps: int
     rows: list[dict[str, Any]]
     elapsed_s: float
+    cpu_s: float
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -56,6 +58,7 @@ def save_state(path: str | Path, state: State, about: Mapping[str, Any]) -> None
         "summed_steps": state.summed_steps,
         "rows": state.rows,
         "elapsed_s": state.elapsed_s,
+        "cpu_s": state.cpu_s,
         "about": dict(about),
         "sha256": _digest(tensors),
     }

@@ -1,0 +1,130 @@
+"""The loss of a run that nobody has trained yet, with the interval of a single run."""
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from isoloss import counting
+from isoloss.columns import PREDICTIONS, RUNS, typed
+from isoloss.config.load import parse
+from isoloss.config.runs import RUNS as KINDS
+from isoloss.config.runs import LanguageRun
+from isoloss.config.study import Fit
+from isoloss.errors import UserError
+from isoloss.files import read_json, write_parquet
+from isoloss.fit.api import fit_law
+from isoloss.fit.result import FitResult, bounds
+
+SEED = 0
+
+
+def main(argv: list[str]) -> None:
+    """Write the prediction that the arguments describe."""
+    parser = argparse.ArgumentParser(prog="isoloss.job predict", description=__doc__)
+    parser.add_argument("--study", required=True)
+    parser.add_argument("--prediction", required=True, help="JSON: laws, settings, runs")
+    parser.add_argument("--rows", nargs="+", required=True, help="row.json of the fitted runs")
+    parser.add_argument("--out", required=True)
+    arguments = parser.parse_args(argv)
+    given = json.loads(arguments.prediction)
+    fits = [parse(Fit, fit, arguments.study) for fit in given["fits"]]
+    runs = typed([read_json(path) for path in arguments.rows], RUNS)
+    kind = KINDS[given["settings"]["task"]["kind"]]
+    run = parse(kind, given["settings"], arguments.study)
+    vocabulary = runs["vocab_size"].dropna()
+    columns = planned_columns(run, int(vocabulary.iloc[0]) if len(vocabulary) else None)
+    common = {
+        "study": arguments.study,
+        "run_ids": " ".join(given["run_ids"]),
+        "compute_flops": columns["compute_flops"],
+    }
+    rows = [common | row for row in predict(fits, runs, columns)]
+    write_parquet(arguments.out, typed(rows, PREDICTIONS))
+
+
+def planned_columns(run: Any, vocab_size: int | None) -> dict[str, float]:
+    """The columns of a run's row that its settings give, for the laws' variables."""
+    cost = counting.cost_of(run, vocab_size)
+    seen = cost.n_tokens or cost.steps * cost.samples_per_step
+    columns = {
+        "n_params": cost.n_params,
+        "n_params_non_embedding": cost.n_params_non_embedding,
+        "n_tokens": cost.n_tokens,
+        "steps": cost.steps,
+        "n_samples": getattr(run.data, "n_samples", None),
+        "compute_flops": cost.flops,
+        "compute_6nd_flops": 6 * cost.n_params * seen,
+        "compute_6nd_non_embedding_flops": 6 * cost.n_params_non_embedding * seen,
+    }
+    if isinstance(run, LanguageRun):
+        matrices = cost.n_params_non_embedding + vocab_size * run.model.d_model
+        columns["compute_6nd_logits_flops"] = 6 * matrices * seen
+    return {name: float(value) for name, value in columns.items() if value is not None}
+
+
+def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> list[dict]:
+    """Each law's loss at `columns`, from the runs that are done.
+
+    Returns
+    -------
+    list of dict
+        Columns as `isoloss.columns.PREDICTIONS`; a law that cannot be fitted has no loss, and its
+        reason as the verdict.
+    """
+    done = runs[runs["status"] == "done"]
+    rows = []
+    for fit in fits:
+        row = {
+            "fit": fit.name,
+            "law": fit.law,
+            "n_runs": len(done),
+            "runs": " ".join(done["run_id"]),
+        }
+        try:
+            table = done[list(fit.variables.values())].astype("float64")
+            result = fit_law(
+                table, fit.law, columns=fit.variables, objective=fit.objective, where=fit.name
+            )
+            at = {
+                variable: columns[column]
+                for variable, column in fit.variables.items()
+                if variable != "loss"
+            }
+        except UserError as error:
+            rows.append(row | {"verdict": f"not fitted: {'; '.join(error.problems)}"})
+            continue
+        loss, lo, hi = of_new_run(result, at)
+        rows.append(
+            row
+            | {
+                "loss": loss,
+                "lo": lo,
+                "hi": hi,
+                "level": result.level,
+                "method": f"{result.method}, and the noise of one run",
+                "verdict": result.verdict,
+                "fitted_compute_flops": float(done["compute_flops"].max()),
+            }
+        )
+    return rows
+
+
+def of_new_run(result: FitResult, at: dict[str, float]) -> tuple[float, float, float]:
+    """The loss of one new run at a point, and its interval: the law's, and the noise of a run.
+
+    The noise is drawn from the residuals, made as wide as the parameters that were fitted have
+    made them narrow: by sqrt(n / (n - p)).
+    """
+    log_x = {name: np.log([value]) for name, value in at.items()}
+    problem, law = result.problem, result.law
+    misfit = problem.log_loss - law.log_loss(result.theta[None], problem.log_x)[0]
+    free = max(1, result.n_rows - len(law.parameters))
+    rng = np.random.default_rng(SEED)
+    curves = law.log_loss(result.draws, log_x)[:, 0]
+    noise = rng.choice(misfit * np.sqrt(result.n_rows / free), size=len(curves))
+    loss = float(np.exp(law.log_loss(result.theta[None], log_x)[0, 0]))
+    lo, hi = bounds(np.exp(curves + noise)[:, None], result.level)
+    return loss, float(lo[0]), float(hi[0])

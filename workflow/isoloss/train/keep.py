@@ -1,0 +1,90 @@
+"""Keep a training's state while it runs, and leave in good order when told to end."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from isoloss.errors import Interrupted, UserError
+from isoloss.train.loop import Trainer
+from isoloss.train.state import State, load_state, save_state
+
+INTERVAL = "ISOLOSS_CHECKPOINT_S"  # seconds between two checkpoints
+INTERVAL_S = 60.0
+LEAST_RATIO = 50  # of the time between two checkpoints to the time that one takes: 2 %
+
+
+class Keeper:
+    """Writes a trainer's state now and then, and once more when a signal asks the job to end.
+
+    Parameters
+    ----------
+    path : path
+        The checkpoint.
+    about : mapping
+        Whose state it is and what makes it: another's is not gone on from.
+    """
+
+    def __init__(self, path: str | Path, about: Mapping[str, Any]):
+        self.path, self.about = Path(path), dict(about)
+        self._interval_s = float(os.environ.get(INTERVAL, INTERVAL_S))
+        self._next_s = time.monotonic() + self._interval_s
+        self._told_to_end: int | None = None
+
+    def found(self) -> State | None:
+        """The state to go on from, if there is one that is whole and ours."""
+        if not self.path.exists():
+            return None
+        try:
+            state = load_state(self.path)
+        except UserError as error:
+            print(f"isoloss: {error}; starting again", file=sys.stderr)
+            return None
+        if state.about != self.about:
+            print(f"isoloss: {self.path} is of other code or settings; starting again",
+                  file=sys.stderr)  # fmt: skip
+            return None
+        print(f"isoloss: going on from step {state.step} ({self.path})", file=sys.stderr)
+        return state
+
+    def __call__(self, trainer: Trainer) -> None:
+        """After a step: keep the state if it is time.
+
+        Raises
+        ------
+        Interrupted
+            The job was told to end.
+        """
+        if self._told_to_end is None and time.monotonic() < self._next_s:
+            return
+        begun_s = time.monotonic()
+        save_state(self.path, trainer.state(), self.about)
+        now_s = time.monotonic()
+        self._next_s = now_s + max(self._interval_s, LEAST_RATIO * (now_s - begun_s))
+        if self._told_to_end is not None:
+            name = signal.Signals(self._told_to_end).name
+            raise Interrupted(f"{name} at step {trainer.step}: kept in {self.path}, to go on from")
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGTERM and SIGINT as a request to end after the present step."""
+
+        def told(number: int, _: Any) -> None:
+            self._told_to_end = number
+
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        before = [signal.signal(number, told) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+    def forget(self) -> None:
+        """Remove the checkpoint: the result is written."""
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)

@@ -1,0 +1,128 @@
+"""A training job's part in PyTorch: build the problem, go on from where it was, train, be kept."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from isoloss.code import training_fingerprint
+from isoloss.config.runs import Run
+from isoloss.errors import UserError
+from isoloss.job import DEVICE
+from isoloss.train.keep import Keeper
+from isoloss.train.loop import Trainer, TrainingDiverged, pick_device
+from isoloss.train.schedule import octave_steps
+from isoloss.train.state import State, load_state
+
+
+class Session:
+    """One training job.
+
+    Parameters
+    ----------
+    run : Run
+    arguments : Namespace
+        seed, corpus, checkpoint: as `add_training_arguments` of the job says.
+    of : str
+        Whose training it is: the id of a run or of a trunk.
+    trunk : path, optional
+        The state to begin with, if there is no checkpoint of the job's own.
+
+    Raises
+    ------
+    UserError
+        The corpus is too small; the trunk's file is missing, damaged or another's.
+    """
+
+    def __init__(self, run: Run, arguments: argparse.Namespace, *, of: str, trunk: str | None):
+        torch.set_num_threads(1)
+        self.run = run
+        self.device = pick_device(os.environ.get(DEVICE, "cpu"))
+        self.corpus = None
+        if arguments.corpus:
+            from isoloss.corpus.load import load
+
+            self.corpus = load(arguments.corpus)
+        self.problem = _build(run)(run, arguments.seed, self.corpus, self.device)
+        self.trainer = Trainer(self.problem, run.training)
+        self.code = training_fingerprint(run.task.kind)
+        self.about = {
+            "of": of,
+            "code": self.code,
+            "torch": torch.__version__,
+            "device": self.device.type,
+        }
+        self.trunk = _trunk(trunk) if trunk else None
+        self.keeper = Keeper(arguments.checkpoint, self.about) if arguments.checkpoint else None
+        self.before_s = (0.0, 0.0)  # wall-clock time with the trunk's; CPU time of this job
+        state = self.keeper and self.keeper.found()
+        if state:
+            self.trainer.load(state)
+            self.before_s = (state.elapsed_s, state.cpu_s)
+        elif self.trunk and "diverged" not in self.trunk.about:
+            self.trainer.load(self.trunk, own=False)
+            self.before_s = (self.trunk.elapsed_s, 0.0)
+
+    def train(self, *, to_be_continued: bool = False) -> str | None:
+        """Train to the end; give the reason if the run diverged.
+
+        The last step of a trunk, which is `to_be_continued`, is no reason to evaluate.
+        """
+        if self.trunk and "diverged" in self.trunk.about:
+            self.trainer.rows = self.trunk.rows
+            return self.trunk.about["diverged"]
+        steps = octave_steps(self.problem.steps, self.run.training) if to_be_continued else None
+        try:
+            if self.keeper is None:
+                self.trainer.run(steps)
+            else:
+                with self.keeper.listening():
+                    self.trainer.run(steps, self.keeper)
+        except TrainingDiverged as error:
+            return str(error)
+        return None
+
+    def trunk_columns(self) -> dict[str, Any]:
+        """The columns of the row that say what the run goes on from."""
+        if self.trunk is None:
+            return {}
+        flops = self.trunk.step * self.problem.flops_per_step
+        return {"trunk": self.trunk.about["of"], "trunk_flops": flops}
+
+    def machine(self) -> dict[str, Any]:
+        """What the training ran on, and the code that it is from."""
+        cuda = self.device.type == "cuda"
+        # Of two codes, that which is not the present one is the one to know.
+        code = self.trunk.about["code"] if self.trunk else self.code
+        return {
+            "device": self.device.type,
+            "device_name": torch.cuda.get_device_name(self.device) if cuda else None,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "corpus": self.corpus and self.corpus.card,
+            "code": code,
+        }
+
+
+def _trunk(path: str) -> State:
+    try:
+        state = load_state(path)
+    except UserError as error:
+        problems = [f"{problem}; remove the file to redo it" for problem in error.problems]
+        raise UserError(error.where, problems) from error
+    if state.about.get("of") != Path(path).stem:
+        raise UserError(path, ["is the checkpoint of another trunk; remove the file to redo it"])
+    return state
+
+
+def _build(run: Run):
+    match run.task.kind:
+        case "function":
+            from isoloss.tasks.function import build
+        case "copy":
+            from isoloss.tasks.copy import build
+        case "language":
+            from isoloss.tasks.language import build
+    return build
