@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from isoloss.analysis import seed_noise
+from isoloss.analysis import critical_batch, seed_noise
 from isoloss.columns import ANALYSES, typed
 from isoloss.config.analyses import Analysis
 from isoloss.errors import UserError
@@ -12,6 +12,7 @@ from isoloss.errors import UserError
 # What an analysis's `do` says -> the module that has a function of that name. Imported by name, so
 # that an analysis is made again when they change.
 MODULES = {
+    "critical_batch": critical_batch,
     "seed_noise": seed_noise,
 }
 

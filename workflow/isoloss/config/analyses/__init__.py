@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from isoloss.config.analyses.batch import CriticalBatch
 from isoloss.config.analyses.limits import SeedNoise
 
 Analysis = Annotated[
-    SeedNoise,
+    CriticalBatch | SeedNoise,
     Field(discriminator="do"),
 ]

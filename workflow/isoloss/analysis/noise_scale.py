@@ -1,0 +1,97 @@
+"""The gradient noise scale: McCandlish et al. (2018, arXiv:1812.06162), Sec. 2.2 and App. A.1."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+from isoloss.analysis.batch_scan import SIZE
+from isoloss.analysis.rows import IDENTIFIED, LEVEL
+from isoloss.fit.identify import RATIO
+
+METHOD = "delta method, by run"
+
+
+def noise_scale(
+    runs: pd.DataFrame, steady: Mapping[str, pd.DataFrame], levels: np.ndarray
+) -> list[dict[str, Any]]:
+    """tr(Sigma) / |G|^2 in tokens about each loss, for each size, from all of its runs.
+
+    Both are averaged over the steps near the loss, and over runs, before they are divided: a
+    quotient of single estimates would be biased, or infinite. A run's steps count as one draw.
+
+    Parameters
+    ----------
+    steady : mapping
+        run_id -> its learning curve, with `grad_sq` and `grad_noise` (per sequence).
+    levels : ndarray, shape (level,)
+        From high to low.
+    """
+    rows = []
+    edges = np.concatenate([levels[:1], np.sqrt(levels[1:] * levels[:-1]), levels[-1:]])
+    for size, of_size in runs.groupby(SIZE):
+        for high, low in pairwise(edges):
+            means = {
+                run.run_id: _between(steady[run.run_id], low, high)
+                for run in of_size.itertuples()
+                if run.run_id in steady
+            }
+            means = {run_id: found for run_id, found in means.items() if found is not None}
+            if len(means) < 2:
+                continue
+            table = np.array(list(means.values()))
+            value, lo, hi, verdict = ratio(table[:, :2])
+            rows.append({
+                "quantity": "noise_scale", "kind": "point", "group": f"{SIZE}={size}",
+                "x_quantity": "loss", "x": float(table[:, 2].mean()), "value": value, "lo": lo,
+                "hi": hi, "unit": "tokens", "level": LEVEL, "method": METHOD,
+                "n_runs": len(means), "verdict": verdict, "runs": " ".join(means),
+            })  # fmt: skip
+    if not rows:
+        rows = [{"quantity": "noise_scale", "kind": "point",
+                 "verdict": "not measured: the curves have no gradient noise"}]  # fmt: skip
+    return rows
+
+
+def _between(curve: pd.DataFrame, low: float, high: float) -> np.ndarray | None:
+    """Mean |G|^2, tr(Sigma) times the tokens of a sequence, and loss of a run between two losses.
+
+    A row's gradients are those of the steps since the last one, so their loss is the two rows'
+    mean. None where nothing was measured there.
+    """
+    steps = np.diff(curve["step"].to_numpy(float))
+    loss = curve["loss"].to_numpy(float)
+    loss = (loss[1:] + loss[:-1]) / 2
+    pair = curve[["grad_sq", "grad_noise"]].to_numpy("float64", na_value=np.nan)[1:]
+    here = (low <= loss) & (loss <= high) & np.isfinite(pair).all(axis=1)
+    if not here.any():
+        return None
+    context = float(curve["n_tokens"].iloc[-1]) / float(curve["n_samples_seen"].iloc[-1])
+    values = np.column_stack([pair[:, 0], pair[:, 1] * context, loss])
+    return np.average(values[here], axis=0, weights=steps[here])
+
+
+def ratio(pairs: np.ndarray) -> tuple[float | None, float | None, float | None, str]:
+    """The ratio of the means of two columns, its interval, and whether it is determined.
+
+    Parameters
+    ----------
+    pairs : ndarray, shape (run, 2)
+        Denominator and numerator.
+
+    Notes
+    -----
+    ln ratio is taken for Student's t with its linearised standard error.
+    """
+    n, (below, above) = len(pairs), pairs.mean(axis=0)
+    if below <= 0 or above <= 0:
+        return None, None, None, "not identified: the squared gradient cannot be told from zero"
+    value = above / below
+    miss = pairs[:, 1] / above - pairs[:, 0] / below
+    half = t.ppf((1 + LEVEL) / 2, n - 1) * np.sqrt(np.sum(miss**2) / (n - 1) / n)
+    lo, hi = value * np.exp(-half), value * np.exp(half)
+    wide = f"not identified: may be anything from {lo:.2g} to {hi:.2g}"
+    return float(value), float(lo), float(hi), wide if hi > RATIO * lo else IDENTIFIED

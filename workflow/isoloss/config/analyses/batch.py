@@ -1,0 +1,13 @@
+"""The analysis of the batch size."""
+
+from typing import Literal
+
+from isoloss.config.analyses.base import Analysing
+from isoloss.config.section import PositiveInt
+
+
+class CriticalBatch(Analysing):
+    """Steps against batch size at equal loss, the critical batch, and the gradient noise scale."""
+
+    do: Literal["critical_batch"]
+    levels: PositiveInt = 8  # losses at which the runs are compared
