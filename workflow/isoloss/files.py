@@ -41,12 +41,19 @@ def whole(path: str | Path) -> Iterator[Path]:
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal settings give equal text.
 
+    It holds no tag of HTML: Snakemake's own report puts the params of jobs into a script.
+
     Raises
     ------
     ValueError
         A number is NaN or infinite.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return without_tags(json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False))
+
+
+def without_tags(text: str) -> str:
+    """JSON of the same meaning in which no tag of HTML can begin or end."""
+    return text.replace("<", "\\u003c")
 
 
 def write_text(path: str | Path, text: str) -> None:

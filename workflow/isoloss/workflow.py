@@ -21,7 +21,7 @@ from isoloss.config.study import Config, Frontier, Planted, Study, Trained
 from isoloss.corpus.fingerprint import Resolved, resolve
 from isoloss.corpus.registry import registered_names, registry_path
 from isoloss.errors import UserError, nearest
-from isoloss.files import canonical_json, read_json
+from isoloss.files import canonical_json, read_json, without_tags
 from isoloss.job import COMMIT, DEVICE
 from isoloss.plan.grid import named_corpora
 from isoloss.plan.plan import KnownCorpus, Plan, PlannedRun, PlannedTrunk, make_plan
@@ -31,7 +31,9 @@ from isoloss.tasks import planted
 TABLES = ("runs.parquet", "curves.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
 URGENT = 10**8  # milliseconds of priority: more than any run, less than a corpus
-RST_MARKUP = re.compile(r"([\\*`|_])")
+# What begins a construct of reStructuredText: inside a line, and at its start.
+RST_MARKUP = re.compile(r"([\\*`|_]|^\W)")
+HTML_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Workflow:
         held = self.plan.held_out[study]
         fits = [
             fit.model_dump(mode="json", exclude_defaults=True)
-            for fit in self.studies[study].prediction.fits
+            for fit in self._study(study).prediction.fits
         ]
         return canonical_json(
             {
@@ -198,11 +200,11 @@ class Workflow:
     def grid(self, study: str) -> str:
         """The settings and sweeps of a study."""
         included = {"settings", "sweeps"}
-        return canonical_json(self.studies[study].model_dump(mode="json", include=included))
+        return canonical_json(self._study(study).model_dump(mode="json", include=included))
 
     def source(self, study: str) -> str:
         """What the tables of a study are made from."""
-        found = self.studies[study]
+        found = self._study(study)
         texts = {"title", "question", "theory", "notes", "errata"}
         texts |= {"fits", "analyses", "figures", "corpora", "prediction"}
         grid = {"settings", "sweeps"} if isinstance(found, Trained) else set()
@@ -211,32 +213,40 @@ class Workflow:
 
     def fits(self, study: str) -> str:
         """The fits of a study."""
-        fits = self.studies[study].fits
+        fits = self._study(study).fits
         return canonical_json([fit.model_dump(mode="json", exclude_defaults=True) for fit in fits])
 
     def analyses(self, study: str) -> str:
         """The analyses of a study, which are made in this order."""
-        analyses = self.studies[study].analyses
+        analyses = self._study(study).analyses
         return canonical_json(
             [one.model_dump(mode="json", exclude_defaults=True) for one in analyses]
         )
 
     def analyses_of(self, study: str) -> list[str]:
         """The table of a study's analyses; nothing where it has none."""
-        return [self.study(study, "analyses.parquet")] if self.studies[study].analyses else []
+        return [self.study(study, "analyses.parquet")] if self._study(study).analyses else []
 
     def figure(self, study: str, name: str) -> str:
         """One figure of a study."""
         found = self._figure(study, name).model_dump(mode="json", exclude_defaults=True)
         # Not with sorted keys: series are drawn in the order in which they are given.
-        return json.dumps(found)
+        return without_tags(json.dumps(found))
 
     def caption(self, study: str, name: str) -> str:
         """The caption of a figure for Snakemake's own report, which takes it for markup."""
-        return RST_MARKUP.sub(r"\\\1", self._figure(study, name).caption)
+        line = " ".join(self._figure(study, name).caption.split())
+        # Snakemake also puts it into a script of its page, where no escape of HTML holds.
+        return RST_MARKUP.sub(r"\\\1", HTML_TAG.sub("‹", line))
+
+    def _study(self, name: str) -> Study:
+        if name not in self.studies:
+            known = nearest(name, self.studies)
+            raise UserError("the target", [f"{name!r} is not a study of the config{known}"])
+        return self.studies[name]
 
     def _figure(self, study: str, name: str) -> Figure:
-        figures = {figure.name: figure for figure in self.studies[study].figures}
+        figures = {figure.name: figure for figure in self._study(study).figures}
         if name not in figures:
             raise UserError(
                 "the target", [f"{study} has no figure {name!r}{nearest(name, figures)}"]
@@ -245,7 +255,7 @@ class Workflow:
 
     def figure_context(self, study: str) -> str:
         """What a study's figures must know beside its tables: its fits' variables, its truth."""
-        found = self.studies[study]
+        found = self._study(study)
         truth = [found.law, found.parameters] if found.source == "planted" else None
         variables = {fit.name: fit.variables for fit in found.fits}
         return canonical_json({"variables": variables, "truth": truth})
@@ -284,7 +294,7 @@ class Workflow:
 
     def inputs(self, study: str) -> list[str]:
         """The files that the tables of a study are made from."""
-        found = self.studies[study]
+        found = self._study(study)
         if isinstance(found, Trained):
             runs = self.plan.run_ids(study)
             files = [self.run(run, name) for run in runs for name in ("row.json", "curve.parquet")]

@@ -4,60 +4,15 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from isoloss.config.reading import read_yaml
 from isoloss.config.section import problems_of
 from isoloss.config.study import SOURCES, Config, Study
 from isoloss.errors import UserError, nearest
 
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which 1e-3 is a number and a key given twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                line = key.start_mark.line + 1
-                raise UserError(self.name, [f"line {line}: the key {key.value!r} is given twice"])
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping.
-
-    Raises
-    ------
-    UserError
-        The file is missing, unreadable or no YAML mapping, or gives a key twice.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            str(path), [f"could not be read: {getattr(error, 'strerror', None) or error}"]
-        ) from error
-    loader = _Loader(text)
-    loader.name = str(path)
-    try:
-        value = loader.get_single_data()
-    except yaml.YAMLError as error:
-        raise UserError(str(path), [f"is not YAML: {' '.join(str(error).split())}"]) from error
-    finally:
-        loader.dispose()
-    if not isinstance(value, dict):
-        raise UserError(str(path), [f"must hold keys and values, got {type(value).__name__}"])
-    return value
+# The names of folders stand in commands as they are.
+FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 
 def parse(model: type[BaseModel], value: Any, where: str) -> Any:
@@ -83,6 +38,12 @@ def parse_config(value: dict[str, Any], where: str = "the configuration") -> Con
         if (path := PurePosixPath(folder := getattr(config, key))).is_absolute()
         or ".." in path.parts
         or not path.parts
+    ]
+    problems += [
+        f"{key}: a folder's name has only letters, digits, '_', '-' and '.', and starts with a "
+        f"letter, a digit or '_', got {folder!r}"
+        for key in ("results", "figures")
+        if not problems and not FOLDER.fullmatch(folder := getattr(config, key))
     ]
     problems += [
         f"overrides.{name}: is not one of the studies{nearest(name, config.studies)}"

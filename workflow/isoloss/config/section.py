@@ -1,5 +1,6 @@
 """The base of every section of a config, and the messages about what is wrong in one."""
 
+import reprlib
 from collections.abc import Iterator
 from typing import Annotated, Any, get_args
 
@@ -42,14 +43,22 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str
     if kind == "value_error":
         return f"{key}: {detail['ctx']['error']}".removeprefix(": ")
     message = detail["msg"][0].lower() + detail["msg"][1:]
+    found = shown(detail["input"])
     if kind == "literal_error":
         allowed = [option.strip("' ") for option in _alternatives(detail["ctx"]["expected"])]
-        return f"{key}: got {detail['input']!r}, allowed are {', '.join(allowed)}" + nearest(
-            str(detail["input"]), allowed
-        )
+        hint = nearest(found.strip("'"), allowed)
+        return f"{key}: got {found}, allowed are {', '.join(allowed)}{hint}"
     if kind == "string_pattern_mismatch":
         message = "a name has only letters, digits, '_' and '-', and starts with a letter or digit"
-    return f"{key}: {message}, got {detail['input']!r}"
+    return f"{key}: {message}, got {found}"
+
+
+def shown(value: Any, most: int = 200) -> str:
+    """A value as a message shows it: on one line, and cut where it is long."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxlist, short.maxdict, short.maxstring = 3, 8, 8, most
+    text = short.repr(value)
+    return text if len(text) <= most else text[:most] + "..."
 
 
 def _alternatives(expected: str) -> list[str]:

@@ -63,15 +63,9 @@ def registered(name: str, root: str | Path, *, where: str = "corpus") -> Entry:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import yaml
+    from isoloss.config.reading import read_yaml  # most corpora are not registered
 
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(str(path), [f"could not be read: {error}"]) from error
-    if not isinstance(entries, dict) or not all(isinstance(name, str) for name in entries):
-        raise UserError(str(path), ["must map each corpus's name to its settings"])
-    return entries
+    return read_yaml(path)
 
 
 def _entry(given: Any, where: str) -> Entry:

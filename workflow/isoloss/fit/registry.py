@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import pydantic
-import yaml
 
+from isoloss.config.reading import read_yaml
+from isoloss.config.section import Name
 from isoloss.errors import UserError
 
 Sha256 = Annotated[str, pydantic.Field(pattern=r"^[0-9a-f]{64}$")]
@@ -22,7 +23,7 @@ class Table(_Strict):
     sha256: Sha256
     max_bytes: Annotated[int, pydantic.Field(gt=0)]
     licence: str
-    mirror: str  # path below a local mirror's folder
+    mirror: Annotated[str, pydantic.Field(pattern=r"^[\w-][\w. -]*(/[\w-][\w. -]*)*$")]  # a path
 
 
 class PublishedFit(_Strict):
@@ -41,7 +42,7 @@ class PublishedFit(_Strict):
 
 
 class Registry(_Strict):
-    tables: dict[str, Table]
+    tables: dict[Name, Table]  # the names are those of downloaded files
     fits: tuple[PublishedFit, ...]
 
 
@@ -54,12 +55,7 @@ def read_registry(path: str | Path) -> Registry:
         The file cannot be read, or a key is missing, unknown or of the wrong kind.
     """
     path = Path(path)
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(str(path), [f"could not be read: {error.strerror}"]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(str(path), [f"is no YAML: {str(error).splitlines()[0]}"]) from error
+    found = read_yaml(path)
     try:
         registry = Registry.model_validate(found)
     except pydantic.ValidationError as error:

@@ -1,0 +1,97 @@
+"""Read YAML that somebody else may have written: nothing in it runs, and nothing in it explodes."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from isoloss.errors import UserError
+
+# Aliases let a file of a few lines stand for more values than there is memory for.
+MOST_VALUES = 100_000
+TEMPLATE = "__use_yte__"  # Snakemake runs the Python in a config file with this key
+MERGE = "tag:yaml.org,2002:merge"
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which 1e-3 is a number, keys are text, and one given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.tag not in ("tag:yaml.org,2002:str", MERGE):
+                found = getattr(key, "tag", "").rpartition(":")[2]
+                shown = repr(key.value)[:60] if isinstance(key, yaml.ScalarNode) else f"a {found}"
+                problem = f"line {line}: the key {shown} is no text; write it in quotes"
+                raise UserError(self.name, [problem])
+            if key.value in seen and key.tag != MERGE:
+                raise UserError(self.name, [f"line {line}: the key {key.value!r} is given twice"])
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises
+    ------
+    UserError
+        The file is missing, unreadable or no YAML mapping, gives a key twice, has a key that is no
+        text, holds itself or too much, or asks for Python to be run.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            str(path), [f"could not be read: {getattr(error, 'strerror', None) or error}"]
+        ) from error
+    try:
+        value = _value(text, str(path))
+    except RecursionError:
+        raise UserError(str(path), ["is nested too deeply, or holds itself"]) from None
+    if not isinstance(value, dict):
+        raise UserError(str(path), [f"must hold keys and values, got {type(value).__name__}"])
+    if TEMPLATE in value:
+        raise UserError(str(path), [f"{TEMPLATE}: a config holds values, and no code"])
+    return value
+
+
+def _value(text: str, name: str) -> Any:
+    try:
+        loader = _Loader(text)  # looks for characters that YAML does not allow
+    except yaml.YAMLError as error:
+        raise UserError(name, [f"is not YAML: {' '.join(str(error).split())}"]) from error
+    loader.name = name
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _unfolded(node, {}) > MOST_VALUES:
+            raise UserError(name, [f"holds more than {MOST_VALUES:,} values, aliases unfolded"])
+        return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a date such as 2026-99-99
+        raise UserError(name, [f"is not YAML: {' '.join(str(error).split())}"]) from error
+    finally:
+        loader.dispose()
+
+
+def _unfolded(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node holds, each alias counted as what it stands for."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        parts = node.value
+        if isinstance(node, yaml.MappingNode):
+            parts = [part for pair in parts for part in pair]
+        known[id(node)] = 1 + sum(_unfolded(part, known) for part in parts)
+    return known[id(node)]
