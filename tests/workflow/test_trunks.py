@@ -1,0 +1,148 @@
+"""Trunks, predictions and interrupted runs in a real workflow."""
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from tests.workflow.project import REPOSITORY, Project
+from tests.workflow.test_staleness import LANGUAGE
+
+from isoloss.columns import TIMED
+
+STUDY = copy.deepcopy(LANGUAGE)
+STUDY["settings"]["data"]["n_unique_tokens"] = "all"
+STUDY["settings"]["training"] |= {"warmup_steps": 1, "n_evals": 1}
+STUDY["sweeps"]["data"]["grid"]["data.n_tokens"] = [320, 640, 1280]
+TARGET = "results/studies/text/runs.parquet"
+FIT = {"name": "law", "law": "power_law", "variables": {"x": "n_tokens", "loss": "loss"}}
+
+
+def project(folder, budgets=(320, 640, 1280), **changes):
+    study = copy.deepcopy(STUDY) | changes
+    study["sweeps"]["data"]["grid"]["data.n_tokens"] = list(budgets)
+    made = Project(folder, {"text": study})
+    text = "".join(chr(97 + (i * i // 7) % 26) for i in range(6000))
+    (folder / "text.txt").write_text(text)
+    return made
+
+
+def losses(made):
+    runs = pd.read_parquet(made.folder / TARGET)
+    return runs.drop(columns=[*TIMED, "trunk", "trunk_flops"]).set_index("run_id").sort_index()
+
+
+@pytest.fixture(scope="module")
+def short_then_long(tmp_path_factory):
+    """A project run for two budgets, then for three: what ran the second time, and the project."""
+    made = project(tmp_path_factory.mktemp("project"), budgets=[320, 640])
+    made.jobs(TARGET)
+    made.studies["text"]["sweeps"]["data"]["grid"]["data.n_tokens"] = [320, 640, 1280]
+    return made.jobs(TARGET), made
+
+
+def test_a_larger_budget_goes_on_from_the_last_checkpoint_and_retrains_nothing(short_then_long):
+    ran, made = short_then_long
+    assert ran == {"trunk": 1, "train": 1, "plan": 1, "collect": 1}
+    trunks = sorted((made.folder / "results" / "trunks").glob("*.json"))
+    steps = sorted(json.loads(path.read_text())["steps"] for path in trunks)
+    assert steps == [[0, 8], [8, 16], [16, 32]]
+
+
+def test_runs_from_a_trunk_are_to_the_last_bit_those_that_were_trained_alone(
+    short_then_long, tmp_path
+):
+    _, made = short_then_long
+    alone = project(tmp_path)
+    # An evaluation of its own for each length: nothing is shared, and the last one is the same.
+    alone.studies["text"]["settings"]["training"] |= {"n_evals": 2}
+    assert "trunk" not in alone.jobs(TARGET)
+    assert list(losses(made)["loss"]) == list(losses(alone)["loss"])
+
+
+def test_a_budget_in_the_middle_or_a_lost_checkpoint_makes_no_run_stale(short_then_long):
+    _, made = short_then_long
+    grid = made.studies["text"]["sweeps"]["data"]["grid"]
+    grid["data.n_tokens"] = [320, 640, 960, 1280]
+    ran = made.jobs(TARGET)
+    assert ran["train"] == 1
+    for path in (made.folder / "results" / "trunks").glob("*"):
+        path.unlink()
+    assert made.jobs(TARGET) == {}
+    grid["data.n_tokens"] = [320, 640, 1280]
+    assert "train" not in made.jobs(TARGET)
+
+
+def test_the_prediction_is_there_before_the_run_that_tests_it_may_start(tmp_path):
+    made = project(
+        tmp_path, prediction={"sweep": "data", "at_most": 0.6, "fits": [FIT]}, budgets=[320, 400,
+        480, 560, 640, 1280]
+    )  # fmt: skip
+    largest = "results/runs/*D1280*/row.json"
+    prediction = tmp_path / "results/studies/text/prediction.parquet"
+    made.write()
+    finished = made.snakemake("results/studies/text/prediction.parquet")
+    assert finished.returncode == 0, finished.stderr
+    assert not list(tmp_path.glob(largest))
+    content = prediction.read_bytes()
+    predicted = pd.read_parquet(prediction).iloc[0]
+    assert predicted["n_runs"] == 5
+    assert predicted["lo"] < predicted["loss"] < predicted["hi"]
+    # Alone, the largest run takes the others with it, because the prediction needs them.
+    prediction.unlink()
+    (run_id,) = predicted["run_ids"].split()
+    ran = made.jobs(f"results/runs/{run_id}/row.json")
+    assert ran["predict"] == 1
+    assert ran["train"] == 1
+    assert prediction.read_bytes() == content
+    assert prediction.stat().st_mtime < next(tmp_path.glob(largest)).stat().st_mtime
+
+
+def run_train_job(folder, run_id, settings, **environ):
+    command = [sys.executable, "-m", "isoloss.job", "train", "--run-id", run_id, "--settings",
+               json.dumps(settings), "--seed", "0", "--folder", f"{folder}/{run_id}",
+               "--checkpoint", f"{folder}/{run_id}.safetensors"]  # fmt: skip
+    path = {"PYTHONPATH": str(REPOSITORY / "workflow"), "OMP_NUM_THREADS": "1"}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
+    return subprocess.Popen(
+        command, env=inherited | path | environ, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_job_that_is_ended_goes_on_from_its_checkpoint_with_the_same_bytes(number, tmp_path):
+    settings = {
+        "task": {"kind": "function", "target": "sine"},
+        "model": {"width": 4},
+        "data": {"n_samples": 64, "n_heldout": 64},
+        "training": {"steps": 12_000, "peak_lr": 0.01, "schedule": "cosine", "n_evals": 5},
+    }
+    assert run_train_job(tmp_path / "whole", "run", settings).wait() == 0
+    checkpoint = tmp_path / "ended" / "run.safetensors"
+    first = run_train_job(tmp_path / "ended", "run", settings, ISOLOSS_CHECKPOINT_S="0.02")
+    while first.poll() is None and not checkpoint.exists():
+        time.sleep(0.01)
+    first.send_signal(number)
+    said = first.communicate()[1]
+    assert first.returncode == (-9 if number == signal.SIGKILL else 75), said
+    assert checkpoint.exists()
+    assert not (tmp_path / "ended" / "run" / "row.json").exists()
+    second = run_train_job(tmp_path / "ended", "run", settings)
+    said = second.communicate()[1]
+    assert second.returncode == 0
+    assert "going on from step" in said
+    assert not checkpoint.exists()
+
+    def results(folder):
+        row = json.loads((tmp_path / folder / "run" / "row.json").read_text())
+        curve = pd.read_parquet(tmp_path / folder / "run" / "curve.parquet")
+        return {k: v for k, v in row.items() if k not in TIMED}, curve.drop(columns="elapsed_s")
+
+    (whole_row, whole_curve), (ended_row, ended_curve) = results("whole"), results("ended")
+    assert whole_row == ended_row
+    assert whole_curve.equals(ended_curve)
