@@ -30,6 +30,7 @@ def fit(result: FitResult) -> str:
         rows.append([name, number(e.value), number(e.lo), number(e.hi), number(e.se)])
     c = result.certificate
     runs = f" of {result.n_clusters} runs" if result.n_clusters != result.n_rows else ""
+    profile = "profile, calibrated by " if result.intervals == "profile" else ""
     lines = [
         f"{result.law.formula}   [{result.law.source}]",
         f"{result.n_rows} rows{runs}; objective {result.objective.name} = "
@@ -38,7 +39,7 @@ def fit(result: FitResult) -> str:
         "",
         columns(rows),
         "",
-        f"intervals: {result.method}, {len(result.draws)} draws",
+        f"intervals: {profile}{result.method}, {len(result.draws)} draws",
         f"verdict: {result.verdict}",
     ]
     lines += [f"warning: {text}" for text in result.warnings]

@@ -43,6 +43,11 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="of intervals: residual, cluster, wild, none or auto (default: auto)",
     )
+    parser.add_argument(
+        "--intervals",
+        default="draws",
+        help="of parameters: draws, or profile (of the objective, see docs; default: draws)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
     parser.add_argument(
         "--vocabulary", type=int, metavar="SIZE", help="refuse losses above its logarithm"
@@ -77,6 +82,7 @@ def read(args: argparse.Namespace):
         "level": args.level,
         "draws": args.draws,
         "method": args.method,
+        "intervals": args.intervals,
         "seed": args.seed,
         "vocabulary": args.vocabulary,
         "where": str(args.table),

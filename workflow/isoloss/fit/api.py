@@ -1,5 +1,6 @@
 """`fit_law`: from a table to a law with intervals and a verdict."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,12 +11,15 @@ from isoloss.fit.curvature import lack_of_fit
 from isoloss.fit.identify import verdict
 from isoloss.fit.objective import OBJECTIVES, Objective
 from isoloss.fit.optimum import find
-from isoloss.fit.problem import Problem
+from isoloss.fit.problem import Problem, leaders_of
+from isoloss.fit.profile import profiles
 from isoloss.fit.resample import METHODS, choose, draw
 from isoloss.fit.result import FitResult, estimate
 from isoloss.fit.table import Data, read
 from isoloss.laws import Law
 from isoloss.laws import law as law_named
+
+INTERVALS = ("draws", "profile")
 
 
 def fit_law(
@@ -34,6 +38,7 @@ def fit_law(
     level: float = 0.9,
     draws: int = 1000,
     method: str = "auto",
+    intervals: str = "draws",
     seed: int = 0,
     vocabulary: int | None = None,
     where: str = "table",
@@ -65,6 +70,9 @@ def fit_law(
         replacement), "wild" (the residuals of a run change sign together), "none", or "auto". That
         is, with a `cluster` column, "cluster" from 30 runs on and else "wild"; without one
         "cluster" from 150 rows on, else "residual", or "cluster" where that is much wider.
+    intervals : {"draws", "profile"}
+        Of parameters (and a, b): between quantiles of the draws, or where the profile of the
+        objective says (`fit.profile`; takes a second or two). Predictions have those of the draws.
     vocabulary : int, optional
         Size of the vocabulary, to refuse losses worse than chance.
     where : str
@@ -78,7 +86,7 @@ def fit_law(
     chosen = law_named(law)
     columns = _columns(chosen, x, y, columns)
     fixed, tied = dict(fixed or {}), tuple(tuple(pair) for pair in tied)
-    _check(chosen, objective, delta, fixed, tied, level, draws, method)
+    _check(chosen, objective, delta, fixed, tied, level, draws, method, intervals)
     n_free = len(chosen.parameters) - len(fixed) - len(tied)
     data = read(
         table,
@@ -90,13 +98,24 @@ def fit_law(
         n_free=n_free,
         where=where,
     )
+    if fixed or tied:
+        chosen = chosen.separated
     settings = Objective(objective, float(delta))
     problem = Problem(chosen, data.log_x, data.log_loss, settings, data.weights, fixed, tied)
-    return fit_problem(problem, data, level=level, draws=draws, method=method, seed=seed)
+    return fit_problem(
+        problem, data, level=level, draws=draws, method=method, intervals=intervals, seed=seed
+    )
 
 
 def fit_problem(
-    problem: Problem, data: Data, *, level: float, draws: int, method: str, seed: int
+    problem: Problem,
+    data: Data,
+    *,
+    level: float,
+    draws: int,
+    method: str,
+    seed: int,
+    intervals: str = "draws",
 ) -> FitResult:
     """`fit_law` behind its checks."""
     law = problem.law
@@ -125,6 +144,12 @@ def fit_problem(
     at = law.derived(dict(zip(names, values, strict=True)))
     many = law.derived(dict(zip(names, natural.T, strict=True)))
     derived = {name: estimate(at[name], many[name], level, "") for name in at}
+    flat = {}
+    if intervals == "profile":
+        settings = {"level": level, "draws": draws if method != "none" else 0}
+        found = profiles(problem, z, data, method=method, seed=seed, **settings)
+        flat = {name: profile.flat for name, profile in found.items() if profile.flat}
+        params, derived = (_profiled(group, found, problem) for group in (params, derived))
     if certificate.n_agree < max(2, certificate.n_starts // 20) and certificate.n_starts > 1:
         warnings.append(
             f"only {certificate.n_agree} of {certificate.n_starts} starts ended at "
@@ -140,8 +165,9 @@ def fit_problem(
         derived=derived,
         level=level,
         method=method,
+        intervals=intervals,
         certificate=certificate,
-        verdict=verdict(problem, certificate, theta, sampled, lost, level, bend),
+        verdict=verdict(problem, certificate, theta, sampled, lost, level, bend, flat),
         warnings=tuple(warnings),
         notes=tuple(notes),
         lack_of_fit=bend,
@@ -150,6 +176,18 @@ def fit_problem(
         problem=problem,
         clusters=np.arange(data.n_rows) if data.clusters is None else data.clusters,
     )
+
+
+def _profiled(estimates, found, problem):
+    """Estimates with the ends of their profile; a follower has those of what it is tied to."""
+    leaders = leaders_of(problem.law.names, problem.tied)
+    ends = {name: found.get(leaders.get(name, (name,))[0]) for name in estimates}
+    return {
+        name: e
+        if ends[name] is None
+        else dataclasses.replace(e, lo=ends[name].lo, hi=ends[name].hi)
+        for name, e in estimates.items()
+    }
 
 
 def _columns(law, x, y, columns):
@@ -169,8 +207,21 @@ def _columns(law, x, y, columns):
     return columns
 
 
-def _check(law, objective, delta, fixed, tied, level, draws, method):
+def _check(law, objective, delta, fixed, tied, level, draws, method, intervals):
     problems = []
+    if intervals not in INTERVALS:
+        problems.append(
+            f"intervals: {intervals!r} is none of {', '.join(INTERVALS)}"
+            f"{nearest(intervals, INTERVALS)}"
+        )
+    elif (
+        intervals == "profile"
+        and not objective.startswith("lsq")
+        and not (draws > 0 and method != "none")
+    ):
+        problems.append(
+            f"intervals: a profile of {objective} needs draws (least squares alone does not)"
+        )
     if objective not in OBJECTIVES:
         problems.append(
             f"objective: {objective!r} is none of {', '.join(OBJECTIVES)}"
@@ -192,8 +243,7 @@ def _check(law, objective, delta, fixed, tied, level, draws, method):
         for name in [*fixed, *(name for pair in tied for name in pair)]
         if name not in law.names
     ]
-    if (fixed or tied) and not law.separate:
-        problems.append(f"{law.name} is solved in other coordinates: nothing of it can be fixed")
+    problems += _tie_problems(law, fixed, tied)
     for name, value in fixed.items():
         parameter = next((p for p in law.parameters if p.name == name), None)
         if parameter and not (
@@ -202,3 +252,16 @@ def _check(law, objective, delta, fixed, tied, level, draws, method):
             problems.append(f"fixed {name}: {value!r} is outside its bounds")
     if problems:
         raise UserError("fit", problems)
+
+
+def _tie_problems(law, fixed, tied):
+    """Ties of a logarithm to a number, and groups of tied parameters that are held twice."""
+    kinds = {p.name: p.log for p in law.parameters}
+    pairs = [pair for pair in tied if set(pair) <= set(kinds)]
+    for first, follower in pairs:
+        if kinds[first] != kinds[follower]:
+            yield f"{first} and {follower} cannot be tied: one is a scale, the other is not"
+    leaders = leaders_of(law.names, pairs)
+    for name in fixed:
+        others = [n for n in fixed if n < name and leaders.get(n) == leaders.get(name, 0)]
+        yield from (f"{other} and {name} are tied: hold one of them" for other in others)

@@ -1,5 +1,7 @@
 """Do the data determine the law? Reasons why not, in words."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from isoloss.fit.curvature import LackOfFit
@@ -21,8 +23,9 @@ def verdict(
     lost: float,
     level: float,
     bend: LackOfFit | None,
+    flat: Mapping[str, tuple[str, ...]],
 ) -> str:
-    """ "identified", or what is wrong."""
+    """ "identified", or what is wrong; `flat` are the sides of profiles without an end."""
     if bend is not None and bend.bends:
         return (
             f"not a power law: the local exponent goes from {bend.exponent_first:.3g} to "
@@ -30,6 +33,9 @@ def verdict(
             f"{bend.lo:.3g} to {bend.hi:.3g}; p = {bend.p_value:.2g})"
         )
     reasons = list(why_not(problem, certificate, theta, draws, level))
+    reasons += [
+        f"the profile of {name} is flat {' and '.join(sides)}" for name, sides in flat.items()
+    ]
     if lost > FAILED:
         reasons.append(f"{lost:.0%} of the resampled tables have no minimum")
     return f"not identified: {'; '.join(reasons)}" if reasons else "identified"

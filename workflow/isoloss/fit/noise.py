@@ -10,7 +10,7 @@ PRIOR = (1.25, 1.0)  # mean and standard deviation of the slope before the resid
 # Beyond so many times the median loss noise is taken to grow no more: an exponential of a loss that
 # falls through decades would leave most rows without any noise, and every interval without width.
 MOST_LEVEL = 4.0
-DOUBT = 2.0  # times the slope's standard error: noise is only roughly log-linear in the loss
+DOUBT = 2.3  # times the slope's standard error: noise is only roughly log-linear in the loss
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from isoloss.fit.starts import starting_points
 LADDER = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)  # Huber's delta on the way to a smaller one
 STRAIGHT_DELTA = 1e-5  # below, the straight way takes too many steps
 AGREE = 1e-6  # relative: objectives this close are the same optimum
+PLAIN = 0.9  # share of the straight ways that must end at one minimum
 AT_BOUND = 1e-7
 LARGE = 20_000  # rows; above, the grid of starts is searched on a sample, then polished on all
 SAMPLE = 2_000
@@ -78,12 +79,16 @@ def descend(problem: Problem, starts: np.ndarray) -> Minimised:
     """Solve from the starts: straight, and through smoother objectives where it has kinks.
 
     The smooth way leads to the right basin from far away; the straight ways end in different ones
-    where there are several. Both are returned, so that the best of either wins.
+    where there are several. Both are returned, so that the best of either wins. Where nearly
+    all straight ways end at one minimum, and none below it, the smooth ones have nothing to add.
     """
     target = problem.objective.solved_delta
     if np.isinf(target):
         return problem.solve(starts)
     straight = problem.solve(starts, delta=max(target, STRAIGHT_DELTA))
+    lowest = straight.value <= straight.value.min() * (1 + AGREE) + 1e-20
+    if np.mean(lowest & straight.converged) >= PLAIN and target >= STRAIGHT_DELTA:
+        return straight
     z, damping = starts, 1.0
     for delta in LADDER:
         if delta <= target * 1.01:
@@ -115,12 +120,7 @@ def at_bounds(problem: Problem, z: np.ndarray):
     """Names of the parameters that sit on a bound, each with it."""
     law = problem.law
     theta = problem.theta(z)
-    free = [
-        n
-        for n in law.names
-        if n not in problem.fixed and n not in {follower for _, follower in problem.tied}
-    ]
-    for name, at, low, high in zip(free, z, problem.lower, problem.upper, strict=True):
+    for name, at, low, high in zip(problem.free, z, problem.lower, problem.upper, strict=True):
         value = theta[law.names.index(name)]
         shown = law.natural(theta)[law.names.index(name)]
         if np.isfinite(low) and at <= low + AT_BOUND * max(1.0, abs(low)):

@@ -14,6 +14,18 @@ ROWS = 6_000  # rows of a long table that are evaluated at once, for the same re
 COEFFICIENT_RANGE = (-40.0, 40.0)  # of a log coefficient, about the logarithm of the loss
 
 
+def leaders_of(names, tied):
+    """Each parameter's (first of those it is tied to, factor): itself and 1 where it is free."""
+    leaders = {name: (name, 1.0) for name in names}
+    for one, other, *factor in tied:
+        (first, of_first), (second, of_second) = leaders[one], leaders[other]
+        scale = (factor[0] if factor else 1.0) * of_first / of_second
+        for name, (leader, by) in leaders.items():
+            if leader == second and first != second:
+                leaders[name] = first, by * scale
+    return leaders
+
+
 @dataclass(frozen=True)
 class Problem:
     """The solver moves z; the law's theta = offset + z @ matrix.T (fixed and tied parameters).
@@ -25,6 +37,11 @@ class Problem:
     log_loss : ndarray, shape (row,)
         ln of the measured loss.
     weights : ndarray or None, shape (row,)
+    fixed : mapping
+        Parameter -> the value that it is held at.
+    tied : tuple
+        (first, follower): follower = first; (first, follower, factor): follower = factor * first
+        (as the solver moves them, so a factor is for parameters that are not logarithms).
     """
 
     law: Law
@@ -33,36 +50,34 @@ class Problem:
     objective: Objective
     weights: np.ndarray | None = None
     fixed: Mapping[str, float] = field(default_factory=dict)
-    tied: tuple[tuple[str, str], ...] = ()
+    tied: tuple[tuple, ...] = ()
 
     def __post_init__(self):
-        offset, matrix, lower, upper = self._constraints()
-        for name, value in (
-            ("offset", offset),
-            ("matrix", matrix),
-            ("lower", lower),
-            ("upper", upper),
-        ):
+        names = ("free", "offset", "matrix", "lower", "upper")
+        for name, value in zip(names, self._constraints(), strict=True):
             object.__setattr__(self, name, value)
 
     def _constraints(self):
         law, parameters = self.law, self.law.parameters
         index = {p.name: i for i, p in enumerate(parameters)}
-        leader = {name: name for name in index}
-        leader.update({follower: first for first, follower in self.tied})
-        free = [n for n in index if n not in self.fixed and leader[n] == n]
+        leaders = leaders_of(law.names, self.tied)
+        held = {leaders[name][0]: (name, value) for name, value in self.fixed.items()}
+        free = [name for name in index if leaders[name][0] == name and name not in held]
         pick = np.zeros((len(parameters), len(free)))
-        for name, i in index.items():
-            if leader[name] in free:
-                pick[i, free.index(leader[name])] = 1.0
         offset = np.zeros(len(parameters))
-        for name, value in self.fixed.items():
-            i = index[name]
-            offset[i] = np.log(value) if parameters[i].log else value
-        if not self.fixed and not self.tied:
-            matrix = law.centring(self.log_x)
-        else:
-            matrix = pick @ (np.linalg.pinv(pick) @ law.centring(self.log_x) @ pick)
+        for name, i in index.items():
+            first, factor = leaders[name]
+            if first in free:
+                pick[i, free.index(first)] = factor
+            else:
+                by, value = held[first]
+                value = np.log(value) if parameters[index[by]].log else value
+                offset[i] = value * factor / leaders[by][1]
+        matrix = law.centring(self.log_x)
+        if self.fixed or self.tied:
+            moves = pick.any(axis=1)
+            offset[moves] = (matrix @ offset)[moves]
+            matrix = pick @ (np.linalg.pinv(pick) @ matrix @ pick)
         level = float(np.mean(self.log_loss))
         lower, upper = [], []
         for name in free:
@@ -75,7 +90,7 @@ class Problem:
                     low, high = np.log([low, high])
             lower.append(low)
             upper.append(high)
-        return offset, matrix, np.array(lower), np.array(upper)
+        return tuple(free), offset, matrix, np.array(lower), np.array(upper)
 
     @property
     def n_free(self) -> int:

@@ -52,24 +52,29 @@ def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[s
 
 def draw(problem: Problem, z, data: Data, method: str, draws: int, rng) -> Minimised:
     """Fits of resampled tables, each started from the optimum `z` of the measured one."""
+    parts = []
+    for tables in resampled(problem, z, data, method, draws, rng):
+        starts = np.repeat(z[None], len(next(iter(tables.values()))), axis=0)
+        ends = problem.solve(starts, damping=0.1, enough=ENOUGH, **tables)
+        parts.append(_again(problem, ends, tables))
+    return joined(parts)
+
+
+def resampled(problem: Problem, z, data: Data, method: str, draws: int, rng):
+    """The resampled tables, some at a time: {"weights" or "log_loss": array (table, row)}."""
     clusters = np.arange(data.n_rows) if data.clusters is None else data.clusters
     fitted = problem.law.log_loss(problem.theta(z)[None], problem.log_x)[0]
     model = noise_model(problem, z) if method == "residual" else None
     block = max(1, BLOCK // data.n_rows)
-    parts = []
     for first in range(0, draws, block):
         size = min(block, draws - first)
         if method == "cluster":
-            tables = {"weights": cluster_weights(clusters, size, rng)}
+            yield {"weights": cluster_weights(clusters, size, rng)}
         elif method == "wild":
             residual = problem.log_loss - fitted
-            tables = {"log_loss": fitted + wild(residual, clusters, problem.n_free, size, rng)}
+            yield {"log_loss": fitted + wild(residual, clusters, problem.n_free, size, rng)}
         else:
-            tables = {"log_loss": fitted + model.draw(size, rng)}
-        starts = np.repeat(z[None], size, axis=0)
-        ends = problem.solve(starts, damping=0.1, enough=ENOUGH, **tables)
-        parts.append(_again(problem, ends, tables))
-    return joined(parts)
+            yield {"log_loss": fitted + model.draw(size, rng)}
 
 
 def cluster_weights(clusters: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:

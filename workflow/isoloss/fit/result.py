@@ -41,8 +41,8 @@ class FitResult:
         The summed objective at the optimum, in the objective's own units (as papers print it).
     params, derived : dict of str to Estimate
         The law's parameters, and what follows from them (for chinchilla: a, b, G).
-    level, method : float, str
-        Of the intervals; how they were got.
+    level, method, intervals : float, str, str
+        Of the intervals; how tables were resampled; "draws" or "profile".
     certificate : Certificate
     verdict : str
         "identified", or "not identified: ..." / "not a power law: ..." with the reason.
@@ -65,6 +65,7 @@ class FitResult:
     derived: dict[str, Estimate]
     level: float
     method: str
+    intervals: str
     certificate: Certificate
     verdict: str
     warnings: tuple[str, ...]
@@ -174,6 +175,7 @@ class FitResult:
                 "optimum": {name: asdict(e) for name, e in self.derived.items()},
                 "level": self.level,
                 "method": self.method,
+                "intervals": self.intervals,
                 "draws": len(self.draws),
                 "certificate": asdict(self.certificate),
                 "verdict": self.verdict,

@@ -55,8 +55,9 @@ class Law:
         variable to ln(x), shape (row,).
     linear : tuple of str
         The parameters in which L is linear; `starts` solves for them.
-    separate : bool
-        theta holds one parameter in each place, so that any of them can be fixed or tied.
+    separated : Law
+        The same law with one parameter in each place of theta, so that any of them can be fixed or
+        tied: itself, where the solver does not move in other coordinates.
     """
 
     name: str
@@ -65,8 +66,11 @@ class Law:
     variables: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     linear: tuple[str, ...] = ()
-    separate = True
     analytic = False  # does `derivatives` know the law's own, and leave `directions` alone?
+
+    @property
+    def separated(self) -> "Law":
+        return self
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -146,6 +150,10 @@ class Law:
     def derived(self, params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Quantities that follow from the parameters, e.g. the exponents of an optimum."""
         return {}
+
+    def tie_for(self, derived: str, value: float):
+        """The tie (first, follower, factor) that holds a derived quantity at a value, or None."""
+        return None  # noqa: RET501 (laws with such quantities override it)
 
     def shapes(self, log_x: Mapping[str, np.ndarray], log_loss: np.ndarray) -> np.ndarray:
         """Where to start: a grid over the parameters that are not in `linear`, as theta."""

@@ -23,6 +23,10 @@ class Surface(Sum):
                 "G": np.exp(log_ratio / total),
             }
 
+    def tie_for(self, derived, value):
+        share = {"a": value, "b": 1 - value}.get(derived)  # of beta in alpha + beta
+        return None if share is None else ("alpha", "beta", share / (1 - share))
+
     def optimum(self, params, compute, flops_per_param_token: float = 6.0):
         """N*, D*, their ratio and the loss at a compute budget in FLOP, where C = 6 N D.
 

@@ -28,7 +28,9 @@ class KaplanND(Law):
         exponent("alpha_D", "how fast loss falls with D when size does not limit"),
     )
 
-    separate = False
+    @property
+    def separated(self):
+        return KaplanNDSeparated()
 
     def natural(self, theta):
         c, d, r, s = np.moveaxis(np.asarray(theta, float), -1, 0)
@@ -98,6 +100,41 @@ class KaplanND(Law):
         matrix = np.eye(4)
         matrix[0, 2] = np.mean(log_x["n_params"])
         return matrix
+
+
+@dataclass(frozen=True)
+class KaplanNDSeparated(KaplanND):
+    """The same in ln Nc, ln Dc, alpha_N and alpha_D, for fits that hold or tie some of them."""
+
+    analytic = False
+
+    @property
+    def separated(self):
+        return self
+
+    def natural(self, theta):
+        return Law.natural(self, theta)
+
+    def internal(self, params):
+        return Law.internal(self, params)
+
+    def log_loss(self, theta, log_x):
+        size, data, alpha_n, alpha_d = np.moveaxis(theta, -1, 0)
+        ratio = alpha_n / alpha_d
+        return super().log_loss(np.stack([ratio * size, data, ratio, alpha_d], axis=-1), log_x)
+
+    def derivatives(self, theta, log_x, directions=None):
+        return Law.derivatives(self, theta, log_x, directions)
+
+    def shapes(self, log_x, log_loss):
+        joined = super().shapes(log_x, log_loss)
+        return np.array([self.internal(self._named(row)) for row in joined])
+
+    def _named(self, theta):
+        return dict(zip(self.names, KaplanND.natural(self, theta), strict=True))
+
+    def centring(self, log_x):
+        return np.eye(4)
 
 
 KAPLAN_ND = KaplanND()
