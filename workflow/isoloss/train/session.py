@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from isoloss.code import training_fingerprint
 from isoloss.config.runs import Run
 from isoloss.errors import UserError
 from isoloss.job import DEVICE
+from isoloss.tasks.problem import Problem
 from isoloss.train.keep import Keeper
 from isoloss.train.loop import Trainer, TrainingDiverged, pick_device
 from isoloss.train.schedule import octave_steps
@@ -45,7 +47,7 @@ class Session:
             from isoloss.corpus.load import load
 
             self.corpus = load(arguments.corpus)
-        self.problem = _build(run)(run, arguments.seed, self.corpus, self.device)
+        self.problem = build_of(run)(run, arguments.seed, self.corpus, self.device)
         self.trainer = Trainer(self.problem, run.training)
         self.code = training_fingerprint(run.task.kind)
         self.about = {
@@ -117,7 +119,8 @@ def _trunk(path: str) -> State:
     return state
 
 
-def _build(run: Run):
+def build_of(run: Run) -> Callable[..., Problem]:
+    """What makes the problem of a run of this kind."""
     match run.task.kind:
         case "function":
             from isoloss.tasks.function import build
