@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -11,9 +12,14 @@ min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 import isoloss.workflow
-from isoloss import warm
+from isoloss import limits, warm
 from isoloss.code import sources
 from isoloss.errors import UserError
+
+try:
+    limits.check_files(["config/config.yaml", *workflow.overwrite_configfiles])
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 
 configfile: "config/config.yaml"

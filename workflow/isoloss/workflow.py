@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoloss import limits
 from isoloss.code import training_fingerprint
 from isoloss.config.figures import Figure
 from isoloss.config.load import load_studies, parse_config
@@ -276,6 +277,22 @@ class Workflow:
             ]
         )
 
+    def slices(self) -> dict[str, str]:
+        """What users write and commands carry, by the key in a study's file."""
+        found = {"the texts of all studies": self.texts()}
+        for name, study in self.studies.items():
+            found[f"{name}: fits"] = self.fits(name)
+            found[f"{name}: analyses"] = self.analyses(name)
+            for figure in study.figures:
+                found[f"{name}: figures.{figure.name}"] = self.figure(name, figure.name)
+            if isinstance(study, Trained):
+                found[f"{name}: sweeps"] = self.grid(name)
+                corpora = self.corpus_ids.get(name, {}).items()
+                found |= {f"{name}: corpora.{key}": self.spec(value) for key, value in corpora}
+            else:
+                found[name] = self.source(name)
+        return found
+
     def training_code(self) -> str:
         """The fingerprint of the code that would train each task now."""
         return canonical_json({task: training_fingerprint(task) for task in RUNS})
@@ -326,6 +343,7 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
     resolved: dict[str, dict[str, Resolved]] = {}
     for name, study in studies.items():
         problems += [f"{name}: {problem}" for problem in unknown_names(study)]
+        problems += [f"{name}: {problem}" for problem in limits.table_problems(study)]
         if isinstance(study, Planted):
             problems += [f"{name}: {problem}" for problem in planted.problems(study)]
         if not isinstance(study, Trained):
@@ -353,7 +371,7 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
         for study, corpora in resolved.items()
     }
     plan = make_plan(studies, known, config.budget)
-    return Workflow(
+    made = Workflow(
         root=root,
         config=config,
         studies=studies,
@@ -365,6 +383,9 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
             for study, corpora in resolved.items()
         },
     )
+    if problems := limits.too_long(made.slices()):
+        raise UserError("the studies", problems)
+    return made
 
 
 def _corpora(study: Trained, root: Path) -> dict[str, dict[str, Any]]:

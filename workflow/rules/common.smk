@@ -1,5 +1,4 @@
 # The checked config, the plan, and what all rules share.
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 try:

@@ -1,13 +1,15 @@
 """Read the config and its studies from YAML, and say everything that is wrong with them."""
 
+import math
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from isoloss.config.reading import read_yaml
-from isoloss.config.section import problems_of
+from isoloss.config.section import problems_of, shown
 from isoloss.config.study import SOURCES, Config, Study
 from isoloss.errors import UserError, nearest
 
@@ -95,11 +97,23 @@ def load_studies(config: Config, folder: str | Path) -> dict[str, Study]:
 def parse_study(value: dict[str, Any], where: str) -> Study:
     """Check the content of one study's file; its `source` says which kind it is."""
     source = value.get("source", "training")
-    if source not in SOURCES:
+    if not isinstance(source, str) or source not in SOURCES:
         allowed = ", ".join(SOURCES)
         hint = nearest(str(source), SOURCES)
-        raise UserError(where, [f"source: got {source!r}, allowed are {allowed}{hint}"])
+        raise UserError(where, [f"source: got {shown(source)}, allowed are {allowed}{hint}"])
+    if infinite := list(not_finite(value)):
+        raise UserError(where, [f"{key}: must be a finite number" for key in infinite])
     return parse(SOURCES[source], value, where)
+
+
+def not_finite(value: Any, key: str = "") -> Iterator[str]:
+    """The keys of a section, with dots, whose numbers are NaN or infinite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield key
+    elif isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, part in items:
+            yield from not_finite(part, f"{key}.{name}" if key else str(name))
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
