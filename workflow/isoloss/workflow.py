@@ -25,7 +25,8 @@ from isoloss.errors import UserError, nearest
 from isoloss.files import canonical_json, read_json, without_tags
 from isoloss.job import COMMIT, DEVICE
 from isoloss.plan.grid import named_corpora
-from isoloss.plan.plan import KnownCorpus, Plan, PlannedRun, PlannedTrunk, make_plan
+from isoloss.plan.plan import KnownCorpus, make_plan
+from isoloss.plan.planned import Plan, PlannedRun, PlannedTrunk
 from isoloss.references import unknown_names
 from isoloss.tasks import planted
 
@@ -226,7 +227,8 @@ class Workflow:
 
     def analyses_of(self, study: str) -> list[str]:
         """The table of a study's analyses; nothing where it has none."""
-        return [self.study(study, "analyses.parquet")] if self._study(study).analyses else []
+        made = self._study(study).analyses or study in self.plan.held_out
+        return [self.study(study, "analyses.parquet")] if made else []
 
     def figure(self, study: str, name: str) -> str:
         """One figure of a study."""
@@ -350,7 +352,7 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
             continue
         try:
             resolved[name] = {}
-            for corpus, spec in _corpora(study, root).items():
+            for corpus, spec in corpora_of(study, root).items():
                 found = resolve(spec, root, where=f"corpora.{corpus}")
                 resolved[name][corpus] = found
                 specs[found.corpus_id] = spec
@@ -359,15 +361,7 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
     if problems:
         raise UserError("the studies", problems)
     known = {
-        study: {
-            name: KnownCorpus(
-                found.corpus_id,
-                found.max_train_tokens,
-                found.max_heldout_tokens,
-                found.spec.tokenizer.vocab_size or KnownCorpus.vocab_size,
-            )
-            for name, found in corpora.items()
-        }
+        study: {name: known_corpus(found) for name, found in corpora.items()}
         for study, corpora in resolved.items()
     }
     plan = make_plan(studies, known, config.budget)
@@ -388,7 +382,7 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
     return made
 
 
-def _corpora(study: Trained, root: Path) -> dict[str, dict[str, Any]]:
+def corpora_of(study: Trained, root: Path) -> dict[str, dict[str, Any]]:
     """The settings of the corpora that a study's runs name: its own, else registered ones.
 
     An unknown name is left out: the plan says so, with the run's key.
@@ -397,6 +391,16 @@ def _corpora(study: Trained, root: Path) -> dict[str, dict[str, Any]]:
     registered = {name: {"kind": "registered", "name": name} for name in names}
     known = registered | study.corpora
     return {name: known[name] for name in named_corpora(study) if name in known}
+
+
+def known_corpus(found: Resolved) -> KnownCorpus:
+    """What the plan must know of a corpus."""
+    return KnownCorpus(
+        found.corpus_id,
+        found.max_train_tokens,
+        found.max_heldout_tokens,
+        found.spec.tokenizer.vocab_size or KnownCorpus.vocab_size,
+    )
 
 
 def set_environment(root: str | Path, device: str) -> None:

@@ -5,6 +5,7 @@ rule analyse:
     input:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
+        prediction=lambda wildcards: ISOLOSS.predictions_of(wildcards.study),
         code=sources("isoloss.analysis.job"),
     output:
         f"{RESULTS}/studies/{{study}}/analyses.parquet",
@@ -21,4 +22,5 @@ rule analyse:
         "Analysing the runs of {wildcards.study}"
     shell:
         "python -m isoloss.job analyse --study {wildcards.study} --analyses {params.analyses:q}"
-        " --runs {input.runs} --curves {input.curves} --out {output} > {log} 2>&1"
+        " --runs {input.runs} --curves {input.curves} --prediction={input.prediction}"
+        " --out {output} > {log} 2>&1"

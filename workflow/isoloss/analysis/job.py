@@ -17,8 +17,11 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--analyses", required=True, help="JSON: the study's analyses")
     parser.add_argument("--runs", required=True, help="the study's runs.parquet")
     parser.add_argument("--curves", required=True, help="the study's curves.parquet")
+    parser.add_argument("--prediction", help="the study's prediction.parquet, if it makes one")
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args(argv)
     analyses = TypeAdapter(list[Analysis]).validate_python(json.loads(arguments.analyses))
     runs, curves = read_parquet(arguments.runs), read_parquet(arguments.curves)
-    write_parquet(arguments.out, analyse_study(arguments.study, analyses, runs, curves))
+    prediction = read_parquet(arguments.prediction) if arguments.prediction else None
+    table = analyse_study(arguments.study, analyses, runs, curves, prediction)
+    write_parquet(arguments.out, table)

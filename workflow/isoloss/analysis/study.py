@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from isoloss.analysis import critical_batch, seed_noise
+from isoloss.analysis import (
+    critical_batch,
+    crossing,
+    kaplan_frontier,
+    loss_reached,
+    seed_noise,
+    size_and_steps,
+    size_laws,
+)
+from isoloss.analysis.prediction import DO, NAME, prediction_rows
 from isoloss.columns import ANALYSES, typed
 from isoloss.config.analyses import Analysis
 from isoloss.errors import UserError
@@ -13,16 +22,26 @@ from isoloss.errors import UserError
 # that an analysis is made again when they change.
 MODULES = {
     "critical_batch": critical_batch,
+    "crossing": crossing,
+    "kaplan_frontier": kaplan_frontier,
+    "loss_reached": loss_reached,
     "seed_noise": seed_noise,
+    "size_and_steps": size_and_steps,
+    "size_laws": size_laws,
 }
 
 
 def analyse_study(
-    study: str, analyses: Iterable[Analysis], runs: pd.DataFrame, curves: pd.DataFrame
+    study: str,
+    analyses: Iterable[Analysis],
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    prediction: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Make every analysis of a study.
 
-    Each is a function `(spec, runs, curves, done) -> rows`; `done` has the rows of those before it.
+    Each is a function `(spec, runs, curves, done) -> rows`; `done` has the rows of those before it,
+    first those of the `prediction` and its test, if the study has one.
     One that its runs do not allow has one row, without a quantity, whose verdict says why.
 
     Returns
@@ -30,7 +49,9 @@ def analyse_study(
     DataFrame
         Columns as `isoloss.columns.ANALYSES`.
     """
-    done = typed([], ANALYSES)
+    tested = [] if prediction is None else prediction_rows(prediction, runs)
+    of_prediction = {"study": study, "analysis": NAME, "do": DO}
+    done = typed([of_prediction | row for row in tested], ANALYSES)
     for spec in analyses:
         function = getattr(MODULES[spec.do], spec.do)
         try:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from isoloss.config.drawn import Drawn
+from isoloss.config.prediction_figure import PredictionTested
 from isoloss.config.published_figures import (
     Allocation,
     Configurations,
@@ -250,6 +251,7 @@ Figure = Annotated[
     | IsoLoss
     | Doubling
     | Configurations
-    | ModelPlanes,
+    | ModelPlanes
+    | PredictionTested,
     Field(discriminator="draw"),
 ]

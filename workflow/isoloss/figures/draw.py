@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from isoloss.config.drawn import Drawn
-from isoloss.figures import allocation, curves, grid, loss, models, published, theory
+from isoloss.figures import allocation, curves, grid, loss, models, prediction, published, theory
 from isoloss.figures.save import save
 from isoloss.figures.style import styled
 from isoloss.figures.tables import Drawing, Tables
@@ -27,6 +27,7 @@ MODULES = {
     "doubling": published,
     "configurations": models,
     "model_planes": models,
+    "prediction_tested": prediction,
 }
 
 

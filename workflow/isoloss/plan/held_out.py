@@ -1,25 +1,13 @@
 """Which runs a study predicts before it trains them, and from which."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from isoloss.config.study import Prediction
 from isoloss.errors import UserError
-
-if TYPE_CHECKING:
-    from isoloss.plan.plan import PlannedRun
+from isoloss.plan.planned import HeldOut, PlannedRun
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeldOut:
-    """The runs of a study that are predicted, and those that the prediction is made from."""
-
-    run_ids: tuple[str, ...]  # the largest by compute: one, or its seeds
-    fitted: tuple[str, ...]
-
-
-def hold_out(prediction: Prediction, members: Iterable[tuple[str, "PlannedRun"]]) -> HeldOut:
+def hold_out(prediction: Prediction, members: Iterable[tuple[str, PlannedRun]]) -> HeldOut:
     """Choose the run of the most compute, and the runs of at most a share of it.
 
     Raises
@@ -45,5 +33,5 @@ def hold_out(prediction: Prediction, members: Iterable[tuple[str, "PlannedRun"]]
     )
 
 
-def _ids(runs: Sequence["PlannedRun"]) -> tuple[str, ...]:
+def _ids(runs: Sequence[PlannedRun]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(run.run_id for run in runs))

@@ -1,0 +1,48 @@
+"""The memory that a training takes, worked out from its settings."""
+
+from isoloss import counting
+from isoloss.config.runs import CopyRun, LanguageRun, Run, Transformer
+
+PROCESS_BYTES = 330e6  # Python, PyTorch and its libraries: 313 to 320 MB measured on a CPU
+TRAINED_BYTES = 16  # of a parameter: weight, gradient and AdamW's two moments, in float32
+CHECKPOINT_BYTES = 12  # of a parameter: weight and moments
+
+
+def memory_bytes(run: Run, vocab_size: int | None = None, *, mixed: bool = False) -> float:
+    """The largest memory of a run's job, where its model and its activations are.
+
+    Parameters
+    ----------
+    run : Run
+    vocab_size : int
+        For language runs.
+    mixed : bool
+        Matrix products in bfloat16, as on a GPU.
+    """
+    n_params = counting.cost_of(run, vocab_size).n_params
+    match run:
+        case LanguageRun():
+            tokens, logits = run.tokens_per_step, run.tokens_per_step
+        case CopyRun():
+            vocab_size = counting.copy_vocab_size(run)
+            logits = run.training.batch_size * run.task.length
+            tokens = run.training.batch_size * counting.copy_context(run.task.length)
+        case _:
+            return PROCESS_BYTES + TRAINED_BYTES * n_params
+    halves = 2 if run.training.noise_scale else 1  # each half of a batch leaves a gradient
+    trained = (TRAINED_BYTES + 4 * (halves - 1) + 2 * mixed) * n_params
+    # In mixed precision: logits, their float32 copy, its softmax and its gradient.
+    of_logits = (14 if mixed else 4) * vocab_size * logits
+    activations = tokens * activation_bytes(run.model, mixed=mixed)
+    return PROCESS_BYTES + trained + (activations + of_logits) / halves
+
+
+def activation_bytes(model: Transformer, *, mixed: bool = False) -> int:
+    """What a forward pass keeps of a token for the backward pass; logits and dropout apart.
+
+    In a block: the stream before each of its halves, and what is normed of it; queries, keys and
+    values; the attention's output; the hidden layer before and after GELU.
+    """
+    d, hidden = model.d_model, counting.d_ff(model)
+    stream, rest = 2 * d, 2 * d + 3 * d + d + 2 * hidden
+    return model.n_layer * (4 * stream + (2 if mixed else 4) * rest)
