@@ -5,10 +5,13 @@ from collections.abc import Iterable
 import pandas as pd
 
 from isoloss.analysis import (
+    cooldown,
     critical_batch,
     crossing,
     kaplan_frontier,
+    learning_rate,
     loss_reached,
+    overfitting,
     seed_noise,
     size_and_steps,
     size_laws,
@@ -21,10 +24,13 @@ from isoloss.errors import UserError
 # What an analysis's `do` says -> the module that has a function of that name. Imported by name, so
 # that an analysis is made again when they change.
 MODULES = {
+    "cooldown_check": cooldown,
     "critical_batch": critical_batch,
     "crossing": crossing,
     "kaplan_frontier": kaplan_frontier,
+    "learning_rate": learning_rate,
     "loss_reached": loss_reached,
+    "overfitting": overfitting,
     "seed_noise": seed_noise,
     "size_and_steps": size_and_steps,
     "size_laws": size_laws,

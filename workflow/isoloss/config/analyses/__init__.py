@@ -5,9 +5,30 @@ from typing import Annotated
 from pydantic import Field
 
 from isoloss.config.analyses.batch import CriticalBatch
-from isoloss.config.analyses.limits import SeedNoise
+from isoloss.config.analyses.kaplan import (
+    Crossing,
+    KaplanFrontier,
+    LossReached,
+    SizeAndSteps,
+    SizeLaws,
+)
+from isoloss.config.analyses.limits import (
+    CooldownCheck,
+    LearningRate,
+    Overfitting,
+    SeedNoise,
+)
 
 Analysis = Annotated[
-    CriticalBatch | SeedNoise,
+    CooldownCheck
+    | CriticalBatch
+    | Crossing
+    | KaplanFrontier
+    | LearningRate
+    | LossReached
+    | Overfitting
+    | SeedNoise
+    | SizeAndSteps
+    | SizeLaws,
     Field(discriminator="do"),
 ]

@@ -3,9 +3,40 @@
 from typing import Literal
 
 from isoloss.config.analyses.base import Analysing
+from isoloss.config.section import Name, PositiveFloat, PositiveInt
 
 
 class SeedNoise(Analysing):
-    """How much the loss scatters over seeds, for each size."""
+    """How much the loss scatters over seeds, for each setting."""
 
     do: Literal["seed_noise"]
+
+
+class Overfitting(Analysing):
+    """What few unique tokens cost, how many a size needs, and when to stop early."""
+
+    do: Literal["overfitting"]
+    threshold: PositiveFloat = 0.02  # share of the loss that counts as overfitting
+    few_updates: PositiveInt = 40  # runs whose epoch has so few steps or fewer are not fitted
+
+
+class CooldownCheck(Analysing):
+    """Runs that cool a shared trunk down against independent ones, and what the trunks saved.
+
+    `sweeps` are those whose FLOPs are counted.
+    """
+
+    do: Literal["cooldown_check"]
+    cooled: list[Name]  # sweeps whose runs end in a cooldown
+    independent: list[Name]  # sweeps of the same sizes and tokens, whose runs share nothing
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return [*self.sweeps, *self.cooled, *self.independent]
+
+
+class LearningRate(Analysing):
+    """The best learning rate at each width, and how it changes with the width."""
+
+    do: Literal["learning_rate"]
+    reach: PositiveFloat = 4.0  # factor about the best rate tried within which runs are fitted
