@@ -119,6 +119,28 @@ def test_a_language_runs_flops_are_three_forward_passes_of_every_sequence():
     assert training_flops(run) == cost_of(run, 256).flops < cost_of(run, 300).flops
 
 
+def test_an_evaluation_is_a_forward_pass_over_whole_windows_of_the_heldout_tokens():
+    forward = transformer_flops(language().model, 256, 64).forward
+    assert cost_of(language(n_heldout_tokens=1000), 256).flops_per_evaluation == 15 * forward
+
+
+@pytest.mark.parametrize(("config", "total"), GPT2.items())
+def test_gpt2_shapes_are_settings_of_a_run(config, total):
+    """A bias for each row of a matrix and each norm is all that GPT-2 has beside ours."""
+    n_layer, d_model, n_head = config
+    run = language().model_dump() | {
+        "task": {"kind": "language", "corpus": "web", "context": GPT2_CONTEXT},
+        "model": {
+            "n_layer": n_layer, "d_model": d_model, "n_head": n_head, "tie_embeddings": True
+        },
+        "data": {"n_tokens": 10**9},
+    }  # fmt: skip
+    biases = n_layer * (4 + 4 + 1) * d_model + (2 * n_layer + 1) * d_model
+    cost = cost_of(parse(LanguageRun, run, "run"), GPT2_VOCAB)
+    assert cost.n_params == total - biases
+    assert cost.n_params_non_embedding == 12 * n_layer * d_model**2
+
+
 def test_a_copy_run_predicts_only_the_copy():
     run = parse(
         CopyRun,

@@ -151,9 +151,11 @@ class Cost:
     samples_per_step: int
     tokens_per_step: int | None  # target tokens; None where the task has none
     flops_per_step: int
+    flops_per_evaluation: int  # one forward pass over the held-out data
 
     @property
     def flops(self) -> int:
+        """Of the training, evaluations apart."""
         return self.steps * self.flops_per_step
 
     @property
@@ -178,21 +180,24 @@ def cost_of(run: Run, vocab_size: int | None = None) -> Cost:
             return _transformer_cost(
                 run.model, vocab_size, context, n_targets=context, batch_size=batch,
                 steps=run.data.n_tokens // (batch * context),
+                n_heldout=run.data.n_heldout_tokens // context,
             )  # fmt: skip
         case CopyRun():
             length, batch = run.task.length, run.training.batch_size
             return _transformer_cost(
                 run.model, copy_vocab_size(run), copy_context(length), n_targets=length,
-                batch_size=batch, steps=run.data.n_samples // batch,
+                batch_size=batch, steps=run.data.n_samples // batch, n_heldout=run.data.n_heldout,
             )  # fmt: skip
         case FunctionRun():
             shape = (run.task.n_inputs, run.model.width, run.model.n_hidden)
             batch = run.training.batch_size or run.data.n_samples
+            forward = 2 * sum(fan_in * fan_out for fan_in, fan_out in mlp_shapes(*shape))
             return _cost(
                 n_params=mlp_params(*shape),
                 steps=run.training.steps,
                 samples_per_step=batch,
                 flops_per_step=batch * mlp_flops(*shape),
+                flops_per_evaluation=run.data.n_heldout * forward,
             )
         case PolynomialRun():
             n = run.data.n_samples
@@ -201,6 +206,7 @@ def cost_of(run: Run, vocab_size: int | None = None) -> Cost:
                 steps=1,
                 samples_per_step=n,
                 flops_per_step=run.task.repeats * polynomial_flops(run.model.degree, n),
+                flops_per_evaluation=0,  # it is exact, from the coefficients
             )
 
 
@@ -230,6 +236,7 @@ def _transformer_cost(
     n_targets: int,
     batch_size: int,
     steps: int,
+    n_heldout: int,
 ) -> Cost:
     params = transformer_params(model, vocab_size, context)
     flops = transformer_flops(model, vocab_size, context, n_logits=n_targets)
@@ -240,16 +247,10 @@ def _transformer_cost(
         samples_per_step=batch_size,
         tokens_per_step=batch_size * n_targets,
         flops_per_step=batch_size * flops.training,
+        flops_per_evaluation=n_heldout * flops.forward,
     )
 
 
-def _cost(*, n_params: int, steps: int, samples_per_step: int, flops_per_step: int) -> Cost:
+def _cost(*, n_params: int, **counted: int) -> Cost:
     """Of a model without embeddings, in a task without tokens."""
-    return Cost(
-        n_params=n_params,
-        n_params_non_embedding=n_params,
-        steps=steps,
-        samples_per_step=samples_per_step,
-        tokens_per_step=None,
-        flops_per_step=flops_per_step,
-    )
+    return Cost(n_params=n_params, n_params_non_embedding=n_params, tokens_per_step=None, **counted)

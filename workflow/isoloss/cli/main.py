@@ -13,6 +13,7 @@ from isoloss import __version__
 from isoloss.errors import UserError, nearest
 
 COMMANDS = {
+    "plan": ("isoloss.cli.plan", "what the studies would cost, before any job"),
     "fit": ("isoloss.cli.fit", "fit a scaling law to a table of runs"),
     "optimal": ("isoloss.cli.optimal", "compute-optimal size and data for a budget"),
     "retrain": ("isoloss.cli.retrain", "set aside the runs that other code trained"),

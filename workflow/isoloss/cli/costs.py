@@ -1,0 +1,82 @@
+"""What the jobs of a plan ask of a machine: compute, memory and disk."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from isoloss import counting
+from isoloss.config.runs import RUNS, PolynomialRun, Run
+from isoloss.plan.cost import Cost
+from isoloss.plan.memory import CHECKPOINT_BYTES, memory_bytes
+from isoloss.plan.planned import Plan, PlannedRun, PlannedTrunk
+from isoloss.train.schedule import evaluation_steps, octave_steps
+
+RUN_BYTES, ROW_BYTES = 8e3, 1e2  # of a run's row, curve and about.json; of a row of its curve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A run, without the trunk that it goes on from, or a piece of a trunk."""
+
+    job_id: str
+    run: Run
+    vocab_size: int
+    cost: Cost
+    evaluation_flops: float
+    disk_bytes: float
+
+    @property
+    def task(self) -> str:
+        return self.run.task.kind
+
+    def memory_bytes(self, *, mixed: bool) -> float:
+        """The largest memory; `mixed` as on a GPU."""
+        return memory_bytes(self.run, self.vocab_size, mixed=mixed)
+
+
+def jobs_of(plan: Plan, vocab_sizes: Mapping[str, int]) -> dict[str, Job]:
+    """The jobs of a plan; `vocab_sizes` by the identity of a corpus."""
+    jobs = [_run_job(run, vocab_sizes) for run in plan.runs.values()]
+    jobs += [_trunk_job(trunk, plan, vocab_sizes) for trunk in plan.trunks.values()]
+    return {job.job_id: job for job in jobs}
+
+
+def _run_job(planned: PlannedRun, vocab_sizes: Mapping[str, int]) -> Job:
+    run = _parsed(planned.settings)
+    counted = counting.cost_of(run, vocab_sizes.get(planned.corpus_id))
+    begun = planned.trunk.steps if planned.trunk else 0
+    rows = [] if isinstance(run, PolynomialRun) else evaluation_steps(counted.steps, run.training)
+    new = [step for step in rows if step > begun]
+    return Job(
+        job_id=planned.run_id,
+        run=run,
+        vocab_size=vocab_sizes.get(planned.corpus_id, counting.BYTES),
+        cost=planned.cost,
+        evaluation_flops=float(len(new) * counted.flops_per_evaluation),
+        disk_bytes=RUN_BYTES + ROW_BYTES * len(rows),
+    )
+
+
+def _trunk_job(planned: PlannedTrunk, plan: Plan, vocab_sizes: Mapping[str, int]) -> Job:
+    run = _parsed(planned.trunk.settings)
+    counted = counting.cost_of(run, vocab_sizes[planned.corpus_id])
+    begun = plan.trunks[planned.before].trunk.steps if planned.before else 0
+    new = [step for step in octave_steps(counted.steps, run.training) if step > begun]
+    return Job(
+        job_id=planned.trunk.trunk_id,
+        run=run,
+        vocab_size=vocab_sizes[planned.corpus_id],
+        cost=planned.cost,
+        evaluation_flops=float(len(new) * counted.flops_per_evaluation),
+        disk_bytes=float(CHECKPOINT_BYTES * counted.n_params),
+    )
+
+
+def _parsed(settings: dict) -> Run:
+    return RUNS[settings["task"]["kind"]].model_validate(settings)
+
+
+def needed_by(plan: Plan, run_ids: Iterable[str]) -> list[str]:
+    """Runs, and the pieces of trunks that they go on from, each once."""
+    run_ids = list(run_ids)
+    trunks = [trunk for run_id in run_ids for trunk in plan.chain(plan.runs[run_id])]
+    return list(dict.fromkeys([*run_ids, *trunks]))

@@ -1,0 +1,148 @@
+"""How fast a machine trains: a core of this one, measured, or a GPU, assumed."""
+
+import contextlib
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from isoloss.cli.costs import Job
+from isoloss.config.runs import LanguageData, LanguageRun, PolynomialRun, Run
+from isoloss.plan import gpu
+from isoloss.plan.cost import FLOPS_PER_S, JOB_S, STEP_S
+
+PROBES = 4  # sizes of a task's steps that are measured
+PROBE_S, WARM_UP = 0.2, 3  # how long each, about; steps before
+LARGEST_PROBE = 2e10  # FLOPs a step; what is larger is as fast for a FLOP as the largest measured
+HELDOUT_TOKENS = 8192
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU that reaches a share of its peak wherever it does not wait for the CPU."""
+
+    peak_flops: float = gpu.PEAK_FLOPS
+    utilisation: float = gpu.UTILISATION
+    unit: str = "GPU-hours"
+    mixed: bool = True
+
+    def seconds(self, job: Job) -> float:
+        """The GPU time of a job, if it does not share the GPU."""
+        evaluations = job.evaluation_flops / (self.peak_flops * self.utilisation)
+        return JOB_S + gpu.gpu_s(job.cost, self.peak_flops, self.utilisation) + evaluations
+
+    def __str__(self) -> str:
+        return (
+            f"assumed: a GPU of {self.peak_flops:.3g} FLOP/s at {100 * self.utilisation:g} %, and "
+            f"{1000 * gpu.LAUNCH_S:g} ms a step for its kernels"
+        )
+
+
+@dataclass(frozen=True)
+class Core:
+    """One core.
+
+    Attributes
+    ----------
+    steps : mapping
+        Task -> (FLOPs of a step, its seconds), by size. What is not there is guessed.
+    evaluations : mapping
+        Task -> (FLOPs of a step, seconds of a FLOP of evaluation).
+    """
+
+    steps: Mapping[str, list[tuple[float, float]]]
+    evaluations: Mapping[str, list[tuple[float, float]]]
+    unit: str = "core-hours"
+    mixed: bool = False
+
+    def seconds(self, job: Job) -> float:
+        """The core time of a job."""
+        if job.task not in self.steps:
+            return JOB_S + job.cost.steps * STEP_S + job.cost.flops / FLOPS_PER_S
+        flops = job.cost.flops_per_step
+        largest = self.steps[job.task][-1][0]
+        step_s = _between(self.steps[job.task], flops) * max(1.0, flops / largest)
+        evaluation_s = job.evaluation_flops * _between(self.evaluations[job.task], flops)
+        return JOB_S + job.cost.steps * step_s + evaluation_s
+
+    def __str__(self) -> str:
+        return f"measured now: one core of this machine, on up to {PROBES} sizes of each task"
+
+
+def _between(measured: list[tuple[float, float]], x: float) -> float:
+    """Interpolated in logarithms; outside, as at the nearest."""
+    xs, ys = np.log(np.array(measured)).T
+    return float(np.exp(np.interp(np.log(x), xs, ys)))
+
+
+def measure(jobs: Iterable[Job]) -> Core:
+    """Train some of the jobs' models for a moment, on random text where they need a corpus."""
+    by_task: dict[str, dict[int, Job]] = {}
+    for job in jobs:
+        if job.cost.flops_per_step <= LARGEST_PROBE and not isinstance(job.run, PolynomialRun):
+            by_task.setdefault(job.task, {}).setdefault(job.cost.flops_per_step, job)
+    steps, evaluations = {}, {}
+    for task, sizes in by_task.items():
+        ordered = sorted(sizes)
+        chosen = {ordered[round(i)] for i in np.linspace(0, len(ordered) - 1, PROBES)}
+        probes = [(float(flops), *_probe(sizes[flops])) for flops in sorted(chosen)]
+        steps[task] = [(flops, step_s) for flops, step_s, _ in probes]
+        evaluations[task] = [(flops, flop_s) for flops, _, flop_s in probes if flop_s]
+    return Core(steps=steps, evaluations=evaluations)
+
+
+class _Measured(Exception):
+    """Enough steps were measured."""
+
+
+def _probe(job: Job) -> tuple[float, float]:
+    """Seconds of a step, and of a FLOP of evaluation."""
+    import torch
+
+    from isoloss import counting
+    from isoloss.train.loop import Trainer
+    from isoloss.train.session import build_of
+
+    torch.set_num_threads(1)
+    run = _shortened(job.run)
+    problem = build_of(run)(run, 0, _random_corpus(job), torch.device("cpu"))
+    began = [0, 0.0]
+
+    def watch(trainer: Trainer) -> None:
+        if trainer.step == WARM_UP:
+            began[:] = trainer.step, time.process_time()
+        elif trainer.step > WARM_UP and time.process_time() > began[1] + PROBE_S:
+            raise _Measured
+
+    trainer = Trainer(problem, run.training)
+    with contextlib.suppress(_Measured):
+        trainer.run(evaluate_at=(), after_step=watch)
+    step_s = (time.process_time() - began[1]) / max(1, trainer.step - began[0])
+    start_s = time.process_time()
+    problem.evaluate(problem.model)
+    evaluated = counting.cost_of(run, job.vocab_size).flops_per_evaluation
+    return step_s, (time.process_time() - start_s) / evaluated
+
+
+def _shortened(run: Run) -> Run:
+    """The run with little text; the model, the batch and the optimiser are its own."""
+    if not isinstance(run, LanguageRun):
+        return run
+    tokens = 10_000 * run.tokens_per_step
+    heldout = max(HELDOUT_TOKENS, run.task.context)
+    data = LanguageData(n_tokens=tokens, n_unique_tokens="all", n_heldout_tokens=heldout)
+    return run.model_copy(update={"data": data})
+
+
+def _random_corpus(job: Job):
+    """Random text as a corpus of a language run."""
+    if not isinstance(job.run, LanguageRun):
+        return None
+    from isoloss.corpus.load import Corpus
+
+    dtype = np.uint8 if job.vocab_size <= 256 else np.uint16
+    n = 2 * max(HELDOUT_TOKENS, job.run.tokens_per_step)
+    tokens = np.random.default_rng(0).integers(job.vocab_size, size=n).astype(dtype)
+    return Corpus(train=tokens, heldout=tokens, card={"vocab_size": job.vocab_size}, folder=Path())
