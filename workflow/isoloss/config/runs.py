@@ -227,6 +227,12 @@ class LanguageRun(Section):
     @model_validator(mode="after")
     def _a_batch_is_named_and_fits(self) -> Self:
         _has_steps(self, self.data.n_tokens, "data.n_tokens", self.task.context)
+        for key in ("n_unique_tokens", "n_heldout_tokens"):
+            tokens = getattr(self.data, key)
+            if isinstance(tokens, int) and tokens < self.task.context:
+                raise ValueError(
+                    f"data.{key} {tokens} is smaller than one context of {self.task.context}"
+                )
         warmup, branch = self.training.warmup_steps, self.branch_step
         if warmup is not None and warmup > branch:
             before = "the cooldown begins" if self.training.schedule == "wsd" else "the run ends"
