@@ -113,6 +113,7 @@ FITS = (
     Column("theory", REAL, "as `unit`", "what is expected of the parameter"),
     Column("theory_source", TEXT, "", "who expects it"),
     Column("diagnostics", TEXT, "", "JSON, in the first row of a fit: certificate, some draws"),
+    Column("runs", TEXT, "", "ids of the runs that were fitted, separated by spaces"),
 )
 
 ANALYSES = (

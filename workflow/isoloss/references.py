@@ -22,6 +22,11 @@ def unknown_names(study: Study) -> list[str]:
             f"analyses.{analysis.name}: {problem}"
             for problem in _unknown("sweeps", analysis.sweeps_named, sweeps)
         ]
+    measured = {one.name for one in (*study.fits, *study.analyses)} | {"prediction"}
+    problems += [
+        f"comparison.{problem}"
+        for problem in _unknown("of", [row.of for row in study.comparison], measured)
+    ]
     if prediction := getattr(study, "prediction", None):
         problems += [
             f"prediction.{problem}"

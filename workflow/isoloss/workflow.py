@@ -207,7 +207,7 @@ class Workflow:
     def source(self, study: str) -> str:
         """What the tables of a study are made from."""
         found = self._study(study)
-        texts = {"title", "question", "theory", "notes", "errata"}
+        texts = {"title", "question", "theory", "notes", "errata", "comparison"}
         texts |= {"fits", "analyses", "figures", "corpora", "prediction"}
         grid = {"settings", "sweeps"} if isinstance(found, Trained) else set()
         kept = set(type(found).model_fields) - texts - grid
@@ -265,7 +265,7 @@ class Workflow:
 
     def texts(self) -> str:
         """What the report says of the studies, in order, and which figures and fits they have."""
-        said = {"source", "title", "question", "theory", "notes", "errata"}
+        said = {"source", "title", "question", "theory", "notes", "errata", "comparison"}
         return canonical_json(
             [
                 study.model_dump(mode="json", include=said)
@@ -273,7 +273,7 @@ class Workflow:
                     "name": name,
                     "figures": [figure.name for figure in study.figures],
                     "fits": [fit.name for fit in study.fits],
-                    "analyses": [analysis.name for analysis in study.analyses],
+                    "analyses": bool(self.analyses_of(name)),
                 }
                 for name, study in self.studies.items()
             ]

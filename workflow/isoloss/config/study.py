@@ -83,6 +83,19 @@ class Prediction(Section):
         return self
 
 
+class Compared(Section):
+    """A row of the table of what was said, measured and found elsewhere."""
+
+    quantity: str
+    kaplan: str = ""  # what Kaplan et al. (2020) say
+    chinchilla: str = ""  # what Hoffmann et al. (2022) say
+    elsewhere: str = ""  # what published studies at a small scale found
+    scale: str  # what a study of this size can show of it
+    of: Name  # the fit or the analysis that measures it
+    group: str = ""  # which part of that
+    parameter: str  # which of its numbers
+
+
 class Texts(Section):
     """What every study has, whatever its source."""
 
@@ -91,6 +104,7 @@ class Texts(Section):
     theory: str  # what is expected, and why
     notes: list[str] = []  # what a reader must know to trust or to limit the result
     errata: list[str] = []  # what was wrong in the article that the study follows; what is true
+    comparison: list[Compared] = []
     fits: list[Fit] = []
     analyses: list[Analysis] = []
     figures: list[Figure] = []

@@ -57,6 +57,7 @@ def _rows(fit: Fit, group: str, points: pd.DataFrame) -> list[dict[str, Any]]:
         "law": fit.law,
         "objective": fit.objective,
         "n_runs": len(usable),
+        "runs": " ".join(usable["run_id"]),
     }
     try:
         result = fit_law(

@@ -19,5 +19,7 @@ def main(argv: list[str]) -> None:
     grid = parse(Grid, json.loads(arguments.grid), arguments.out)
     corpora = json.loads(arguments.corpora)
     known = {name: KnownCorpus(corpus_id) for name, corpus_id in corpora.items()}
-    members = [[sweep, run.run_id] for sweep, run in runs_of(grid, known)]
-    write_json(arguments.out, {"members": members})
+    found = runs_of(grid, known)
+    members = [[sweep, run.run_id] for sweep, run in found]
+    trunks = dict.fromkeys(run.trunk.trunk_id for _, run in found if run.trunk)
+    write_json(arguments.out, {"members": members, "trunks": list(trunks)})

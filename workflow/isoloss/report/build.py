@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
 from isoloss.laws import published
+from isoloss.report import analyses as analysed
 from isoloss.report import study as read
 from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
 
@@ -32,6 +34,9 @@ class StudyShown:
     constants: Sequence[published.Constant]
     files: list[tuple[str, str]]
     command: str
+    compared: list[analysed.ComparedShown]
+    analyses: list[analysed.AnalysisShown]
+    sets: analysed.RunSets
     main: tuple[str, str, str, str]  # the number, its interval, theory, verdict
 
 
@@ -41,6 +46,7 @@ def build(
     paths: Paths,
     planned: Mapping[str, Sequence[str]],
     code: Mapping[str, str],
+    trunks: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     about: Sequence[tuple[str, str]] = (),
     command: str = "snakemake --cores all {study}",
 ) -> str:
@@ -57,19 +63,22 @@ def build(
         Study -> the ids of the runs that it wants.
     code : mapping
         Task -> fingerprint of the code that would train it now.
+    trunks : mapping
+        Study -> trunk that its runs go on from -> its CPU time.
     about : sequence of (label, text)
         What it was made with: versions, commit, machine. Shown at the top as it is.
     command : str
         What reproduces one study; "{study}" is its name.
     """
     shown = [
-        _study(name, texts, paths, planned.get(name, ()), code, command)
+        _study(name, texts, paths, planned.get(name, ()), code, trunks.get(name, {}), command)
         for name, texts in studies.items()
     ]
     wanted = sorted({run for runs in planned.values() for run in runs})
     losses = read.table(paths.results / "losses.parquet")
     trained = None if losses is None else losses[losses["run_id"].isin(wanted)]
-    totals = read.runs(trained, wanted, code)
+    every_trunk = {trunk: cpu_s for of in trunks.values() for trunk, cpu_s in of.items()}
+    totals = read.runs(trained, wanted, code, every_trunk)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
@@ -82,20 +91,27 @@ def build(
     )  # fmt: skip
 
 
-def _study(name, texts, paths, planned, code, command) -> StudyShown:
-    fits = read.fits(read.table(paths.study(name, "fits.parquet")))
+def _study(name, texts, paths, planned, code, trunks, command) -> StudyShown:
+    fitted = read.table(paths.study(name, "fits.parquet"))
+    made = read.table(paths.study(name, "analyses.parquet")) if texts.get("analyses") else None
+    sets = analysed.RunSets(paths, study=name)
+    fits = read.fits(fitted)
     table = read.table(paths.study(name, "runs.parquet"))
     trained = texts["source"] == "training"
     files = [(file, paths.study(name, file)) for file in
-             ("runs.parquet", "curves.parquet", "fits.parquet")]  # fmt: skip
+             ("runs.parquet", "curves.parquet", "fits.parquet", "analyses.parquet",
+              "prediction.parquet")]  # fmt: skip
     return StudyShown(
         name=name, texts=texts,
         figures=[read.figure(paths, name, figure) for figure in texts["figures"]],
         fits=fits,
-        runs=read.runs(table, planned, code) if trained else RunsShown(),
+        runs=read.runs(table, planned, code, trunks) if trained else RunsShown(),
         constants=published.CONSTANTS if texts["source"] == "published" else (),
         files=[(file, paths.link(path)) for file, path in files if path.exists()],
         command=command.replace("{study}", name),
+        compared=analysed.compared(texts.get("comparison", ()), fitted, made, sets),
+        analyses=analysed.analyses(made, sets),
+        sets=sets,
         main=main_number(fits),
     )  # fmt: skip
 

@@ -40,10 +40,12 @@ def main(argv: list[str]) -> None:
     )
     planned = {study: _planned(paths.study(study, "plan.json")) for study in studies}
     run_ids = sorted({run_id for ids in planned.values() for run_id in ids})
+    trunks = {study: _trunks(paths, study) for study in studies}
     html = build(
         studies,
         paths=paths,
         planned=planned,
+        trunks=trunks,
         code=json.loads(arguments.code),
         about=_about(paths.results / "runs", run_ids),
         command=f"snakemake --cores all {arguments.options} study_{{study}}".replace("  ", " "),
@@ -56,6 +58,18 @@ def _planned(plan: Path) -> list[str]:
     if not plan.exists():
         return []
     return list(dict.fromkeys(run_id for _, run_id in read_json(plan)["members"]))
+
+
+def _trunks(paths: Paths, study: str) -> dict[str, float]:
+    """The trunks that a study's runs go on from, with their CPU time; not those removed since."""
+    plan = paths.study(study, "plan.json")
+    ids = read_json(plan)["trunks"] if plan.exists() else []
+    files = {trunk_id: paths.results / "trunks" / f"{trunk_id}.json" for trunk_id in ids}
+    return {
+        trunk_id: read_json(path)["timed"]["train_cpu_s"]
+        for trunk_id, path in files.items()
+        if path.exists()
+    }
 
 
 def _about(runs: Path, run_ids: Iterable[str]) -> list[tuple[str, str]]:

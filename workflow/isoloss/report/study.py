@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -72,6 +73,7 @@ class FitShown:
     n_runs: str
     warnings: list[str]
     numbers: list[Number]
+    runs: str = ""  # the runs that were fitted, separated by spaces
     ranges: list[Number] = field(default_factory=list)  # of a fit that is not identified
 
     @property
@@ -155,6 +157,7 @@ def fits(table: pd.DataFrame | None) -> list[FitShown]:
                 n_runs=text(first["n_runs"]),
                 warnings=listed(first["warnings"]),
                 numbers=[number(row) for _, row in rows.iterrows()] if identified else [],
+                runs=text(first.get("runs")),
                 ranges=[] if identified else ranges(rows, verdict),
             )
         )
@@ -221,7 +224,12 @@ class RunsShown:
     other_code: list[str] = field(default_factory=list)
 
 
-def runs(table: pd.DataFrame | None, planned: Sequence[str], code: Mapping[str, str]) -> RunsShown:
+def runs(
+    table: pd.DataFrame | None,
+    planned: Sequence[str],
+    code: Mapping[str, str],
+    trunks: Mapping[str, float] = MappingProxyType({}),
+) -> RunsShown:
     """What there is to say of the runs of a study.
 
     Parameters
@@ -232,6 +240,8 @@ def runs(table: pd.DataFrame | None, planned: Sequence[str], code: Mapping[str, 
         The ids of the runs that the study wants.
     code : mapping
         Task -> fingerprint of the code that would train it now.
+    trunks : mapping
+        Trunk that the runs go on from -> its CPU time.
     """
     if table is None:
         return RunsShown(len(planned), 0, 0.0, [(run, "not trained yet") for run in planned])
@@ -249,5 +259,5 @@ def runs(table: pd.DataFrame | None, planned: Sequence[str], code: Mapping[str, 
     cost = single["train_cpu_s"].sum() if "train_cpu_s" in single.columns else 0.0
     return RunsShown(
         count=len(there | set(planned)), done=int((single["status"] == "done").sum()),
-        core_seconds=float(cost), lost=lost, other_code=other,
+        core_seconds=float(cost) + sum(trunks.values()), lost=lost, other_code=other,
     )  # fmt: skip
