@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 # Fewer finished seconds than these say nothing about the rest.
 ENOUGH_S = 10.0
 ENOUGH_SHARE = 0.02
+TRAINING = ("train", "trunk")  # the rules whose jobs train
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Progress:
     Attributes
     ----------
     n_runs, n_jobs : int
-        Training jobs and all jobs that are to be done.
+        Training runs and all jobs that are to be done.
     weight : float
         Planned cost of all training jobs, in planned core-seconds.
     cores : int
@@ -53,8 +54,8 @@ class Progress:
         """A job has succeeded."""
         self.jobs_done += 1
         job = self.running.pop(jobid, None)
-        if job is not None and job.rule == "train":
-            self.runs_done += 1
+        if job is not None and job.rule in TRAINING:
+            self.runs_done += job.rule == "train"
             self.weight_done += job.weight
             self.spent_s += now_s - job.start_s
 
@@ -72,7 +73,7 @@ class Progress:
         if self.spent_s < ENOUGH_S or self.weight_done < ENOUGH_SHARE * self.weight:
             return None
         per_weight = self.spent_s / self.weight_done
-        training = [job for job in self.running.values() if job.rule == "train"]
+        training = [job for job in self.running.values() if job.rule in TRAINING]
         waiting = max(0.0, self.weight - self.weight_done - sum(job.weight for job in training))
         rest = [max(0.0, job.weight * per_weight - (now_s - job.start_s)) for job in training]
         # No machine is faster than its longest job.

@@ -133,20 +133,20 @@ class Workflow:
             return [self.trunk_file(job.before)] if job.before else []
         return [self.trunk_file(job.trunk.trunk_id)] if job.trunk else []
 
-    def untrained_core_s(self) -> float:
-        """The planned cost of the runs that have no result yet, and of their trunks."""
+    def untrained_core_s(self) -> dict[str, float]:
+        """The planned cost of each run that has no result yet, and of each trunk that they need."""
         runs = [
             run
             for run in self.plan.runs.values()
             if not (self.root / self.run(run.run_id, "row.json")).exists()
         ]
-        trunks = {run.trunk.trunk_id for run in runs if run.trunk}
-        missing = [
-            self.plan.trunks[trunk_id]
+        trunks = {trunk_id for run in runs for trunk_id in self.plan.chain(run)}
+        missing = {
+            trunk_id: self.plan.trunks[trunk_id].cost.core_s
             for trunk_id in trunks
             if not (self.root / self.trunk_file(trunk_id)).exists()
-        ]
-        return sum(job.cost.core_s for job in (*runs, *missing))
+        }
+        return missing | {run.run_id: run.cost.core_s for run in runs}
 
     def priority(self, job_id: str) -> int:
         """The core-milliseconds that a run takes, or that wait for a piece of a trunk.

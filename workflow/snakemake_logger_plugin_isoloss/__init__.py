@@ -20,7 +20,7 @@ REFRESH_S = {True: 1.0, False: 30.0}  # on a terminal, elsewhere
 LOG_LINES = 15  # of a failed job's log
 WORTH_SHOWING = ("Nothing to be done", "Unlocked")
 # A job's line says what a person calls it: the wildcards that name it.
-NAMING = ("run_id", "corpus_id", "study", "name")
+NAMING = ("run_id", "trunk_id", "corpus_id", "study", "name")
 
 
 class LogHandler(LogHandlerBase):
@@ -45,6 +45,7 @@ class LogHandler(LogHandlerBase):
         self.as_usual = settings.dryrun or settings.verbose or settings.debug_dag
         self.terminal = self.stream.isatty()
         self.progress = Progress()
+        self.planned_core_s: dict[str, float] = {}  # run or trunk -> its planned cost
         self.shown_s = 0.0
         self.line_open = False
         self.last_line = ""
@@ -83,7 +84,7 @@ class LogHandler(LogHandlerBase):
             case LogEvent.JOB_INFO:
                 wildcards = record.wildcards or {}
                 name = "/".join(str(wildcards[key]) for key in NAMING if key in wildcards)
-                weight = float(record.priority or 0) / 1000
+                weight = self.planned_core_s.get(name, 0.0)
                 progress.started(
                     record.jobid, record.rule_name, name or record.rule_name, weight, now_s
                 )
@@ -96,7 +97,8 @@ class LogHandler(LogHandlerBase):
             case None | LogEvent.ERROR:
                 planned = getattr(record, "isoloss_planned_core_s", None)
                 if planned is not None:
-                    progress.weight = planned
+                    self.planned_core_s = planned
+                    progress.weight = sum(planned.values())
                 elif self._worth_showing(record):
                     self._usually(record)
         # Not when a job has just finished: the one that takes its place is about to start.
