@@ -13,7 +13,8 @@ from isoloss.config.load import parse
 from isoloss.config.runs import LanguageRun, Transformer
 from isoloss.counting import transformer_flops, transformer_params
 from isoloss.plan.cost import JOB_S, Cost
-from isoloss.plan.gpu import LAUNCH_S
+from isoloss.plan.gpu import LAUNCH_S, GpuSpeed, gpu_percent
+from isoloss.plan.memory import memory_bytes
 
 CONTEXT, BATCH, VOCAB = 8, 4, 256
 TOKENS = CONTEXT * BATCH
@@ -107,7 +108,8 @@ def test_the_longest_run_is_counted_with_its_trunk(project, capsys):
     total = planned(capsys)["total"]
     on_many = planned(capsys, "--cores", "1000")
     assert on_many["wall_clock_hours"] == total["longest_hours"]
-    assert planned(capsys, "--cores", "1")["wall_clock_hours"] == total["hours"]
+    slow = planned(capsys, "--cores", "1", "--peak-flops", "1e6")
+    assert slow["wall_clock_hours"] == slow["total"]["hours"]
 
 
 def test_a_corpus_that_is_not_there_is_planned_without_it_and_named(project, capsys, tmp_path):
@@ -175,6 +177,20 @@ def test_a_core_is_as_fast_as_measured_and_beyond_the_largest_size_as_fast_for_a
 
 
 def test_a_gpu_waits_for_its_kernels_or_computes():
-    gpu = Gpu(peak_flops=1e12, utilisation=0.1)
+    gpu = Gpu(GpuSpeed(peak_flops=1e12, utilisation=0.1))
     assert gpu.seconds(job(1000, 10)) == pytest.approx(JOB_S + 2.0)
     assert gpu.seconds(job(1, 10**14)) == pytest.approx(JOB_S + 1000, rel=1e-4)
+
+
+def test_a_small_run_takes_the_share_of_the_gpu_that_it_keeps_busy():
+    """A millisecond of computing beside two of waiting: a third, or what its memory takes."""
+    speed = GpuSpeed(peak_flops=1e12, utilisation=0.1)
+    run = job(1, 1).run
+    assert speed.share(run, Cost(steps=50, flops_per_step=10**8), VOCAB) == pytest.approx(1 / 3)
+    assert speed.share(run, Cost(steps=50, flops_per_step=10**14), VOCAB) == pytest.approx(
+        1, rel=1e-5
+    )
+    tiny = GpuSpeed(memory_bytes=1e9)
+    needed = memory_bytes(run, VOCAB, mixed=True)
+    assert tiny.share(run, Cost(steps=50, flops_per_step=1), VOCAB) == needed / 1e9
+    assert gpu_percent(run, Cost(steps=50, flops_per_step=1), VOCAB) == 1

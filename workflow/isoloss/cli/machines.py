@@ -10,8 +10,8 @@ import numpy as np
 
 from isoloss.cli.costs import Job
 from isoloss.config.runs import LanguageData, LanguageRun, PolynomialRun, Run
-from isoloss.plan import gpu
 from isoloss.plan.cost import FLOPS_PER_S, JOB_S, STEP_S
+from isoloss.plan.gpu import LAUNCH_S, GpuSpeed
 
 PROBES = 4  # sizes of a task's steps that are measured
 PROBE_S, WARM_UP = 0.2, 3  # how long each, about; steps before
@@ -21,22 +21,25 @@ HELDOUT_TOKENS = 8192
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU that reaches a share of its peak wherever it does not wait for the CPU."""
+    """A GPU, which small jobs share."""
 
-    peak_flops: float = gpu.PEAK_FLOPS
-    utilisation: float = gpu.UTILISATION
+    speed: GpuSpeed
     unit: str = "GPU-hours"
     mixed: bool = True
 
     def seconds(self, job: Job) -> float:
-        """The GPU time of a job, if it does not share the GPU."""
-        evaluations = job.evaluation_flops / (self.peak_flops * self.utilisation)
-        return JOB_S + gpu.gpu_s(job.cost, self.peak_flops, self.utilisation) + evaluations
+        """How long a job takes."""
+        return JOB_S + self.speed.seconds(job.cost) + self.speed.compute_s(job.evaluation_flops)
+
+    def occupied_s(self, job: Job) -> float:
+        """The same, times the share of the GPU that the job keeps busy."""
+        return self.seconds(job) * self.speed.share(job.run, job.cost, job.vocab_size)
 
     def __str__(self) -> str:
         return (
-            f"assumed: a GPU of {self.peak_flops:.3g} FLOP/s at {100 * self.utilisation:g} %, and "
-            f"{1000 * gpu.LAUNCH_S:g} ms a step for its kernels"
+            f"assumed, not measured: a GPU of {self.speed.peak_flops:.3g} FLOP/s at "
+            f"{100 * self.speed.utilisation:g} %, {1000 * LAUNCH_S:g} ms a step for its kernels, "
+            "shared by small runs"
         )
 
 
@@ -56,6 +59,10 @@ class Core:
     evaluations: Mapping[str, list[tuple[float, float]]]
     unit: str = "core-hours"
     mixed: bool = False
+
+    def occupied_s(self, job: Job) -> float:
+        """A job has its core to itself."""
+        return self.seconds(job)
 
     def seconds(self, job: Job) -> float:
         """The core time of a job."""

@@ -29,13 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--machine", choices=("cpu", "gpu"), help="what trains (default: the config's device)"
     )
     parser.add_argument(
-        "--utilisation", type=float, metavar="SHARE", help="of the GPU's peak (default: 0.35)"
+        "--utilisation", type=float, metavar="SHARE", help="of the GPU's peak (default: 0.25)"
     )
     parser.add_argument(
         "--peak-flops",
         type=float,
         metavar="FLOP/S",
-        help="of the GPU, in bfloat16 (default: 312e12, an A100)",
+        help="of the GPU, in bfloat16 (default: 989e12, an H100)",
     )
     parser.add_argument(
         "--cores", type=int, metavar="N", help="also the time on so many cores, or GPUs"
@@ -121,6 +121,7 @@ def _planned(config, studies):
 
 def _machine(arguments: argparse.Namespace, device: str, jobs):
     from isoloss.cli.machines import Gpu, measure
+    from isoloss.plan.gpu import GpuSpeed
 
     given = {"utilisation": arguments.utilisation, "peak_flops": arguments.peak_flops}
     given = {name: value for name, value in given.items() if value is not None}
@@ -140,7 +141,7 @@ def _machine(arguments: argparse.Namespace, device: str, jobs):
         ]
     if problems:
         raise UserError("arguments", problems)
-    return measure(jobs) if kind == "cpu" else Gpu(**given)
+    return measure(jobs) if kind == "cpu" else Gpu(GpuSpeed(**given))
 
 
 def _summary(plan, jobs, seconds: Mapping[str, float], machine, run_ids: list[str], needed_by):
@@ -156,7 +157,7 @@ def _summary(plan, jobs, seconds: Mapping[str, float], machine, run_ids: list[st
         "jobs": len(needed),
         "flops": sum(job.cost.flops for job in needed),
         "flops_if_alone": sum(plan.runs[run_id].whole_flops for run_id in run_ids),
-        "hours": sum(seconds[job.job_id] for job in needed) / 3600,
+        "hours": sum(machine.occupied_s(job) for job in needed) / 3600,
         "disk_bytes": sum(job.disk_bytes for job in needed),
         "memory_bytes": largest.memory_bytes(mixed=machine.mixed),
         "largest": largest.job_id,
@@ -182,6 +183,7 @@ def _text(result: dict[str, Any]) -> str:
         f"longest run: {total['longest']}",
         f"largest memory: {_bytes(total['memory_bytes'])}, {total['largest']}",
         "FLOP: counted exactly, what runs share once; a run that two sweeps want is in both rows",
+        "memory: of a job that computes a whole batch at once, as they do",
     ]
     if "cores" in result:
         word = "GPUs" if unit == "GPU-hours" else "cores"
