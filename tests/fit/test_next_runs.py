@@ -5,6 +5,7 @@ import pytest
 
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
+from isoloss.fit.candidates import flops, measured, of_table
 from isoloss.fit.next_runs import next_runs
 from isoloss.laws import LAWS
 
@@ -50,9 +51,9 @@ def at_random(rng):
 
 def test_a_plan_keeps_its_budget_and_its_interval_only_narrows(rng):
     plan = next_runs(fit_law(start(rng), LAW, draws=200), TARGET, BUDGET)
-    factors = [plan.factor_now, *plan.runs["factor"]]
-    assert 0 < plan.runs["compute"].sum() <= BUDGET
-    assert plan.runs["compute"].to_numpy() == pytest.approx(
+    factors = [plan.width_now, *plan.runs["width"]]
+    assert 0 < plan.runs["cost"].sum() <= BUDGET
+    assert plan.runs["cost"].to_numpy() == pytest.approx(
         6 * (plan.runs["n_params"] * plan.runs["n_tokens"]).to_numpy()
     )
     assert factors == sorted(factors, reverse=True)
@@ -65,7 +66,7 @@ def test_planned_runs_narrow_the_interval_as_promised_and_more_than_random_ones(
         table = start(rng)
         plan = next_runs(fit_law(table, LAW, draws=200, seed=seed), TARGET, BUDGET)
         chosen = (plan.runs["n_params"].to_numpy(), plan.runs["n_tokens"].to_numpy())
-        promised.append(np.log(plan.runs["factor"].iloc[-1]))
+        promised.append(np.log(plan.runs["width"].iloc[-1]))
         planned.append(np.log(factor(extended(table, *chosen, rng))))
         random.append(np.log(factor(extended(table, *at_random(rng), rng))))
     assert np.median(planned) == pytest.approx(np.median(promised), rel=0.4)
@@ -77,8 +78,86 @@ def test_no_run_helps_when_the_budget_allows_none(rng):
     assert len(plan.runs) == 0
 
 
-def test_a_plan_for_a_law_that_is_not_known_is_refused(rng):
-    n = np.geomspace(1e4, 1e7, 12)
-    result = fit_law(measure(n, 20 * n, rng), LAW, draws=100)
-    with pytest.raises(UserError, match=r"the law is not identified: .*; a plan would rest on"):
-        next_runs(result, TARGET, BUDGET)
+def test_runs_on_one_line_are_answered_with_two_beside_it_that_make_the_law_known(rng):
+    """All runs at 20 tokens per parameter: the parts of size and of data cannot be told apart."""
+    n = np.geomspace(1e4, 1e6, 12)
+    table = measure(n, 20 * n, rng)
+    plan = next_runs(fit_law(table, LAW, draws=200), TARGET, BUDGET)
+    assert plan.warnings[0].startswith("the law is not identified: ")
+    assert plan.stopped.startswith("D is a function of N in all runs so far")
+    ratio = (plan.runs["n_tokens"] / plan.runs["n_params"]).to_numpy()
+    assert ratio[1] < 10 < 40 < ratio[0]
+    more = extended(table, *(plan.runs[x].to_numpy() for x in ("n_params", "n_tokens")), rng)
+    again = next_runs(fit_law(more, LAW, draws=200), TARGET, BUDGET)
+    assert np.isnan(plan.width_now) and again.width_now < 10
+    assert again.runs["width"].notna().all()
+
+
+@pytest.mark.parametrize("decision", ["loss", "a"])
+def test_other_decisions_are_planned_for_and_their_intervals_narrow(decision, rng):
+    table = start(rng)
+    result = fit_law(table, LAW, draws=300)
+    plan = next_runs(result, TARGET, BUDGET, decision=decision)
+    if decision == "a":
+        now = result.derived["a"].hi - result.derived["a"].lo
+    else:
+        at = result.optimum([TARGET]).iloc[0]
+        now = at["loss_hi"] - at["loss_lo"]
+    assert plan.width_now == pytest.approx(now)
+    after = extended(table, *(plan.runs[x].to_numpy() for x in ("n_params", "n_tokens")), rng)
+    found = fit_law(after, LAW, draws=300)
+    if decision == "a":
+        then = found.derived["a"].hi - found.derived["a"].lo
+    else:
+        at = found.optimum([TARGET]).iloc[0]
+        then = at["loss_hi"] - at["loss_lo"]
+    assert plan.width_least < then < 0.8 * now
+    assert then == pytest.approx(plan.runs["width"].iloc[-1], rel=0.5)
+
+
+def test_given_candidates_are_the_only_ones_chosen_and_none_of_them_twice(rng):
+    result = fit_law(start(rng), LAW, draws=200)
+    some = {"n_params": [1e5, 2e5, 1e6, 1e6], "n_tokens": [1e8, 1e6, 1e7, 1e9]}
+    plan = next_runs(result, TARGET, BUDGET, candidates=of_table(some, flops()))
+    assert set(plan.runs["candidate"]) <= {0, 1, 2}  # the last costs more than the budget
+    assert plan.runs["candidate"].is_unique
+    assert (plan.runs["cost"] == 6 * plan.runs["n_params"] * plan.runs["n_tokens"]).all()
+
+
+def test_measured_seconds_are_a_cost_and_their_law_is_recovered(rng):
+    table = start(rng)
+    n, d = table["n_params"], table["n_tokens"]
+    model = measured(n, d, 3e-10 * n**0.8 * d**0.9, "seconds")
+    assert (model.factor, model.n, model.d) == pytest.approx((3e-10, 0.8, 0.9), rel=1e-6)
+    result = fit_law(table, LAW, draws=200)
+    plan = next_runs(result, TARGET, 200.0, cost=model)
+    assert plan.runs["cost"].sum() <= 200
+    chosen = model(plan.runs["n_params"], plan.runs["n_tokens"])
+    assert plan.runs["cost"].to_numpy() == pytest.approx(chosen.to_numpy())
+
+
+def test_runs_of_one_shape_give_no_cost_model():
+    n = np.geomspace(1e4, 1e6, 6)
+    with pytest.raises(UserError, match="four runs whose N and D vary independently"):
+        measured(n, 20 * n, n**2, "seconds")
+
+
+def test_what_cannot_be_planned_is_refused_with_all_reasons(rng):
+    result = fit_law(start(rng), LAW, draws=50)
+    with pytest.raises(UserError) as caught:
+        next_runs(result, -1.0, BUDGET, decision="losss")
+    assert caught.value.problems == (
+        "target: must be positive and finite, got -1",
+        "decision: 'losss' is none of n_params, loss, a; did you mean 'loss'?",
+        "100 draws are needed, got 50",
+    )
+
+
+def test_broken_candidates_are_named_by_row():
+    with pytest.raises(UserError) as caught:
+        of_table({"n_params": [1, "x", 3], "n_tokens": [1, 2, -3]}, flops())
+    assert caught.value.problems == (
+        "n_params must be positive and finite: row 2",
+        "n_tokens must be positive and finite: row 3",
+        "cost must be positive and finite: rows 2, 3",
+    )

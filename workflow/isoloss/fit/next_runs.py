@@ -1,22 +1,28 @@
-"""Which runs next, so that the compute-optimal size at a target budget is known best for the cost.
+"""Which runs next, so that what has to be decided is known best for the cost.
 
-A c-optimal design (Elfving 1952), chosen greedily: the covariance of the parameters comes from the
-fit's draws, a run adds the information that its gradient and its noise promise, and the next run is
-the one that lowers the variance of ln N*(target) most per FLOP.
+A c-optimal design (Elfving 1952), chosen greedily: the next run is the one that lowers the
+logarithm of the decision's variance most, per cost, per root of the cost, or at any cost that the
+budget allows; the best of such plans is taken. What a run would tell is read off the fit's draws
+(`fit.belief`), so nothing is refitted.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.errors import UserError
-from isoloss.fit.resample import noise_model
+from isoloss.errors import UserError, nearest
+from isoloss.fit.belief import DECISIONS, MIN_DRAWS, Belief
+from isoloss.fit.candidates import Candidates, CostModel, flops, off_line, on_grid
 from isoloss.fit.result import FitResult
 
-GRID = 25  # candidates along N, and along tokens per parameter
-LARGER = 4.0  # candidates reach this far beyond the largest size so far
-WORTH = 0.01  # a run that narrows the interval by a smaller share does not help
+WORTH = 0.02  # runs that together narrow the interval by a smaller share do not help
 MAX_RUNS = 30
+NO_HELP = f"what else the budget allows narrows the interval by less than {100 * WORTH:g} % in all"
+TOO_LITTLE = "the cheapest run costs {:.3g}, more than the budget"
+NOT_APART = "D is a function of N in all runs so far; these come first, then plan again"
+# Powers of the cost, and by which share of the variance a run must lower it while any does:
+# from many cheap runs to few that use the budget up.
+THRIFT = ((1.0, 0.0), (1.0, 0.02), (0.5, 0.0), (0.5, 0.02), (0.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -26,139 +32,155 @@ class Plan:
     Attributes
     ----------
     runs : pandas.DataFrame
-        n_params, n_tokens, compute (FLOP), and `factor`: the expected ratio of the two ends of the
-        interval of N*(target) once the run is done.
-    factor_now : float
-        That ratio today.
+        n_params, n_tokens, `cost` (of the cost model), `width`: what the interval of the decision
+        is expected to be once the run is done, and `candidate`: its place among the candidates.
+    decision, target
+        What is to be known, and the compute budget (FLOP) at which.
+    width_now : float
+        The width of its interval today: for n_params the ratio of its ends, else their difference.
+        NaN, as all widths are, where D is a function of N in all runs: draws then say nothing.
+    width_least : float
+        What would be left of it if every candidate were done, whatever that costs.
+    n_candidates : int
+    cost : CostModel
     stopped : str
         Why there are no more: the budget is spent, or no run that it allows helps any more.
+    warnings : tuple of str
     """
 
     runs: object
-    factor_now: float
+    decision: str
+    target: float
+    width_now: float
+    width_least: float
+    n_candidates: int
+    cost: CostModel
     stopped: str
+    warnings: tuple[str, ...] = ()
 
 
 def next_runs(
-    result: FitResult, target: float, budget: float, flops_per_param_token: float = 6.0
+    result: FitResult,
+    target: float,
+    budget: float,
+    *,
+    decision: str = "n_params",
+    cost: CostModel | None = None,
+    candidates: Candidates | None = None,
+    max_runs: int = MAX_RUNS,
 ) -> Plan:
     """Choose runs for a fit of a law of N and D that has a compute optimum.
+
+    Parameters
+    ----------
+    target : float
+        Compute budget (FLOP) at which the decision is to be made.
+    budget : float
+        What the runs may cost in all, in the cost model's unit.
+    decision : {"n_params", "loss", "a"}
+        What is to be known: N* or the loss at the target, or the exponent of N* ~ C**a.
+    cost : CostModel, optional
+        6 N D FLOP if nothing else is said.
+    candidates : Candidates, optional
+        The runs to choose among; a grid over what has been seen, and larger, if not given.
 
     Raises
     ------
     UserError
-        The law has no optimum, is not identified, or has no draws; a number is not positive.
+        The law has no optimum or too few draws, or a number is not positive.
     """
-    import pandas as pd
+    _check(result, target, budget, decision)
+    cost = cost or flops()
+    among = candidates or on_grid(result, cost)
+    believed = Belief(result, decision, target, among)
+    beside = off_line(result, among, budget)
+    if beside:
+        best = _Chosen([(row, np.nan) for row in beside], believed, 0.0, NOT_APART)
+    else:
+        plans = [_greedy(believed, among.cost, budget, max_runs, *how) for how in THRIFT]
+        best = min(plans, key=lambda plan: (plan.believed.variance, plan.spent))
+    return Plan(
+        _frame(best.rows, among),
+        decision,
+        target,
+        np.nan if beside else believed.width_now,
+        np.nan if beside else believed.least(),
+        len(among.cost),
+        cost,
+        best.stopped,
+        tuple(_warnings(result)),
+    )
 
+
+@dataclass
+class _Chosen:
+    rows: list[tuple[int, float]]
+    believed: Belief
+    spent: float
+    stopped: str
+
+
+def _greedy(believed, cost, budget, max_runs, power, least) -> _Chosen:
+    """Runs one after another, each the best by what it tells / cost**power."""
+    believed = believed.copy()
+    rows, spent = [], 0.0
+    while len(rows) < max_runs:
+        allowed = ~believed.done & (cost <= budget - spent)
+        if not allowed.any():
+            stopped = "the budget is spent" if rows else TOO_LITTLE.format(cost.min())
+            break
+        share = believed.gain() / max(believed.variance, 1e-300)
+        if share[allowed].max() < WORTH and believed.left_by(allowed) > 1 - WORTH:
+            stopped = NO_HELP
+            break
+        if (telling := allowed & (share > least)).any():
+            allowed = telling
+        narrower = -np.log1p(-np.minimum(share, 1 - 1e-9))
+        best = int(np.argmax(np.where(allowed, narrower / cost**power, -np.inf)))
+        believed.measure(best)
+        spent += cost[best]
+        rows.append((best, believed.width()))
+    else:
+        stopped = f"{max_runs} runs are planned; fit again once they are done"
+    return _Chosen(rows, believed, spent, stopped)
+
+
+def _check(result, target, budget, decision):
     problems = [
         f"{name}: must be positive and finite, got {value:g}"
         for name, value in (("target", target), ("budget", budget))
         if not (np.isfinite(value) and value > 0)
     ]
+    if decision not in DECISIONS:
+        allowed = ", ".join(DECISIONS)
+        problems.append(
+            f"decision: {decision!r} is none of {allowed}{nearest(decision, DECISIONS)}"
+        )
     if not hasattr(result.law, "optimum"):
         problems.append(f"{result.law.name} has no compute-optimal allocation")
-    elif not result.identified:
-        problems.append(f"the law is {result.verdict}; a plan would rest on nothing")
-    elif len(result.draws) < 100:
-        problems.append(f"100 draws are needed, got {len(result.draws)}")
+    elif len(result.draws) < MIN_DRAWS:
+        problems.append(f"{MIN_DRAWS} draws are needed, got {len(result.draws)}")
     if problems:
         raise UserError("next", problems)
-    log_n, log_d, cost = _candidates(result, budget, flops_per_param_token)
-    gradient, noise = _promise(result, log_n, log_d)
-    aim = _aim(result, target)
-    covariance, wider = _covariance(result)
-    width = _width(result.level)
-    rows, left = [], budget
-    now = float(aim @ covariance @ aim)
-    variance, stopped = now, "no run that the budget allows narrows the interval by 1 %"
-    while len(rows) < MAX_RUNS:
-        along = gradient @ covariance
-        gain = (along @ aim) ** 2 / (wider * noise**2 + np.einsum("cp,cp->c", along, gradient))
-        allowed = (cost <= left) & (gain > 2 * WORTH * variance)
-        if not allowed.any():
-            if (gain > 2 * WORTH * variance).any():
-                stopped = "the budget is spent"
-            break
-        best = int(np.argmax(np.where(allowed, gain / cost, -np.inf)))
-        spread = wider * noise[best] ** 2 + along[best] @ gradient[best]
-        covariance = covariance - np.outer(along[best], along[best]) / spread
-        variance = float(aim @ covariance @ aim)
-        left -= cost[best]
-        rows.append(
-            (
-                np.exp(log_n[best]),
-                np.exp(log_d[best]),
-                cost[best],
-                np.exp(width * np.sqrt(variance)),
-            )
+
+
+def _warnings(result):
+    if not result.identified:
+        yield (
+            f"the law is {result.verdict}; these runs are a first step: do the first of them, and "
+            "plan again with what they gave"
         )
-    else:
-        stopped = f"{MAX_RUNS} runs are planned; fit again once they are done"
-    runs = pd.DataFrame(rows, columns=["n_params", "n_tokens", "compute", "factor"], dtype=float)
-    return Plan(runs, float(np.exp(width * np.sqrt(now))), stopped)
 
 
-def _candidates(result, budget, k):
-    """A grid in ln N and ln D where the law has been seen, and beyond it only upwards.
+def _frame(rows, among):
+    import pandas as pd
 
-    Far-off runs promise most and mislead most: a few runs of little compute have moved an exponent
-    by several standard errors (Besiroglu et al. 2024 leave five out).
-    """
-    log_x = result.problem.log_x
-    seen = log_x["n_tokens"] - log_x["n_params"]
-    sizes = np.linspace(log_x["n_params"].min(), log_x["n_params"].max() + np.log(LARGER), GRID)
-    ratios = np.linspace(seen.min(), seen.max(), GRID)
-    log_n, log_ratio = (a.ravel() for a in np.meshgrid(sizes, ratios, indexing="ij"))
-    log_d = log_n + log_ratio
-    cost = k * np.exp(log_n + log_d)
-    some = (cost <= budget) & (log_d >= log_x["n_tokens"].min() - 1e-9)
-    return log_n[some], log_d[some], cost[some]
-
-
-def _promise(result, log_n, log_d):
-    """d ln L / dz of each candidate, and the standard deviation of its ln L."""
-    problem = result.problem
-    log_x = {"n_params": log_n, "n_tokens": log_d}
-    value, gradient, _ = problem.law.derivatives(result.theta[None], log_x, problem.matrix)
-    noise = noise_model(problem, problem.z(result.theta[None])[0])
-    fitted = np.exp(problem.law.log_loss(result.theta[None], problem.log_x)[0])
-    relative = fitted / np.median(fitted)
-    level = np.exp(value[0]) / np.median(fitted) - relative.mean()
-    level = np.clip(level, noise.level.min(), noise.level.max())  # no extrapolation of noise
-    return gradient[0].T @ problem.turn, noise.sd * np.exp(noise.slope * level)
-
-
-def _aim(result, target):
-    """d ln N*(target) / dz."""
-    problem, law = result.problem, result.law
-    z = problem.z(result.theta[None])[0]
-
-    def log_optimum(at):
-        params = dict(zip(law.names, law.natural(problem.theta(at)), strict=True))
-        return float(np.log(law.optimum(params, target)["n_params"]))
-
-    steps = 1e-5 * np.eye(len(z))
-    return np.array([(log_optimum(z + step) - log_optimum(z - step)) / 2e-5 for step in steps])
-
-
-def _covariance(result):
-    """Covariance of z, and how much wider it is than the noise model by itself would make it."""
-    problem = result.problem
-    z = problem.z(result.draws)
-    middle = np.abs(z - np.median(z, axis=0))
-    usual = (middle <= 6 * np.median(middle, axis=0) + 1e-12).all(axis=1)
-    covariance = np.cov(z[usual].T)
-    at = problem.z(result.theta[None])[0]
-    scaled = problem.jacobian(at) / noise_model(problem, at).scale[:, None]
-    information = scaled.T @ scaled
-    sign, log_ratio = np.linalg.slogdet(covariance @ information)
-    wider = float(np.exp(log_ratio / len(z[0]))) if sign > 0 else 1.0
-    return covariance, max(wider, 1.0)
-
-
-def _width(level):
-    """Length of the interval of a normal distribution, in standard deviations."""
-    from statistics import NormalDist
-
-    return 2 * NormalDist().inv_cdf((1 + level) / 2)
+    chosen = np.array([row for row, _ in rows], int)
+    columns = {
+        "n_params": among.n_params[chosen],
+        "n_tokens": among.n_tokens[chosen],
+        "cost": among.cost[chosen],
+        "width": np.array([width for _, width in rows], float),
+        "candidate": chosen,
+    }
+    return pd.DataFrame(columns)

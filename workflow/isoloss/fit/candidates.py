@@ -1,0 +1,160 @@
+"""Runs that might be done next, and what each would cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from isoloss.errors import UserError
+from isoloss.fit.result import FitResult
+from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN, rows_text
+
+GRID = 25  # candidates along N, and along tokens per parameter
+LARGER = 4.0  # they reach this far beyond the largest size so far
+SPREAD = 10.0  # and over at least this factor in tokens per parameter
+ON_LINE = 2.0  # runs whose D is within this factor of a power of N do not tell N from D
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """cost = factor N**n D**d.
+
+    Attributes
+    ----------
+    unit : str
+        "FLOP", or the name of the column that was measured.
+    error : float
+        Root mean square of ln(cost / measured), on the runs that the model was fitted to.
+    """
+
+    factor: float
+    n: float
+    d: float
+    unit: str
+    error: float = 0.0
+
+    def __call__(self, n_params, n_tokens):
+        return self.factor * n_params**self.n * n_tokens**self.d
+
+    def __str__(self):
+        if self.unit == "FLOP":
+            return f"{self.factor:g} N D FLOP"
+        law = f"{self.factor:.3g} N^{self.n:.3g} D^{self.d:.3g} {self.unit}"
+        return f"{law} (off by {100 * self.error:.2g} % on the runs so far)"
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Runs to choose among, each at most once: a law is better tested by different runs.
+
+    Attributes
+    ----------
+    n_params, n_tokens, cost : ndarray, shape (candidate,)
+    """
+
+    n_params: np.ndarray
+    n_tokens: np.ndarray
+    cost: np.ndarray
+
+
+def flops(flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN) -> CostModel:
+    """Cost in FLOP: 6 N D, or another constant (Kaplan et al. 2020, Sec. 2.1)."""
+    return CostModel(flops_per_param_token, 1.0, 1.0, "FLOP")
+
+
+def measured(n_params, n_tokens, cost, unit: str) -> CostModel:
+    """A cost model from what runs have taken, e.g. in seconds: least squares of the logarithm.
+
+    Raises
+    ------
+    UserError
+        Fewer than four runs, a value that is not positive, or sizes and tokens that do not vary
+        independently.
+    """
+    columns = [_numbers(values) for values in (n_params, n_tokens, cost)]
+    bad = np.flatnonzero(~np.all([np.isfinite(c) & (c > 0) for c in columns], axis=0))
+    if len(bad):
+        text = f"column {unit!r} must be positive and finite: {rows_text(bad)}"
+        raise UserError("cost", [text])
+    log_n, log_d, log_cost = map(np.log, columns)
+    design = np.stack([np.ones_like(log_n), log_n, log_d], axis=1)
+    if len(log_n) < 4 or np.linalg.matrix_rank(design - [0, log_n.mean(), log_d.mean()]) < 3:
+        raise UserError(
+            "cost",
+            [f"four runs whose N and D vary independently are needed for {unit!r} as a cost"],
+        )
+    found, *_ = np.linalg.lstsq(design, log_cost, rcond=None)
+    error = float(np.sqrt(np.mean((log_cost - design @ found) ** 2)))
+    return CostModel(float(np.exp(found[0])), float(found[1]), float(found[2]), unit, error)
+
+
+def on_grid(result: FitResult, cost: CostModel) -> Candidates:
+    """A grid in ln N and ln(D / N) where the law has been seen, and beyond it only upwards.
+
+    Far-off runs promise most and mislead most: a few runs of little compute have moved an exponent
+    by several standard errors (Besiroglu et al. 2024 leave five out). Where all runs have about the
+    same tokens per parameter, N and D cannot be told apart, so the grid is wider than they are.
+    """
+    log_x = result.problem.log_x
+    seen = log_x["n_tokens"] - log_x["n_params"]
+    wider = max(0.0, np.log(SPREAD) - np.ptp(seen)) / 2
+    sizes = np.linspace(log_x["n_params"].min(), log_x["n_params"].max() + np.log(LARGER), GRID)
+    ratios = np.linspace(seen.min() - wider, seen.max() + wider, GRID)
+    log_n, log_ratio = (axis.ravel() for axis in np.meshgrid(sizes, ratios, indexing="ij"))
+    log_d = log_n + log_ratio
+    enough = log_d >= log_x["n_tokens"].min() - 1e-9
+    n_params, n_tokens = np.exp(log_n[enough]), np.exp(log_d[enough])
+    return Candidates(n_params, n_tokens, cost(n_params, n_tokens))
+
+
+def off_line(result: FitResult, among: Candidates, budget: float) -> list[int]:
+    """Where D is a function of N in all runs so far: two candidates beside it, else none.
+
+    No law of N and D can be had from such runs, and its draws do not show how little is known. The
+    two have the fewest and the most tokens per parameter, and are as large as the budget allows.
+    """
+    log_n, log_d = (result.problem.log_x[name] for name in ("n_params", "n_tokens"))
+    trend = np.polyfit(log_n, log_d, 1)
+    if np.ptp(log_d - np.polyval(trend, log_n)) > np.log(ON_LINE):
+        return []
+    allowed = np.flatnonzero(among.cost <= budget / 2)
+    if not len(allowed):
+        return []
+    away = np.log(among.n_tokens[allowed]) - np.polyval(trend, np.log(among.n_params[allowed]))
+    chosen = []
+    for side in (away, -away):
+        far = allowed[side >= side.max() - np.log(ON_LINE) / 2]
+        chosen.append(int(far[np.argmax(among.cost[far])]))
+    return list(dict.fromkeys(chosen))
+
+
+def of_table(table: Mapping[str, Any], cost: CostModel, where: str = "candidates") -> Candidates:
+    """The runs of a table with the columns n_params and n_tokens, and `cost` where it is known.
+
+    Raises
+    ------
+    UserError
+        A column is missing, the table is empty, or a value is not positive.
+    """
+    wanted = ("n_params", "n_tokens")
+    problems = [f"no column for {name} was recognised" for name in wanted if name not in table]
+    if problems:
+        raise UserError(where, problems)
+    values = {name: _numbers(table[name]) for name in wanted}
+    given = _numbers(table["cost"]) if "cost" in table else cost(**values)
+    for name, column in (values | {"cost": given}).items():
+        rows = np.flatnonzero(~(np.isfinite(column) & (column > 0)))
+        if len(rows):
+            problems.append(f"{name} must be positive and finite: {rows_text(rows)}")
+    if not len(given):
+        problems.append("has no rows")
+    if problems:
+        raise UserError(where, problems)
+    return Candidates(values["n_params"], values["n_tokens"], given)
+
+
+def _numbers(values) -> np.ndarray:
+    import pandas as pd
+
+    return pd.to_numeric(pd.Series(np.asarray(values)), errors="coerce").to_numpy(float)
