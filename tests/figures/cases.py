@@ -1,5 +1,6 @@
 """One small example of every kind of figure: what is asked for, and the tables."""
 
+import batch_cases
 import numpy as np
 import pandas as pd
 import synthetic as S
@@ -166,4 +167,5 @@ CASES = {
             {"name": "xl", "n_layer": 48, "d_model": 1600, "n_head": 25, "claimed": 1.5e9},
         ]), Tables()),
     "model_planes": lambda: (models(), Tables()),
+    **batch_cases.CASES,
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from isoloss.config.batch_figures import BatchFigure
 from isoloss.config.drawn import Drawn
 from isoloss.config.prediction_figure import PredictionTested
 from isoloss.config.published_figures import (
@@ -252,6 +253,7 @@ Figure = Annotated[
     | Doubling
     | Configurations
     | ModelPlanes
-    | PredictionTested,
+    | PredictionTested
+    | BatchFigure,
     Field(discriminator="draw"),
 ]

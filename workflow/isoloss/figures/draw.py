@@ -3,7 +3,21 @@
 from pathlib import Path
 
 from isoloss.config.drawn import Drawn
-from isoloss.figures import allocation, curves, grid, loss, models, prediction, published, theory
+from isoloss.figures import (
+    allocation,
+    appendix,
+    appendix_cooldown,
+    batch,
+    curves,
+    grid,
+    loss,
+    models,
+    overfitting,
+    overfitting_stop,
+    prediction,
+    published,
+    theory,
+)
 from isoloss.figures.save import save
 from isoloss.figures.style import styled
 from isoloss.figures.tables import Drawing, Tables
@@ -28,6 +42,14 @@ MODULES = {
     "configurations": models,
     "model_planes": models,
     "prediction_tested": prediction,
+    "joint_laws": overfitting,
+    "repeated_data": overfitting,
+    "early_stopping": overfitting_stop,
+    "critical_batch_size": batch,
+    "batch_tradeoff": batch,
+    "cooldown_checked": appendix_cooldown,
+    "learning_rates": appendix,
+    "seed_scatter": appendix,
 }
 
 

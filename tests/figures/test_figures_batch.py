@@ -1,0 +1,165 @@
+"""What the figures of batch size, repeated data and training show, and what they do not."""
+
+import batch_cases as C
+import numpy as np
+import pytest
+from tests.analysis import synthetic, synthetic_batch
+
+from isoloss.errors import UserError
+from isoloss.figures.draw import drawing
+
+
+@pytest.fixture(scope="module")
+def study():
+    return C.study()
+
+
+def drawn(draw, tables, **given):
+    return drawing(C.spec(draw, **given), tables)
+
+
+def of(result, what):
+    return result.table[result.table["what"] == what]
+
+
+def test_b_crit_is_drawn_against_a_falling_loss_with_the_planted_law(study):
+    result = drawn("critical_batch_size", study)
+    low, high = result.figure.axes[0].get_xlim()
+    assert low > high
+    points = of(result, "B_crit")
+    assert points["series"].nunique() == 2
+    np.testing.assert_allclose(points["y"], synthetic.critical_batch(points["x"]), rtol=0.1)
+    line = of(result, "fitted law")
+    np.testing.assert_allclose(line["y"], synthetic.critical_batch(line["x"]), rtol=0.05)
+
+
+def test_the_papers_slope_goes_through_the_middle_of_ours(study):
+    line = of(drawn("critical_batch_size", study), "slope")
+    steep = np.diff(np.log(line["y"])) / np.diff(np.log(line["x"]))
+    np.testing.assert_allclose(steep, -4.8)
+
+
+def test_a_law_that_batches_do_not_determine_is_not_drawn_and_said():
+    runs, curves = synthetic_batch.batch_scan(batches=(1, 2, 3, 4), n_tokens=200_000, noise=0.25)
+    result = drawn("critical_batch_size", C.analysed(runs, curves, C.ANALYSES[:1]))
+    assert of(result, "fitted law").empty
+    assert any(note.startswith("No law is drawn: not identified: ") for note in result.notes)
+
+
+def test_runs_lie_on_the_hyperbola_that_is_drawn(study):
+    result = drawn("batch_tradeoff", study)
+    for keys, curve in of(result, "Eq. 5.1").groupby(["panel", "series"]):
+        runs = of(result, "a run").set_index(["panel", "series"]).loc[[keys]]
+        assert len(runs) == 5
+        order = np.argsort(curve["y"].to_numpy())
+        x = np.interp(np.log(runs["y"]), np.log(curve["y"].to_numpy())[order],
+                      np.log(curve["x"].to_numpy())[order])  # fmt: skip
+        np.testing.assert_allclose(np.exp(x), runs["x"], rtol=0.03)
+
+
+def test_a_batch_scan_that_could_not_be_analysed_says_why():
+    runs, curves = synthetic_batch.batch_scan(batches=(2, 8, 32))
+    tables = C.analysed(runs, curves, C.ANALYSES[:1])
+    for draw in ("critical_batch_size", "batch_tradeoff"):
+        result = drawn(draw, tables)
+        assert result.table.empty
+        assert result.notes == [
+            "Not made: no loss is reached with four batch sizes of one model size."
+        ]
+
+
+@pytest.mark.parametrize("draw", list(C.FIGURES))
+def test_analyses_that_could_not_be_made_leave_an_empty_figure_that_says_so(draw):
+    runs, curves = synthetic_batch.batch_scan(batches=(2, 8))
+    empty = runs.assign(
+        **dict.fromkeys(("best_loss", "best_step", "trunk_flops", "reason")),
+        n_layer=2, context=64, n_unique_tokens=runs["n_tokens"], schedule="constant",
+        compute_flops=1.0, compute_6nd_non_embedding_flops=1.0, n_params=1, target="planted",
+        dropout=0.0, train_loss=runs["loss"],
+    )  # fmt: skip
+    result = drawn(draw, C.analysed(empty, curves.assign(train_loss=curves["loss"])))
+    result.figure.draw_without_rendering()
+    assert any(note.startswith("Not made: ") for note in result.notes)
+
+
+def test_excesses_of_all_sizes_are_drawn_about_one_line(study):
+    result = drawn("repeated_data", study)
+    points, line = of(result, "excess"), of(result, "fitted law")
+    expected = np.interp(np.log(points["x"]), np.log(line["x"]), line["y"])
+    np.testing.assert_allclose(points["y"], expected, rtol=0.15, atol=0.02)
+    assert len(points) == 16
+    assert of(result, "lowest loss, every token seen once")["series"].unique() == [
+        "every token seen once"
+    ]
+
+
+def test_a_step_of_the_lowest_loss_is_drawn_above_its_bound(study):
+    """The planted runs stop 1.4 times beyond it."""
+    points = of(drawn("early_stopping", study), "Eq. 5.7")
+    assert len(points) >= 12
+    ratio = points["y"] / points["x"]
+    assert ratio.min() > 1.0
+    assert ratio.median() == pytest.approx(1.4, rel=0.15)
+
+
+def test_runs_that_end_at_their_lowest_loss_are_counted_not_drawn():
+    runs, curves = synthetic_batch.repeated()
+    runs.loc[0, "steps"] = runs["best_step"][0]
+    keep = (curves["run_id"] != runs["run_id"][0]) | (curves["step"] <= runs["best_step"][0])
+    overfitting = [one for one in C.ANALYSES if one["do"] == "overfitting"]
+    result = drawn("early_stopping", C.analysed(runs, curves[keep], overfitting))
+    assert len(of(result, "Eq. 5.7")) == 15
+    assert any(note.startswith("1 of 16 limited runs had their lowest") for note in result.notes)
+
+
+def test_steps_are_the_least_that_would_do_where_b_crit_is_known(study):
+    least, plain = (
+        drawn("joint_laws", study, critical=critical).table for critical in ("batches", None)
+    )
+    x = [t[t["what"] == "learning curve"]["x"].to_numpy() for t in (least, plain)]
+    loss = plain[plain["what"] == "learning curve"]["y"].to_numpy()
+    expected = x[1] / (1 + synthetic.critical_batch(loss) / (synthetic.BATCH * synthetic.CONTEXT))
+    np.testing.assert_allclose(x[0], expected, rtol=0.05)
+    names = {t[t["what"] == "learning curve"]["x_quantity"].iloc[0] for t in (least, plain)}
+    assert names == {"least steps S_min", "steps S at the runs' batch"}
+
+
+def test_cooled_runs_are_shown_in_percent_of_the_independent_ones(study):
+    table = drawn("cooldown_checked", study).table
+    alone = table[table["what"] == "independent loss"]
+    assert len(alone) == 6
+    np.testing.assert_allclose(alone.groupby("series")["y"].mean(), 0.0, atol=1e-6)
+    mean = table[table["what"] == "difference of the means"]
+    assert list(mean["series"])[-1] == "all"
+    assert (mean["lo"] < mean["y"]).all() and (mean["y"] < mean["hi"]).all()
+
+
+def test_a_trunk_is_drawn_once_and_each_cooldown_ends_at_its_runs_loss(study):
+    table = drawn("cooldown_checked", study).table
+    assert table[table["what"] == "constant rate"]["series"].unique() == ["trunk"]
+    ends = table[table["what"] == "cooldown"].groupby("series")["y"].last()
+    losses = study.runs.set_index("run_id")["loss"].loc[ends.index]
+    np.testing.assert_allclose(ends, losses)
+    assert len(ends) == len(synthetic.BUDGETS)
+
+
+def test_runs_that_diverged_at_a_rate_are_marked_at_that_rate(study):
+    lost = study.runs[(study.runs["sweep"] == "lr") & (study.runs["status"] == "diverged")]
+    marked = of(drawn("learning_rates", study), "diverged")
+    assert len(lost) == 1
+    np.testing.assert_allclose(marked["x"], lost["peak_lr"])
+    assert marked["y"].isna().all()
+
+
+def test_best_rates_are_drawn_with_their_slope_and_that_of_mup(study):
+    table = drawn("learning_rates", study).table
+    slope = table[table["what"] == "slope"]
+    steep = slope.groupby("series")[["x", "y"]].agg(lambda ends: np.diff(np.log(ends)).item())
+    steep = steep["y"] / steep["x"]
+    assert steep["muP"] == pytest.approx(-1.0)
+    assert steep["fitted slope"] == pytest.approx(synthetic.LR_EXPONENT, abs=0.1)
+
+
+def test_a_misspelt_analysis_is_named_with_the_nearest(study):
+    with pytest.raises(UserError, match=r"no analysis 'batchs' .*batches"):
+        drawn("batch_tradeoff", study, critical="batchs")

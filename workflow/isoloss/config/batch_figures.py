@@ -1,0 +1,101 @@
+"""Figures of batch size, of repeated data and of how the runs were trained."""
+
+from typing import Literal
+
+from isoloss.config.drawn import Drawn
+from isoloss.config.section import Name, PositiveInt
+
+
+class OfAnalyses(Drawn):
+    """What these figures share: they draw analyses, and some the runs behind them."""
+
+    loss_label: str = "held-out loss (nats per token)"
+
+    @property
+    def analyses_named(self) -> list[str]:
+        """The analyses of the study that the figure draws."""
+        keys = ("overfitting", "steps", "critical", "check", "rates", "noise")
+        return [name for key in keys if (name := getattr(self, key, None))]
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        keys = ("sweeps", "used", "independent")
+        return [name for key in keys for name in getattr(self, key, None) or []]
+
+
+class JointLaws(OfAnalyses):
+    """Kaplan et al., Fig. 4: L(N, D) on limited data, and L(N, S_min) on endless data."""
+
+    draw: Literal["joint_laws"]
+    overfitting: Name  # an overfitting
+    steps: Name  # size_and_steps
+    sweeps: list[Name]  # whose curves are drawn beside L(N, S)
+    critical: Name | None = None  # a critical_batch: S_min in place of S
+
+
+class RepeatedData(OfAnalyses):
+    """Kaplan et al., Fig. 9: lowest loss by size and data, and its excess by one ratio."""
+
+    draw: Literal["repeated_data"]
+    overfitting: Name
+
+
+class CriticalBatchSize(OfAnalyses):
+    """Kaplan et al., Fig. 10: the critical batch against the loss, and the noise scale."""
+
+    draw: Literal["critical_batch_size"]
+    critical: Name
+
+
+class EarlyStopping(OfAnalyses):
+    """Kaplan et al., Fig. 16: the step of the lowest loss against its bound, and curves."""
+
+    draw: Literal["early_stopping"]
+    overfitting: Name
+    sweeps: list[Name]
+    n_params: PositiveInt | None = None  # non-embedding, whose curves are drawn; null: the largest
+
+
+class BatchTradeoff(OfAnalyses):
+    """Kaplan et al., Fig. 18: tokens against steps at equal loss."""
+
+    draw: Literal["batch_tradeoff"]
+    critical: Name
+    curves: PositiveInt = 5  # losses that are drawn, of those analysed
+
+
+class CooldownChecked(OfAnalyses):
+    """Cooled runs against independent ones, and what a trunk with its cooldowns looks like."""
+
+    draw: Literal["cooldown_checked"]
+    check: Name  # a cooldown_check
+    sweeps: list[Name]  # whose trunk is drawn
+    independent: list[Name]  # whose runs are drawn beside it
+    width: PositiveInt | None = None  # of the right panel; null: the largest that was compared
+
+
+class LearningRates(OfAnalyses):
+    """Loss against learning rate at each width, and the best rate against the width."""
+
+    draw: Literal["learning_rates"]
+    rates: Name  # a learning_rate
+    used: list[Name] = []  # sweeps whose rates are shown beside the best
+
+
+class SeedScatter(OfAnalyses):
+    """The scatter of the loss over seeds against the size."""
+
+    draw: Literal["seed_scatter"]
+    noise: Name  # a seed_noise
+
+
+BatchFigure = (
+    JointLaws
+    | RepeatedData
+    | CriticalBatchSize
+    | EarlyStopping
+    | BatchTradeoff
+    | CooldownChecked
+    | LearningRates
+    | SeedScatter
+)
