@@ -47,5 +47,5 @@ def test_what_other_code_trained_is_said_kept_and_retrained_on_request(project):
     assert aside.name.endswith("-0ther0ther")
     assert {path.name for path in aside.iterdir()} == {"row.json", "curve.parquet", "about.json"}
 
-    assert project.jobs("--forcerun", "collect")["train"] == 1
+    assert project.jobs()["train"] == 1
     assert isoloss(project, "retrain").stdout == "0 of 4 runs were trained by other code.\n"

@@ -146,3 +146,22 @@ def test_a_job_that_is_ended_goes_on_from_its_checkpoint_with_the_same_bytes(num
     (whole_row, whole_curve), (ended_row, ended_curve) = results("whole"), results("ended")
     assert whole_row == ended_row
     assert whole_curve.equals(ended_curve)
+
+
+def test_trunks_of_other_code_are_set_aside_with_their_runs(tmp_path):
+    made = project(tmp_path, budgets=[320, 640])
+    made.jobs(TARGET)
+    for path in [
+        *tmp_path.glob("results/trunks/*.json"),
+        *tmp_path.glob("results/runs/*/row.json"),
+    ]:
+        path.write_text(path.read_text().replace(json.loads(path.read_text())["code"], "0ther"))
+    said = subprocess.run(
+        [sys.executable, "-m", "isoloss.cli.main", "retrain"], cwd=tmp_path, check=True, text=True,
+        capture_output=True, env=os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")},
+    ).stdout  # fmt: skip
+    assert said.endswith("2 of 2 runs were trained by other code.\n")
+    assert not list((tmp_path / "results" / "trunks").iterdir())
+    assert len(list((tmp_path / "results" / "superseded").iterdir())) == 2 + 2 * 2
+    ran = made.jobs(TARGET)
+    assert (ran["trunk"], ran["train"]) == (2, 2)

@@ -27,6 +27,7 @@ from isoloss.job import COMMIT, DEVICE
 from isoloss.plan.grid import named_corpora
 from isoloss.plan.plan import KnownCorpus, make_plan
 from isoloss.plan.planned import Plan, PlannedRun, PlannedTrunk
+from isoloss.plan.resources import Resources, resources_of
 from isoloss.references import unknown_names
 from isoloss.tasks import planted
 
@@ -185,9 +186,15 @@ class Workflow:
             }
         )
 
-    def runtime_min(self, job_id: str) -> int:
-        """The longest that a job may take on a cluster: ten times its planned cost."""
-        return 5 + round(10 * self.job(job_id).cost.core_s / 60)
+    def resources(self, job_id: str) -> Resources:
+        """What a job asks of the machine that runs it."""
+        job = self.job(job_id)
+        settings = job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings
+        run = RUNS[settings["task"]["kind"]].model_validate(settings)
+        vocab_size = None
+        if job.corpus_id:
+            vocab_size = known_corpus(self.corpora[job.corpus_id]).vocab_size
+        return resources_of(run, job.cost, self.config.device, vocab_size)
 
     def settings(self, job_id: str) -> str:
         """The settings of a run, or those by which a piece of a trunk is trained."""
@@ -310,6 +317,26 @@ class Workflow:
             if row.get("code") != training_fingerprint(run.settings["task"]["kind"]):
                 found.append(run_id)
         return found
+
+    def trunks_by_other_code(self) -> dict[str, str]:
+        """The trunks of the plan that other training code made, and which."""
+        found = {}
+        for trunk_id, job in self.plan.trunks.items():
+            try:
+                about = read_json((self.root / self.trunk_file(trunk_id)).with_suffix(".json"))
+            except UserError:
+                continue
+            kind = job.trunk.settings["task"]["kind"]
+            if about.get("code") != training_fingerprint(kind):
+                found[trunk_id] = str(about.get("code"))
+        return found
+
+    def superseded(self, study: str) -> str:
+        """The runs of a study that `isoloss retrain` has set aside so far."""
+        wanted = set(self.plan.run_ids(study))
+        aside = (self.root / self.config.results / "superseded").glob("*-*")
+        found = [path.name for path in aside if path.name.rpartition("-")[0] in wanted]
+        return canonical_json(sorted(found))
 
     def inputs(self, study: str) -> list[str]:
         """The files that the tables of a study are made from."""

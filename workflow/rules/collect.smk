@@ -36,6 +36,8 @@ rule collect:
         studies=lambda wildcards: f"{RESULTS}/studies",
         runs=lambda wildcards: f"{RESULTS}/runs",
         out=lambda wildcards, output: os.path.dirname(output.runs),
+        # Runs that were set aside are trained again, because this changes.
+        superseded=lambda wildcards: ISOLOSS.superseded(wildcards.study),
     message:
         "Collecting the runs of {wildcards.study}"
     shell:

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Move the runs that other code trained to `superseded/` in the results."""
+    """Move the runs that other code trained, and their trunks, to `superseded/` in the results."""
     config = read_yaml("config/config.yaml")
     for path in arguments.configfile:
         config = merged(config, read_yaml(path))
@@ -32,6 +32,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{run_id} -> {target}")
         if not arguments.dry_run:
             _move(workflow.root / workflow.run(run_id, ""), workflow.root / target)
+    for trunk_id, code in workflow.trunks_by_other_code().items():
+        for name in (f"{trunk_id}.safetensors", f"{trunk_id}.json"):
+            path = workflow.root / workflow.trunk_file(trunk_id)
+            target = f"{workflow.config.results}/superseded/{code}-{name}"
+            print(f"{name} -> {target}")
+            if not arguments.dry_run and path.with_name(name).exists():
+                _move(path.with_name(name), workflow.root / target)
     print(f"{len(stale)} of {len(workflow.plan.runs)} runs were trained by other code.")
     return 0
 
