@@ -163,3 +163,11 @@ def test_best_rates_are_drawn_with_their_slope_and_that_of_mup(study):
 def test_a_misspelt_analysis_is_named_with_the_nearest(study):
     with pytest.raises(UserError, match=r"no analysis 'batchs' .*batches"):
         drawn("batch_tradeoff", study, critical="batchs")
+
+
+def test_every_figure_names_the_analyses_that_it_draws():
+    """So that a misspelt name is found before any run."""
+    known = {one["name"] for one in C.ANALYSES}
+    for draw, given in C.FIGURES.items():
+        named = C.spec(draw).analyses_named
+        assert set(named) == known & {value for value in given.values() if isinstance(value, str)}

@@ -12,7 +12,7 @@ CURVE_COLUMNS = [column.name for column in CURVES]
 
 
 def unknown_names(study: Study) -> list[str]:
-    """Every law, variable, column, sweep and fit that a study names and that is not there."""
+    """Every law, variable, column, sweep, fit and analysis that a study names and that is not there."""
     sweeps = _sweeps(study)
     problems = []
     for fit in study.fits:
@@ -37,8 +37,13 @@ def unknown_names(study: Study) -> list[str]:
         for fit in prediction.fits:
             problems += [f"prediction.fits.{fit.name}.{p}" for p in _of_fit(fit, sweeps)]
     fits = [fit.name for fit in study.fits]
+    analyses = [analysis.name for analysis in study.analyses]
     for figure in study.figures:
-        named = [("sweeps", figure.sweeps_named, sweeps), ("fits", figure.fits_named, fits)]
+        named = [
+            ("sweeps", figure.sweeps_named, sweeps),
+            ("fits", figure.fits_named, fits),
+            ("analyses", figure.analyses_named, analyses),
+        ]
         problems += [
             f"figures.{figure.name}: {problem}"
             for what, names, known in named

@@ -22,6 +22,11 @@ class Drawn(Section):
         return []
 
     @property
+    def analyses_named(self) -> list[str]:
+        """The analyses of the study that the figure draws."""
+        return []
+
+    @property
     def columns_named(self) -> list[str]:
         """The columns of the tables of runs and of learning curves that the figure draws."""
         return []
