@@ -19,9 +19,10 @@ rule trunk:
         "../envs/isoloss.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards: ISOLOSS.resources(wildcards.trunk_id).mem_mb,
         runtime=lambda wildcards, attempt: attempt
-        * ISOLOSS.runtime_min(wildcards.trunk_id),
+        * ISOLOSS.resources(wildcards.trunk_id).runtime_min,
+        gpu_percent=lambda wildcards: ISOLOSS.resources(wildcards.trunk_id).gpu_percent,
     params:
         settings=lambda wildcards: ISOLOSS.settings(wildcards.trunk_id),
         seed=lambda wildcards: ISOLOSS.seed(wildcards.trunk_id),
@@ -54,9 +55,10 @@ rule train:
         "../envs/isoloss.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards: ISOLOSS.resources(wildcards.run_id).mem_mb,
         runtime=lambda wildcards, attempt: attempt
-        * ISOLOSS.runtime_min(wildcards.run_id),
+        * ISOLOSS.resources(wildcards.run_id).runtime_min,
+        gpu_percent=lambda wildcards: ISOLOSS.resources(wildcards.run_id).gpu_percent,
     params:
         settings=lambda wildcards: ISOLOSS.settings(wildcards.run_id),
         seed=lambda wildcards: ISOLOSS.seed(wildcards.run_id),

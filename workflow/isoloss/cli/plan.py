@@ -184,6 +184,7 @@ def _text(result: dict[str, Any]) -> str:
         f"largest memory: {_bytes(total['memory_bytes'])}, {total['largest']}",
         "FLOP: counted exactly, what runs share once; a run that two sweeps want is in both rows",
         "memory: of a job that computes a whole batch at once, as they do",
+        "disk: what stays; a job that is not finished keeps 12 bytes a parameter",
     ]
     if "cores" in result:
         word = "GPUs" if unit == "GPU-hours" else "cores"
