@@ -12,7 +12,7 @@ CURVE_COLUMNS = [column.name for column in CURVES]
 
 
 def unknown_names(study: Study) -> list[str]:
-    """Every law, variable, column, sweep, fit and analysis that a study names and that is not there."""
+    """Every law, variable, column, sweep, fit and analysis that a study names and has not."""
     sweeps = _sweeps(study)
     problems = []
     for fit in study.fits:
