@@ -1,0 +1,250 @@
+"""Kaplan et al.'s analyses find what was planted: every truth here follows in closed form."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from isoloss.analysis import crossing, kaplan_frontier, loss_reached, size_and_steps, size_laws
+from isoloss.analysis.adjusted import min_compute, min_steps, min_tokens
+from isoloss.analysis.study import analyse_study
+from isoloss.columns import ANALYSES, typed
+from isoloss.config.analyses.kaplan import (
+    Crossing,
+    KaplanFrontier,
+    LossReached,
+    SizeAndSteps,
+    SizeLaws,
+)
+from isoloss.errors import UserError
+from tests.analysis import kaplan_planted as K
+
+LAW = K.Planted()
+STUDY = K.study(LAW)
+CRITICAL = K.critical_batch_rows(LAW)
+FUNCTIONS = {
+    "kaplan_frontier": (KaplanFrontier, kaplan_frontier.kaplan_frontier),
+    "size_and_steps": (SizeAndSteps, size_and_steps.size_and_steps),
+    "loss_reached": (LossReached, loss_reached.loss_reached),
+    "size_laws": (SizeLaws, size_laws.size_laws),
+    "crossing": (Crossing, crossing.crossing),
+}
+
+
+def made(do, study=STUDY, done=CRITICAL, **given):
+    """The rows of an analysis, as the table has them."""
+    section, function = FUNCTIONS[do]
+    spec = section(do=do, name="it", sweeps=["grid"], **given)
+    return typed(function(spec, *study, done), ANALYSES)
+
+
+def parameters(rows, group=None):
+    chosen = rows[rows["kind"] == "parameter"]
+    chosen = chosen if group is None else chosen[chosen["group"] == group]
+    return chosen.set_index("quantity")
+
+
+def points(rows, quantity, group=None, kind="point"):
+    chosen = rows[(rows["kind"] == kind) & (rows["quantity"] == quantity)]
+    return chosen if group is None else chosen[chosen["group"] == group]
+
+
+def test_at_the_critical_batch_a_run_costs_twice_the_least():
+    """Kaplan et al. (2020), Sec. 5.1: 2 S_min steps and 2 E_min tokens at B = B_crit."""
+    batch = critical = 1e4
+    assert min_steps(100.0, batch, critical) == 50
+    assert min_tokens(1e6, batch, critical) == 5e5
+    assert min_compute(8.0, batch, critical) == 4
+
+
+@pytest.mark.parametrize("batch", [10.0, 1e3, 1e6])
+def test_steps_and_tokens_lie_on_the_hyperbola(batch):
+    """Eq. 5.1, (S / S_min - 1) (E / E_min - 1) = 1, and Eq. 5.2, B_crit = E_min / S_min."""
+    steps, critical = 500.0, 2e4
+    s_min, e_min = min_steps(steps, batch, critical), min_tokens(steps * batch, batch, critical)
+    assert (steps / s_min - 1) * (steps * batch / e_min - 1) == pytest.approx(1)
+    assert e_min / s_min == pytest.approx(critical)
+
+
+def test_the_adjusted_frontier_has_the_planted_exponents():
+    """Eqs. 1.7 and 1.8."""
+    found = parameters(made("kaplan_frontier", adjusted=True))["value"]
+    alpha = LAW.alpha_c_min
+    assert found["alpha_C"] == pytest.approx(alpha, rel=0.01)
+    assert found["a"] == pytest.approx(alpha / LAW.alpha_n, abs=0.03)
+    assert found["exponent of steps"] == pytest.approx(alpha / LAW.alpha_s, abs=0.03)
+    assert found["exponent of the batch"] == pytest.approx(alpha / LAW.alpha_b, rel=0.02)
+
+
+def test_the_adjusted_optimum_is_the_planted_one():
+    rows = made("kaplan_frontier", adjusted=True)
+    for quantity, of, near in (("n_opt", 0, 0.12), ("loss", 1, 0.003), ("steps", 2, 0.12)):
+        found = points(rows, quantity)
+        truth = LAW.optimum(found["x"].to_numpy(float))[of]
+        np.testing.assert_allclose(found["value"].to_numpy(float), truth, rtol=near)
+
+
+def test_without_the_adjustment_the_exponents_are_others():
+    """At a fixed batch C = 6 N B S, so that the exponents of size and steps add up to one."""
+    found = parameters(made("kaplan_frontier"))["value"]
+    assert found["a"] + found["exponent of steps"] == pytest.approx(1)
+    assert found["exponent of steps"] > 2 * LAW.alpha_c_min / LAW.alpha_s
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    """90 % intervals; of 15 studies, fewer than 10 hold the truth with a chance of 0.2 %."""
+    truth = {"alpha_C": LAW.alpha_c_min, "a": LAW.alpha_c_min / LAW.alpha_n}
+    held = dict.fromkeys(truth, 0)
+    for seed in range(15):
+        study = K.study(LAW, noise=0.003, seed=seed)
+        found = parameters(made("kaplan_frontier", study, adjusted=True))
+        for name, value in truth.items():
+            held[name] += bool(found["lo"][name] <= value <= found["hi"][name])
+    assert min(held.values()) >= 10, held
+
+
+def test_the_interval_is_not_narrower_with_more_checkpoints():
+    """Checkpoints of a run are not independent of each other."""
+    runs, curves = K.study(LAW, noise=0.003, seed=1)
+    some = curves.groupby("run_id", group_keys=False).nth(list(range(0, 24, 3)))
+    many = parameters(made("kaplan_frontier", (runs, curves)))
+    few = parameters(made("kaplan_frontier", (runs, some)))
+    width = [float(p["hi"]["alpha_C"] - p["lo"]["alpha_C"]) for p in (many, few)]
+    assert width[0] > 0.7 * width[1]
+
+
+def test_the_law_of_size_and_steps_is_found():
+    found = parameters(made("size_and_steps", adjusted=True))["value"]
+    for name, truth in (("alpha_N", LAW.alpha_n), ("alpha_S", LAW.alpha_s), ("Nc", LAW.n_c),
+                        ("Sc", LAW.s_c), ("alpha_C predicted", LAW.alpha_c_min),
+                        ("a predicted", LAW.alpha_c_min / LAW.alpha_n)):  # fmt: skip
+        assert found[name] == pytest.approx(truth, rel=0.01), name
+
+
+@pytest.mark.parametrize("cut", ["steps", "compute"])
+def test_the_lines_of_the_valleys_go_through_the_planted_losses(cut):
+    rows = made("size_and_steps", adjusted=True)
+    groups = [group for group in rows["group"].dropna().unique() if group.startswith(cut)]
+    assert len(groups) == 5
+    for group in groups:
+        line = points(rows, "loss", group, "line")
+        size, level = line["x"].to_numpy(float), float(group.partition("=")[2])
+        steps = level if cut == "steps" else level * K.PF_DAY / (6 * size * 256)
+        truth = LAW.loss(size, steps, 256.0)
+        np.testing.assert_allclose(line["value"].to_numpy(float), truth, rtol=2e-3)
+
+
+def test_steps_to_a_loss_are_those_of_the_planted_law():
+    found = points(made("loss_reached", adjusted=True, levels=[2.3]), "steps", "loss=2.3")
+    of_size = (LAW.n_c / found["x"].to_numpy(float)) ** LAW.alpha_n
+    truth = LAW.s_c * (2.3 - of_size) ** (-1 / LAW.alpha_s)
+    np.testing.assert_allclose(found["value"].to_numpy(float), truth, rtol=0.01)
+
+
+def test_a_loss_that_a_size_never_reached_has_no_row():
+    found = points(made("loss_reached", levels=[2.0]), "tokens")
+    sizes = 24 * np.array(K.WIDTHS) ** 2
+    reached = sizes[LAW.loss(sizes, 0.8 * K.TOKENS[-1] / 256, 256.0) <= 2.0]
+    assert list(found["x"]) == list(reached) and 0 < len(reached) < len(sizes)
+
+
+def test_the_excess_over_the_cheapest_size_follows_appendix_b():
+    """Eqs. B.16 and B.17, for C_min at equal loss."""
+    rows = made("loss_reached", adjusted=True, levels=[2.4])
+    compute, steps = points(rows, "excess compute"), points(rows, "excess steps")
+    ratio = compute["x"].to_numpy(float)
+    bracket = 1 + LAW.alpha_s / LAW.alpha_n * (1 - ratio**-LAW.alpha_n)
+    near = (ratio > 0.4) & (ratio < 6)
+    truth = bracket[near] ** (-1 / LAW.alpha_s)
+    np.testing.assert_allclose(steps["value"].to_numpy(float)[near], truth, rtol=0.1)
+    found = compute["value"].to_numpy(float)[near]
+    np.testing.assert_allclose(found, ratio[near] * truth, rtol=0.08)
+
+
+def planted_sizes(loss):
+    runs = STUDY[0].drop_duplicates("n_params_non_embedding", keep="last").copy()
+    runs["loss"] = loss(runs["n_params_non_embedding"].astype(float))
+    return runs, STUDY[1]
+
+
+def test_the_law_that_was_planted_misses_least():
+    power = made("size_laws", planted_sizes(lambda n: (8e5 / n) ** 0.11))
+    line = made("size_laws", planted_sizes(lambda n: 0.25 * np.log(1e8 / n)))
+    for rows, best, worst in ((power, "power_law", "logarithmic"),
+                              (line, "logarithmic", "power_law")):  # fmt: skip
+        for miss in ("miss", "miss of a run left out"):
+            found = {law: parameters(rows, f"law={law}")["value"][miss] for law in (best, worst)}
+            assert found[best] < 1e-6 < found[worst]
+    assert parameters(power, "law=power_law")["value"]["alpha"] == pytest.approx(0.11)
+    assert parameters(line, "law=logarithmic")["value"]["k"] == pytest.approx(0.25)
+
+
+def test_a_run_left_out_is_predicted_as_by_a_fit_without_it():
+    from isoloss.fit import fit_law
+
+    rng = np.random.default_rng(3)
+    study = planted_sizes(lambda n: (8e5 / n) ** 0.11 * np.exp(0.01 * rng.standard_normal(len(n))))
+    found = parameters(made("size_laws", study, laws=["logarithmic"]))["value"]
+    table = study[0][["n_params_non_embedding", "loss"]].astype(float).reset_index(drop=True)
+    misses = []
+    for i in table.index:
+        law = fit_law(table.drop(i), "logarithmic", x="n_params_non_embedding", y="loss", draws=0)
+        at = law.predict({"x": table["n_params_non_embedding"][[i]]}, False)["loss"][0]
+        misses.append(np.log(table["loss"][i] / at))
+    truth = float(np.sqrt(np.mean(np.square(misses))))
+    assert found["miss of a run left out"] == pytest.approx(truth, rel=0.02)
+
+
+def test_the_two_lines_meet_where_their_equations_do():
+    rows = made("crossing")
+    found = parameters(rows)["value"]
+    lines = {g: points(rows, "loss", g, "line") for g in ("L(C)", "L(D(C))")}
+    at = np.log(float(found["C*"]))
+    for line in lines.values():
+        x, y = np.log(line["x"].to_numpy(float)), np.log(line["value"].to_numpy(float))
+        assert np.exp(np.interp(at, x, y)) == pytest.approx(float(found["L*"]), rel=1e-6)
+    assert 6 * found["N*"] * found["D*"] / K.PF_DAY == pytest.approx(float(found["C*"]))
+    assert found["alpha_C"] > found["alpha_D (1 - a)"]
+
+
+@pytest.mark.parametrize(("verdict", "said"), [
+    (None, "no critical batch was measured before"),
+    ("not identified: two sizes disagree", "the critical batch is not identified: two sizes"),
+])  # fmt: skip
+def test_without_a_critical_batch_nothing_is_adjusted(verdict, said):
+    done = K.NOTHING_DONE if verdict is None else K.critical_batch_rows(LAW, verdict=verdict)
+    for do in ("kaplan_frontier", "size_and_steps", "loss_reached"):
+        with pytest.raises(UserError, match=said):
+            made(do, done=done, adjusted=True)
+
+
+def test_three_sizes_are_too_few():
+    runs, curves = STUDY
+    few = runs[runs["width"] < 24], curves
+    for do, along in (("kaplan_frontier", "curves"), ("kaplan_frontier", "runs")):
+        with pytest.raises(UserError, match=r"four sizes with .* are needed; 3 sizes had one"):
+            made(do, few, along=along)
+
+
+def test_a_grid_whose_best_size_is_always_the_largest_has_no_frontier():
+    hungry = K.Planted(alpha_n=0.3, alpha_s=0.02)
+    with pytest.raises(UserError, match="at too few budgets"):
+        made("kaplan_frontier", K.study(hungry))
+
+
+def test_diverged_runs_are_left_out():
+    runs, curves = STUDY
+    worse = runs.copy()
+    worse.loc[worse.index[-1], ["status", "loss"]] = ["diverged", np.nan]
+    rows = made("size_laws", (worse, curves), keep="longest")
+    assert len(points(rows, "loss")) == len(K.WIDTHS) - 1
+
+
+def test_a_study_makes_them_in_the_order_of_the_config():
+    specs = [KaplanFrontier(do="kaplan_frontier", name="naive", sweeps=["grid"]),
+             KaplanFrontier(do="kaplan_frontier", name="min", sweeps=["grid"], adjusted=True),
+             Crossing(do="crossing", name="cross", sweeps=["grid"])]  # fmt: skip
+    table = analyse_study("s", specs, *STUDY)
+    assert list(table["analysis"].unique()) == ["naive", "min", "cross"]
+    of_min = table[table["analysis"] == "min"]
+    assert len(of_min) == 1 and "no critical batch" in of_min["verdict"].iloc[0]
+    pd.testing.assert_frame_equal(table, analyse_study("s", specs, *STUDY))

@@ -1,0 +1,129 @@
+"""Losses of each size along the way, counted as Kaplan et al. (2020) count."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from isoloss.analysis.adjusted import min_compute, min_steps, min_tokens
+from isoloss.errors import UserError
+from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN, pf_days
+
+FEWEST_SIZES = 4
+AT_PEAK = 1e-6  # relative difference to the peak rate, from rounding
+
+
+@dataclass(frozen=True)
+class SizeCurve:
+    """The losses of one size by what they cost, by rising cost.
+
+    Attributes
+    ----------
+    n_params : float
+        Without embeddings.
+    batch_tokens : float
+        Tokens a step.
+    steps, tokens, compute, loss : ndarray, shape (point,)
+        Compute is 6 N B S in PF-days (Sec. 2.1); adjusted, all three are the least that would do.
+    runs : tuple of str
+        Their ids.
+    """
+
+    n_params: float
+    batch_tokens: float
+    steps: np.ndarray
+    tokens: np.ndarray
+    compute: np.ndarray
+    loss: np.ndarray
+    runs: tuple[str, ...]
+
+    def at(self, what: str, values) -> np.ndarray:
+        """The loss at steps, tokens or compute: log-linear between points, NaN beyond them."""
+        x = np.log(getattr(self, what))
+        found = np.interp(np.log(values), x, np.log(self.loss), left=np.nan, right=np.nan)
+        return np.exp(found)
+
+    def needed(self, what: str, losses) -> np.ndarray:
+        """Steps, tokens or compute until a loss was first reached; NaN where it was not."""
+        falls = np.minimum.accumulate(self.loss)
+        first = np.concatenate([[True], falls[1:] < falls[:-1]])
+        x, y = np.log(getattr(self, what)[first])[::-1], np.log(self.loss[first])[::-1]
+        return np.exp(np.interp(np.log(losses), y, x, left=np.nan, right=np.nan))
+
+
+def finished_runs(runs: pd.DataFrame, sweeps: Iterable[str]) -> pd.DataFrame:
+    """The runs of some sweeps that have a loss, each once."""
+    found = runs[runs["sweep"].isin(list(sweeps)) & (runs["status"] == "done")]
+    found = found[found["loss"].notna()].drop_duplicates("run_id")
+    return found.sort_values(["n_params_non_embedding", "n_tokens", "run_id"], kind="stable")
+
+
+def curves_of(
+    runs: pd.DataFrame, curves: pd.DataFrame, sweeps: Iterable[str], where: str
+) -> list[SizeCurve]:
+    """The learning curve of the longest run of each size, while its rate was at the peak.
+
+    Raises
+    ------
+    UserError
+        Fewer than four sizes have such a curve.
+    """
+    chosen = finished_runs(runs, sweeps)
+    longest = chosen.drop_duplicates("n_params_non_embedding", keep="last")
+    by_run = dict(tuple(curves.groupby("run_id")))
+    found = []
+    for run in longest.itertuples():
+        curve = by_run.get(run.run_id)
+        if curve is None:
+            continue
+        curve = curve.sort_values("step", kind="stable")
+        at_peak = np.isclose(curve["lr"].astype(float), float(run.peak_lr), rtol=AT_PEAK, atol=0)
+        curve = curve[at_peak & (curve["loss"].astype(float) > 0)]
+        if len(curve) > 1:
+            columns = (curve[name].to_numpy(float) for name in ("step", "n_tokens", "loss"))
+            found.append(_curve(run, *columns, (run.run_id,)))
+    return _enough(found, where, "a learning curve at a constant rate")
+
+
+def final_losses_of(runs: pd.DataFrame, sweeps: Iterable[str], where: str) -> list[SizeCurve]:
+    """The final losses of each size against its runs' tokens, the mean of the seeds.
+
+    Raises
+    ------
+    UserError
+        Fewer than four sizes have runs of two lengths.
+    """
+    found = []
+    for _, group in finished_runs(runs, sweeps).groupby("n_params_non_embedding", sort=True):
+        middle = group.groupby("n_tokens", sort=True)[["steps", "loss"]].mean().astype(float)
+        if len(middle) > 1:
+            columns = middle["steps"].to_numpy(), middle.index.to_numpy(float), middle["loss"]
+            first = next(group.itertuples())
+            found.append(_curve(first, *map(np.asarray, columns), tuple(group["run_id"])))
+    return _enough(found, where, "runs of two lengths")
+
+
+def adjusted(curve: SizeCurve, critical) -> SizeCurve:
+    """The curve by S_min, E_min and C_min; `critical` gives B_crit in tokens at a loss."""
+    at = critical(curve.loss)
+    return replace(
+        curve,
+        steps=min_steps(curve.steps, curve.batch_tokens, at),
+        tokens=min_tokens(curve.tokens, curve.batch_tokens, at),
+        compute=min_compute(curve.compute, curve.batch_tokens, at),
+    )
+
+
+def _curve(run, steps, tokens, loss, run_ids) -> SizeCurve:
+    n_params = float(run.n_params_non_embedding)
+    compute = pf_days(FLOPS_PER_PARAM_TOKEN * n_params * tokens)
+    batch = float(run.batch_size) * float(run.context)
+    return SizeCurve(n_params, batch, steps, tokens, compute, loss, run_ids)
+
+
+def _enough(found, where, what):
+    if len(found) < FEWEST_SIZES:
+        sizes = f"{len(found)} size" + ("" if len(found) == 1 else "s")
+        raise UserError(where, [f"four sizes with {what} are needed; {sizes} had one"])
+    return found
