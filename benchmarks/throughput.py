@@ -1,11 +1,12 @@
 """Tokens per second of our transformer and loop against nanoGPT's, at the same shape.
 
-    python benchmarks/throughput.py PATH_TO_NANOGPT [--batch-size 8] [--repeats 15] [--out FILE]
+    python benchmarks/throughput.py PATH_TO_NANOGPT [--device cuda] [--repeats 15] [--out FILE]
 
 PATH_TO_NANOGPT is a checkout of https://github.com/karpathy/nanoGPT. Both train on random bytes in
-this process: one thread, float32, tied embeddings, no biases, weight decay, clipping and a
-schedule; nanoGPT with the steps of its train.py. They take turns, so that a busy machine slows
-both, and CPU time is measured, which on one thread of an idle machine is the wall-clock time.
+this process: tied embeddings, no biases, weight decay, clipping and a schedule; nanoGPT with the
+steps of its train.py. They take turns, so that a busy machine slows both. On the CPU: one thread,
+float32, and CPU time, which on one thread of an idle machine is the wall-clock time. On CUDA: both
+with bfloat16 products and compiled, wall-clock time, and the model-FLOPs utilisation of ours.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from types import ModuleType
@@ -29,19 +31,49 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 from isoloss.config.runs import LanguageRun
 from isoloss.corpus.load import Corpus
+from isoloss.models.precision import Precision, prepare
 from isoloss.tasks import language
 from isoloss.tasks.problem import Problem
 from isoloss.train.loop import train
 
-SHAPES = [  # layers, width, heads: five of the text study, and nanoGPT's own for a CPU
-    (2, 8, 1),
-    (2, 16, 1),
-    (2, 24, 1),
-    (2, 40, 1),
-    (2, 88, 2),
-    (4, 128, 4),
-]
-CONTEXT, VOCAB, WEIGHT_DECAY, PEAK_LR, BETAS, CLIP_NORM = 64, 256, 0.1, 1e-3, (0.9, 0.98), 1.0
+
+@dataclass(frozen=True)
+class Setting:
+    """What is compared on a device."""
+
+    context: int
+    batch_size: int  # sequences a step
+    shapes: list[tuple[int, int, int]]  # layers, width, heads
+
+
+SETTINGS = {
+    "cpu": Setting(  # those of the text study, and nanoGPT's own for a CPU
+        context=64,
+        batch_size=4,
+        shapes=[
+            *((2, 8, 1), (2, 12, 1), (2, 16, 1), (2, 24, 1), (2, 40, 1), (2, 56, 2), (2, 88, 2)),
+            (4, 128, 4),
+        ],
+    ),
+    "cuda": Setting(  # those of config/gpu.yaml
+        context=512,
+        batch_size=16,
+        shapes=[
+            *((2, 64, 2), (3, 96, 3), (4, 128, 4), (6, 192, 6), (8, 256, 4), (10, 384, 6)),
+            *((12, 512, 8), (12, 768, 12)),
+        ],
+    ),
+}
+VOCAB, WEIGHT_DECAY, PEAK_LR, BETAS, CLIP_NORM = 256, 0.1, 1e-3, (0.9, 0.98), 1.0
+# In bfloat16, dense, by NVIDIA's data sheets.
+PEAK_FLOPS = {
+    "H100 PCIe": 756e12,
+    "H200": 989e12,
+    "H100": 989e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+    "L4": 121e12,
+}
 N_TOKENS = 2_000_000
 TURN_S = 0.3  # how long a turn takes, about
 
@@ -51,28 +83,32 @@ Turn = Callable[[int], None]  # train for so many steps
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("nanogpt", type=Path, help="a checkout of nanoGPT")
-    parser.add_argument("--batch-size", type=int, default=8, help="sequences a step")
+    parser.add_argument("--device", choices=SETTINGS, default="cpu")
     parser.add_argument("--repeats", type=int, default=15, help="turns of each")
     parser.add_argument("--out", type=Path, help="a JSON file for the numbers")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    device, setting = torch.device(arguments.device), SETTINGS[arguments.device]
     tokens = np.random.default_rng(0).integers(VOCAB, size=N_TOKENS, dtype=np.uint8)
     peer = load_peer(arguments.nanogpt)
     print(f"{'shape':>12} {'parameters':>10} {'nanoGPT':>9} {'isoloss':>9}  ratio (range of turns)")
     rows = []
-    for shape in SHAPES:
-        row = compare(peer, shape, tokens, arguments.batch_size, arguments.repeats)
+    for shape in setting.shapes:
+        row = compare(peer, shape, setting, tokens, device, arguments.repeats)
         rows.append(row)
+        used = row["utilisation"]
         print(
             f"{row['shape']:>12} {row['n_params']:>10,} {row['nanogpt_tokens_per_s']:>9,.0f} "
             f"{row['isoloss_tokens_per_s']:>9,.0f}  {row['ratio']:.2f} "
-            f"({row['ratio_min']:.2f}-{row['ratio_max']:.2f})",
+            f"({row['ratio_min']:.2f}-{row['ratio_max']:.2f})"
+            + ("" if used is None else f"  {100 * used:.1f} % of the peak"),
             flush=True,
         )
     if arguments.out:
-        machine = {"torch": torch.__version__, "machine": platform.platform(), "threads": 1}
-        settings = {"context": CONTEXT, "batch_size": arguments.batch_size, "dtype": "float32"}
-        arguments.out.write_text(json.dumps(machine | settings | {"measured": rows}, indent=1))
+        about = {"torch": torch.__version__, "machine": platform.platform(), "threads": 1}
+        used = {"device": arguments.device, "context": setting.context}
+        used |= {"batch_size": setting.batch_size, "measured": rows}
+        arguments.out.write_text(json.dumps(about | used, indent=1))
 
 
 def load_peer(folder: Path) -> ModuleType:
@@ -88,56 +124,80 @@ def load_peer(folder: Path) -> ModuleType:
 
 
 def compare(
-    peer: ModuleType, shape: tuple[int, int, int], tokens: np.ndarray, batch_size: int, repeats: int
+    peer: ModuleType,
+    shape: tuple[int, int, int],
+    setting: Setting,
+    tokens: np.ndarray,
+    device: torch.device,
+    repeats: int,
 ) -> dict:
     """Tokens per second of both, in turns."""
-    theirs, n_params = nanogpt_turn(peer, shape, tokens, batch_size)
-    ours, own_params = isoloss_turn(shape, tokens, batch_size)
-    if n_params != own_params:
-        raise SystemExit(f"{shape}: nanoGPT has {n_params} parameters and ours {own_params}")
+    theirs, n_params = nanogpt_turn(peer, shape, setting, tokens, device)
+    ours, problem = isoloss_turn(shape, setting, tokens, device)
+    if n_params != problem.counts["n_params"]:
+        raise SystemExit(f"{shape}: nanoGPT has {n_params} parameters, ours {problem.counts}")
     for turn in (theirs, ours):
         turn(5)
-    steps = max(3, round(TURN_S / (seconds(theirs, 5) / 5)))
+    steps = max(3, round(TURN_S / (seconds(theirs, 5, device) / 5)))
     rates = {"nanogpt": [], "isoloss": []}
+    per_step = setting.batch_size * setting.context
     for repeat in range(repeats):
         order = [("nanogpt", theirs), ("isoloss", ours)]
         for name, turn in order if repeat % 2 else reversed(order):
-            rates[name].append(steps * batch_size * CONTEXT / seconds(turn, steps))
+            rates[name].append(steps * per_step / seconds(turn, steps, device))
     ratios = [b / a for a, b in zip(rates["nanogpt"], rates["isoloss"], strict=True)]
+    peak = peak_flops(device)
+    flops_per_s = median(rates["isoloss"]) * problem.flops_per_step / per_step
     return {
         "shape": "{} x {}, {}".format(*shape),
         "n_params": n_params,
         "nanogpt_tokens_per_s": median(rates["nanogpt"]),
         "isoloss_tokens_per_s": median(rates["isoloss"]),
+        "isoloss_flops_per_s": flops_per_s,
+        "utilisation": peak and flops_per_s / peak,
         "ratio": median(ratios),
         "ratio_min": min(ratios),
         "ratio_max": max(ratios),
     }
 
 
-def seconds(turn: Turn, steps: int) -> float:
-    start_s = time.process_time()
+def peak_flops(device: torch.device) -> float | None:
+    """The peak of a GPU that is known by its name; None for another, and for the CPU."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    return next((peak for part, peak in PEAK_FLOPS.items() if part in name), None)
+
+
+def seconds(turn: Turn, steps: int, device: torch.device) -> float:
+    if device.type == "cpu":
+        start_s = time.process_time()
+        turn(steps)
+        return time.process_time() - start_s
+    torch.cuda.synchronize(device)
+    start_s = time.perf_counter()
     turn(steps)
-    return time.process_time() - start_s
+    torch.cuda.synchronize(device)
+    return time.perf_counter() - start_s
 
 
-def isoloss_turn(shape: tuple[int, int, int], tokens: np.ndarray, batch: int) -> tuple[Turn, int]:
+def isoloss_turn(
+    shape: tuple[int, int, int], setting: Setting, tokens: np.ndarray, device: torch.device
+) -> tuple[Turn, Problem]:
     """Our model in our loop, with a new optimiser for each turn and no evaluation."""
     n_layer, d_model, n_head = shape
     run = LanguageRun.model_validate(
         {
-            "task": {"kind": "language", "corpus": "random", "context": CONTEXT},
+            "task": {"kind": "language", "corpus": "random", "context": setting.context},
             "model": {
                 "n_layer": n_layer,
                 "d_model": d_model,
                 "n_head": n_head,
                 "tie_embeddings": True,
             },
-            "data": {"n_tokens": N_TOKENS // 2, "n_heldout_tokens": CONTEXT},
+            "data": {"n_tokens": N_TOKENS // 2, "n_heldout_tokens": setting.context},
             "training": {
                 "peak_lr": PEAK_LR,
                 "schedule": "cosine",
-                "batch_size": batch,
+                "batch_size": setting.batch_size,
                 "beta1": BETAS[0],
                 "beta2": BETAS[1],
                 "weight_decay": WEIGHT_DECAY,
@@ -148,7 +208,9 @@ def isoloss_turn(shape: tuple[int, int, int], tokens: np.ndarray, batch: int) ->
     )
     card = {"vocab_size": VOCAB}
     corpus = Corpus(train=tokens, heldout=tokens, card=card, folder=Path())
-    problem = language.build(run, 0, corpus, torch.device("cpu"))
+    problem = language.build(run, 0, corpus, device)
+    if device.type == "cuda":
+        prepare(problem.model, device, Precision(torch.bfloat16, "inductor"))
 
     def turn(steps: int) -> None:
         train(
@@ -156,18 +218,23 @@ def isoloss_turn(shape: tuple[int, int, int], tokens: np.ndarray, batch: int) ->
             run.training,
         )
 
-    return turn, problem.counts["n_params"]
+    return turn, problem
 
 
 def nanogpt_turn(
-    peer: ModuleType, shape: tuple[int, int, int], tokens: np.ndarray, batch: int
+    peer: ModuleType,
+    shape: tuple[int, int, int],
+    setting: Setting,
+    tokens: np.ndarray,
+    device: torch.device,
 ) -> tuple[Turn, int]:
     """nanoGPT's model, with the steps of its train.py and no evaluation, log or checkpoint."""
     n_layer, d_model, n_head = shape
+    context, cuda = setting.context, device.type == "cuda"
     with contextlib.redirect_stdout(io.StringIO()):
         model = peer.GPT(
             peer.GPTConfig(
-                block_size=CONTEXT,
+                block_size=context,
                 vocab_size=VOCAB,
                 n_layer=n_layer,
                 n_head=n_head,
@@ -176,24 +243,30 @@ def nanogpt_turn(
                 bias=False,
             )
         )
-        optimizer = model.configure_optimizers(WEIGHT_DECAY, PEAK_LR, BETAS, "cpu")
+        model.to(device)
+        optimizer = model.configure_optimizers(WEIGHT_DECAY, PEAK_LR, BETAS, device.type)
+    n_params = sum(p.numel() for p in model.parameters())
+    forward = torch.compile(model) if cuda else model
+    precision = torch.autocast("cuda", torch.bfloat16) if cuda else contextlib.nullcontext()
 
-    def next_batch() -> tuple[torch.Tensor, torch.Tensor]:
-        starts = torch.randint(len(tokens) - CONTEXT, (batch,))
-        rows = [torch.from_numpy(tokens[i : i + CONTEXT + 1].astype(np.int64)) for i in starts]
-        return torch.stack([r[:-1] for r in rows]), torch.stack([r[1:] for r in rows])
+    def next_batch() -> list[torch.Tensor]:
+        starts = torch.randint(len(tokens) - context, (setting.batch_size,))
+        rows = [torch.from_numpy(tokens[i : i + context + 1].astype(np.int64)) for i in starts]
+        parts = [torch.stack([r[:-1] for r in rows]), torch.stack([r[1:] for r in rows])]
+        return [p.pin_memory().to(device, non_blocking=True) for p in parts] if cuda else parts
 
     def turn(steps: int) -> None:
         for step in range(steps):
             for group in optimizer.param_groups:
                 group["lr"] = PEAK_LR * (1 + math.cos(math.pi * step / steps)) / 2
-            _, loss = model(*next_batch())
+            with precision:
+                _, loss = forward(*next_batch())
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-    return turn, sum(p.numel() for p in model.parameters())
+    return turn, n_params
 
 
 if __name__ == "__main__":
