@@ -5,13 +5,16 @@ from collections.abc import Iterable
 import pandas as pd
 
 from isoloss.analysis import (
+    approaches,
     cooldown,
     critical_batch,
     crossing,
+    curvature,
     kaplan_frontier,
     learning_rate,
     loss_reached,
     overfitting,
+    recount,
     seed_noise,
     size_and_steps,
     size_laws,
@@ -24,13 +27,16 @@ from isoloss.errors import UserError
 # What an analysis's `do` says -> the module that has a function of that name. Imported by name, so
 # that an analysis is made again when they change.
 MODULES = {
+    "approaches": approaches,
     "cooldown_check": cooldown,
     "critical_batch": critical_batch,
     "crossing": crossing,
+    "curvature": curvature,
     "kaplan_frontier": kaplan_frontier,
     "learning_rate": learning_rate,
     "loss_reached": loss_reached,
     "overfitting": overfitting,
+    "recount": recount,
     "seed_noise": seed_noise,
     "size_and_steps": size_and_steps,
     "size_laws": size_laws,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from isoloss.config.analyses.allocation import Approaches, Curvature, Recount
 from isoloss.config.analyses.batch import CriticalBatch
 from isoloss.config.analyses.kaplan import (
     Crossing,
@@ -20,13 +21,16 @@ from isoloss.config.analyses.limits import (
 )
 
 Analysis = Annotated[
-    CooldownCheck
+    Approaches
+    | CooldownCheck
     | CriticalBatch
     | Crossing
+    | Curvature
     | KaplanFrontier
     | LearningRate
     | LossReached
     | Overfitting
+    | Recount
     | SeedNoise
     | SizeAndSteps
     | SizeLaws,

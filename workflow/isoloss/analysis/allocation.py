@@ -1,0 +1,142 @@
+"""Compute-optimal sizes: places on the frontier, and the power laws through them.
+
+Every approach of Hoffmann et al. (2022) ends here: with ln N* and ln D* at some ln C, measured and
+in each draw, and with two lines through them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.errors import UserError
+
+FEWEST = 3  # places that a line is drawn through
+
+
+@dataclass(frozen=True)
+class Places:
+    """Optima at budgets; NaN in a draw where there is none. Row 0 of the draws has no noise.
+
+    Attributes
+    ----------
+    log_c, log_n, log_d : ndarray, shape (place,)
+    drawn_c, drawn_n, drawn_d : ndarray, shape (1 + draw, place)
+    """
+
+    log_c: np.ndarray
+    log_n: np.ndarray
+    log_d: np.ndarray
+    drawn_c: np.ndarray
+    drawn_n: np.ndarray
+    drawn_d: np.ndarray
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """N* = N_0 (C / C_0)**a and D* = D_0 (C / C_0)**b, with the draws of all four.
+
+    Attributes
+    ----------
+    approach : int
+    log_c0 : float
+        Mean ln C of the places.
+    a, b, log_n0, log_d0 : float
+    drawn : dict of str to ndarray, shape (draw,)
+        By the same names, moved so that what has no noise gives the values measured.
+    places : Places
+    n_runs : int
+    runs : str
+    """
+
+    approach: int
+    log_c0: float
+    a: float
+    b: float
+    log_n0: float
+    log_d0: float
+    drawn: dict[str, np.ndarray]
+    places: Places
+    n_runs: int
+    runs: str
+
+    def log_n(self, log_c) -> tuple[np.ndarray, np.ndarray]:
+        """ln N* at budgets, and its draws, shape (draw, budget)."""
+        return self._line("log_n0", "a", log_c)
+
+    def log_d(self, log_c) -> tuple[np.ndarray, np.ndarray]:
+        """ln D* at budgets, and its draws, shape (draw, budget)."""
+        return self._line("log_d0", "b", log_c)
+
+    def _line(self, level, slope, log_c):
+        away = np.atleast_1d(log_c) - self.log_c0
+        at, along = self.drawn[level][:, None], self.drawn[slope][:, None]
+        return getattr(self, level) + getattr(self, slope) * away, at + along * away
+
+
+def through(
+    approach: int, places: Places, runs: str, where: str, *, steep: bool = False
+) -> Allocation:
+    """The lines through places.
+
+    Parameters
+    ----------
+    steep : bool
+        ln C is what scatters, and ln N is exact: the line is that of ln C on ln N, turned round.
+
+    Raises
+    ------
+    UserError
+        There are fewer than three places.
+    """
+    if len(places.log_c) < FEWEST:
+        found = f"{len(places.log_c)} place" + ("" if len(places.log_c) == 1 else "s")
+        raise UserError(where, [f"three places of the frontier are needed, found {found}"])
+    log_c0 = float(places.log_c.mean())
+    single = [x[None] for x in (places.log_c, places.log_n, places.log_d)]
+    drawn_c = np.broadcast_to(places.drawn_c, places.drawn_n.shape)
+    one = {name: float(value[0]) for name, value in _lines(log_c0, *single, steep).items()}
+    drawn = _lines(log_c0, drawn_c, places.drawn_n, places.drawn_d, steep)
+    many = {name: moved(values, one[name]) for name, values in drawn.items()}
+    return Allocation(
+        approach=approach, log_c0=log_c0, drawn=many, places=places, runs=runs,
+        n_runs=len(runs.split()), **one,
+    )  # fmt: skip
+
+
+def moved(drawn: np.ndarray, value) -> np.ndarray:
+    """Draws without row 0, moved along the first axis so that row 0 would be at `value`.
+
+    Where row 0 is nothing, their median stands for it.
+    """
+    with np.errstate(all="ignore"):
+        rest = drawn[1:]
+        here = np.isfinite(rest).any(axis=0)
+        middle = np.nanmedian(np.where(here, rest, 0.0), axis=0)
+        return rest + value - np.where(np.isfinite(drawn[0]), drawn[0], middle)
+
+
+def _lines(log_c0, log_c, log_n, log_d, steep) -> dict[str, np.ndarray]:
+    """Slopes and levels for each row; NaN where a row has fewer than three places."""
+    if not steep:
+        a, log_n0 = _line(log_c, log_n, log_c0)
+        b, log_d0 = _line(log_c, log_d, log_c0)
+        return {"a": a, "b": b, "log_n0": log_n0, "log_d0": log_d0}
+    turned, level = _line(log_n, log_c, 0.0)
+    slope, share = _line(log_n, log_d, 0.0)
+    with np.errstate(all="ignore"):
+        log_n0 = (log_c0 - level) / turned
+        return {"a": 1 / turned, "b": slope / turned, "log_n0": log_n0,
+                "log_d0": share + slope * log_n0}  # fmt: skip
+
+
+def _line(x, y, at):
+    """Slope and value at `at` of the least-squares line of each row, which may have NaN."""
+    here = np.isfinite(x) & np.isfinite(y)
+    count = here.sum(axis=1)
+    with np.errstate(all="ignore"):
+        x, y = np.where(here, x, 0.0), np.where(here, y, 0.0)
+        mean_x, mean_y = x.sum(axis=1) / count, y.sum(axis=1) / count
+        away = np.where(here, x - mean_x[:, None], 0.0)
+        slope = np.sum(away * y, axis=1) / np.sum(away**2, axis=1)
+        slope[count < FEWEST] = np.nan
+        return slope, mean_y + slope * (at - mean_x)

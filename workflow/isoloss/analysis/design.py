@@ -1,0 +1,160 @@
+"""A grid of sizes and data as arrays, and the ways to count its parameters and its compute."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from isoloss.errors import UserError
+
+FEWEST_SIZES, FEWEST_BUDGETS = 4, 3
+AT_PEAK = 1e-6  # relative difference to the peak rate, from rounding
+
+
+@dataclass(frozen=True)
+class Count:
+    """One way to count: columns of the table of runs, and what a reader calls it."""
+
+    n_params: str
+    compute: str
+    label: str
+    embeddings: bool  # whether N has them
+
+
+COUNTS = {
+    "kaplan": Count(
+        "n_params_non_embedding",
+        "compute_6nd_non_embedding_flops",
+        "Kaplan's: N and 6ND without embeddings",
+        False,
+    ),
+    "logits": Count(
+        "n_params_non_embedding", "compute_6nd_logits_flops", "+ FLOPs of the output layer", False
+    ),
+    "embeddings": Count("n_params", "compute_6nd_flops", "all parameters, 6ND", True),
+    "exact": Count("n_params", "compute_flops", "all parameters, exact FLOPs", True),
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The learning curve of a size at a constant rate: shape (point,), by rising tokens."""
+
+    log_d: np.ndarray
+    log_loss: np.ndarray
+    run: int  # whose it is: the place in the design's runs
+
+
+@dataclass(frozen=True)
+class Design:
+    """Finished runs of several sizes and numbers of tokens.
+
+    Attributes
+    ----------
+    size : ndarray of int, shape (run,)
+        The place of the run's size; sizes are ordered by parameters.
+    log_d, log_loss : ndarray, shape (run,)
+        ln of the tokens, and of the final held-out loss.
+    run_ids : tuple of str
+    log_n : dict of str to ndarray, shape (size,)
+        Count -> ln of the parameters.
+    log_k : dict of str to ndarray, shape (size,)
+        Count -> ln of the FLOPs per token: C = k D.
+    curves : tuple of Curve or None, one a size
+        None where a size's longest run has no curve at a constant rate.
+    """
+
+    size: np.ndarray
+    log_d: np.ndarray
+    log_loss: np.ndarray
+    run_ids: tuple[str, ...]
+    log_n: dict[str, np.ndarray]
+    log_k: dict[str, np.ndarray]
+    curves: tuple[Curve | None, ...]
+
+    @property
+    def n_sizes(self) -> int:
+        return len(self.log_n["embeddings"])
+
+    def log_compute(self, count: str) -> np.ndarray:
+        """ln C of each run, shape (run,)."""
+        return self.log_k[count][self.size] + self.log_d
+
+    @property
+    def ids(self) -> str:
+        """All runs, for the table of analyses."""
+        return " ".join(self.run_ids)
+
+    @property
+    def curve_ids(self) -> str:
+        """The runs whose curves there are, for the table of analyses."""
+        return " ".join(self.run_ids[c.run] for c in self.curves if c is not None)
+
+
+def design_of(
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    sweeps: Iterable[str],
+    where: str,
+    first_step: int = 1,
+) -> Design:
+    """The design of some sweeps.
+
+    Parameters
+    ----------
+    first_step : int
+        Learning curves are taken from it on.
+
+    Raises
+    ------
+    UserError
+        Fewer than four sizes, or than three numbers of tokens, have a loss.
+    """
+    chosen = runs[runs["sweep"].isin(list(sweeps)) & (runs["status"] == "done")]
+    chosen = chosen[chosen["loss"].notna()].drop_duplicates("run_id")
+    chosen = chosen.sort_values(["n_params", "n_tokens", "run_id"], kind="stable")
+    sizes, size = np.unique(chosen["n_params"].to_numpy("int64"), return_inverse=True)
+    n_budgets = chosen["n_tokens"].nunique()
+    problems = [
+        f"{needed} {what} with finished runs are needed, found {found}"
+        for found, needed, what in (
+            (len(sizes), FEWEST_SIZES, "sizes"),
+            (n_budgets, FEWEST_BUDGETS, "numbers of tokens"),
+        )
+        if found < needed
+    ]
+    if problems:
+        raise UserError(where, problems)
+    first = np.searchsorted(size, np.arange(len(sizes)))
+    per_token = {
+        name: chosen[count.compute].to_numpy(float) / chosen["n_tokens"].to_numpy(float)
+        for name, count in COUNTS.items()
+    }
+    return Design(
+        size=size,
+        log_d=np.log(chosen["n_tokens"].to_numpy(float)),
+        log_loss=np.log(chosen["loss"].to_numpy(float)),
+        run_ids=tuple(chosen["run_id"]),
+        log_n={
+            name: np.log(chosen[count.n_params].to_numpy(float)[first])
+            for name, count in COUNTS.items()
+        },
+        log_k={name: np.log(values[first]) for name, values in per_token.items()},
+        curves=tuple(
+            _curve(chosen, curves, np.flatnonzero(size == i), first_step) for i in range(len(sizes))
+        ),
+    )
+
+
+def _curve(chosen, curves, places, first_step):
+    """The curve of the longest of some runs while its rate was at the peak."""
+    place = int(places[-1])  # by rising tokens
+    run = chosen.iloc[place]
+    curve = curves[curves["run_id"] == run["run_id"]].sort_values("step", kind="stable")
+    at_peak = np.isclose(curve["lr"].to_numpy(float), float(run["peak_lr"]), rtol=AT_PEAK, atol=0)
+    loss = curve["loss"].to_numpy(float)
+    kept = at_peak & (loss > 0) & (curve["step"].to_numpy("int64") >= first_step)
+    if kept.sum() < 4:
+        return None
+    return Curve(np.log(curve["n_tokens"].to_numpy(float)[kept]), np.log(loss[kept]), place)

@@ -1,0 +1,125 @@
+"""The noise of a grid's losses, and losses like those measured.
+
+Nothing is assumed of the law: the noise is what a polynomial in ln N and ln D leaves of ln L, a
+cubic one where there are runs enough. Runs of one size may share a trunk, and so its luck: how much
+of the variance they have in common is estimated, and drawn in common.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.analysis.design import Design
+from isoloss.fit.noise import DOUBT, noise_of
+
+FEWEST_FOR_CUBIC = 20  # runs: twice its coefficients
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Noise of ln L for a number of studies like the one measured; row 0 is without any.
+
+    Row 0 is what an approach makes of the smooth losses: draws are compared with it.
+
+    Attributes
+    ----------
+    smooth : ndarray, shape (run,)
+        ln L without noise, by the polynomial.
+    runs : ndarray, shape (1 + draw, run)
+        Noise of the final losses. A learning curve has that of its last loss throughout: its points
+        are no measurements of their own.
+    sd : float
+        Standard deviation of ln L at the design's mean level of loss.
+    shared : float
+        Share of the variance that runs of one size have in common.
+    """
+
+    smooth: np.ndarray
+    runs: np.ndarray
+    sd: float
+    shared: float
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+
+def draw_noise(design: Design, draws: int, seed: int = 0) -> Draws:
+    """Draw the noise of a design's runs."""
+    degree = 3 if len(design.size) >= FEWEST_FOR_CUBIC else 2
+    columns = polynomial(design.log_n["embeddings"][design.size], design.log_d, degree)
+
+    def fit_weighted(weights):
+        root = np.sqrt(weights)[:, None]
+        found = np.linalg.lstsq(columns * root, design.log_loss * root[:, 0], rcond=None)[0]
+        return design.log_loss - columns @ found, columns
+
+    level = design.log_loss - fit_weighted(np.ones(len(columns)))[0]
+    noise = noise_of(fit_weighted, level, columns.shape[1])
+    weights = np.exp(-2 * noise.slope * noise.level)
+    residual = fit_weighted(weights)[0]
+    parts = _components(residual * np.sqrt(weights), design.size, columns.shape[1], degree + 1)
+    rng = np.random.default_rng(seed)
+    between, within = parts.draw(draws, rng)
+    common = rng.standard_normal((draws, design.n_sizes))[:, design.size]
+    own = rng.standard_normal((draws, len(residual)))
+    slope = noise.slope + DOUBT * noise.slope_se * rng.standard_normal((draws, 1))
+    unit = np.sqrt(between)[:, None] * common + np.sqrt(within)[:, None] * own
+    unit, slope = np.vstack([0 * unit[:1], unit]), np.vstack([[[noise.slope]], slope])
+    return Draws(
+        smooth=design.log_loss - residual,
+        runs=unit * np.exp(slope * noise.level),
+        sd=float(np.sqrt(parts.between + parts.within)),
+        shared=parts.between / max(parts.between + parts.within, 1e-300),
+    )
+
+
+def polynomial(x: np.ndarray, y: np.ndarray, degree: int) -> np.ndarray:
+    """Columns x**i y**j with i + j <= degree, of centred x and y."""
+    x, y = x - x.mean(), y - y.mean()
+    powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+    return np.stack([x**i * y**j for i, j in powers], axis=1)
+
+
+@dataclass(frozen=True)
+class _Components:
+    """Mean squares between and within sizes, and what they rest on."""
+
+    between_square: float
+    within_square: float
+    freedom: tuple[int, int]
+    per_size: float
+
+    @property
+    def between(self) -> float:
+        """The variance that runs of a size have in common."""
+        return max(0.0, (self.between_square - self.within_square) / self.per_size)
+
+    @property
+    def within(self) -> float:
+        return self.within_square
+
+    def draw(self, draws, rng):
+        """Both variances, as the runs leave them uncertain (scaled inverse chi-squares)."""
+        between, within = (
+            square * freedom / rng.chisquare(freedom, size=draws)
+            for square, freedom in zip(
+                (self.between_square, self.within_square), self.freedom, strict=True
+            )
+        )
+        return np.maximum(0.0, (between - within) / self.per_size), within
+
+
+def _components(residual, size, n_columns, taken):
+    """Analysis of variance by size; `taken` of the polynomial's columns are between sizes."""
+    counts = np.bincount(size).astype(float)
+    means = np.bincount(size, residual) / counts
+    freedom = (
+        max(len(counts) - taken, 1),
+        max(len(residual) - len(counts) - (n_columns - taken), 1),
+    )
+    return _Components(
+        between_square=float(np.sum(counts * means**2)) / freedom[0],
+        within_square=float(np.sum((residual - means[size]) ** 2)) / freedom[1],
+        freedom=freedom,
+        per_size=float(counts.mean()),
+    )

@@ -1,0 +1,118 @@
+"""Approach 3: L(N, D) = E + A / N**alpha + B / D**beta, and what it makes of a budget.
+
+Hoffmann et al. (2022, arXiv:2203.15556), Sec. 3.3. Where C = 6 N D the optimum is a power of C; for
+other counts it is found along the curve of equal compute, so that one fitted law can be recounted
+(Pearce and Song 2024, arXiv:2406.12907).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.analysis.allocation import Allocation, Places, through
+from isoloss.analysis.design import Design
+from isoloss.analysis.design_noise import Draws
+from isoloss.analysis.valleys import per_token
+from isoloss.fit.api import fit_law
+from isoloss.fit.result import FitResult
+from isoloss.laws import CHINCHILLA
+
+PLACES = 9  # budgets at which the optimum is found
+FINE, BEYOND = 160, np.log(100.0)  # sizes tried at a budget, and how far beyond the design's
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The fitted law, and its parameters in each draw: shape (draw, parameter).
+
+    A draw has new noise on the law's own losses; row 0 has none.
+    """
+
+    count: str  # whose N it takes
+    fit: FitResult
+    draws: np.ndarray
+
+
+def surface(design: Design, draws: Draws, count: str, where: str) -> Surface:
+    """Fit the law.
+
+    Raises
+    ------
+    UserError
+        The table cannot be fitted.
+    """
+    table = {
+        "n_params": np.exp(design.log_n[count][design.size]),
+        "n_tokens": np.exp(design.log_d),
+        "loss": np.exp(design.log_loss),
+    }
+    columns = {name: name for name in table}
+    fit = fit_law(table, CHINCHILLA, columns=columns, draws=0, method="none", where=where)
+    problem = fit.problem
+    fitted = CHINCHILLA.log_loss(fit.theta[None], problem.log_x)[0]
+    starts = np.repeat(problem.z(fit.theta[None]), len(draws), axis=0)
+    ends = problem.solve(starts, damping=0.1, log_loss=fitted + draws.runs)
+    theta = problem.theta(ends.z)
+    theta[~ends.converged] = np.nan
+    return Surface(count, fit, theta)
+
+
+def third_approach(
+    design: Design, draws: Draws, count: str, where: str, law: Surface | None = None
+) -> tuple[Allocation, Surface]:
+    """The lines through the law's optima over the runs' range of compute, and the law.
+
+    Parameters
+    ----------
+    law : Surface, optional
+        A law fitted already, maybe with another N than the one that is counted.
+    """
+    law = law or surface(design, draws, count, where)
+    log_c = design.log_compute(count)
+    at = np.linspace(log_c.min(), log_c.max(), PLACES)
+    one = optima(design, law.fit.theta[None], law.count, count, at)
+    many = optima(design, law.draws, law.count, count, at)
+    places = Places(at, one[0], at - per_token(design, count, one[0]), at[None], many,
+                    at - per_token(design, count, many))  # fmt: skip
+    return through(3, places, design.ids, where), law
+
+
+def optima(
+    design: Design, theta: np.ndarray, law_count: str, count: str, log_c: np.ndarray
+) -> np.ndarray:
+    """ln N* at budgets, both by `count`, of laws whose N is counted by `law_count`.
+
+    Parameters
+    ----------
+    theta : ndarray, shape (law, parameter)
+
+    Returns
+    -------
+    ndarray, shape (law, budget)
+        NaN where a law has no optimum within a factor 100 of the design's sizes.
+    """
+    from scipy.interpolate import CubicSpline
+
+    x = design.log_n[count]
+    fine = np.linspace(x[0] - BEYOND, x[-1] + BEYOND, FINE)
+    of_law = design.log_n[law_count]
+    spline = CubicSpline(x, of_law)
+    inside = np.clip(fine, x[0], x[-1])
+    slope = np.where(fine < x[0], spline(x[0], 1), spline(x[-1], 1))
+    log_n = spline(inside) + slope * (fine - inside)
+    log_d = log_c[:, None] - per_token(design, count, fine)[None]
+    log_a, log_b, _, alpha, beta = (column[:, None, None] for column in theta.T)
+    # The floor moves no minimum.
+    with np.errstate(all="ignore"):
+        excess = np.exp(log_a - alpha * log_n) + np.exp(log_b - beta * log_d[None])
+    lost = ~np.isfinite(excess).all(axis=2)
+    best = np.where(np.isfinite(excess), excess, np.inf).argmin(axis=2)
+    edge = lost | (best == 0) | (best == FINE - 1)
+    near = np.clip(best, 1, FINE - 2)
+    low, mid, high = (
+        np.take_along_axis(excess, (near + k)[..., None], axis=2)[..., 0] for k in (-1, 0, 1)
+    )
+    step = fine[1] - fine[0]
+    with np.errstate(all="ignore"):
+        found = fine[near] + step * (low - high) / (2 * (low - 2 * mid + high))
+    return np.where(edge, np.nan, found)
