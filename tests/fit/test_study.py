@@ -83,3 +83,15 @@ def test_the_first_row_keeps_draws_that_give_the_interval_again():
     draws = json.loads(first)["draws"]["alpha"]
     row = of(table, "alpha")
     assert np.quantile(draws, [0.05, 0.95]) == pytest.approx([row["lo"], row["hi"]], abs=0.003)
+
+
+def test_the_largest_of_a_column_is_that_of_the_sweeps_that_are_fitted():
+    """Whatever the sizes of a study are, a law can be fitted to its largest budget."""
+    table = runs().assign(n_tokens=lambda t: t["n_inputs"] * 10)
+    found = fit_study("s", [fit(where={"n_tokens": ["largest"]})], table)
+    assert set(found["n_runs"]) == {18}
+    assert all(run_id.startswith("b") for run_id in found["runs"].iloc[0].split())
+    small = fit_study("s", [fit(where={"n_tokens": ["largest"]}, sweeps=["a"])], table)
+    assert set(small["n_runs"]) == {18}
+    both = fit_study("s", [fit(where={"n_tokens": ["smallest", 20]})], table)
+    assert set(both["n_runs"]) == {36}

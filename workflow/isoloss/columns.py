@@ -183,6 +183,24 @@ def typed(rows, columns):
     )
 
 
+def with_values(table, where):
+    """The rows of a table whose columns have one of the wanted values.
+
+    Parameters
+    ----------
+    table : DataFrame
+    where : mapping
+        Column -> values; `largest` and `smallest` are those of the column in the whole table.
+    """
+    whole = table
+    for name, values in where.items():
+        column = whole[name]
+        extremes = {"largest": column.max, "smallest": column.min}
+        wanted = [extremes[value]() if value in extremes else value for value in values]
+        table = table[table[name].isin(wanted)]
+    return table
+
+
 def document() -> str:
     """docs/data.md: where each table is, and its columns."""
     tables = {

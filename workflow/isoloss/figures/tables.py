@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from matplotlib.figure import Figure
 
+from isoloss.columns import with_values
 from isoloss.errors import UserError, nearest
 
 
@@ -76,12 +77,9 @@ def chosen(
     where: Mapping[str, Iterable] | None = None,
 ) -> pd.DataFrame:
     """The runs of the given sweeps with one of the given values, in a stable order."""
-    keep = pd.Series(True, index=runs.index)
     if sweeps is not None:
-        keep &= runs["sweep"].isin(list(sweeps))
-    for column, values in (where or {}).items():
-        keep &= runs[column].isin(list(values))
-    found = runs[keep]
+        runs = runs[runs["sweep"].isin(list(sweeps))]
+    found = with_values(runs, where or {})
     order = [column for column in ("sweep", "run_id") if column in found.columns]
     return found.sort_values(order, kind="stable") if order else found
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.columns import FITS, typed
+from isoloss.columns import FITS, typed, with_values
 from isoloss.config.study import Fit
 from isoloss.errors import UserError
 from isoloss.files import canonical_json
@@ -36,9 +36,7 @@ def _groups(fit: Fit, runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The runs that a fit is made from, by group."""
     if fit.sweeps is not None:
         runs = runs[runs["sweep"].isin(fit.sweeps)]
-    for column, values in fit.where.items():
-        runs = runs[runs[column].isin(values)]
-    runs = runs.drop_duplicates("run_id")
+    runs = with_values(runs, fit.where).drop_duplicates("run_id")
     if fit.by is None:
         yield "", runs
         return
