@@ -34,6 +34,7 @@ rule all:
 
 
 include: "workflow/rules/corpus.smk"
+include: "workflow/rules/cluster.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/collect.smk"
 include: "workflow/rules/fit.smk"

@@ -43,7 +43,7 @@ if workflow.is_main_process:
 
 
 onstart:
-    if workflow.local_exec:
+    if workflow.is_main_process:
         WARM.append(warm.start())
     logger.info(None, extra={"isoloss_planned_core_s": ISOLOSS.untrained_core_s()})
 

@@ -4,7 +4,7 @@
 
 rule trunk:
     input:
-        corpus=lambda wildcards: ISOLOSS.corpus_of(wildcards.trunk_id),
+        corpus=lambda wildcards: corpus_of(wildcards.trunk_id),
         # The same bytes whenever it is made: a new one makes nothing stale.
         trunk=lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.trunk_id)),
         prediction=lambda wildcards: ancient(
@@ -15,13 +15,15 @@ rule trunk:
     log:
         f"{RESULTS}/logs/trunks/{{trunk_id}}.log",
     priority: lambda wildcards: ISOLOSS.priority(wildcards.trunk_id)
+    group:
+        lambda wildcards: group_of(wildcards.trunk_id)
     conda:
         "../envs/isoloss.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards: ISOLOSS.resources(wildcards.trunk_id).mem_mb,
-        runtime=lambda wildcards, attempt: attempt
-        * ISOLOSS.resources(wildcards.trunk_id).runtime_min,
+        mem_mb=lambda wildcards, attempt: mem_mb(wildcards.trunk_id, attempt),
+        runtime=lambda wildcards, attempt: runtime_min(wildcards.trunk_id, attempt),
+        gpu=cluster.gpus(ISOLOSS.config.device),
         gpu_percent=lambda wildcards: ISOLOSS.resources(wildcards.trunk_id).gpu_percent,
     params:
         settings=lambda wildcards: ISOLOSS.settings(wildcards.trunk_id),
@@ -38,7 +40,7 @@ rule trunk:
 
 rule train:
     input:
-        corpus=lambda wildcards: ISOLOSS.corpus_of(wildcards.run_id),
+        corpus=lambda wildcards: corpus_of(wildcards.run_id),
         trunk=lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.run_id)),
         prediction=lambda wildcards: ancient(
             ISOLOSS.prediction_before(wildcards.run_id)
@@ -51,13 +53,15 @@ rule train:
         f"{RESULTS}/logs/runs/{{run_id}}.log",
     # The longest runs first, so that none is left alone at the end.
     priority: lambda wildcards: ISOLOSS.priority(wildcards.run_id)
+    group:
+        lambda wildcards: group_of(wildcards.run_id)
     conda:
         "../envs/isoloss.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards: ISOLOSS.resources(wildcards.run_id).mem_mb,
-        runtime=lambda wildcards, attempt: attempt
-        * ISOLOSS.resources(wildcards.run_id).runtime_min,
+        mem_mb=lambda wildcards, attempt: mem_mb(wildcards.run_id, attempt),
+        runtime=lambda wildcards, attempt: runtime_min(wildcards.run_id, attempt),
+        gpu=cluster.gpus(ISOLOSS.config.device),
         gpu_percent=lambda wildcards: ISOLOSS.resources(wildcards.run_id).gpu_percent,
     params:
         settings=lambda wildcards: ISOLOSS.settings(wildcards.run_id),

@@ -37,10 +37,14 @@ def resources_of(run: Run, cost: Cost, device: str, vocab_size: int | None = Non
         For language runs.
     """
     on_gpu = device in GPUS
-    seconds = GpuSpeed().seconds(cost) if device == "cuda" else cost.core_s
     needed_mb = MEMORY_FACTOR * memory_bytes(run, vocab_size) / 1e6
     return Resources(
         mem_mb=GPU_PROCESS_MB if device == "cuda" else max(LEAST_MB, math.ceil(needed_mb)),
-        runtime_min=START_MIN + round(TIME_FACTOR * seconds / 60),
+        runtime_min=START_MIN + round(TIME_FACTOR * seconds_of(cost, device) / 60),
         gpu_percent=gpu_percent(run, cost, vocab_size) if on_gpu else 0,
     )
+
+
+def seconds_of(cost: Cost, device: str) -> float:
+    """The time that a job is planned to take on a device of the config."""
+    return GpuSpeed().seconds(cost) if device == "cuda" else cost.core_s

@@ -1,0 +1,63 @@
+# Where jobs are submitted: what runs where, in which allocation, and with how much of it.
+import functools
+
+from isoloss import cluster
+
+
+# These run where Snakemake does: all but the training takes seconds, and a corpus may need the internet.
+localrules:
+    all,
+    corpus,
+    plan,
+    collect,
+    losses,
+    predict,
+    fit,
+    fits,
+    analyse,
+    figure,
+    figures,
+    report,
+
+
+if workflow.remote_exec:
+    # That of the submitting Snakemake is on another machine, or should be.
+    os.environ.pop(warm.WARM_SOCKET, None)
+
+
+@functools.cache
+def prepare_allocation():
+    """Before the first job that a cluster has been given; elsewhere nothing.
+
+    It is called by input functions: earlier, Snakemake has not read its own settings.
+    """
+    if workflow.remote_exec:
+        cluster.within_an_allocation(workflow)
+        if workflow.local_exec and len(workflow.dag_settings.target_jobs) > 1:
+            WARM.append(warm.start())
+
+
+def corpus_of(job_id):
+    """The corpus that a training waits for."""
+    prepare_allocation()
+    return ISOLOSS.corpus_of(job_id)
+
+
+# Runs of seconds share an allocation.
+GROUPS = cluster.Groups(ISOLOSS.plan, ISOLOSS.config.device)
+
+
+def group_of(job_id):
+    """The group of a training; None where nothing is grouped."""
+    return GROUPS.of(job_id, workflow.group_settings.group_components)
+
+
+def mem_mb(job_id, attempt):
+    """The memory of a training; more if it is tried again."""
+    return attempt * ISOLOSS.resources(job_id).mem_mb
+
+
+def runtime_min(job_id, attempt):
+    """The time of a training; more if it is tried again."""
+    known = workflow.group_settings.group_components
+    return attempt * GROUPS.runtime_min(job_id, ISOLOSS.resources(job_id), known)
