@@ -1,0 +1,77 @@
+"""The presets that are shipped, planned: what their names promise."""
+
+import json
+from math import log
+
+import pytest
+
+from isoloss.cli.main import main
+from isoloss.config.load import load_studies, merged, parse_config, read_yaml
+from isoloss.config.runs import LanguageRun
+from isoloss.counting import cost_of
+from isoloss.plan.grid import expand
+
+
+def sweeps_of(preset, study):
+    config = parse_config(merged(read_yaml("config/config.yaml"), read_yaml(f"config/{preset}")))
+    return expand(load_studies(config, "config/studies")[study])
+
+
+def runs_of(preset):
+    return sweeps_of(preset, "text")["grid"]
+
+
+def kaplans():
+    return [run for sweep in sweeps_of("paper.yaml", "kaplan").values() for run in sweep]
+
+
+def planned(capsys, *arguments):
+    assert main(["plan", "--machine", "gpu", "--json", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("preset", ["workstation.yaml", "gpu.yaml"])
+def test_every_run_takes_a_thousand_steps_and_the_grid_shares_its_trunks(preset, capsys):
+    assert min(run.steps for run in runs_of(preset)) >= 1000
+    found = planned(capsys, "--configfile", f"config/{preset}")
+    grid = found["studies"]["text"]["sweeps"]["grid"]
+    assert grid["flops"] <= 0.6 * grid["flops_if_alone"]
+    assert found["corpora_not_at_hand"] == {}  # its size and content are known before a download
+    assert list(found["studies"]) == ["text"]
+
+
+def test_the_gpu_preset_spans_its_sizes_and_budgets_on_one_gpu(capsys):
+    costs = [cost_of(run, 256) for run in runs_of("gpu.yaml")]
+    sizes = [cost.n_params_non_embedding for cost in costs]
+    assert min(sizes) == pytest.approx(1e5, rel=0.1)
+    assert max(sizes) == pytest.approx(1e8, rel=0.2)
+    budgets = [cost.flops for cost in costs]
+    assert min(budgets) < 1e14 < 1e17 < max(budgets)
+    found = planned(capsys, "--configfile", "config/gpu.yaml", "--cores", "1")
+    assert found["wall_clock_hours"] < 0.6
+    assert found["total"]["memory_bytes"] < 80e9
+
+
+def test_no_width_is_too_narrow_for_tensor_cores_in_the_gpu_preset():
+    """Heads of a multiple of 8 dimensions, for the fused attention in bfloat16."""
+    assert all(run.model.d_model // run.model.n_head % 8 == 0 for run in runs_of("gpu.yaml"))
+
+
+def test_the_paper_preset_has_kaplans_sizes_and_tokens(capsys):
+    """Sizes of the labels of their Figs. 4 and 9, 1.31e11 tokens a run, 2^19 tokens a step."""
+    found = planned(capsys, "--configfile", "config/paper.yaml")
+    assert "webtext2" in found["corpora_not_at_hand"]
+    runs = kaplans()
+    assert all(isinstance(run, LanguageRun) for run in runs)
+    sizes = {12 * run.model.n_layer * run.model.d_model**2 for run in runs}
+    named = [768, 393_216, 3e6, 25e6, 85e6, 302e6, 708e6, 1.475e9, 1.324e9, 1.465e9]
+    assert sorted(sizes) == pytest.approx(sorted(named), rel=0.05)
+    assert {run.data.n_tokens for run in runs} == {250_000 * 2**19}
+    assert found["total"]["longest_hours"] > 24
+
+
+def test_the_paper_presets_rates_are_those_of_kaplans_rule():
+    """LR(N) = 0.003239 - 0.0001395 ln N (Eq. D.1)."""
+    for run in kaplans():
+        n = 12 * run.model.n_layer * run.model.d_model**2
+        assert run.training.peak_lr == pytest.approx(0.003239 - 0.0001395 * log(n), rel=0.01)
