@@ -10,6 +10,7 @@ from pydantic import Field
 
 from isoloss.config.batch_figures import BatchFigure
 from isoloss.config.drawn import Drawn
+from isoloss.config.kaplan_figures import KaplanFigure
 from isoloss.config.prediction_figure import PredictionTested
 from isoloss.config.published_figures import (
     Allocation,
@@ -254,6 +255,7 @@ Figure = Annotated[
     | Configurations
     | ModelPlanes
     | PredictionTested
-    | BatchFigure,
+    | BatchFigure
+    | KaplanFigure,
     Field(discriminator="draw"),
 ]

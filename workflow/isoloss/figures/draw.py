@@ -10,6 +10,9 @@ from isoloss.figures import (
     batch,
     curves,
     grid,
+    kaplan_calculated,
+    kaplan_curves,
+    kaplan_sizes,
     loss,
     models,
     overfitting,
@@ -50,6 +53,17 @@ MODULES = {
     "cooldown_checked": appendix_cooldown,
     "learning_rates": appendix,
     "seed_scatter": appendix,
+    "kaplan_summary": kaplan_curves,
+    "kaplan_training": kaplan_curves,
+    "kaplan_frontiers": kaplan_curves,
+    "kaplan_shares": kaplan_calculated,
+    "kaplan_excess": kaplan_calculated,
+    "kaplan_crossing": kaplan_calculated,
+    "kaplan_depth": kaplan_sizes,
+    "kaplan_valleys": kaplan_sizes,
+    "kaplan_optimum": kaplan_sizes,
+    "kaplan_reached": kaplan_sizes,
+    "kaplan_size_laws": kaplan_sizes,
 }
 
 

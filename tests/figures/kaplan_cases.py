@@ -1,0 +1,80 @@
+"""Examples of the figures after Kaplan et al. (2020), from a study that follows their laws."""
+
+import functools
+
+import pandas as pd
+from batch_cases import analysed
+from pydantic import TypeAdapter
+from tests.analysis import kaplan_planted
+
+from isoloss.config.figures import Figure
+from isoloss.figures.tables import Tables
+
+LAW = kaplan_planted.Planted()
+GRID = {"sweeps": ["grid"]}
+PLAIN = [
+    {"do": "kaplan_frontier", "name": "frontier", **GRID},
+    {"do": "size_and_steps", "name": "steps", **GRID},
+    {"do": "loss_reached", "name": "reached", **GRID},
+    {"do": "size_laws", "name": "size", **GRID, "keep": "longest",
+     "laws": ["power_law", "logarithmic", "power_law_floor"]},
+    {"do": "size_laws", "name": "data", **GRID, "keep": "largest", "x": "n_tokens",
+     "laws": ["power_law"]},
+    {"do": "size_laws", "name": "total", "sweeps": ["depth"], "x": "n_params",
+     "laws": ["power_law"]},
+    {"do": "size_laws", "name": "depths", "sweeps": ["depth"], "laws": ["power_law"]},
+    {"do": "crossing", "name": "crossing", **GRID},
+]  # fmt: skip
+ADJUSTED = [
+    {"do": "critical_batch", "name": "critical", "sweeps": ["batch"]},
+    {"do": "kaplan_frontier", "name": "frontier_min", **GRID, "adjusted": True},
+    {"do": "loss_reached", "name": "reached_min", **GRID, "adjusted": True},
+]
+BOTH = {"naive": "frontier", "adjusted": "frontier_min"}
+FIGURES = {
+    "kaplan_summary": {**GRID, "frontier": "frontier", "data": "data", "size": "size"},
+    "kaplan_training": GRID,
+    "kaplan_shares": BOTH,
+    "kaplan_depth": {"naive": "total", "size": "depths"},
+    "kaplan_valleys": {"law": "steps"},
+    "kaplan_excess": {"law": "steps", "reached": "reached"},
+    "kaplan_frontiers": BOTH,
+    "kaplan_optimum": BOTH,
+    "kaplan_crossing": {"crossing": "crossing"},
+    "kaplan_reached": {"naive": "reached", "adjusted": "reached_min"},
+    "kaplan_size_laws": {"size": "size"},
+}
+
+
+@functools.cache
+def study() -> Tables:
+    """A planted grid, some depths, and a scan of batches."""
+    parts = [kaplan_planted.study(LAW, noise=0.002)]
+    for n_layer in (1, 2, 3):
+        runs, curves = kaplan_planted.study(LAW, noise=0.002, seed=n_layer, n_layer=n_layer,
+                                            widths=(8, 16, 40), tokens=(460_800,))  # fmt: skip
+        parts.append((runs.assign(sweep="depth"), curves))
+    for batch_size in (1, 4, 16, 64, 256):
+        runs, curves = kaplan_planted.study(LAW, batch_size=batch_size, widths=(16, 40),
+                                            tokens=(2_687_488 * 2,))  # fmt: skip
+        named = {"run_id": runs["run_id"] + f"-b{batch_size}", "sweep": "batch"}
+        at_b = curves.assign(run_id=curves["run_id"] + f"-b{batch_size}")
+        parts.append((runs.assign(**named), at_b))
+    runs, curves = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
+    return analysed(runs, curves, [*ADJUSTED[:1], *PLAIN, *ADJUSTED[1:]])
+
+
+@functools.cache
+def without_critical_batch() -> Tables:
+    """The same without a scan of batches."""
+    known = study()
+    return analysed(known.runs, known.curves, [*PLAIN, *ADJUSTED[1:]])
+
+
+def spec(draw, **given):
+    """A figure's section of a study, checked as the pipeline checks it."""
+    texts = {"draw": draw, "name": "a_figure", "title": "A title", "caption": "A caption."}
+    return TypeAdapter(Figure).validate_python(texts | FIGURES[draw] | given)
+
+
+CASES = {draw: lambda draw=draw: (spec(draw), study()) for draw in FIGURES}

@@ -1,0 +1,138 @@
+"""Figures after Kaplan et al.: their numbers are those of the paper, or of the planted law."""
+
+import kaplan_cases
+import numpy as np
+import pandas as pd
+import pytest
+from kaplan_cases import FIGURES, LAW, spec, study, without_critical_batch
+
+from isoloss.figures.draw import drawing
+from isoloss.figures.kaplan_calculated import excess_steps, published_crossing
+from isoloss.figures.tables import Tables
+
+PAPER = {"alpha_n": 0.077, "alpha_s": 0.76}  # Table 3
+
+
+def test_sizes_around_the_best_cost_what_the_paper_says():
+    """App. B.4: 0.6 to 2.2 times the best cost at most 20 % more; 2.2 takes 45 % fewer steps."""
+    assert 2.2 * excess_steps(2.2, **PAPER) == pytest.approx(1.2, abs=0.01)
+    assert 1.1 < 0.6 * excess_steps(0.6, **PAPER) < 1.2
+    assert excess_steps(2.2, **PAPER) == pytest.approx(0.55, abs=0.005)
+    assert excess_steps(1.0, **PAPER) == 1
+
+
+def test_a_size_that_cannot_reach_the_loss_has_no_cost():
+    assert np.isnan(excess_steps(0.2, **PAPER))
+
+
+def test_the_papers_lines_meet_where_the_paper_says():
+    """Sec. 6.3: C* of about 1e4 PF-days, L* of about 1.7, N* of about 1e12."""
+    compute, loss = published_crossing()
+    assert compute == pytest.approx(1e4, rel=0.2)
+    assert loss == pytest.approx(1.7, abs=0.05)
+    assert 1.3e9 * compute**0.73 == pytest.approx(1e12, rel=0.25)
+
+
+def test_the_papers_areas_are_its_exponents():
+    """Fig. 3: at 1e9 times the compute, below 10 times the steps, about 100 times the batch."""
+    table = drawing(spec("kaplan_shares"), study()).table
+    paper = table[table["panel"] == "Kaplan et al. 2020"]
+    top = paper[paper["x"] == paper["x"].max()].set_index("series")
+    growth = top["hi"] / top["lo"]
+    assert growth["serial steps S"] == pytest.approx(10 ** (9 * 0.03))
+    assert growth["batch size B"] == pytest.approx(10 ** (9 * 0.24))
+    assert growth["model size N"] == pytest.approx(10 ** (9 * 0.73))
+
+
+def test_our_areas_fill_the_compute():
+    """C = 6 N B S: the three factors make the whole."""
+    table = drawing(spec("kaplan_shares"), study()).table
+    ours = table[table["panel"] == "Ours, C_min"]
+    assert ours["hi"].max() == pytest.approx(ours["x"].max(), rel=0.02)
+
+
+def test_the_paper_has_an_axis_of_its_own_and_of_the_same_ratio():
+    for draw, panels in (("kaplan_summary", 3), ("kaplan_frontiers", 1), ("kaplan_size_laws", 1)):
+        figure = drawing(spec(draw), study()).figure
+        pairs = [figure.axes[:panels], figure.axes[panels:]]
+        for own, other in zip(*pairs, strict=True):
+            low, high = own.get_ylim()
+            assert "BPE" not in own.get_ylabel()
+            assert other.get_ylim()[1] / other.get_ylim()[0] == pytest.approx(high / low)
+
+
+def test_the_papers_losses_are_recorded_in_their_own_unit():
+    table = drawing(spec("kaplan_summary"), study()).table
+    paper = table[table["series"] == "Kaplan et al. 2020"]
+    assert set(paper["y_quantity"]) == {"the paper's loss (nats per BPE token)"}
+    size = paper[paper["panel"].str.startswith("Size")]
+    np.testing.assert_allclose(size["y"], (8.8e13 / size["x"]) ** 0.076)
+
+
+def test_the_envelope_falls():
+    table = drawing(spec("kaplan_training"), study()).table
+    low = table[table["series"] == "envelope"]["y"].to_numpy()
+    assert len(low) > 50 and (np.diff(low) <= 0).all()
+
+
+def test_training_curves_are_at_the_papers_compute():
+    """C = 6 N B S in PF-days, N without embeddings; the last row at a constant rate, not after."""
+    table = drawing(spec("kaplan_training"), study()).table
+    curve = table[(table["series"] == "N = 38400") & (table["panel"] == "Compute")]
+    tokens = table[(table["series"] == "N = 38400") & (table["panel"] == "Tokens")]
+    np.testing.assert_allclose(curve["x"], 6 * 38400 * tokens["x"].to_numpy() / 8.64e19)
+    assert curve["y"].iloc[-1] == pytest.approx(float(LAW.loss(38400, 8398, 256)), rel=0.01)
+
+
+def test_depths_lie_closer_together_without_embeddings():
+    """So they were planted: the loss depends on N without embeddings."""
+    notes = drawing(spec("kaplan_depth"), study()).notes
+    missed = [float(note.rsplit("by ", 1)[1].split("%")[0]) for note in notes]
+    assert missed[1] < missed[0]
+
+
+def test_the_best_size_is_drawn_at_its_compute():
+    table = drawing(spec("kaplan_optimum"), study()).table
+    found = table[(table["what"] == "best") & (table["panel"] == "Best size")]
+    found = found[found["series"].str.startswith("C_min")]
+    truth = LAW.optimum(found["x"].to_numpy())[0]
+    np.testing.assert_allclose(found["y"], truth, rtol=0.15)
+
+
+def test_without_a_critical_batch_only_what_needs_none_is_drawn():
+    tables = without_critical_batch()
+    said = "No critical batch was measured before"
+    for draw in ("kaplan_frontiers", "kaplan_optimum", "kaplan_shares", "kaplan_reached"):
+        result = drawing(spec(draw), tables)
+        assert any(said.lower() in note.lower() for note in result.notes), draw
+        drawn = set(result.table["series"]) | set(result.table["panel"])
+        assert not any(name.startswith(("C_min", "Ours, C_min")) for name in drawn)
+        assert len(result.table)
+    axes = drawing(spec("kaplan_reached"), tables).table
+    assert set(axes["y_quantity"]) == {"S at our batch (steps)", "E at our batch (tokens)"}
+
+
+@pytest.mark.parametrize("draw", sorted(set(FIGURES) - {"kaplan_summary", "kaplan_training"}))
+def test_an_analysis_that_could_not_be_made_leaves_a_note_and_no_traceback(draw):
+    known = study().analyses
+    empty = known.drop_duplicates("analysis").assign(
+        quantity=None, value=np.nan, kind=None, group=None, x=np.nan,
+        verdict="not made: there are too few runs",
+    )  # fmt: skip
+    result = drawing(spec(draw), Tables(runs=study().runs, analyses=empty))
+    assert any("too few runs" in note for note in result.notes)
+    drawn = result.table["what"] if len(result.table) else pd.Series(dtype=str)
+    assert not drawn.isin(["fitted law", "power law", "measured", "run", "best"]).any()
+
+
+def test_what_is_not_identified_says_so():
+    tables = study()
+    known = tables.analyses.copy()
+    known.loc[known["quantity"] == "a", "verdict"] = "not identified: wide"
+    result = drawing(spec("kaplan_shares"), Tables(runs=tables.runs, analyses=known))
+    assert set(result.table["panel"]) == {"Kaplan et al. 2020"}
+    assert any("not identified: wide" in note for note in result.notes)
+
+
+def test_there_is_an_example_of_each():
+    assert set(kaplan_cases.CASES) == set(FIGURES)
