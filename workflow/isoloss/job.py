@@ -28,6 +28,7 @@ COMMANDS = {
     "predict": "isoloss.fit.prediction",
     "fit": "isoloss.fit.job",
     "fits": "isoloss.fit.join",
+    "audit": "isoloss.fit.audit_job",
     "analyse": "isoloss.analysis.job",
     "figure": "isoloss.figures.job",
     "report": "isoloss.report.job",

@@ -1,4 +1,4 @@
-# The laws of each study, fitted, and of all studies in one table.
+# The laws of each study, fitted, and of all studies in one table; published fits made again.
 
 
 rule fit:
@@ -61,3 +61,23 @@ rule fits:
         "Joining the fits of all studies"
     shell:
         "python -m isoloss.job fits --fits {input.fits} --out {output} > {log} 2>&1"
+
+
+# Not a part of everything, because it downloads. Once made, it is in the report.
+rule audit:
+    input:
+        registry="config/audit.yaml",
+        code=sources("isoloss.fit.audit_job"),
+    output:
+        f"{RESULTS}/audit.json",
+    log:
+        f"{RESULTS}/logs/audit.log",
+    conda:
+        "../envs/isoloss.yaml"
+    params:
+        downloads=lambda wildcards: f"{RESULTS}/audit",
+    message:
+        "Refitting published tables"
+    shell:
+        "python -m isoloss.job audit --registry {input.registry} --downloads {params.downloads}"
+        " --out {output} > {log} 2>&1"

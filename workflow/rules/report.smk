@@ -9,6 +9,7 @@ rule report:
             path for study in ISOLOSS.studies for path in ISOLOSS.analyses_of(study)
         ],
         figures=ISOLOSS.figures(),
+        audit=[path for path in [f"{RESULTS}/audit.json"] if os.path.exists(path)],
         code=sources("isoloss.report.job"),
     output:
         report(

@@ -41,11 +41,11 @@ def add_arguments(parser):
 def run(args) -> int:
     from isoloss.cli import show
     from isoloss.errors import UserError
-    from isoloss.fit.audit import audit
+    from isoloss.fit.audit import MIRROR, audit
     from isoloss.fit.registry import read_registry
     from isoloss.fit.result import plain
 
-    mirror = args.mirror or os.environ.get("ISOLOSS_MIRROR") or None
+    mirror = args.mirror or os.environ.get(MIRROR) or None
     if args.draws < 100:
         raise UserError("--draws", [f"must be 100 or more for standard errors, got {args.draws}"])
     registry = read_registry(args.registry)

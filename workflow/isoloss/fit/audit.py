@@ -15,6 +15,7 @@ from isoloss.fit.objective import influence
 from isoloss.fit.registry import PublishedFit, Registry, Table
 from isoloss.fit.result import FitResult
 
+MIRROR = "ISOLOSS_MIRROR"  # environment variable: a folder with copies of the tables
 SAME_OBJECTIVE = 1e-4  # relative excess over the optimum that rounding explains
 SAME_VALUE = 0.1  # standard errors
 
@@ -47,6 +48,7 @@ class Audited:
         return {
             "name": self.fit.name,
             "source": self.fit.source,
+            "table": self.fit.table,
             "published": self.published,
             "difference_in_standard_errors": self.difference,
             "objective_published": self.objective_published,

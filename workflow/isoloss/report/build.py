@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from isoloss.laws import published
 from isoloss.report import analyses as analysed
 from isoloss.report import study as read
+from isoloss.report.audit import refits
 from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
 
 HERE = Path(__file__).parent
@@ -86,7 +87,7 @@ def build(
     environment.filters["prose"] = prose
     environment.filters["seconds"] = seconds
     return environment.get_template("report.html").render(
-        studies=shown, totals=totals, about=about,
+        studies=shown, totals=totals, about=about, audit=refits(paths.results),
         css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
     )  # fmt: skip
 
