@@ -1,0 +1,54 @@
+"""The figure of a prediction and its test."""
+
+import pandas as pd
+import pytest
+
+from isoloss.analysis.study import analyse_study
+from isoloss.columns import CURVES, PREDICTIONS, RUNS, SWEEP, typed
+from isoloss.config.prediction_figure import PredictionTested
+from isoloss.errors import UserError
+from isoloss.figures.draw import drawing
+from isoloss.figures.tables import Tables
+
+SPEC = PredictionTested(
+    draw="prediction_tested", name="prediction", title="t", caption="c", sweeps=["grid"],
+    labels={"hoffmann": "Hoffmann"},
+)  # fmt: skip
+RUN = {"sweep": "grid", "status": "done"}
+TESTED = RUN | {"run_id": "large", "compute_flops": 1e12, "loss": 1.5}
+SMALL = [RUN | {"run_id": f"r{i}", "compute_flops": 1e9 * 2**i, "loss": 3 - 0.1 * i}
+         for i in range(6)]  # fmt: skip
+SAID = {"study": "text", "run_ids": "large", "compute_flops": 1e12, "level": 0.9, "n_runs": 6}
+PREDICTED = [
+    SAID | {"fit": "hoffmann", "loss": 1.52, "lo": 1.45, "hi": 1.6, "verdict": "identified"},
+    SAID | {"fit": "kaplan", "loss": 1.7, "lo": 1.6, "hi": 1.8, "verdict": "not identified: flat"},
+    SAID | {"fit": "third", "verdict": "not fitted: too few runs"},
+]
+
+
+def tables(runs):
+    runs = typed(runs, (SWEEP, *RUNS))
+    prediction = typed(PREDICTED, PREDICTIONS)
+    analyses = analyse_study("text", [], runs, typed([], CURVES), prediction)
+    return Tables(runs=runs, analyses=analyses)
+
+
+def test_every_law_that_predicts_is_drawn_and_the_others_are_named_with_the_reason():
+    drawn = drawing(SPEC, tables([*SMALL, TESTED]))
+    predicted = drawn.table[drawn.table["what"] == "predicted"]
+    assert list(predicted["series"]) == ["Hoffmann", "kaplan"]
+    assert list(predicted["lo"]) == [1.45, 1.6]
+    assert "third: not fitted: too few runs." in drawn.notes
+    assert "kaplan: not identified: flat (hollow marker)." in drawn.notes
+    assert "The measured loss, 1.5000, lies within 1 of 2 90 % intervals." in drawn.notes
+
+
+def test_before_the_run_is_trained_the_figure_shows_the_prediction_alone():
+    drawn = drawing(SPEC, tables(SMALL))
+    assert not any("measured loss" in note for note in drawn.notes)
+    assert "held-out run" not in set(drawn.table["series"])
+
+
+def test_a_study_without_a_prediction_is_told_so():
+    with pytest.raises(UserError, match="the study has no `prediction`"):
+        drawing(SPEC, Tables(runs=typed(SMALL, (SWEEP, *RUNS)), analyses=pd.DataFrame()))

@@ -1,0 +1,86 @@
+"""A prediction: of a run that is not there yet, with the interval of one run."""
+
+import numpy as np
+import pytest
+
+from isoloss import counting
+from isoloss.columns import RUNS, typed
+from isoloss.config.load import parse
+from isoloss.config.runs import RUNS as KINDS
+from isoloss.config.study import Fit
+from isoloss.fit.api import fit_law
+from isoloss.fit.prediction import of_new_run, planned_columns, predict
+
+SIZES, TOKENS = [1e4, 3e4, 1e5, 3e5], [1e6, 3e6, 1e7]
+LARGEST = {"n_params": 1e6, "n_tokens": 3e7}
+FIT = Fit(name="law", law="kaplan_nd",
+          variables={"n_params": "n_params", "n_tokens": "n_tokens", "loss": "loss"})  # fmt: skip
+
+
+def planted(n_params, n_tokens):
+    return ((6e13 / n_params) ** (0.08 / 0.1) + 2e13 / n_tokens) ** 0.1
+
+
+def table(seed, noise_sd):
+    n, d = (a.ravel() for a in np.meshgrid(SIZES, TOKENS))
+    noise = np.exp(np.random.default_rng(seed).normal(0, noise_sd, n.size))
+    return {"n_params": n, "n_tokens": d, "loss": planted(n, d) * noise}
+
+
+def test_a_prediction_from_exact_losses_is_the_planted_loss():
+    result = fit_law(table(0, 0.0), "kaplan_nd", draws=20)
+    loss, lo, hi = of_new_run(result, LARGEST)
+    assert loss == pytest.approx(planted(**LARGEST), rel=1e-6)
+    assert lo <= hi
+
+
+def test_nine_in_ten_new_runs_lie_inside_the_interval():
+    """The law's interval alone would hold fewer: a new run has noise of its own."""
+    noise_sd, inside, inside_the_law = 0.01, [], []
+    for seed in range(120):
+        result = fit_law(table(seed, noise_sd), "kaplan_nd", draws=300)
+        measured = planted(**LARGEST) * np.exp(
+            np.random.default_rng(10_000 + seed).normal(0, noise_sd)
+        )
+        _, lo, hi = of_new_run(result, LARGEST)
+        inside.append(lo <= measured <= hi)
+        law = result.predict({k: [v] for k, v in LARGEST.items()}).iloc[0]
+        inside_the_law.append(law["lo"] <= measured <= law["hi"])
+    assert 0.83 <= np.mean(inside) <= 0.97  # 90 %, give or take 2.6 standard errors
+    assert np.mean(inside_the_law) < np.mean(inside)
+
+
+def test_a_law_that_cannot_be_fitted_predicts_nothing_and_says_why():
+    rows = [{"run_id": "a", "status": "done", "n_params": 10, "n_tokens": 10, "loss": 1.0}]
+    (said,) = predict([FIT], typed(rows, RUNS), LARGEST)
+    assert "loss" not in said
+    assert said["verdict"].startswith("not fitted: ")
+
+
+def test_diverged_runs_are_not_fitted():
+    given = table(1, 0.01)
+    rows = [
+        {"run_id": f"r{i}", "status": "done" if i else "diverged", "compute_flops": float(i),
+         "n_params": int(given["n_params"][i]), "n_tokens": int(given["n_tokens"][i]),
+         "loss": given["loss"][i] if i else None}
+        for i in range(12)
+    ]  # fmt: skip
+    (said,) = predict([FIT], typed(rows, RUNS), LARGEST)
+    assert said["n_runs"] == 11
+    assert "r0" not in said["runs"].split()
+    assert said["fitted_compute_flops"] == 11.0
+
+
+def test_the_columns_of_a_planned_run_are_those_of_its_row():
+    settings = {
+        "task": {"kind": "language", "corpus": "c", "context": 64},
+        "model": {"n_layer": 2, "d_model": 16, "n_head": 1, "tie_embeddings": True},
+        "data": {"n_tokens": 2600},
+        "training": {"peak_lr": 0.01, "schedule": "constant", "batch_size": 4},
+    }
+    run = parse(KINDS["language"], settings, "run")
+    columns = planned_columns(run, 256)
+    assert columns["n_tokens"] == 2560  # whole batches
+    assert columns["n_params_non_embedding"] == 12 * 2 * 16**2
+    assert columns["compute_6nd_logits_flops"] == 6 * (12 * 2 * 16**2 + 256 * 16) * 2560
+    assert columns["compute_flops"] == counting.cost_of(run, 256).flops
