@@ -231,6 +231,15 @@ def test_a_grid_whose_best_size_is_always_the_largest_has_no_frontier():
         made("kaplan_frontier", K.study(hungry))
 
 
+def test_only_the_runs_that_are_asked_for_are_fitted():
+    rows = made("size_laws", where={"n_tokens": [460_800], "width": [8, 16, 40]})
+    found = points(rows, "loss")
+    assert list(found["x"]) == [24 * width**2 for width in (8, 16, 40)]
+    assert all("d460800" in run_id for run_id in found["runs"])
+    with pytest.raises(UserError, match=r"no column 'n_token' .*did you mean 'n_tokens'"):
+        made("size_laws", where={"n_token": [1]})
+
+
 def test_diverged_runs_are_left_out():
     runs, curves = STUDY
     worse = runs.copy()

@@ -9,7 +9,7 @@ from isoloss.analysis.kaplan_curves import finished_runs
 from isoloss.analysis.rows import IDENTIFIED, row
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import SizeLaws
-from isoloss.errors import UserError
+from isoloss.errors import UserError, nearest
 from isoloss.fit import FitResult, fit_law
 
 N_LINE = 60
@@ -26,11 +26,18 @@ def size_laws(
     Raises
     ------
     UserError
-        There are too few runs, or a law is not one of a single variable.
+        There are too few runs, a column is not there, or a law is not one of a single variable.
     """
     chosen = finished_runs(runs, spec.sweeps)
-    if spec.n_layer is not None:
-        chosen = chosen[chosen["n_layer"].isin(spec.n_layer)]
+    problems = [
+        f"there is no column {name!r} in the table of runs{nearest(name, chosen.columns)}"
+        for name in (spec.x, *spec.where)
+        if name not in chosen.columns
+    ]
+    if problems:
+        raise UserError(spec.name, problems)
+    for name, values in spec.where.items():
+        chosen = chosen[chosen[name].isin(values)]
     column = {"longest": "n_tokens", "largest": "n_params_non_embedding"}.get(spec.keep)
     if column:
         chosen = chosen[chosen[column] == chosen[column].max()]

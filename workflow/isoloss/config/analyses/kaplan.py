@@ -1,6 +1,6 @@
 """Analyses after Kaplan et al. (2020): frontiers of compute, steps and sizes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -50,7 +50,7 @@ class SizeLaws(Analysing):
     keep: Literal["all", "longest", "largest"] = (
         "all"  # runs with the most tokens; the largest size
     )
-    n_layer: list[PositiveInt] | None = None  # null: every depth
+    where: dict[str, list[Any]] = {}  # column -> the values that are kept
     draws: PositiveInt = 400
 
 
