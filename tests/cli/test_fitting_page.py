@@ -44,7 +44,7 @@ def test_there_are_commands_on_the_page():
 
 def test_the_page_quotes_what_the_commands_print(printed):
     whole = next(text for command, text in printed.items() if command.endswith("--law chinchilla"))
-    assert "128 of 128 starts agree" in whole
+    assert "64 of 64 starts agree" in whole
     assert "verdict: identified" in whole
     assert "without rows 1, 2, 3, 4, 5 beta is 0.367" in whole
     without = printed[next(c for c in COMMANDS if c.endswith("--without 1-5"))]

@@ -124,3 +124,50 @@ def test_runs_left_out_by_one_step_move_the_fit_as_refits_do(rng, monkeypatch):
     exact = influence.leave_one_out(result)["beta_shift"]
     monkeypatch.setattr(influence, "EXACT_RUNS", 10)
     assert np.corrcoef(exact, influence.leave_one_out(result)["beta_shift"])[0, 1] > 0.99
+
+
+def test_a_table_without_noise_has_no_influential_rows_and_no_absurd_numbers():
+    n, d = grid()
+    loss = LAWS["chinchilla"](
+        {"A": 400, "B": 400, "E": 1.7, "alpha": 0.34, "beta": 0.28}, n_params=n, n_tokens=d
+    )
+    result = fit_law({"N": n, "D": d, "loss": loss}, draws=50)
+    assert len(influence.influential_sets(result)) == 0
+    shifts = influence.leave_one_out(result).filter(like="_shift").to_numpy()
+    assert not np.any(np.abs(np.nan_to_num(shifts)) > 1e3)
+
+
+def test_a_parameter_that_is_held_never_shifts(rng):
+    table = {"x": X, "loss": 2 + 7.0 * X**-0.25 * np.exp(0.01 * rng.standard_normal(len(X)))}
+    result = fit_law(table, "power_law_floor", fixed={"E": 2.0}, draws=50)
+    assert influence.leave_one_out(result)["E_shift"].isna().all()
+    assert "E" not in set(influence.influential_sets(result)["parameter"])
+
+
+def test_a_parameter_within_a_standard_error_of_its_bound_is_named(rng):
+    loss = (0.004 + 7.0 * X**-0.25) * np.exp(0.01 * rng.standard_normal(len(X)))
+    result = fit_law({"x": X, "loss": loss}, "power_law_floor", draws=100)
+    near = [text for text in result.warnings if "of its bound" in text]
+    assert near and near[0].startswith("E = ") and near[0].endswith("of its bound 0")
+
+
+def test_residuals_can_be_looked_at_against_size_data_and_compute(rng):
+    n, d = grid()
+    loss = LAWS["chinchilla"](
+        {"A": 400, "B": 400, "E": 1.7, "alpha": 0.34, "beta": 0.28}, n_params=n, n_tokens=d
+    )
+    noise = 0.01 * rng.standard_normal(len(n))
+    frame = influence.residuals(fit_law({"N": n, "D": d, "loss": loss * np.exp(noise)}, draws=0))
+    assert frame["compute"].to_numpy() == pytest.approx(6 * n * d)
+    measured = np.log(frame["loss"] / frame["fitted"])
+    assert measured.to_numpy() == pytest.approx(frame["residual"].to_numpy())
+
+
+@pytest.mark.parametrize("law", ["power_law", "power_law_floor", "m3", "bnsl_1"])
+@pytest.mark.filterwarnings("error")
+def test_losses_that_fall_through_decades_raise_no_warning_of_numpy(law, rng):
+    x = np.repeat(np.geomspace(10, 1e5, 8), 2)
+    loss = (1e-7 + 300 * x**-3.0) * np.exp(0.5 * rng.standard_normal(len(x)))
+    result = fit_law({"x": x, "loss": loss}, law, draws=20)
+    influence.influential_sets(result)
+    json.dumps(result.to_dict(), allow_nan=False)

@@ -9,8 +9,9 @@ import numpy as np
 from isoloss.errors import UserError, nearest
 from isoloss.fit.curvature import lack_of_fit
 from isoloss.fit.identify import verdict
+from isoloss.fit.misfit import misfit
 from isoloss.fit.objective import OBJECTIVES, Objective
-from isoloss.fit.optimum import find
+from isoloss.fit.optimum import find, near_bounds
 from isoloss.fit.problem import Problem, leaders_of
 from isoloss.fit.profile import profiles
 from isoloss.fit.resample import METHODS, choose, draw
@@ -126,7 +127,7 @@ def fit_problem(
     if method == "auto":
         method, note = choose(problem, z, data, rng) if draws else ("none", None)
         notes += [note] if note else []
-    sampled, lost = np.empty((0, len(law.parameters))), 0.0
+    sampled, lost, pattern = np.empty((0, len(law.parameters))), 0.0, None
     if method != "none" and draws:
         ends = draw(problem, z, data, method, draws, rng)
         good = ends.converged
@@ -134,6 +135,11 @@ def fit_problem(
         lost = float(np.mean(~good))
         if lost:
             warnings.append(f"{lost:.1%} of the resampled tables have no minimum; left out")
+        if good.any():
+            warnings += near_bounds(problem, z, ends.z[good])
+        pattern = misfit(problem, z, data)
+        if pattern is not None and pattern.significant:
+            warnings.append(pattern.text)
     bend = lack_of_fit(problem, level)
     names, values = law.names, law.natural(theta)
     natural = law.natural(sampled)
@@ -171,6 +177,7 @@ def fit_problem(
         warnings=tuple(warnings),
         notes=tuple(notes),
         lack_of_fit=bend,
+        misfit=pattern,
         theta=theta,
         draws=sampled,
         problem=problem,

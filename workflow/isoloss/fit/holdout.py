@@ -32,8 +32,7 @@ def rank(table, law: str | Law, factor: float, **settings):
     Parameters
     ----------
     law : str or Law
-        One law, or "all": every law of n_params and n_tokens (of one variable where `x` is given)
-        that has analytic derivatives; the others (m3, m4) take minutes, and are tried by name.
+        One law, or "all": every law of n_params and n_tokens (of one variable where `x` is given).
     settings : as of `fit_law`
 
     Returns
@@ -80,8 +79,7 @@ def _laws(law, settings):
     return [
         one
         for one in LAWS.values()
-        if one.analytic
-        and (one.variables == ("x",)) == one_variable
+        if (one.variables == ("x",)) == one_variable
         and (one_variable or set(one.variables) == {"n_params", "n_tokens"})
     ]
 

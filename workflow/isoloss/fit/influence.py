@@ -6,11 +6,12 @@ import numpy as np
 
 from isoloss.fit.resample import draw
 from isoloss.fit.result import FitResult
-from isoloss.fit.table import Data
+from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN, Data
 
 EXACT_RUNS = 2000  # up to so many runs are each left out in a refit; beyond, by one Newton step
 SHARE = 0.02  # of the runs that a set to leave out may hold
 SET_DRAWS = 300
+EXACT = 1e-9  # root mean square residual of ln L below which no row is worse than another
 TELLING = 2.0  # standard errors that a parameter must move to be worth a line
 
 
@@ -32,6 +33,7 @@ def leave_one_out(result: FitResult):
     spread = np.full(moved.shape[1], np.nan)
     if len(result.draws):
         spread = np.subtract(*np.quantile(result.draws, [0.841345, 0.158655], axis=0)) / 2
+    spread[~(spread > 1e-9 * np.maximum(1.0, np.abs(result.theta)))] = np.nan  # held, or rounding
     with np.errstate(all="ignore"):
         shifts = moved / spread
     frame = pd.DataFrame(
@@ -80,7 +82,7 @@ def influential_sets(result: FitResult):
     import pandas as pd
 
     columns = ["parameter", "left_out", "value", "value_without", "shift"]
-    if len(np.unique(result.clusters)) > EXACT_RUNS:
+    if len(np.unique(result.clusters)) > EXACT_RUNS or _exact(result):
         return pd.DataFrame(columns=columns)  # a set of 2 % is then no handful of runs
     alone = leave_one_out(result)
     size = max(1, round(SHARE * len(alone)))
@@ -106,14 +108,16 @@ def _without(result, alone, name, i, size, sign):
         log_loss=problem.log_loss[keep],
         weights=None if problem.weights is None else problem.weights[keep],
     )
-    z = part.solve(part.z(result.theta[None])).z[0]
+    ends = part.solve(part.z(result.theta[None]))
+    z = ends.z[0]
     codes = np.unique(result.clusters[keep], return_inverse=True)[1]
     data = Data(part.log_x, part.log_loss, part.weights, codes)
     spread = part.theta(draw(part, z, data, result.method, SET_DRAWS, np.random.default_rng(0)).z)
     se = np.subtract(*np.quantile(spread[:, i], [0.841345, 0.158655])) / 2
     moved = part.theta(z)
-    with np.errstate(all="ignore"):
-        shift = (moved[i] - result.theta[i]) / se
+    least = 1e-9 * max(1.0, abs(result.theta[i]))  # a spread below is rounding
+    usable = bool(ends.converged[0] and np.isfinite(se) and se > least)
+    shift = (moved[i] - result.theta[i]) / se if usable else 0.0
     return {
         "parameter": name,
         "left_out": [int(row) for row in alone["left_out"].to_numpy()[chosen]],
@@ -123,19 +127,27 @@ def _without(result, alone, name, i, size, sign):
     }
 
 
+def _exact(result):
+    """Does the law pass through every row, so that residuals are rounding?"""
+    return np.sqrt(np.mean(result.problem.residuals(result.theta) ** 2)) < EXACT
+
+
 def residuals(result: FitResult):
     """Every row of the table beside the fit.
 
     Returns
     -------
     pandas.DataFrame
-        The law's variables, `loss`, `fitted`, and `residual` = ln(loss / fitted).
+        The law's variables (and `compute` = 6 n_params n_tokens where it has both), `loss`,
+        `fitted`, and `residual` = ln(loss / fitted).
     """
     import pandas as pd
 
     problem = result.problem
     fitted = problem.law.log_loss(result.theta[None], problem.log_x)[0]
     frame = pd.DataFrame({name: np.exp(x) for name, x in problem.log_x.items()})
+    if {"n_params", "n_tokens"} <= set(frame):
+        frame["compute"] = FLOPS_PER_PARAM_TOKEN * frame["n_params"] * frame["n_tokens"]
     frame["loss"] = np.exp(problem.log_loss)
     frame["fitted"] = np.exp(fitted)
     frame["residual"] = problem.log_loss - fitted

@@ -116,6 +116,26 @@ def _search_on_sample(problem, starts, keep=4):
     return problem.z(part.theta(ends.z[best]))
 
 
+def near_bounds(problem: Problem, z: np.ndarray, draws: np.ndarray):
+    """A warning for each parameter that ends within a standard error of a bound, not on it.
+
+    `draws` are those of z, shape (draw, free parameter).
+    """
+    law, natural = problem.law, problem.law.natural
+    spread = np.subtract(*np.quantile(draws, [0.841345, 0.158655], axis=0)) / 2
+    for i, name in enumerate(problem.free):
+        for bound, distance in (
+            (problem.lower[i], z[i] - problem.lower[i]),
+            (problem.upper[i], problem.upper[i] - z[i]),
+        ):
+            if AT_BOUND * max(1.0, abs(bound)) < distance < spread[i]:
+                moved = z.copy()
+                moved[i] = bound
+                place = law.names.index(name)
+                value, end = (natural(problem.theta(at))[place] for at in (z, moved))
+                yield f"{name} = {value:.3g} is within a standard error of its bound {end:.3g}"
+
+
 def at_bounds(problem: Problem, z: np.ndarray):
     """Names of the parameters that sit on a bound, each with it."""
     law = problem.law

@@ -8,6 +8,7 @@ import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.fit.curvature import LackOfFit
+from isoloss.fit.misfit import Misfit
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
@@ -49,7 +50,9 @@ class FitResult:
     warnings, notes : tuple of str
         What a reader must know; what was assumed of the table.
     lack_of_fit : LackOfFit or None
-        Laws of one variable: is the exponent constant?
+        Power laws of one variable: is the exponent constant?
+    misfit : Misfit or None
+        Other laws, where there are draws: are the residuals noise, or a pattern?
     draws : ndarray, shape (draw, parameter)
         theta of each resampled table, for intervals of anything else.
     problem, clusters
@@ -71,6 +74,7 @@ class FitResult:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     lack_of_fit: LackOfFit | None
+    misfit: Misfit | None
     theta: np.ndarray = field(repr=False)
     draws: np.ndarray = field(repr=False)
     problem: Problem = field(repr=False)
@@ -180,6 +184,7 @@ class FitResult:
                 "certificate": asdict(self.certificate),
                 "verdict": self.verdict,
                 "lack_of_fit": None if self.lack_of_fit is None else asdict(self.lack_of_fit),
+                "misfit": None if self.misfit is None else asdict(self.misfit),
                 "warnings": list(self.warnings),
                 "notes": list(self.notes),
             }

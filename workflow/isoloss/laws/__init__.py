@@ -6,7 +6,7 @@ dataclass that subclasses `isoloss.laws.base.Law`, or an `isoloss.laws.sums.Sum`
 
 from isoloss.errors import UserError, nearest
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor
-from isoloss.laws.broken import BNSL_1, BNSL_2, M3_LAW, M4_LAW
+from isoloss.laws.broken import BNSL_1, BNSL_2
 from isoloss.laws.chinchilla import CHINCHILLA
 from isoloss.laws.data_constrained import DATA_CONSTRAINED
 from isoloss.laws.kaplan import (
@@ -19,6 +19,7 @@ from isoloss.laws.kaplan import (
     KAPLAN_NS,
 )
 from isoloss.laws.one_variable import LOGARITHMIC, POWER_LAW, POWER_LAW_FLOOR
+from isoloss.laws.saturating import M3_LAW, M4_LAW
 from isoloss.laws.sums import Sum, Term
 
 LAWS = {

@@ -1,12 +1,10 @@
-"""Laws of one variable that bend: smoothly broken power laws, M3 and M4."""
+"""Laws of one variable that bend: smoothly broken power laws."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor, grid
-
-NEWTON_STEPS = 60  # of M4's implicit equation; it is monotone, and 5 to 10 are the rule
 
 
 def softplus(v):
@@ -129,126 +127,4 @@ class Broken(Law):
         return matrix
 
 
-@dataclass(frozen=True)
-class M3(Law):
-    """L = beta (1 / x + gamma)**c: the excess over the limit is not a power law near it."""
-
-    name: str = "m3"
-    formula: str = "L(x) = beta (x**-1 + gamma)**c"
-    source: str = "Alabdulmohsin et al. (2022), arXiv:2209.06640, M3"
-    variables: tuple[str, ...] = ("x",)
-    parameters: tuple[Parameter, ...] = (
-        coefficient("beta", "loss", "scale"),
-        Parameter("gamma", "1 / x", "where the fall ends", log=True, lower=1e-40),
-        exponent("c", "how fast loss falls with x"),
-    )
-    linear: tuple[str, ...] = ("beta",)
-
-    def log_loss(self, theta, log_x):
-        return theta[:, 0, None] + self._log_shape(theta, log_x)
-
-    def _log_shape(self, theta, log_x):
-        v = theta[:, 1, None] + log_x["x"]
-        return theta[:, 2, None] * (softplus(v) - log_x["x"])
-
-    def shapes(self, log_x, log_loss):
-        ends = -np.linspace(log_x["x"].min(), log_x["x"].max() + 3, 8)
-        found = grid(ends, np.geomspace(0.03, 3, 8))
-        return np.column_stack([np.zeros(len(found)), found])
-
-    def basis(self, theta, log_x):
-        return np.exp(self._log_shape(theta, log_x))[:, None]
-
-    def centring(self, log_x):
-        matrix = np.eye(3)
-        matrix[0, 2] = np.mean(log_x["x"])
-        return matrix
-
-
-@dataclass(frozen=True)
-class M4(Law):
-    """(L - E) / (L0 - L)**alpha = beta x**-c, solved for L: a sigmoid from L0 down to E."""
-
-    name: str = "m4"
-    formula: str = "(L - E) / (L0 - L)**alpha = beta x**-c"
-    source: str = "Alabdulmohsin et al. (2022), arXiv:2209.06640, M4"
-    variables: tuple[str, ...] = ("x",)
-    parameters: tuple[Parameter, ...] = (
-        floor("E"),
-        Parameter("L0", "loss", "loss without training", log=True),
-        Parameter("alpha", "", "how long the loss stays near L0", lower=0.01, upper=10.0),
-        Parameter("beta", "loss**(1 - alpha)", "scale", log=True),
-        exponent("c", "how fast loss falls with x, in the end"),
-    )
-
-    def _sigmoid(self, theta, log_x):
-        """p = (L - E) / (L0 - E) = 1 / (1 + e**-v): v, and L0 - E."""
-        floor_, top, alpha, beta, c = (theta[:, i, None] for i in range(5))
-        with np.errstate(all="ignore"):
-            gap = np.exp(top) - floor_
-            return _solve_sigmoid(beta - c * log_x["x"] - (1 - alpha) * np.log(gap), alpha), gap
-
-    def log_loss(self, theta, log_x):
-        v, gap = self._sigmoid(theta, log_x)
-        with np.errstate(all="ignore"):
-            return np.log(theta[:, 0, None] + gap * np.exp(-softplus(-v)))
-
-    def _gradient(self, theta, log_x, along):
-        """By the implicit function theorem: v moves so that the equation stays true."""
-        v, gap = self._sigmoid(theta, log_x)
-        top, alpha = np.exp(theta[:, 1, None]), theta[:, 2, None]
-        p, log_x = np.exp(-softplus(-v)), log_x["x"]
-        loss = theta[:, 0, None] + gap * p
-        slope = gap * p * (1 - p) / ((1 - p) + alpha * p)  # of L against the equation's right side
-        by_gap = p - slope * (1 - alpha) / gap
-        gradient = np.stack(
-            [
-                1 - by_gap,
-                top * by_gap,
-                slope * (np.log(gap) - softplus(v)),
-                slope,
-                -slope * log_x,
-            ],
-            axis=1,
-        )
-        gradient = np.einsum("spn,pd->sdn", gradient / loss[:, None], along)
-        return np.log(loss), gradient
-
-    def shapes(self, log_x, log_loss):
-        high, low = np.exp(log_loss.max()), np.exp(log_loss.min())
-        found = grid(
-            np.array([0.3, 0.9]) * low,
-            np.array([1.02, 1.5]) * high,
-            np.array([0.3, 1.0, 3.0]),
-            np.geomspace(0.1, 1.5, 3),
-        )
-        floor_, top, alpha, c = found.T
-        middle = np.exp(np.median(log_loss))
-        beta = np.log(middle - floor_) - alpha * np.log(top - middle)
-        beta += c * np.median(log_x["x"])
-        return np.column_stack([floor_, np.log(top), alpha, beta, c])
-
-    def centring(self, log_x):
-        matrix = np.eye(5)
-        matrix[3, 4] = np.mean(log_x["x"])
-        return matrix
-
-
-def _sigmoid_gap(v, right, alpha):
-    """ln p - alpha ln(1 - p) - right with p = 1 / (1 + e**-v), and its derivative in v."""
-    p = np.exp(-softplus(-v))
-    return -softplus(-v) + alpha * softplus(v) - right, (1 - p) + alpha * p
-
-
-def _solve_sigmoid(right, alpha):
-    v = np.where(right < 0, right, right / alpha)
-    for _ in range(NEWTON_STEPS):
-        value, slope = _sigmoid_gap(v, right, alpha)
-        step = value / slope
-        v = v - step
-        if not np.any(np.abs(step) > 1e-14 * (1 + np.abs(v))):
-            break
-    return v
-
-
-BNSL_1, BNSL_2, M3_LAW, M4_LAW = Broken(1), Broken(2), M3(), M4()
+BNSL_1, BNSL_2 = Broken(1), Broken(2)

@@ -53,6 +53,36 @@ class DataConstrained(Law):
         log_n, log_d = self._effective(theta, log_x)
         return np.log(np.exp(a - alpha * log_n) + np.exp(b - beta * log_d) + e)
 
+    @np.errstate(all="ignore")
+    def _gradient(self, theta, log_x, along):
+        a, b, e, alpha, beta, r_d, r_n = (theta[:, i, None] for i in range(7))
+        log_n, log_d = log_x["n_params"], log_x["n_tokens"]
+        log_u = np.minimum(log_x["n_unique_tokens"], log_d)
+        optimal = (np.log(alpha) - np.log(beta) + a - b + beta * log_u) / alpha
+        limits = optimal < log_n
+        log_u_n = np.where(limits, optimal, log_n)
+        size, data = _worth(log_n, log_u_n, r_n), _worth(log_d, log_u, r_d)
+        by_unique, by_star = _worth_slopes(log_n, log_u_n, r_n)
+        by_unique = (
+            np.where(limits, by_unique, 0.0) / alpha
+        )  # of ln N', per unit of alpha * optimal
+        size_term, data_term = np.exp(a - alpha * size), np.exp(b - beta * data)
+        of_size, of_data = -alpha * size_term, -beta * data_term  # dL / d ln N', dL / d ln D'
+        gradient = np.stack(
+            [
+                size_term + of_size * by_unique,
+                data_term - of_size * by_unique,
+                np.ones_like(size_term),
+                -size_term * size + of_size * by_unique * (1 / alpha - optimal),
+                -data_term * data + of_size * by_unique * (log_u - 1 / beta),
+                of_data * _worth_slopes(log_d, log_u, r_d)[1],
+                of_size * by_star,
+            ],
+            axis=1,
+        )
+        loss = size_term + data_term + e
+        return np.log(loss), np.einsum("spn,pd->sdn", gradient / loss[:, None], along)
+
     def shapes(self, log_x, log_loss):
         found = grid(*[np.geomspace(0.2, 0.7, 3)] * 2, np.log([3, 50]), np.log([2, 20]))
         theta = np.zeros((len(found), 7))
@@ -79,6 +109,15 @@ def _worth(log_total, log_unique, log_star):
     star = np.exp(log_star)
     repeated = np.exp(log_total - log_unique) - 1
     return log_unique + np.log(1 - star * np.expm1(-repeated / star))
+
+
+def _worth_slopes(log_total, log_unique, log_star):
+    """Derivatives of `_worth` by ln U and by ln R*."""
+    star = np.exp(log_star)
+    repeated = np.exp(log_total - log_unique) - 1
+    new = np.exp(-repeated / star)  # what one more repetition is worth
+    worth = 1 - star * np.expm1(-repeated / star)
+    return 1 - new * (repeated + 1) / worth, (worth - 1 - repeated * new) / worth
 
 
 DATA_CONSTRAINED = DataConstrained()

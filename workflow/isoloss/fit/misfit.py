@@ -1,0 +1,203 @@
+"""Is what the law misses noise, or a pattern? Residuals against the law's variables and compute.
+
+The test adds to the law, at its weighted least-squares optimum, every smooth bend of a low degree
+in the logarithms of its variables that its own parameters cannot make (a linearised Ramsey RESET
+test), and asks by Fisher's F whether they explain more than noise would. Where enough runs were
+repeated at the same point, the spread between them is the yardstick instead (the textbook test of
+lack of fit against pure error).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+
+from isoloss.fit.objective import Objective
+from isoloss.fit.problem import Problem
+from isoloss.fit.resample import noise_model
+from isoloss.fit.table import Data
+from isoloss.laws.sums import Sum
+
+SIGNIFICANT = 0.01
+EXACT = 1e-9  # root mean square residual of ln L that leaves nothing to explain
+DEGREES = (3, 2)  # of the bends; the first that leaves enough rows
+FREEDOM = 4  # rows that must be left
+REPEATS = 10  # repeated runs from which on their spread is the yardstick
+CUT = 2.5  # standard deviations; residuals beyond are cut there
+ROUNDS = 5  # of reweighting
+SEEN = 0.05  # share of a bend that the law's own parameters must leave of it
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """What was found.
+
+    Attributes
+    ----------
+    p_value : float
+        Of a pattern at least this strong, if the law held.
+    against : str
+        "bends" of the variables, or "repeats".
+    size, noise : float
+        Root mean square of the pattern, and standard deviation of the rest, both of ln L.
+    by : dict of str to float
+        p-value of bends in one quantity alone: each variable, and compute for N and D.
+    worst : dict of str to float
+        The point where the pattern is largest, and `residual`: the pattern of ln L there.
+    """
+
+    p_value: float
+    against: str
+    size: float
+    noise: float
+    by: dict[str, float]
+    worst: dict[str, float]
+
+    @property
+    def significant(self) -> bool:
+        return self.p_value < SIGNIFICANT
+
+    @property
+    def text(self) -> str:
+        """One sentence for a reader."""
+        at = ", ".join(f"{name} {x:.3g}" for name, x in self.worst.items() if name != "residual")
+        most = min(self.by, key=self.by.get) if self.by else None
+        pattern = f"bend with {most}" if most else "differ between points by more than between runs"
+        size, noise, there = 100 * self.size, 100 * self.noise, 100 * self.worst["residual"]
+        return (
+            f"lack of fit (p = {self.p_value:.2g}): residuals {pattern}; the pattern is "
+            f"{size:.2g} % of the loss beside {noise:.2g} % of noise, most at {at} "
+            f"({there:+.2g} %): another law may fit better"
+        )
+
+
+def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
+    """The test, or None where it does not apply.
+
+    That is: power laws of one variable (`fit.curvature` tests those), rows that are not independent
+    (several of one run), too few rows, or nothing left to explain.
+    """
+    law = problem.law
+    one_term = isinstance(law, Sum) and len(law.terms) == 1
+    n = len(problem.log_loss)
+    if one_term or data.n_clusters < n or n < problem.n_free + FREEDOM + 1:
+        return None
+    left, tangent, root = _cut(problem, z)
+    if np.sqrt(np.mean(left**2)) < EXACT:
+        return None
+    u = _scaled(problem.log_x)
+    basis = np.linalg.qr(tangent)[0]
+    left = left - basis @ (basis.T @ left)
+    if found := _repeats(problem, left):
+        p_value, pattern = found
+        return _described("repeats", p_value, pattern / root, (left - pattern) / root, {}, problem)
+    for degree in DEGREES:
+        bends = _outside(monomials(list(u.values()), degree), basis, root)
+        if n - basis.shape[1] - bends.shape[1] >= FREEDOM and bends.shape[1]:
+            break
+    else:
+        return None
+    by = {}
+    for name, column in _quantities(u).items():
+        alone = _outside(monomials([column], degree), basis, root)
+        if alone.shape[1]:
+            by[name] = _fisher(left, alone, basis.shape[1])
+    pattern = bends @ (bends.T @ left)
+    p_value = _fisher(left, bends, basis.shape[1])
+    return _described("bends", p_value, pattern / root, (left - pattern) / root, by, problem)
+
+
+def _cut(problem, z):
+    """Weighted residuals cut at `CUT` standard deviations, tangent space, roots of the weights.
+
+    At the optimum of that loss (reweighted least squares), so that a few outliers are no pattern.
+    """
+    noise = noise_model(problem, z)
+    weights = np.exp(-2 * noise.slope * noise.level)
+    weights = weights if problem.weights is None else weights * problem.weights
+    weights = weights / weights.mean()
+    at, root, trust = z, np.sqrt(weights), np.ones_like(weights)
+    for _ in range(ROUNDS):
+        part = dataclasses.replace(problem, objective=Objective("lsq"), weights=weights * trust)
+        at = part.solve(at[None], damping=0.1, enough=1e-10).z[0]
+        residual = (
+            problem.log_loss - problem.law.log_loss(problem.theta(at)[None], problem.log_x)[0]
+        )
+        residual = residual * root
+        limit = max(CUT * np.median(np.abs(residual)) / 0.6745, 1e-300)
+        trust = np.minimum(1.0, limit / np.maximum(np.abs(residual), 1e-300))
+    free = (at > part.lower + 1e-9) & (at < part.upper - 1e-9)
+    tangent = part.jacobian(at)[:, free] * root[:, None]
+    return np.clip(residual, -limit, limit), tangent, root
+
+
+def _scaled(log_x):
+    """ln x of each variable that varies, from -1 to 1."""
+    middle = {name: (x.max() + x.min()) / 2 for name, x in log_x.items()}
+    half = {name: np.ptp(x) / 2 for name, x in log_x.items()}
+    return {name: (x - middle[name]) / half[name] for name, x in log_x.items() if half[name] > 0}
+
+
+def _quantities(u):
+    """What residuals are looked at against: the variables, and N D where both are there."""
+    if {"n_params", "n_tokens"} <= set(u):
+        return {**u, "compute": (u["n_params"] + u["n_tokens"]) / 2}
+    return u
+
+
+def monomials(columns: list[np.ndarray], degree: int) -> np.ndarray:
+    """Every product of up to `degree` of the columns, and 1; shape (row, product)."""
+    products = [np.ones_like(columns[0])]
+    for power in range(1, degree + 1):
+        chosen = combinations_with_replacement(columns, power)
+        products += [np.prod(several, axis=0) for several in chosen]
+    return np.stack(products, axis=1)
+
+
+def _outside(columns, basis, root):
+    """An orthonormal basis of what the weighted columns have outside the tangent space."""
+    columns = columns * root[:, None]
+    columns = columns / np.linalg.norm(columns, axis=0)
+    columns = columns - basis @ (basis.T @ columns)
+    left, size, _ = np.linalg.svd(columns, full_matrices=False)
+    return left[:, size > SEEN]
+
+
+def _fisher(left, directions, n_params):
+    from scipy import stats
+
+    n_more = directions.shape[1]
+    freedom = len(left) - n_params - n_more
+    gain = float(np.sum((directions.T @ left) ** 2))
+    rest = max(float(left @ left) - gain, 1e-300)
+    return float(stats.f.sf(gain / n_more / (rest / freedom), n_more, freedom))
+
+
+def _repeats(problem, left):
+    """p-value and pattern by the spread of repeated runs; None where there are too few."""
+    from scipy import stats
+
+    points = np.unique(np.stack(list(problem.log_x.values())), axis=1, return_inverse=True)[1]
+    points = points.ravel()
+    n, counts = len(left), np.bincount(points)
+    between, within = len(counts) - problem.n_free, n - len(counts)
+    if within < REPEATS or between < 1:
+        return None
+    pattern = (np.bincount(points, weights=left) / counts)[points]
+    pure = max(float(np.sum((left - pattern) ** 2)), 1e-300)
+    ratio = float(pattern @ pattern) / between / (pure / within)
+    return float(stats.f.sf(ratio, between, within)), pattern
+
+
+def _described(against, p_value, pattern, rest, by, problem):
+    worst = int(np.argmax(np.abs(pattern)))
+    point = {name: float(np.exp(x[worst])) for name, x in problem.log_x.items()}
+    return Misfit(
+        p_value,
+        against,
+        float(np.sqrt(np.mean(pattern**2))),
+        float(np.sqrt(np.mean(rest**2))),
+        by,
+        {**point, "residual": float(pattern[worst])},
+    )
