@@ -17,14 +17,14 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 from isoloss.config.load import parse
 from isoloss.config.study import Fit
 from isoloss.files import write_json
 from isoloss.fit.prediction import predict
 
+ROOT = Path(__file__).parents[1]
 SIZES = [(8, 1), (12, 1), (16, 1), (24, 1), (36, 1)]
 BUDGETS = [128_000, 230_400, 414_720, 746_496, 1_343_488]
 HELD_OUT = 4  # of the largest runs of each seed, one at a time
