@@ -1,6 +1,7 @@
 """One small example of every kind of figure: what is asked for, and the tables."""
 
 import batch_cases
+import chinchilla_cases
 import kaplan_cases
 import numpy as np
 import pandas as pd
@@ -169,5 +170,6 @@ CASES = {
         ]), Tables()),
     "model_planes": lambda: (models(), Tables()),
     **batch_cases.CASES,
+    **chinchilla_cases.CASES,
     **kaplan_cases.CASES,
 }  # fmt: skip

@@ -46,7 +46,8 @@ def approaches(
         rows += more
     rows += _valleys(design, draws, spec)
     log_c = design.log_compute(spec.count)
-    span = np.linspace(log_c.min(), log_c.max() + np.log(spec.beyond), LINE_POINTS)
+    first = min(log_c.min(), *(one.places.log_c.min() for one in found.values()), np.inf)
+    span = np.linspace(first, log_c.max() + np.log(spec.beyond), LINE_POINTS)
     for number, one in found.items():
         group = f"approach={number}"
         rows += exponents(one, group) + lines(one, group, span, spec.count)
@@ -108,11 +109,12 @@ def _winners(design, draws, spec) -> list[dict[str, Any]]:
     rows = []
     for k in chosen:
         i, c = found.winner[k], found.log_c[k]
-        edge = i in (0, design.n_sizes - 1)
+        beside = found.log_loss[max(i - 1, 0) : i + 2, k]
+        edge = len(beside) < 3 or not np.isfinite(beside).all()
         common = {
             "group": "approach=1, winner", "kind": "point", "x": float(np.exp(c)),
             "x_quantity": f"compute, {spec.count} (FLOP)",
-            "verdict": "at the edge: no larger size, or no smaller one" if edge else "identified",
+            "verdict": "at the edge: the next size has no loss there" if edge else "identified",
             "runs": design.run_ids[design.curves[i].run],
         }  # fmt: skip
         values = {"n_opt": (log_n[i], "parameters"), "d_opt": (c - log_k[i], "tokens"),

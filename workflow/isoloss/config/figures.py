@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from isoloss.config.batch_figures import BatchFigure
+from isoloss.config.chinchilla_figures import ChinchillaFigure
 from isoloss.config.drawn import Drawn
 from isoloss.config.kaplan_figures import KaplanFigure
 from isoloss.config.prediction_figure import PredictionTested
@@ -256,6 +257,7 @@ Figure = Annotated[
     | ModelPlanes
     | PredictionTested
     | BatchFigure
+    | ChinchillaFigure
     | KaplanFigure,
     Field(discriminator="draw"),
 ]
