@@ -211,10 +211,17 @@ def test_the_two_lines_meet_where_their_equations_do():
     ("not identified: two sizes disagree", "the critical batch is not identified: two sizes"),
 ])  # fmt: skip
 def test_without_a_critical_batch_nothing_is_adjusted(verdict, said):
-    done = K.NOTHING_DONE if verdict is None else K.critical_batch_rows(LAW, verdict=verdict)
+    done = K.NOTHING_DONE if verdict is None else K.critical_batch_rows(LAW, 1.0, verdict)
     for do in ("kaplan_frontier", "size_and_steps", "loss_reached"):
         with pytest.raises(UserError, match=said):
             made(do, done=done, adjusted=True)
+
+
+def test_a_critical_batch_that_is_known_at_some_loss_is_enough_and_its_exponent_is_not_claimed():
+    done = K.critical_batch_rows(LAW, verdict="not identified: a short range of losses")
+    assert len(points(made("kaplan_frontier", done=done, adjusted=True), "n_opt"))
+    predicted = parameters(made("size_and_steps", done=done, adjusted=True)).loc["a predicted"]
+    assert predicted["verdict"] == "not identified: a short range of losses"
 
 
 def test_three_sizes_are_too_few():
@@ -238,6 +245,16 @@ def test_only_the_runs_that_are_asked_for_are_fitted():
     assert all("d460800" in run_id for run_id in found["runs"])
     with pytest.raises(UserError, match=r"no column 'n_token' .*did you mean 'n_tokens'"):
         made("size_laws", where={"n_token": [1]})
+
+
+def test_depths_are_compared_at_equal_tokens():
+    runs, curves = STUDY
+    deep = runs[(runs["n_tokens"] == 829_440) & (runs["width"] == 16)]
+    deep = deep.assign(n_layer=4, run_id="deep", n_params_non_embedding=48 * 16**2)
+    rows = made("size_laws", (pd.concat([runs, deep]), curves), keep="depths")
+    found = points(rows, "loss")
+    assert dict(found["group"].value_counts()) == {"n_layer=2": len(K.WIDTHS), "n_layer=4": 1}
+    assert all(run_id == "deep" or "d829440" in run_id for run_id in found["runs"])
 
 
 def test_diverged_runs_are_left_out():

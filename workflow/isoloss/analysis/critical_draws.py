@@ -10,6 +10,7 @@ from isoloss.analysis.critical_batch import law_of
 from isoloss.analysis.rows import LEVEL
 from isoloss.errors import UserError
 
+KNOWN = 4.0  # most ratio of the ends of its interval, where B_crit is known best, to adjust by it
 Critical = Callable[[np.ndarray], np.ndarray]  # loss -> B_crit, in tokens
 
 
@@ -27,17 +28,18 @@ def critical_batch_of(done: pd.DataFrame, where: str) -> tuple[Critical, np.ndar
     Raises
     ------
     UserError
-        No analysis before this one has measured B_crit(L), or the data do not determine it.
+        No analysis before this one has measured B_crit(L), or the data determine it at no loss. An
+        exponent that is not determined is no reason: its spread is in the draws.
     """
     law = law_of(done)
     if law is None:
         raise UserError(where, ["no critical batch was measured before: S_min and C_min need it"])
-    if not law.identified:
-        raise UserError(where, [f"the critical batch is {law.verdict}"])
     line = done[(done["do"] == "critical_batch") & (done["kind"] == "line")]
     x, lo, hi = (np.log(line[name].to_numpy(float)) for name in ("x", "lo", "hi"))
     width = (hi - lo) / (2 * norm.ppf((1 + LEVEL) / 2))
     best = int(np.nanargmin(width))
+    if not law.identified and hi[best] - lo[best] > np.log(KNOWN):
+        raise UserError(where, [f"the critical batch is {law.verdict}"])
     # Away from there the width of the band grows by the exponent's share.
     away = np.abs(x - x[best]) > 1e-9
     spread = np.maximum(width[away] ** 2 - width[best] ** 2, 0) / (x[away] - x[best]) ** 2

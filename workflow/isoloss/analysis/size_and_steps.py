@@ -107,7 +107,7 @@ def _predicted(result, said, critical):
     rows = []
     for name, values, theory in (("alpha_C predicted", alpha_c, 0.054),
                                  ("a predicted", exponent, 0.71)):  # fmt: skip
-        verdict = said["verdict"]
+        verdict = said["verdict"] if not critical or critical.identified else critical.verdict
         verdict = exponent_verdict(values[0], values[1:]) if verdict == IDENTIFIED else verdict
         made = row(name, values[0], values[1:], **said | {"verdict": verdict, "unit": ""})
         rows.append(made | ({"theory": theory} if critical else {}) | source)
