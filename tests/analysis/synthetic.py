@@ -248,3 +248,11 @@ def _steps(last, per_octave=PER_OCTAVE):
 def grid_of(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs of the grid."""
     return runs[runs["sweep"] == "grid"].reset_index(drop=True)
+
+
+def grid_tables(seed: int = 0, noise: float = NOISE, size: str = "n_params"):
+    """Runs and curves of the grid alone, for tests of many studies."""
+    study = _Study(np.random.default_rng(seed), noise, size)
+    for width in WIDTHS:
+        study.trunk(width, 2, BUDGETS, "grid")
+    return typed(study.rows, (SWEEP, *RUNS)), typed(study.curves, CURVES)

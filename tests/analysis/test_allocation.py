@@ -1,0 +1,284 @@
+"""Compute-optimal allocation: planted laws and published numbers found, noise counted."""
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+from scipy.optimize import minimize_scalar
+
+from isoloss.analysis.allocation import moved
+from isoloss.analysis.approaches import agreement
+from isoloss.analysis.design import COUNTS, Design, design_of
+from isoloss.analysis.design_noise import draw_noise
+from isoloss.analysis.envelope import envelope, first_approach, handovers, smoothed
+from isoloss.analysis.parametric import optima, third_approach
+from isoloss.analysis.study import analyse_study
+from isoloss.analysis.valleys import second_approach, valleys
+from isoloss.config.analyses import Analysis
+from isoloss.laws import CHINCHILLA
+from isoloss.laws import published as P
+from tests.analysis import synthetic as truth
+
+A = truth.BETA / (truth.ALPHA + truth.BETA)
+
+
+@functools.cache
+def grid(seed=0, noise=truth.NOISE):
+    return design_of(*truth.grid_tables(seed, noise), ["grid"], "a test", first_step=100)
+
+
+@functools.cache
+def planted(seed=0, noise=truth.NOISE, draws=60):
+    return grid(seed, noise), draw_noise(grid(seed, noise), draws)
+
+
+def three(design, draws, count="embeddings"):
+    return {
+        1: first_approach(design, draws, count, "a test"),
+        2: second_approach(design, draws, count, "a test", 9, 3.0)[0],
+        3: third_approach(design, draws, count, "a test")[0],
+    }
+
+
+def analysed(kind, runs, curves, **settings):
+    spec = TypeAdapter(list[Analysis]).validate_python(
+        [{"do": kind, "name": "it", "sweeps": ["grid"], "draws": 30} | settings]
+    )
+    return analyse_study("s", spec, runs, curves)
+
+
+def exact_a(count, low=1e10, high=1e12):
+    """The exponent of the planted law's optimum between two budgets, by minimising it directly."""
+    design = planted()[0]
+    log_n, log_k = design.log_n[count], design.log_k[count]
+    total = design.log_n["embeddings"]
+
+    def best(compute):
+        def loss(x):
+            k = np.polyval(np.polyfit(log_n, log_k, 5), x)
+            n = np.polyval(np.polyfit(log_n, total, 5), x)
+            return truth.loss_of(np.exp(n), compute / np.exp(k))
+
+        return minimize_scalar(loss, bounds=(log_n[0], log_n[-1]), method="bounded").x
+
+    return (best(high) - best(low)) / np.log(high / low)
+
+
+def test_without_noise_every_approach_finds_the_planted_exponent():
+    design, _ = planted(noise=0.0)
+    found = three(design, planted()[1])
+    # The envelope and the parabolas take the valleys for symmetric; the law is the planted one.
+    for number, within in ((1, 0.015), (2, 0.02), (3, 1e-4)):
+        assert found[number].a == pytest.approx(A, abs=within), number
+        assert found[number].b == pytest.approx(1 - A, abs=within), number
+
+
+def test_intervals_hold_the_planted_exponent_about_as_often_as_they_say():
+    hits = {1: 0, 2: 0, 3: 0}
+    for seed in range(10):
+        for number, found in three(*planted(seed)).items():
+            lo, hi = np.nanquantile(found.drawn["a"], [0.05, 0.95])
+            hits[number] += lo <= A <= hi
+    # Fewer than 7 of 10 happens by chance once in eighty studies.
+    assert min(hits.values()) >= 7, hits
+
+
+def test_the_noise_is_found_and_how_much_of_it_the_runs_of_a_size_share():
+    sds, shares = zip(*((d.sd, d.shared) for d in (planted(s)[1] for s in range(10))),
+                      strict=True)  # fmt: skip
+    loss = np.exp(planted(noise=0.0)[0].log_loss)
+    # The median over studies: one study has seven sizes, of which the polynomial takes four.
+    assert np.median(sds) == pytest.approx(np.mean(truth.NOISE * (loss / 2) ** 2), rel=0.25)
+    assert np.median(shares) == pytest.approx(truth.TRUNK_SHARE, abs=0.2)
+
+
+def test_one_law_is_recounted_as_if_it_were_minimised_anew():
+    design, draws = planted(noise=0.0)[0], planted()[1]
+    law = third_approach(design, draws, "embeddings", "a test")[1]
+    at = np.log([1e10, 1e12])
+    for count in COUNTS:
+        log_n = optima(design, law.fit.theta[None], "embeddings", count, at)[0]
+        slope = (log_n[1] - log_n[0]) / np.log(100)
+        assert slope == pytest.approx(exact_a(count), abs=0.01), count
+    assert exact_a("kaplan") > exact_a("logits") > exact_a("embeddings")
+
+
+def test_pearce_and_songs_exponents_follow_from_their_formula():
+    # 2406.12907: N_T = N_E + 47491 N_E^(1/3), Besiroglu et al.'s constants, N_E 768 to 1.5e9:
+    # N_E* ~ C_E^0.78, with embeddings 0.51.
+    inner = np.geomspace(768, 1.5e9, 40)
+    total = inner + 47_491 * inner ** (1 / 3)
+    design = Design(
+        size=np.zeros(0, int), log_d=np.zeros(0), log_loss=np.zeros(0), run_ids=(), curves=(),
+        log_n={"kaplan": np.log(inner), "embeddings": np.log(total)},
+        log_k={"kaplan": np.log(6 * inner), "embeddings": np.log(6 * total)},
+    )  # fmt: skip
+    constants = P.surface("besiroglu")
+    theta = np.array([[np.log(constants["A"]), np.log(constants["B"]), constants["E"],
+                       constants["alpha"], constants["beta"]]])  # fmt: skip
+    budgets = np.linspace(np.log(1e10), np.log(1e24), 400)
+    slopes = {}
+    for count in ("kaplan", "embeddings"):
+        log_n = optima(design, theta, "embeddings", count, budgets)[0]
+        of_kaplan = optima(design, theta, "embeddings", "kaplan", budgets)[0]
+        inside = (of_kaplan >= np.log(768)) & (of_kaplan <= np.log(1.5e9))
+        slopes[count] = np.polyfit(budgets[inside], log_n[inside], 1)[0]
+    assert slopes["kaplan"] == pytest.approx(0.78, abs=0.01)
+    assert slopes["embeddings"] == pytest.approx(0.51, abs=0.01)
+
+
+def test_the_optimum_of_6nd_is_the_closed_form():
+    design, _ = planted()
+    params = P.surface("besiroglu")
+    theta = np.array([[np.log(params["A"]), np.log(params["B"]), params["E"], params["alpha"],
+                       params["beta"]]])  # fmt: skip
+    at = np.array([1e9, 1e11, 1e13])
+    found = np.exp(optima(design, theta, "embeddings", "embeddings", np.log(at))[0])
+    np.testing.assert_allclose(found, CHINCHILLA.optimum(params, at)["n_params"], rtol=2e-3)
+
+
+def test_a_curve_that_ends_or_begins_is_no_change_of_the_winner():
+    x = np.linspace(0, 10, 101)
+    low, high = 5 - 0.1 * x, 6 - 0.3 * x  # cross at x = 5
+    assert handovers(x, np.stack([low, high]))[(0, 1)] == pytest.approx(5.0)
+    ends = np.where(x < 4, low, np.nan)  # over before the other crosses it
+    assert handovers(x, np.stack([ends, high])) == {}
+    begins = np.where(x > 6, high, np.nan)  # begins when it is the lower one already
+    assert handovers(x, np.stack([low, begins])) == {}
+
+
+def test_local_lines_keep_a_line():
+    x = np.sort(np.random.default_rng(0).uniform(0, 5, 30))
+    at = np.linspace(0.2, 4.8, 50)
+    np.testing.assert_allclose(smoothed(x, 3 - 2 * x, at), 3 - 2 * at, rtol=1e-9)
+
+
+def test_with_curves_as_sparse_as_the_laptops_the_envelope_changes_little():
+    runs, curves = truth.grid_tables(0)
+    dense = envelope(*planted(), "embeddings", "a test")
+    octaves = np.log2(curves["step"].astype(float) / 128)
+    sparse = curves[(np.abs(octaves - octaves.round()) < 0.01) | (curves["lr"] < truth.PEAK)]
+    design = design_of(runs, sparse, ["grid"], "a test", first_step=100)
+    less = first_approach(design, planted()[1], "embeddings", "a test")
+    more = first_approach(planted()[0], planted()[1], "embeddings", "a test")
+    assert less.a == pytest.approx(more.a, abs=0.02)
+    assert np.isfinite(dense.log_loss).any(axis=0).all()
+
+
+def test_a_valley_at_the_edge_is_reported_and_its_lowest_run_does_not_stand_in():
+    runs, curves = truth.grid_tables(0, noise=0.0)
+    small = runs[runs["width"] <= 24]  # the best sizes of the larger budgets are not among them
+    rows = analysed("approaches", small, curves)
+    valleys_of = rows[
+        rows["group"].str.startswith("approach=2, valley") & (rows["quantity"] == "n_opt")
+    ]
+    edges = valleys_of[valleys_of["verdict"] != "identified"]
+    assert len(edges) and edges["value"].isna().all()
+
+
+def test_too_small_a_grid_is_refused_with_what_it_lacks():
+    runs, curves = truth.grid_tables(0)
+    few = runs[(runs["width"] <= 16) & (runs["n_tokens"] < 500_000)]
+    for kind in ("approaches", "recount", "curvature"):
+        rows = analysed(kind, few, curves)
+        assert len(rows) == 1
+        assert rows["verdict"][0].startswith(
+            "not made: 4 sizes with finished runs are needed, found 3"
+        )
+        assert "3 numbers of tokens" in rows["verdict"][0]
+
+
+def test_diverged_runs_are_left_out():
+    runs, curves = truth.grid_tables(0)
+    lost = runs["run_id"].iloc[3]
+    gone = runs.assign(status=runs["status"].where(runs["run_id"] != lost, "diverged"))
+    design = design_of(gone, curves, ["grid"], "a test")
+    assert lost not in design.run_ids and len(design.run_ids) == len(runs) - 1
+
+
+def test_runs_without_curves_still_have_valleys_and_a_law():
+    runs, curves = truth.grid_tables(0)
+    rows = analysed("approaches", runs, curves.iloc[:0])
+    a = rows[(rows["quantity"] == "a") & (rows["kind"] == "parameter")].set_index("group")
+    assert "four sizes with a learning curve" in a["verdict"]["approach=1"]
+    assert a["value"].isna().tolist() == [True, False, False]
+
+
+def test_approaches_that_differ_are_said_to_differ():
+    found = three(*planted())
+    assert all("agree" in row["warnings"] for row in agreement(found))
+    away = replace(found[3], a=found[3].a + 0.5,
+                   drawn=found[3].drawn | {"a": found[3].drawn["a"] + 0.5})  # fmt: skip
+    said = {row["group"]: row["warnings"] for row in agreement(found | {3: away})}
+    assert "differ" in said["approach=3 - approach=2"]
+    assert "agree" in said["approach=2 - approach=1"]
+
+
+def test_draws_are_moved_to_what_was_measured():
+    drawn = np.array([[1.0], [1.5], [0.5]])
+    assert moved(drawn, np.array([3.0]))[:, 0].tolist() == [3.5, 2.5]
+    assert moved(np.array([[np.nan], [2.0], [4.0]]), np.array([0.0]))[:, 0].tolist() == [-1.0, 1.0]
+
+
+def test_the_recount_says_what_each_count_gives_and_what_was_predicted():
+    rows = analysed("recount", *truth.grid_tables(0, noise=0.0))
+    a = rows[rows["quantity"] == "a"].set_index("group")
+    for count in COUNTS:
+        predicted = a["value"][f"count={count}, predicted"]
+        assert predicted == pytest.approx(exact_a(count), abs=0.03), count
+        assert (
+            a["lo"][f"count={count}, predicted"] < predicted < a["hi"][f"count={count}, predicted"]
+        )
+        assert a["theory"][f"count={count}, approach=1"] == pytest.approx(predicted)
+    assert (
+        a["value"]["count=kaplan, approach=1"] > a["value"]["count=embeddings, approach=1"] + 0.05
+    )
+    assert a["n_runs"]["count=kaplan, predicted"] == 35
+
+
+def test_a_straight_frontier_is_called_straight_and_a_bent_one_bent():
+    rows = analysed("curvature", *truth.grid_tables(0))
+    bend = rows[rows["quantity"] == "curvature of ln N*"].iloc[0]
+    assert bend["lo"] < 0 < bend["hi"] and "straight" in bend["warnings"]
+    runs, curves = truth.grid_tables(0, noise=1e-5)
+    middle, slope, bent = np.log(3e10), 0.5, -0.06  # of ln N* in ln C
+    size = runs.set_index("run_id")["n_params"].astype(float)
+    for table in (runs, curves):
+        n = table["run_id"].map(size).to_numpy(float)
+        c = np.log(6 * n * table["n_tokens"].to_numpy(float)) - middle
+        best = np.log(12_000) + slope * c + bent * c**2
+        table["loss"] = 2 * np.exp(-0.1 * c + 0.03 * (np.log(n) - best) ** 2)
+    rows = analysed("curvature", runs, curves)
+    bend = rows[rows["quantity"] == "curvature of ln N*"].iloc[0]
+    assert bend["value"] == pytest.approx(bent, abs=0.015)
+    assert "bends" in bend["warnings"]
+    thirds = [rows["value"][(rows["group"] == f"third={i}") & (rows["quantity"] == "a")].iloc[0]
+              for i in (1, 2, 3)]  # fmt: skip
+    assert thirds[0] > thirds[1] > thirds[2]
+
+
+def test_every_measured_number_names_runs_of_the_study():
+    runs, curves = truth.grid_tables(0)
+    known = set(runs["run_id"])
+    for kind in ("approaches", "recount", "curvature"):
+        rows = analysed(kind, runs, curves)
+        named = rows[(rows["kind"] == "parameter") & rows["value"].notna()]["runs"]
+        assert len(named) and all(text and set(text.split()) <= known for text in named), kind
+
+
+def test_the_same_runs_give_the_same_rows_whatever_their_order():
+    runs, curves = truth.grid_tables(0)
+    mixed = runs.sample(frac=1, random_state=1), curves.sample(frac=1, random_state=2)
+    first, second = (analysed("approaches", *tables) for tables in ((runs, curves), mixed))
+    assert first.equals(second)
+
+
+def test_valleys_lie_where_four_sizes_have_runs_on_both_sides():
+    design, draws = planted()
+    for one in valleys(design, draws, "embeddings", 9, 3.0):
+        log_d = np.log(one.valley.compute) - np.log(6 * one.valley.n_params)
+        assert np.log(min(truth.BUDGETS)) <= log_d.min() and log_d.max() <= np.log(
+            max(truth.BUDGETS)
+        )
