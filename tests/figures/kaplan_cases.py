@@ -20,9 +20,10 @@ PLAIN = [
      "laws": ["power_law", "logarithmic", "power_law_floor"]},
     {"do": "size_laws", "name": "data", **GRID, "keep": "largest", "x": "n_tokens",
      "laws": ["power_law"]},
-    {"do": "size_laws", "name": "total", "sweeps": ["depth"], "x": "n_params",
+    {"do": "size_laws", "name": "total", "sweeps": ["depth", "grid"], "keep": "depths",
+     "x": "n_params", "laws": ["power_law"]},
+    {"do": "size_laws", "name": "depths", "sweeps": ["depth", "grid"], "keep": "depths",
      "laws": ["power_law"]},
-    {"do": "size_laws", "name": "depths", "sweeps": ["depth"], "laws": ["power_law"]},
     {"do": "crossing", "name": "crossing", **GRID},
 ]  # fmt: skip
 ADJUSTED = [

@@ -38,11 +38,9 @@ def size_laws(
         raise UserError(spec.name, problems)
     for name, values in spec.where.items():
         chosen = chosen[chosen[name].isin(values)]
-    column = {"longest": "n_tokens", "largest": "n_params_non_embedding"}.get(spec.keep)
-    if column:
-        chosen = chosen[chosen[column] == chosen[column].max()]
     if chosen.empty:
         raise UserError(spec.name, ["none of its runs has a loss"])
+    chosen = _kept(chosen, spec.keep)
     table = pd.DataFrame({"x": chosen[spec.x].astype(float), "loss": chosen["loss"].astype(float)})
     rows = []
     for n_layer, group in chosen.groupby("n_layer", sort=True):
@@ -62,6 +60,14 @@ def size_laws(
         rows += points("loss", spec.x, dense, line["loss"], many, kind="line",
                        unit="nats per token", **said)  # fmt: skip
     return rows
+
+
+def _kept(runs: pd.DataFrame, keep: str) -> pd.DataFrame:
+    if keep == "depths":
+        depths = runs.groupby("n_tokens")["n_layer"].nunique()
+        return runs[runs["n_tokens"] == depths.idxmax()]
+    column = {"longest": "n_tokens", "largest": "n_params_non_embedding"}.get(keep)
+    return runs if column is None else runs[runs[column] == runs[column].max()]
 
 
 def _numbers(result: FitResult, table: pd.DataFrame, name: str, said) -> list[dict[str, Any]]:

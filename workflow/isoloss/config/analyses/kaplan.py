@@ -47,9 +47,9 @@ class SizeLaws(Analysing):
     do: Literal["size_laws"]
     x: str = "n_params_non_embedding"  # column of the runs
     laws: Annotated[list[str], Field(min_length=1)] = ["power_law", "logarithmic"]
-    keep: Literal["all", "longest", "largest"] = (
-        "all"  # runs with the most tokens; the largest size
-    )
+    # The runs with the most tokens; those of the largest size; those of as many tokens as the
+    # models of different depth have in common.
+    keep: Literal["all", "longest", "largest", "depths"] = "all"
     where: dict[str, list[Any]] = {}  # column -> the values that are kept
     draws: PositiveInt = 400
 
