@@ -12,7 +12,7 @@ min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 import isoloss.workflow
-from isoloss import limits, warm
+from isoloss import holder, limits, warm
 from isoloss.code import sources
 from isoloss.errors import UserError
 

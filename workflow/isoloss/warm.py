@@ -54,7 +54,7 @@ class Warm:
     folder: tempfile.TemporaryDirectory
 
     def stop(self) -> None:
-        """End it; jobs that still run are finished first."""
+        """End it; jobs that still run are told to end."""
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         self.process.wait()
@@ -96,7 +96,7 @@ class _Server:
         self.open = True
 
     def serve(self) -> None:
-        """Serve until the starter has gone and the last job has ended."""
+        """Serve until the starter has gone and the last job, told to end, has done so."""
         wake_read, wake_write = socket.socketpair()
         wake_write.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -129,6 +129,8 @@ class _Server:
         self.selector.unregister(self.listener)
         self.listener.close()
         self.open = False
+        for child in self.children:  # of a workflow that was killed: they keep their state
+            os.kill(child, signal.SIGTERM)
 
     def _client_gone(self, client: socket.socket) -> None:
         """A client says nothing after its request: what comes is the end of the connection."""

@@ -40,10 +40,16 @@ def say_what_other_code_trained():
 
 if workflow.is_main_process:
     say_what_other_code_trained()
+    killed = not workflow.output_settings.dryrun and holder.arrive(".snakemake")
+    if killed:
+        logger.warning(
+            f"The last snakemake here was killed: {killed}. Going on from what is whole."
+        )
 
 
 onstart:
     if workflow.is_main_process:
+        holder.hold(".snakemake")
         WARM.append(warm.start())
     logger.info(None, extra={"isoloss_planned_core_s": ISOLOSS.untrained_core_s()})
 

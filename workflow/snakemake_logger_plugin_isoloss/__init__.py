@@ -5,6 +5,7 @@ log is in .snakemake/log, as always.
 """
 
 import logging
+import re
 import sys
 import threading
 import time
@@ -14,11 +15,14 @@ from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultForma
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from isoloss.holder import in_use
 from isoloss.progress import Progress
 
 REFRESH_S = {True: 1.0, False: 30.0}  # on a terminal, elsewhere
 LOG_LINES = 15  # of a failed job's log
 WORTH_SHOWING = ("Nothing to be done", "Unlocked")
+# A user's mistake, in the middle of what Snakemake says of the exception that brought it.
+MISTAKE = re.compile(r"^(?: *UserError: )?(.+: \d+ problems?\n(?:  - .*(?:\n|\Z))+)", re.MULTILINE)
 # A job's line says what a person calls it: the wildcards that name it.
 NAMING = ("run_id", "trunk_id", "corpus_id", "study", "name")
 
@@ -55,6 +59,10 @@ class LogHandler(LogHandlerBase):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a record, or take note of what it says of a job."""
+        if mistake := _mistake(record):
+            self._end_line()
+            self._write(f"{mistake}\n")
+            return
         if self.as_usual:
             self.usual.handle(record)
             return
@@ -179,3 +187,11 @@ class LogHandler(LogHandlerBase):
     def needs_rulegraph(self) -> bool:
         """Whether the graph of rules is wanted."""
         return False
+
+
+def _mistake(record: logging.LogRecord) -> str:
+    """What a person is told of an error that is theirs to mend; "" for any other."""
+    if getattr(record, "exception", None) == "LockException":
+        return in_use(".snakemake")
+    found = MISTAKE.search(record.getMessage()) if record.levelno >= logging.ERROR else None
+    return found[1].rstrip() if found else ""
