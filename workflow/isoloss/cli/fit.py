@@ -13,7 +13,9 @@ from isoloss.cli.tables import add_table_arguments, read
 def add_arguments(parser):
     add_table_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
-    parser.add_argument("--output", metavar="DIR", help="write fit.json and Parquet tables there")
+    parser.add_argument(
+        "--output", metavar="DIR", help="write fit.json, Parquet tables and figures there"
+    )
     parser.add_argument(
         "--holdout",
         metavar="4x",
@@ -33,7 +35,7 @@ def run(args) -> int:
     sets = influential_sets(result)
     found = result.to_dict() | {"influence": sets.to_dict("records")}
     if args.output:
-        _write(args.output, result, found)
+        _write(args.output, result, found, args.x)
     if args.json:
         print(json.dumps(found, allow_nan=False))
     else:
@@ -43,17 +45,27 @@ def run(args) -> int:
     return 0
 
 
-def _write(folder, result, found):
+def _write(folder, result, found, x):
     from pathlib import Path
 
+    from isoloss.figures.of_fit import draw_fit
     from isoloss.files import write_json, write_parquet
     from isoloss.fit.influence import leave_one_out, residuals
 
     folder = Path(folder)
     write_json(folder / "fit.json", found)
     write_parquet(folder / "params.parquet", result.to_frame())
+    write_parquet(folder / "draws.parquet", _draws(result))
     write_parquet(folder / "residuals.parquet", residuals(result))
     write_parquet(folder / "leave_one_out.parquet", leave_one_out(result))
+    draw_fit(result, folder, dict.fromkeys(result.law.variables, x) if x else {})
+
+
+def _draws(result):
+    """The parameters of every resampled table: what intervals of anything else are made from."""
+    import pandas as pd
+
+    return pd.DataFrame(result.law.natural(result.draws), columns=list(result.law.names))
 
 
 def _rank(args, table, settings) -> int:
