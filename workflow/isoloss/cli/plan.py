@@ -98,7 +98,8 @@ def _planned(config, studies):
     from isoloss.corpus.fingerprint import resolve
     from isoloss.corpus.spec import read_spec
     from isoloss.plan.plan import KnownCorpus, make_plan
-    from isoloss.workflow import corpora_of, known_corpus
+    from isoloss.workflow.load import corpora_of
+    from isoloss.workflow.paths import known_corpus
 
     root, known, missing = Path(), {}, {}
     for name, study in studies.items():

@@ -1,0 +1,92 @@
+"""A checked config and its plan, and where the files are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isoloss.config.study import Config, Frontier, Study, Trained
+from isoloss.corpus.fingerprint import Resolved
+from isoloss.errors import UserError, nearest
+from isoloss.plan.plan import KnownCorpus
+from isoloss.plan.planned import Plan
+
+TABLES = ("runs.parquet", "curves.parquet")
+FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
+
+
+@dataclass(frozen=True)
+class Paths:
+    """A checked config; paths are relative to the project's folder."""
+
+    root: Path
+    config: Config
+    studies: dict[str, Study]
+    plan: Plan
+    corpora: dict[str, Resolved]  # by identity
+    specs: dict[str, dict[str, Any]]  # identity -> the settings of the corpus
+    corpus_ids: dict[str, dict[str, str]]  # study -> name -> identity
+
+    def run(self, run_id: str, name: str) -> str:
+        """A file of a run."""
+        return f"{self.config.results}/runs/{run_id}/{name}"
+
+    def study(self, study: str, name: str) -> str:
+        """A file of a study."""
+        return f"{self.config.results}/studies/{study}/{name}"
+
+    def corpus(self, corpus_id: str, name: str) -> str:
+        """A file of a corpus."""
+        return f"{self.config.results}/corpora/{corpus_id}/{name}"
+
+    def trunk_file(self, trunk_id: str) -> str:
+        """The checkpoint at the end of a piece of a trunk."""
+        return f"{self.config.results}/trunks/{trunk_id}.safetensors"
+
+    def figures(self, study: str | None = None) -> list[str]:
+        """The files of all figures, or of a study's."""
+        return [
+            f"{self.config.figures}/{name}/{figure.name}{end}"
+            for name in ([study] if study else self.studies)
+            for figure in self.studies[name].figures
+            for end in FIGURE_FILES
+        ]
+
+    def analyses_of(self, study: str) -> list[str]:
+        """The table of a study's analyses; nothing where it has none."""
+        made = self._study(study).analyses or study in self.plan.held_out
+        return [self.study(study, "analyses.parquet")] if made else []
+
+    def predictions_of(self, study: str) -> list[str]:
+        """The prediction of a study; nothing where it makes none."""
+        return [self.study(study, "prediction.parquet")] if study in self.plan.held_out else []
+
+    def fitted_rows(self, study: str) -> list[str]:
+        """The files of the runs that a study's prediction is made from."""
+        return [self.run(run_id, "row.json") for run_id in self.plan.held_out[study].fitted]
+
+    def inputs(self, study: str) -> list[str]:
+        """The files that the tables of a study are made from."""
+        found = self._study(study)
+        if isinstance(found, Trained):
+            runs = self.plan.run_ids(study)
+            files = [self.run(run, name) for run in runs for name in ("row.json", "curve.parquet")]
+            return [self.study(study, "plan.json"), *files]
+        if isinstance(found, Frontier):
+            return [self.study(other, name) for other in found.of for name in TABLES]
+        return [found.path] if found.source == "table" else []
+
+    def _study(self, name: str) -> Study:
+        if name not in self.studies:
+            known = nearest(name, self.studies)
+            raise UserError("the target", [f"{name!r} is not a study of the config{known}"])
+        return self.studies[name]
+
+
+def known_corpus(found: Resolved) -> KnownCorpus:
+    """What the plan must know of a corpus."""
+    return KnownCorpus(
+        found.corpus_id,
+        found.max_train_tokens,
+        found.max_heldout_tokens,
+        found.spec.tokenizer.vocab_size or KnownCorpus.vocab_size,
+    )
