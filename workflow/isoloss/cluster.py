@@ -8,8 +8,10 @@ for example `short=32`. Runs that go on from one trunk stay together.
 import os
 from collections import defaultdict
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
+from isoloss.job import LAST_STATES
 from isoloss.plan.plan import Plan
 from isoloss.plan.resources import START_MIN, Resources, seconds_of
 
@@ -62,18 +64,31 @@ def gpus(device: str) -> int:
     return 1 if device == "cuda" else 0
 
 
-def within_an_allocation(workflow: Any) -> None:
-    """Prepare a Snakemake that a cluster's job has started to run the jobs of its group.
+def within_an_allocation(workflow: Any) -> bool:
+    """Prepare a Snakemake that a cluster's job has started; tell whether it runs a group of jobs.
 
     The Snakemake that submits passes on none of this, neither from its profile nor its command.
     """
     if not workflow.local_exec:
         # SLURM's plugin starts a Snakemake that starts another, in a job step. One step for all.
         workflow.group_settings.group_components = dict.fromkeys(GROUPS, 10**6)
-        return
+        return False
     # When a run of a group fails, the others go on.
     workflow.execution_settings.keep_going = True
     # As many jobs at a time as there are cores in the allocation, not in the machine.
     cores = os.environ.get("SLURM_CPUS_PER_TASK")
     if cores:
         workflow.global_resources["_cores"] = int(cores)
+    grouped = len(workflow.dag_settings.target_jobs) > 1
+    if grouped:
+        # If one of them fails, all are tried again: those that had finished, from their end.
+        os.environ[LAST_STATES] = "1"
+    return grouped
+
+
+def remove_last_states(results: Path) -> None:
+    """Remove the checkpoints that groups have left of trainings whose results are there."""
+    for path in (results / "checkpoints").glob("*.safetensors"):
+        row, trunk = results / "runs" / path.stem / "row.json", results / "trunks" / path.name
+        if row.exists() or trunk.exists():
+            path.unlink(missing_ok=True)

@@ -23,7 +23,8 @@ def whole(path: str | Path) -> Iterator[Path]:
         The folder cannot be written to, or the disk is full; `path` is as it was.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # On a shared filesystem, processes of two machines may have one number.
+    partial = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial

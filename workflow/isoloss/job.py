@@ -18,6 +18,7 @@ from collections.abc import Sequence
 WARM_SOCKET = "ISOLOSS_WARM_SOCKET"
 COMMIT = "ISOLOSS_COMMIT"
 DEVICE = "ISOLOSS_DEVICE"
+LAST_STATES = "ISOLOSS_LAST_STATES"  # asks for the checkpoint of a training that is finished
 COMMANDS = {
     "corpus": "isoloss.corpus.job",
     "train": "isoloss.train.job",

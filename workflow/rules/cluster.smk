@@ -1,5 +1,6 @@
 # Where jobs are submitted: what runs where, in which allocation, and with how much of it.
 import functools
+from pathlib import Path
 
 from isoloss import cluster
 
@@ -31,10 +32,14 @@ def prepare_allocation():
 
     It is called by input functions: earlier, Snakemake has not read its own settings.
     """
-    if workflow.remote_exec:
-        cluster.within_an_allocation(workflow)
-        if workflow.local_exec and len(workflow.dag_settings.target_jobs) > 1:
-            WARM.append(warm.start())
+    if workflow.remote_exec and cluster.within_an_allocation(workflow):
+        WARM.append(warm.start())
+
+
+def tidy_up():
+    """At the end of what was submitted to a cluster."""
+    if not workflow.local_exec:
+        cluster.remove_last_states(Path(RESULTS))
 
 
 def corpus_of(job_id):

@@ -17,7 +17,7 @@ from isoloss.columns import CURVES, typed
 from isoloss.config.load import parse
 from isoloss.config.runs import RUNS, PolynomialRun, Run
 from isoloss.files import write_json, write_parquet
-from isoloss.job import COMMIT
+from isoloss.job import COMMIT, LAST_STATES
 
 RESULTS = ("curve.parquet", "row.json", "about.json")
 
@@ -63,8 +63,7 @@ def main(argv: list[str]) -> None:
         "code": code,
     }
     write_json(folder / "about.json", about | made_with() | machine)
-    if arguments.checkpoint:
-        Path(arguments.checkpoint).unlink(missing_ok=True)
+    forget(arguments.checkpoint)
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +72,12 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--corpus", help="folder of the prepared corpus")
     parser.add_argument("--checkpoint", help="where the state is kept while the job runs")
+
+
+def forget(checkpoint: str | None) -> None:
+    """Remove a job's checkpoint, because its result is written; `LAST_STATES` are kept."""
+    if checkpoint and not os.environ.get(LAST_STATES):
+        Path(checkpoint).unlink(missing_ok=True)
 
 
 def made_with() -> dict[str, Any]:

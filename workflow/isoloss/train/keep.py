@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.errors import Interrupted, UserError
+from isoloss.job import LAST_STATES
 from isoloss.train.loop import Trainer
 from isoloss.train.state import State, load_state, save_state
 
@@ -84,7 +85,8 @@ class Keeper:
             for number, handler in zip(numbers, before, strict=True):
                 signal.signal(number, handler)
 
-    def forget(self) -> None:
-        """Remove the checkpoint: the result is written."""
-        with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+    def keep_last(self, trainer: Trainer) -> None:
+        """Keep the state after the last step, where `LAST_STATES` asks for it."""
+        # Patience is judged at evaluations only: a state after its end would go on.
+        if os.environ.get(LAST_STATES) and not trainer.stopped_early:
+            save_state(self.path, trainer.state(), self.about)

@@ -82,6 +82,7 @@ class Session:
             else:
                 with self.keeper.listening():
                     self.trainer.run(steps, self.keeper)
+                self.keeper.keep_last(self.trainer)
         except TrainingDiverged as error:
             return str(error)
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 from isoloss.config.load import parse
 from isoloss.config.runs import LanguageRun
 from isoloss.files import write_json
-from isoloss.train.job import add_training_arguments, made_with, max_rss_mb
+from isoloss.train.job import add_training_arguments, forget, made_with, max_rss_mb
 from isoloss.train.session import Session
 from isoloss.train.state import save_state
 
@@ -53,5 +53,4 @@ def main(argv: list[str]) -> None:
     # The cooldowns judge divergence as if they had been trained from the start.
     rows = session.trainer.rows
     save_state(out, replace(state, rows=rows, step=session.problem.steps), about)
-    if arguments.checkpoint:
-        Path(arguments.checkpoint).unlink(missing_ok=True)
+    forget(arguments.checkpoint)
