@@ -55,10 +55,12 @@ onstart:
 
 
 onsuccess:
+    tidy_up()
     for process in filter(None, WARM):
         process.stop()
 
 
 onerror:
+    tidy_up()
     for process in filter(None, WARM):
         process.stop()
