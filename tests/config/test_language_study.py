@@ -1,0 +1,61 @@
+"""The language-model study is what docs/method.md says of it, before anything is trained."""
+
+from pathlib import Path
+
+import pytest
+
+from isoloss.config.load import read_yaml
+from isoloss.workflow import load
+
+ROOT = Path(__file__).parents[2]
+KAPLAN = (1, 2, 3, 4, 6, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 23)
+FIGURES = [
+    *(f"kaplan_{number:02}" for number in KAPLAN),
+    *(f"chinchilla_{name}" for name in ("01", "02", "03", "04", "a3", "a5")),
+    *("recount", "approaches", "prediction", "cooldown", "learning_rate", "seed_noise"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def workflow():
+    return load(read_yaml(ROOT / "config" / "config.yaml") | {"studies": ["text"]}, ROOT)
+
+
+@pytest.fixture(scope="module")
+def grid(workflow):
+    return [workflow.plan.runs[i] for sweep, i in workflow.plan.members["text"] if sweep == "grid"]
+
+
+def test_the_grid_is_seven_sizes_by_five_budgets_over_two_and_a_half_decades(grid):
+    sizes = {run.settings["model"]["d_model"] for run in grid}
+    budgets = {run.settings["data"]["n_tokens"] for run in grid}
+    compute = [run.whole_flops for run in grid]
+    assert (len(sizes), len(budgets), len(grid)) == (7, 5, 35)
+    assert max(compute) / min(compute) >= 10**2.5
+
+
+def test_the_sweep_trains_at_most_three_fifths_of_the_flops_of_single_runs(workflow, grid):
+    trunks = {trunk_id for run in grid for trunk_id in workflow.plan.chain(run)}
+    trained = sum(run.cost.flops for run in grid)
+    trained += sum(workflow.plan.trunks[trunk_id].cost.flops for trunk_id in trunks)
+    assert trained <= 0.6 * sum(run.whole_flops for run in grid)
+
+
+def test_every_run_of_the_grid_takes_a_thousand_steps_and_is_judged_by_the_same_250_000_bytes(grid):
+    assert min(run.cost.steps + run.trunk.steps for run in grid) >= 1000
+    heldout = {run.settings["data"].get("n_heldout_tokens", 250_000) for run in grid}
+    assert heldout == {250_000}
+
+
+def test_the_prediction_is_made_from_a_tenth_of_the_compute_of_the_run_that_tests_it(workflow):
+    held = workflow.plan.held_out["text"]
+    (largest,) = (workflow.plan.runs[run_id].whole_flops for run_id in held.run_ids)
+    assert max(workflow.plan.runs[i].whole_flops for i in held.fitted) <= largest / 10
+    assert workflow.prediction_before(held.run_ids[0]) == [
+        "results/studies/text/prediction.parquet"
+    ]
+
+
+def test_every_figure_of_the_papers_that_the_study_promises_is_there(workflow):
+    drawn = [figure.name for figure in workflow.studies["text"].figures]
+    assert set(FIGURES) <= set(drawn)
