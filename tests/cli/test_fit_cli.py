@@ -79,6 +79,7 @@ def test_a_broken_table_is_answered_with_all_its_problems(table, capsys):
         "  - column 'tokens' is zero or negative: row 5\n"
         "  - column 'loss' is empty or NaN: row 8\n"
         "  - column 'loss' is not a number, e.g. 'oops': row 3\n"
+        "to leave these rows out: --without 3,5,6,8\n"
     )
 
 
@@ -89,8 +90,34 @@ def test_a_missing_column_is_answered_with_the_nearest_name(table, capsys):
     assert capsys.readouterr().err == (
         f"{path}: 1 problem\n"
         "  - no column for n_params was recognised; did you mean 'n_parms'?; name it, "
-        "e.g. n_params=COLUMN (columns: n_parms, n_tokens, loss)\n"
+        "e.g. --column n_params=COLUMN (columns: n_parms, n_tokens, loss)\n"
     )
+
+
+def test_the_messages_alone_lead_from_a_foreign_table_to_a_result(table, capsys):
+    """Other names, millions and billions, broken rows: do what is said until there is a fit."""
+    n, d, loss = map(list, runs(0.002))
+    n, d = [x / 1e6 for x in n], [x / 1e9 for x in d]
+    loss[2], loss[7], d[4], n[5] = "NaN", "diverged", -1.0, ""
+    path = table({"run": range(36), "Params (M)": n, "Tokens (B)": d, "Eval/Loss": loss})
+    command = ["fit", path, "--draws", "50", "--json"]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert "--column n_params=COLUMN (columns: run, Params (M), Tokens (B), Eval/Loss)" in said
+    named = ["n_params=Params (M)", "n_tokens=Tokens (B)", "loss=Eval/Loss"]
+    assert main(command + [word for name in named for word in ("--column", name)]) == 2
+    said = capsys.readouterr().err
+    without = said.splitlines()[-1].removeprefix("to leave these rows out: ").split()
+    assert without == ["--without", "3,5,6,8"]
+    command += without
+    assert main(command + [word for name in named for word in ("--column", name)]) == 2
+    said = capsys.readouterr().err
+    assert "parameters are wanted, e.g. --column n_params='Params (M)*1e6'" in said
+    named[:2] = ["n_params=Params (M)*1e6", "n_tokens=Tokens (B)*1e9"]
+    assert main(command + [word for name in named for word in ("--column", name)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["n_rows"] == 32
+    assert found["params"]["alpha"]["value"] == pytest.approx(TRUE["alpha"], rel=0.2)
 
 
 def test_the_optimum_is_printed_with_its_interval(table, capsys):

@@ -133,7 +133,7 @@ def test_billions_instead_of_parameters_are_refused():
     table = GOOD.assign(n_params=GOOD["n_params"] / 1e9 * 1.00001)
     assert problems(table) == (
         "column 'n_params' looks like millions or billions of parameters (largest 0.100001); "
-        "parameters are wanted",
+        "parameters are wanted, e.g. --column n_params='n_params*1e6'",
     )
 
 

@@ -13,14 +13,21 @@ class UserError(Exception):
         What was being read, e.g. a file's path.
     problems : iterable of str
         Every problem found in it; each names its key or row, what was found and what is allowed.
+    hint : str
+        What to do about all of them, if there is one way.
     """
 
-    def __init__(self, where: str, problems: Iterable[str]):
+    def __init__(self, where: str, problems: Iterable[str], hint: str = ""):
         self.where = where
         self.problems = tuple(problems)
+        self.hint = hint
         count = len(self.problems)
         head = f"{where}: {count} problem{'s' if count != 1 else ''}"
-        super().__init__("\n".join([head, *(f"  - {problem}" for problem in self.problems)]))
+        super().__init__(
+            "\n".join(
+                [head, *(f"  - {problem}" for problem in self.problems), *([hint] if hint else [])]
+            )
+        )
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

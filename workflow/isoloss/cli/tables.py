@@ -15,7 +15,8 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=COLUMN",
-        help="where a variable is, e.g. n_params='Model Size'; what is not named is recognised",
+        help="where a variable is, e.g. n_params='Model Size' or n_tokens='D (B)*1e9'; what is not "
+        "named is recognised",
     )
     parser.add_argument(
         "--without",
@@ -70,7 +71,8 @@ def read(args: argparse.Namespace):
     left_out = _rows(args.without, problems)
     if problems:
         raise UserError("arguments", problems)
-    return _without(read_table(args.table), left_out), {
+    table = _scaled(_without(read_table(args.table), left_out), columns.values())
+    return table, {
         "x": args.x,
         "columns": columns,
         "cluster": args.cluster,
@@ -110,6 +112,28 @@ def _without(table, rows):
         found = f"there is no row {missing[0]}; the table has {len(table)}"
         raise UserError("--without", [found])
     return table.drop(index=[table.index[row - 1] for row in rows]) if rows else table
+
+
+def _scaled(table, wanted):
+    """The table with a column of its own for each that is wanted as COLUMN*FACTOR."""
+    for text in wanted:
+        column, times, factor = text.rpartition("*")
+        if text in table or not times or column not in table:
+            continue  # a column of that name, or one that is not there: `fit.table` says so
+        try:
+            factor = float(factor)
+        except ValueError:
+            raise UserError("--column", [f"{text}: {factor!r} is not a number"]) from None
+        table = table.assign(**{text: [_times(cell, factor) for cell in table[column]]})
+    return table
+
+
+def _times(cell, factor):
+    """A number times a factor; what is no number stays, and is refused with its row."""
+    try:
+        return float(cell) * factor
+    except (TypeError, ValueError):
+        return cell
 
 
 def _pairs(option, given, problems):

@@ -80,15 +80,18 @@ def read(
     problems: list[str] = []
     notes: list[str] = []
     found = _find(named, law, columns, problems, notes)
-    values = {name: _numbers(named[column], column, problems) for name, column in found.items()}
+    bad: set[int] = set()
+    values = {
+        name: _numbers(named[column], column, problems, bad) for name, column in found.items()
+    }
     weight = None
     if weights is not None and _known(weights, named, "weights", problems):
-        weight = _numbers(named[weights], weights, problems)
+        weight = _numbers(named[weights], weights, problems, bad)
     codes = None
     if cluster is not None and _known(cluster, named, "cluster", problems):
         codes = _codes(named[cluster])
     if problems:
-        raise UserError(where, problems)
+        raise UserError(where, problems, _leave_out(bad, len(values.get("loss", ()))))
     values = _complete(values, law, found, notes)
     _judge(values, found, named, law, vocabulary, n_free, codes, problems)
     if problems:
@@ -155,7 +158,7 @@ def _find(named, law, columns, problems, notes) -> dict[str, str]:
         if not (can_derive and name in two):
             problems.append(
                 f"no column for {name} was recognised{nearest(name, named)}; "
-                f"name it, e.g. {name}=COLUMN (columns: {', '.join(named)})"
+                f"name it, e.g. --column {name}=COLUMN (columns: {', '.join(named)})"
             )
     return found
 
@@ -186,8 +189,16 @@ def rows_text(rows) -> str:
     return f"row{'s' if len(rows) > 1 else ''} {text}{more}"
 
 
-def _numbers(values, column, problems) -> np.ndarray:
-    """Positive finite floats, or what is wrong with which rows."""
+def _leave_out(bad, n_rows) -> str:
+    """How to go on without the bad rows, where most are good."""
+    if not 0 < len(bad) < n_rows / 2:
+        return ""
+    rows = ",".join(str(row + 1) for row in sorted(bad))
+    return f"to leave these rows out: --without {rows}"
+
+
+def _numbers(values, column, problems, bad) -> np.ndarray:
+    """Positive finite floats, or what is wrong with which rows; those are added to `bad`."""
     numbers = np.full(len(values), np.nan)
     strange, empty = [], []
     for i, value in enumerate(values):
@@ -213,6 +224,7 @@ def _numbers(values, column, problems) -> np.ndarray:
     ):
         if len(rows):
             problems.append(f"column {column!r} {what}: {rows_text(rows)}")
+            bad.update(map(int, rows))
     return numbers
 
 
@@ -271,7 +283,8 @@ def _judge(values, found, named, law, vocabulary, n_free, codes, problems):
             if column.max() < 1e4 and np.any(column != np.round(column)):
                 problems.append(
                     f"column {found[name]!r} looks like millions or billions of {unit} "
-                    f"(largest {column.max():g}); {unit} are wanted"
+                    f"(largest {column.max():g}); {unit} are wanted, "
+                    f"e.g. --column {name}='{found[name]}*1e6'"
                 )
     if n_rows > 1:
         problems.extend(_duplicates(named))
