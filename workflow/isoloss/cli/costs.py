@@ -25,8 +25,11 @@ class Job:
     disk_bytes: float
 
     @property
-    def task(self) -> str:
-        return self.run.task.kind
+    def kind(self) -> str:
+        """Jobs of one kind take alike for steps of equal FLOPs."""
+        training = getattr(self.run, "training", None)
+        noise_scale = training is not None and training.noise_scale
+        return f"{self.run.task.kind}{' in halves' if noise_scale else ''}"
 
     def memory_bytes(self, *, mixed: bool) -> float:
         """The largest memory; `mixed` as on a GPU."""

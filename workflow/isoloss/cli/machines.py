@@ -13,7 +13,7 @@ from isoloss.config.runs import LanguageData, LanguageRun, PolynomialRun, Run
 from isoloss.plan.cost import FLOPS_PER_S, JOB_S, STEP_S
 from isoloss.plan.gpu import LAUNCH_S, GpuSpeed
 
-PROBES = 4  # sizes of a task's steps that are measured
+PROBES = 4  # sizes of a kind of job that are measured
 PROBE_S, WARM_UP = 0.2, 3  # how long each, about; steps before
 LARGEST_PROBE = 2e10  # FLOPs a step; what is larger is as fast for a FLOP as the largest measured
 HELDOUT_TOKENS = 8192
@@ -50,9 +50,9 @@ class Core:
     Attributes
     ----------
     steps : mapping
-        Task -> (FLOPs of a step, its seconds), by size. What is not there is guessed.
+        Kind of job -> (FLOPs of a step, its seconds), by size. What is not there is guessed.
     evaluations : mapping
-        Task -> (FLOPs of a step, seconds of a FLOP of evaluation).
+        Kind -> (FLOPs of a step, seconds of a FLOP of evaluation).
     """
 
     steps: Mapping[str, list[tuple[float, float]]]
@@ -66,16 +66,16 @@ class Core:
 
     def seconds(self, job: Job) -> float:
         """The core time of a job."""
-        if job.task not in self.steps:
+        if job.kind not in self.steps:
             return JOB_S + job.cost.steps * STEP_S + job.cost.flops / FLOPS_PER_S
         flops = job.cost.flops_per_step
-        largest = self.steps[job.task][-1][0]
-        step_s = _between(self.steps[job.task], flops) * max(1.0, flops / largest)
-        evaluation_s = job.evaluation_flops * _between(self.evaluations[job.task], flops)
+        largest = self.steps[job.kind][-1][0]
+        step_s = _between(self.steps[job.kind], flops) * max(1.0, flops / largest)
+        evaluation_s = job.evaluation_flops * _between(self.evaluations[job.kind], flops)
         return JOB_S + job.cost.steps * step_s + evaluation_s
 
     def __str__(self) -> str:
-        return f"measured now: one core of this machine, on up to {PROBES} sizes of each task"
+        return f"measured now: one core of this machine, on up to {PROBES} sizes of each kind"
 
 
 def _between(measured: list[tuple[float, float]], x: float) -> float:
@@ -86,17 +86,17 @@ def _between(measured: list[tuple[float, float]], x: float) -> float:
 
 def measure(jobs: Iterable[Job]) -> Core:
     """Train some of the jobs' models for a moment, on random text where they need a corpus."""
-    by_task: dict[str, dict[int, Job]] = {}
+    by_kind: dict[str, dict[int, Job]] = {}
     for job in jobs:
         if job.cost.flops_per_step <= LARGEST_PROBE and not isinstance(job.run, PolynomialRun):
-            by_task.setdefault(job.task, {}).setdefault(job.cost.flops_per_step, job)
+            by_kind.setdefault(job.kind, {}).setdefault(job.cost.flops_per_step, job)
     steps, evaluations = {}, {}
-    for task, sizes in by_task.items():
+    for kind, sizes in by_kind.items():
         ordered = sorted(sizes)
         chosen = {ordered[round(i)] for i in np.linspace(0, len(ordered) - 1, PROBES)}
         probes = [(float(flops), *_probe(sizes[flops])) for flops in sorted(chosen)]
-        steps[task] = [(flops, step_s) for flops, step_s, _ in probes]
-        evaluations[task] = [(flops, flop_s) for flops, _, flop_s in probes if flop_s]
+        steps[kind] = [(flops, step_s) for flops, step_s, _ in probes]
+        evaluations[kind] = [(flops, flop_s) for flops, _, flop_s in probes if flop_s]
     return Core(steps=steps, evaluations=evaluations)
 
 
