@@ -120,6 +120,22 @@ def test_the_messages_alone_lead_from_a_foreign_table_to_a_result(table, capsys)
     assert found["params"]["alpha"]["value"] == pytest.approx(TRUE["alpha"], rel=0.2)
 
 
+def test_rows_keep_their_numbers_when_others_are_left_out(table, capsys):
+    n, d, loss = map(list, runs(0.002))
+    loss[20] = "oops"
+    path = table({"n_params": n + n[-1:], "n_tokens": d + d[-1:], "loss": loss + loss[-1:]})
+    assert main(["fit", path, "--without", "1-3"]) == 2
+    assert "'oops': row 21\nto leave these rows out: --without 21" in capsys.readouterr().err
+    assert main(["fit", path, "--without", "1-3,21"]) == 2
+    assert "the same in every column as an earlier row: row 37" in capsys.readouterr().err
+    loss = list(runs(0.002)[2])
+    loss[30] *= 1.5
+    path = table({"n_params": n, "n_tokens": d, "loss": loss})
+    assert main(["fit", path, "--without", "1-3", "--objective", "lsq", "--json"]) == 0
+    moved = json.loads(capsys.readouterr().out)["influence"]
+    assert moved and all(31 in one["left_out"] for one in moved)
+
+
 def test_the_optimum_is_printed_with_its_interval(table, capsys):
     n, d, loss = runs(0.002)
     path = table({"n_params": n, "n_tokens": d, "loss": loss})

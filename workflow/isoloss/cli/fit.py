@@ -7,7 +7,7 @@ isoloss fit losses.csv --law all --holdout 4x
 
 import json
 
-from isoloss.cli.tables import add_table_arguments, read
+from isoloss.cli.tables import add_table_arguments, number, read
 
 
 def add_arguments(parser):
@@ -33,9 +33,10 @@ def run(args) -> int:
 
     result = fit_law(table, args.law, **settings)
     sets = influential_sets(result)
+    sets["left_out"] = [[number(table, row) for row in rows] for rows in sets["left_out"]]
     found = result.to_dict() | {"influence": sets.to_dict("records")}
     if args.output:
-        _write(args.output, result, found, args.x)
+        _write(args.output, table, result, found, args.x)
     if args.json:
         print(json.dumps(found, allow_nan=False))
     else:
@@ -45,7 +46,7 @@ def run(args) -> int:
     return 0
 
 
-def _write(folder, result, found, x):
+def _write(folder, table, result, found, x):
     from pathlib import Path
 
     from isoloss.figures.of_fit import draw_fit
@@ -57,7 +58,9 @@ def _write(folder, result, found, x):
     write_parquet(folder / "params.parquet", result.to_frame())
     write_parquet(folder / "draws.parquet", _draws(result))
     write_parquet(folder / "residuals.parquet", residuals(result))
-    write_parquet(folder / "leave_one_out.parquet", leave_one_out(result))
+    alone = leave_one_out(result)
+    alone["left_out"] = [number(table, row) for row in alone["left_out"]]
+    write_parquet(folder / "leave_one_out.parquet", alone)
     draw_fit(result, folder, dict.fromkeys(result.law.variables, x) if x else {})
 
 

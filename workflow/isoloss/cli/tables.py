@@ -114,6 +114,11 @@ def _without(table, rows):
     return table.drop(index=[table.index[row - 1] for row in rows]) if rows else table
 
 
+def number(table, row: int) -> int:
+    """The number in the file of a table's row, which is counted from 1 after rows are left out."""
+    return int(table.index[row - 1]) + 1
+
+
 def _scaled(table, wanted):
     """The table with a column of its own for each that is wanted as COLUMN*FACTOR."""
     for text in wanted:

@@ -77,23 +77,25 @@ def read(
         With every problem of the table, its rows counted from 1 below the header.
     """
     named = _columns_of(table, where)
+    numbers = _row_numbers(table, len(next(iter(named.values()))))
     problems: list[str] = []
     notes: list[str] = []
     found = _find(named, law, columns, problems, notes)
     bad: set[int] = set()
     values = {
-        name: _numbers(named[column], column, problems, bad) for name, column in found.items()
+        name: _numbers(named[column], column, problems, bad, numbers)
+        for name, column in found.items()
     }
     weight = None
     if weights is not None and _known(weights, named, "weights", problems):
-        weight = _numbers(named[weights], weights, problems, bad)
+        weight = _numbers(named[weights], weights, problems, bad, numbers)
     codes = None
     if cluster is not None and _known(cluster, named, "cluster", problems):
         codes = _codes(named[cluster])
     if problems:
-        raise UserError(where, problems, _leave_out(bad, len(values.get("loss", ()))))
+        raise UserError(where, problems, _leave_out(bad, numbers))
     values = _complete(values, law, found, notes)
-    _judge(values, found, named, law, vocabulary, n_free, codes, problems)
+    _judge(values, found, named, law, vocabulary, n_free, codes, problems, numbers)
     if problems:
         raise UserError(where, problems)
     log_x = {name: np.log(values[name]) for name in law.variables}
@@ -181,23 +183,32 @@ def _known(column, named, role, problems) -> bool:
     return False
 
 
-def rows_text(rows) -> str:
-    """ "row 3" or "rows 3, 7, 9 and 12 more", counted from 1."""
-    rows = [int(row) + 1 for row in rows]
+def _row_numbers(table, n_rows) -> np.ndarray:
+    """What messages call each row: from 1, and with gaps where rows of a frame were left out."""
+    index = np.asarray(getattr(table, "index", ()))
+    whole = len(index) == n_rows and index.dtype.kind in "iu"
+    if whole and index.min() >= 0 and np.all(np.diff(index) > 0):
+        return index + 1
+    return np.arange(1, n_rows + 1)
+
+
+def rows_text(rows, numbers=None) -> str:
+    """ "row 3" or "rows 3, 7, 9 and 12 more", counted from 1 if there are no `numbers`."""
+    rows = [int(row) + 1 if numbers is None else int(numbers[row]) for row in rows]
     text = ", ".join(map(str, rows[:LISTED]))
     more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
     return f"row{'s' if len(rows) > 1 else ''} {text}{more}"
 
 
-def _leave_out(bad, n_rows) -> str:
+def _leave_out(bad, numbers) -> str:
     """How to go on without the bad rows, where most are good."""
-    if not 0 < len(bad) < n_rows / 2:
+    if not 0 < len(bad) < len(numbers) / 2:
         return ""
-    rows = ",".join(str(row + 1) for row in sorted(bad))
+    rows = ",".join(str(numbers[row]) for row in sorted(bad))
     return f"to leave these rows out: --without {rows}"
 
 
-def _numbers(values, column, problems, bad) -> np.ndarray:
+def _numbers(values, column, problems, bad, row_numbers) -> np.ndarray:
     """Positive finite floats, or what is wrong with which rows; those are added to `bad`."""
     numbers = np.full(len(values), np.nan)
     strange, empty = [], []
@@ -223,7 +234,7 @@ def _numbers(values, column, problems, bad) -> np.ndarray:
         ),
     ):
         if len(rows):
-            problems.append(f"column {column!r} {what}: {rows_text(rows)}")
+            problems.append(f"column {column!r} {what}: {rows_text(rows, row_numbers)}")
             bad.update(map(int, rows))
     return numbers
 
@@ -251,7 +262,7 @@ def _complete(values, law, found, notes):
     return values
 
 
-def _judge(values, found, named, law, vocabulary, n_free, codes, problems):
+def _judge(values, found, named, law, vocabulary, n_free, codes, problems, numbers):
     n_rows = len(values["loss"])
     needed = n_free if n_free is not None else len(law.parameters)
     runs = n_rows if codes is None else len(np.unique(codes))
@@ -275,7 +286,7 @@ def _judge(values, found, named, law, vocabulary, n_free, codes, problems):
         if len(high):
             problems.append(
                 f"column {found['loss']!r} is above ln({vocabulary}) = "
-                f"{np.log(vocabulary):.3f} nats, worse than chance: {rows_text(high)}"
+                f"{np.log(vocabulary):.3f} nats, worse than chance: {rows_text(high, numbers)}"
             )
     for name, unit in (("n_params", "parameters"), ("n_tokens", "tokens")):
         if name in found:
@@ -287,10 +298,10 @@ def _judge(values, found, named, law, vocabulary, n_free, codes, problems):
                     f"e.g. --column {name}='{found[name]}*1e6'"
                 )
     if n_rows > 1:
-        problems.extend(_duplicates(named))
+        problems.extend(_duplicates(named, numbers))
 
 
-def _duplicates(named):
+def _duplicates(named, numbers):
     seen: dict[tuple, int] = {}
     rows = list(zip(*(map(str, column.tolist()) for column in named.values()), strict=True))
     pairs = []
@@ -300,4 +311,4 @@ def _duplicates(named):
         else:
             seen[row] = i
     if pairs:
-        yield f"the same in every column as an earlier row: {rows_text(pairs)}"
+        yield f"the same in every column as an earlier row: {rows_text(pairs, numbers)}"
