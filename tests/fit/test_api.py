@@ -163,11 +163,24 @@ def test_residuals_can_be_looked_at_against_size_data_and_compute(rng):
     assert measured.to_numpy() == pytest.approx(frame["residual"].to_numpy())
 
 
-@pytest.mark.parametrize("law", ["power_law", "power_law_floor", "m3", "bnsl_1"])
+@pytest.mark.parametrize(
+    ("law", "unit"),
+    [("power_law", 1.0), ("power_law_floor", 1e50), ("m3", 1e-38), ("bnsl_1", 1.0)],
+)
 @pytest.mark.filterwarnings("error")
-def test_losses_that_fall_through_decades_raise_no_warning_of_numpy(law, rng):
+def test_losses_that_fall_through_decades_raise_no_warning_of_numpy(law, unit, rng):
     x = np.repeat(np.geomspace(10, 1e5, 8), 2)
     loss = (1e-7 + 300 * x**-3.0) * np.exp(0.5 * rng.standard_normal(len(x)))
-    result = fit_law({"x": x, "loss": loss}, law, draws=20)
+    result = fit_law({"x": x * unit, "loss": loss}, law, draws=20)
     influence.influential_sets(result)
+    result.predict({"x": [1e9 * unit]})
+    json.dumps(result.to_dict(), allow_nan=False)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_line_that_cannot_reach_the_losses_is_an_answer_and_no_traceback(rng):
+    x = np.repeat(np.geomspace(10, 1e5, 8), 2)
+    loss = 1e40 * x**-8.0 * np.exp(0.5 * rng.standard_normal(len(x)))
+    result = fit_law({"x": x, "loss": loss}, "logarithmic", draws=20)
+    assert result.verdict.startswith("not identified")
     json.dumps(result.to_dict(), allow_nan=False)

@@ -108,6 +108,7 @@ def fit_law(
     )
 
 
+@np.errstate(all="ignore")  # overflow is an answer: of a bad start, or a draw without a limit
 def fit_problem(
     problem: Problem,
     data: Data,
@@ -137,7 +138,7 @@ def fit_problem(
             warnings.append(f"{lost:.1%} of the resampled tables have no minimum; left out")
         if good.any():
             warnings += near_bounds(problem, z, ends.z[good])
-        pattern = misfit(problem, z, data)
+        pattern = misfit(problem, z, data) if certificate.converged else None
         if pattern is not None and pattern.significant:
             warnings.append(pattern.text)
     bend = lack_of_fit(problem, level)

@@ -141,7 +141,8 @@ def _inside(result, held, log_loss):
     if not len(result.draws):
         return None
     log_x = {name: np.log(values) for name, values in held.items()}
-    curves = result.law.log_loss(result.draws, log_x)
+    with np.errstate(all="ignore"):
+        curves = result.law.log_loss(result.draws, log_x)
     rng = np.random.default_rng(0)
     misfit = (
         result.problem.log_loss - result.law.log_loss(result.theta[None], result.problem.log_x)[0]

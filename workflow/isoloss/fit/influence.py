@@ -15,6 +15,7 @@ EXACT = 1e-9  # root mean square residual of ln L below which no row is worse th
 TELLING = 2.0  # standard errors that a parameter must move to be worth a line
 
 
+@np.errstate(all="ignore")
 def leave_one_out(result: FitResult):
     """Refit without each run (cluster, or row) in turn.
 
@@ -34,8 +35,7 @@ def leave_one_out(result: FitResult):
     if len(result.draws):
         spread = np.subtract(*np.quantile(result.draws, [0.841345, 0.158655], axis=0)) / 2
     spread[~(spread > 1e-9 * np.maximum(1.0, np.abs(result.theta)))] = np.nan  # held, or rounding
-    with np.errstate(all="ignore"):
-        shifts = moved / spread
+    shifts = moved / spread
     frame = pd.DataFrame(
         {
             "left_out": [int(np.flatnonzero(clusters == run)[0]) + 1 for run in runs],
@@ -64,6 +64,7 @@ def _refits(problem, theta, clusters, runs):
     return moved
 
 
+@np.errstate(all="ignore")
 def influential_sets(result: FitResult):
     """The few runs that together move a parameter most, and where it goes without them.
 

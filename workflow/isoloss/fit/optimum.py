@@ -56,9 +56,8 @@ def find(problem: Problem) -> tuple[np.ndarray, float, Certificate]:
     same = ends.value <= value * (1 + AGREE) + 1e-20
     jacobian = problem.jacobian(z)
     size = np.linalg.norm(jacobian, axis=0)
-    free = size > 0
     condition = np.inf
-    if free.all():
+    if np.all(np.isfinite(size) & (size > 0)):
         singular = np.linalg.svd(jacobian / size, compute_uv=False)
         condition = float(singular[0] / max(singular[-1], 1e-300))
     return (

@@ -1,5 +1,6 @@
 """What a fit returns: values with intervals, how they were got, and whether to believe them."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -107,10 +108,10 @@ class FitResult:
 
         log_x = self._logs(values)
         frame = pd.DataFrame({name: np.exp(x) for name, x in log_x.items()})
-        frame["loss"] = np.exp(self.law.log_loss(self.theta[None], log_x)[0])
+        with np.errstate(all="ignore"):
+            frame["loss"] = np.exp(self.law.log_loss(self.theta[None], log_x)[0])
+            losses = np.exp(self.law.log_loss(self.draws, log_x)) if interval else None
         if interval:
-            with np.errstate(all="ignore"):
-                losses = np.exp(self.law.log_loss(self.draws, log_x))
             frame["lo"], frame["hi"] = bounds(losses, self.level)
         return frame
 
@@ -222,7 +223,8 @@ def bounds(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
         nothing = np.full(draws.shape[1:], np.nan)
         return nothing, nothing
     shares = [(1 - level) / 2, (1 + level) / 2]
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="All-NaN slice")
         lo, hi = np.nanquantile(draws, shares, axis=0, method="weibull")
     return lo, hi
 

@@ -22,14 +22,14 @@ def starting_points(problem: Problem) -> np.ndarray:
     return np.unique(starts, axis=0)
 
 
+@np.errstate(all="ignore")
 def project(problem: Problem, theta: np.ndarray) -> None:
     """Fill in the linear parameters: least squares of the relative residual, kept positive."""
     law = problem.law
     index = {name: i for i, name in enumerate(law.names)}
     loss = np.exp(problem.log_loss)
-    with np.errstate(over="ignore", under="ignore"):
-        basis = law.basis(theta, problem.log_x) / loss
-    usable = np.isfinite(basis).all(axis=(1, 2))
+    basis = law.basis(theta, problem.log_x) / loss
+    usable = np.isfinite(basis**2).all(axis=(1, 2))
     theta[~usable] = np.nan
     basis[~usable] = 1.0
     scale = np.maximum(np.sqrt((basis**2).mean(axis=2)), 1e-300)
