@@ -204,6 +204,10 @@ def test_the_two_lines_meet_where_their_equations_do():
         assert np.exp(np.interp(at, x, y)) == pytest.approx(float(found["L*"]), rel=1e-6)
     assert 6 * found["N*"] * found["D*"] / K.PF_DAY == pytest.approx(float(found["C*"]))
     assert found["alpha_C"] > found["alpha_D (1 - a)"]
+    of_data = made("size_laws", x="n_tokens", keep="largest", laws=["kaplan_d"])
+    alpha_d = parameters(of_data, "law=kaplan_d")["value"]["alpha"]
+    a = parameters(made("kaplan_frontier", along="runs"))["value"]["a"]
+    assert found["alpha_D (1 - a)"] == pytest.approx(alpha_d * (1 - a))
 
 
 @pytest.mark.parametrize(("verdict", "said"), [
