@@ -76,6 +76,7 @@ def allocation(
         estimate(float(np.exp(log_coefficient)), np.exp(sampled[:, 1]), level, "parameters"),
         tuple(valleys),
         level,
+        sampled,
     )
 
 

@@ -46,12 +46,23 @@ class Valley:
 
 @dataclass(frozen=True)
 class Allocation:
-    """N* = coefficient C**a, through the interior minima."""
+    """N* = coefficient C**a, through the interior minima.
+
+    Attributes
+    ----------
+    a, coefficient : Estimate
+    valleys : tuple of Valley
+    level : float
+        Of the intervals.
+    drawn : ndarray, shape (draw, 2)
+        a and ln(coefficient) of each draw.
+    """
 
     a: Estimate
     coefficient: Estimate
     valleys: tuple[Valley, ...]
     level: float
+    drawn: np.ndarray
 
 
 def valley(compute: float, n_params, loss, reach: float = REACH) -> Valley:
@@ -137,6 +148,7 @@ def allocation(
         estimate(float(np.exp(log_coefficient)), np.exp(sampled[:, 1]), level, "parameters"),
         valleys,
         level,
+        sampled,
     )
 
 

@@ -1,0 +1,89 @@
+"""Hoffmann et al.'s first two approaches on tables of a user's own, against planted surfaces."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from isoloss.analysis.of_table import by_curves, by_isoflops
+from isoloss.cli.main import main
+from isoloss.errors import UserError
+from isoloss.laws import LAWS
+
+LAW = LAWS["chinchilla"]
+TRUE = {"A": 482.01, "B": 2085.43, "E": 1.8172, "alpha": 0.3478, "beta": 0.3658}
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+BUDGET = 1e20
+
+
+def curves(rng, noise=1e-3):
+    """Learning curves of ten sizes; the luck of a run is that of its whole curve."""
+    sizes = np.geomspace(2e7, 2e9, 10)
+    n = np.repeat(sizes, 30)
+    d = np.concatenate([np.geomspace(1e8, 2e11, 30)] * 10)
+    luck = np.repeat(noise * rng.standard_normal(10), 30)
+    loss = LAW(TRUE, n_params=n, n_tokens=d) * np.exp(luck)
+    return pd.DataFrame({"run": [f"r{x:.0f}" for x in n], "N": n, "D": d, "loss": loss})
+
+
+def valleys(rng, noise=2e-4):
+    compute = np.repeat(np.geomspace(6e18, 3e21, 9), 9)
+    n = LAW.optimum(TRUE, compute)["n_params"] * np.tile(np.geomspace(0.5, 2, 9), 9)
+    loss = LAW(TRUE, n_params=n, n_tokens=compute / 6 / n)
+    shaken = np.exp(noise * rng.standard_normal(len(n)))
+    return pd.DataFrame({"N": n, "D": compute / 6 / n * (1 + 1e-3 * shaken), "loss": loss * shaken})
+
+
+def holds(estimate, truth):
+    return estimate.lo < truth < estimate.hi
+
+
+def test_the_envelope_of_curves_gives_the_planted_optimum():
+    found = by_curves(*curves(np.random.default_rng(1)).to_numpy().T, [BUDGET])
+    assert found.a.value == pytest.approx(LAW.derived(TRUE)["a"], abs=0.04)
+    assert holds(found.a, LAW.derived(TRUE)["a"])
+    assert holds(found.n_opt[0], float(LAW.optimum(TRUE, BUDGET)["n_params"]))
+
+
+def test_isoflop_parabolas_give_the_planted_optimum_though_budgets_differ_by_rounding():
+    table = valleys(np.random.default_rng(1))
+    found = by_isoflops(*table.to_numpy().T, [BUDGET])
+    assert found.how == "9 minima of 9 budgets"
+    assert holds(found.a, LAW.derived(TRUE)["a"])
+    assert found.n_opt[0].value == pytest.approx(LAW.optimum(TRUE, BUDGET)["n_params"], rel=0.03)
+
+
+def test_gemstones_curves_allow_the_published_exponent():
+    """mcleish7/gemstone-scaling-laws: approach 1, a = .4994 (parameters of the first approach)."""
+    folder = SHARED / "gemstones"
+    if not folder.is_dir():
+        pytest.skip("the published tables are not beside the project (../shared/data)")
+    table = pd.read_json(folder / "wandb_df_for_fitting_hot.jsonl", lines=True)
+    columns = ("run_name", "params_active_precise", "tokens", "final_loss")
+    found = by_curves(*(table[name] for name in columns), [1e21])
+    published = json.loads((folder / "published_approach1_params.json").read_text())
+    assert holds(found.a, published["coef"][0])
+
+
+def test_the_command_prints_what_the_functions_find(tmp_path, capsys):
+    table, path = valleys(np.random.default_rng(1)), tmp_path / "runs.csv"
+    table.to_csv(path, index=False)
+    command = ["optimal", str(path), "--compute", str(BUDGET), "--json"]
+    assert main([*command, "--approach", "2"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    again = by_isoflops(*pd.read_csv(path).to_numpy().T, [BUDGET])
+    assert said["a"]["value"] == pytest.approx(again.a.value, rel=1e-9)
+    assert said["n_opt"][0]["lo"] == pytest.approx(again.n_opt[0].lo, rel=1e-9)
+    assert main([*command, "--approach", "1"]) == 2
+    assert "--cluster must name the column of the runs" in capsys.readouterr().err
+    assert main([*command, "--approach", "2", "--fix", "E=1"]) == 2
+    assert "--fix: has no meaning for approach 2" in capsys.readouterr().err
+
+
+def test_too_few_curves_are_refused():
+    table = curves(np.random.default_rng(1))
+    few = table[table["N"] < 6e7]
+    with pytest.raises(UserError, match="four sizes with a learning curve"):
+        by_curves(*few.to_numpy().T, [BUDGET])
