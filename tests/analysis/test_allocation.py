@@ -238,6 +238,31 @@ def test_the_recount_says_what_each_count_gives_and_what_was_predicted():
     assert a["n_runs"]["count=kaplan, predicted"] == 35
 
 
+def test_what_counting_moves_is_known_better_than_either_exponent():
+    rows = analysed("recount", *truth.grid_tables(0))
+    a = rows[rows["kind"] == "parameter"].set_index("group")
+    moved_by = a.loc["count=kaplan - count=embeddings, predicted"]
+    assert moved_by["lo"] <= exact_a("kaplan") - exact_a("embeddings") <= moved_by["hi"]
+    width = a["hi"] - a["lo"]
+    assert (
+        width["count=kaplan - count=embeddings, predicted"] < 0.6 * width["count=kaplan, predicted"]
+    )
+    assert "counting moves it" in moved_by["warnings"]
+
+
+def test_a_law_that_is_not_the_runs_form_is_said_to_miss_them():
+    runs, curves = truth.grid_tables(0)
+    rows = analysed("approaches", runs, curves)
+    assert not rows["warnings"].fillna("").str.contains("misses").any()
+    # Kaplan et al.'s joint law: sizes differ little on few tokens, and more on many.
+    n, d = (runs[name].to_numpy(float) for name in ("n_params", "n_tokens"))
+    noise = np.exp(1e-3 * np.random.default_rng(0).standard_normal(len(n)))
+    other = runs.assign(loss=((2e5 / n) ** 0.7 + 2e6 / d) ** 0.2 * noise)
+    rows = analysed("approaches", other, curves)
+    said = rows[(rows["group"] == "approach=3") & (rows["quantity"] == "a")]["warnings"].iloc[0]
+    assert "it is not their form" in said
+
+
 def test_a_straight_frontier_is_called_straight_and_a_bent_one_bent():
     rows = analysed("curvature", *truth.grid_tables(0))
     bend = rows[rows["quantity"] == "curvature of ln N*"].iloc[0]

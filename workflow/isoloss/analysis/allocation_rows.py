@@ -1,5 +1,6 @@
 """Rows of the table of analyses about compute-optimal allocation."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,36 @@ def slope_row(quantity: str, value: float, draws: np.ndarray, **also: Any) -> di
     good = draws[np.isfinite(draws)]
     verdict = exponent_verdict(value, good)
     lost = 1 - len(good) / max(len(draws), 1)
-    warnings = ""
+    also = dict(also)
+    warnings = [also.pop("warnings", "")]
     if lost > OFTEN:
-        warnings = f"{lost:.0%} of the draws have fewer than three places to draw a line through"
+        warnings += [f"{lost:.0%} of the draws have fewer than three places to draw a line through"]
     if lost > 0.5:
-        verdict = f"not identified: {warnings}"
-    return row(quantity, value, good, verdict=verdict, warnings=warnings, **also)
+        verdict = f"not identified: {warnings[-1]}"
+    said = "; ".join(filter(None, warnings))
+    return row(quantity, value, good, verdict=verdict, warnings=said, **also)
+
+
+def difference(
+    what: str, group: str, value: float, draws: np.ndarray, runs: Iterable[str], same: str
+) -> dict[str, Any]:
+    """A difference of two exponents under the same noise, and whether it may be zero.
+
+    Parameters
+    ----------
+    same : str
+        What is said of the two where the interval has zero in it, and what of them otherwise,
+        separated by a bar.
+    """
+    good = draws[np.isfinite(draws)]
+    lo, hi = bounds(good, LEVEL) if len(good) else (-np.inf, np.inf)
+    inside, outside = same.split("|")
+    runs = list(dict.fromkeys(" ".join(runs).split()))
+    return row(
+        what, value, good, group=group, method=METHOD, n_runs=len(runs), runs=" ".join(runs),
+        warnings=f"{inside}: the interval has zero in it" if lo <= 0 <= hi
+        else f"{outside}: zero lies outside the interval",
+    )  # fmt: skip
 
 
 def exponents(found: Allocation, group: str, **also: Any) -> list[dict[str, Any]]:

@@ -1,12 +1,13 @@
 """The three approaches of Hoffmann et al. (2022) on the same runs, and whether they agree."""
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from isoloss.analysis.allocation import Allocation, moved
-from isoloss.analysis.allocation_rows import METHOD, NAMES, exponents, lines, places
+from isoloss.analysis.allocation_rows import METHOD, NAMES, difference, exponents, lines, places
 from isoloss.analysis.design import Design, design_of
 from isoloss.analysis.design_noise import Draws, draw_noise
 from isoloss.analysis.envelope import envelope, first_approach
@@ -36,11 +37,11 @@ def approaches(
     """
     design = design_of(runs, curves, spec.sweeps, spec.name, spec.first_step)
     draws = draw_noise(design, spec.draws)
-    rows, found = [_noise(design, draws)], {}
+    rows, found, warnings = [_noise(design, draws)], {}, {}
     for number in NAMES:
         group = f"approach={number}"
         try:
-            found[number], more = _make(number, spec, design, draws, group)
+            found[number], more, warnings[number] = _make(number, spec, design, draws, group)
         except UserError as error:
             more = [_why_not(group, error)]
         rows += more
@@ -50,7 +51,8 @@ def approaches(
     span = np.linspace(first, log_c.max() + np.log(spec.beyond), LINE_POINTS)
     for number, one in found.items():
         group = f"approach={number}"
-        rows += exponents(one, group) + lines(one, group, span, spec.count)
+        rows += exponents(one, group, warnings=warnings[number])
+        rows += lines(one, group, span, spec.count)
         rows += places(one, group, spec.count)
     return rows + agreement(found)
 
@@ -58,32 +60,25 @@ def approaches(
 def agreement(found: dict[int, Allocation]) -> list[dict[str, Any]]:
     """Differences of a between approaches, with the same noise in both."""
     rows = []
-    numbers = sorted(found)
-    for i, first in enumerate(numbers):
-        for other in numbers[i + 1 :]:
-            value = found[other].a - found[first].a
-            draws = found[other].drawn["a"] - found[first].drawn["a"]
-            draws = draws[np.isfinite(draws)]
-            lo, hi = bounds(draws, LEVEL) if len(draws) else (-np.inf, np.inf)
-            agree = bool(lo <= 0 <= hi)
-            runs = f"{found[first].runs} {found[other].runs}".split()
-            rows.append(row(
-                "a: difference", value, draws, group=f"approach={other} - approach={first}",
-                method=METHOD, n_runs=len(set(runs)), runs=" ".join(dict.fromkeys(runs)),
-                verdict="identified",
-                warnings="the two agree: the interval has zero in it" if agree else
-                "the two differ: zero lies outside the interval",
-            ))  # fmt: skip
+    for first, other in combinations(sorted(found), 2):
+        one, two = found[first], found[other]
+        group, runs = f"approach={other} - approach={first}", (one.runs, two.runs)
+        draws = two.drawn["a"] - one.drawn["a"]
+        said = "the two agree|the two differ"
+        rows.append(difference("a: difference", group, two.a - one.a, draws, runs, said))
     return rows
 
 
 def _make(number, spec, design, draws, group):
+    """The allocation, rows of its own, and what a reader must know."""
     if number == 1:
-        return first_approach(design, draws, spec.count, spec.name), _winners(design, draws, spec)
+        found = first_approach(design, draws, spec.count, spec.name)
+        return found, _winners(design, draws, spec), ""
     if number == 2:
-        return second_approach(design, draws, spec.count, spec.name, spec.levels, spec.reach)[0], []
+        found, _ = second_approach(design, draws, spec.count, spec.name, spec.levels, spec.reach)
+        return found, [], ""
     found, law = third_approach(design, draws, spec.count, spec.name)
-    return found, law_rows(law, group, design)
+    return found, law_rows(law, group, design), law.warning
 
 
 def _why_not(group: str, error: UserError) -> dict[str, Any]:
@@ -163,7 +158,8 @@ def law_rows(law: Surface, group: str, design: Design) -> list[dict[str, Any]]:
         row(
             name, law.fit.values[name], natural[:, i], group=group, method=METHOD,
             unit=law.fit.params[name].unit, n_runs=len(design.run_ids), runs=design.ids,
-            verdict=law.fit.verdict, warnings="; ".join(law.fit.warnings),
+            verdict=law.fit.verdict,
+            warnings="; ".join(filter(None, (*law.fit.warnings, law.warning))),
         )
         for i, name in enumerate(names)
     ]  # fmt: skip

@@ -18,6 +18,7 @@ from isoloss.fit.result import FitResult
 from isoloss.laws import CHINCHILLA
 
 PLACES = 9  # budgets at which the optimum is found
+MISFIT = 1.5  # times the noise: then the law is not the form of the runs
 FINE, BEYOND = 160, np.log(100.0)  # sizes tried at a budget, and how far beyond the design's
 
 
@@ -31,6 +32,7 @@ class Surface:
     count: str  # whose N it takes
     fit: FitResult
     draws: np.ndarray
+    warning: str  # "" where the law misses the runs by no more than their noise
 
 
 def surface(design: Design, draws: Draws, count: str, where: str) -> Surface:
@@ -54,7 +56,18 @@ def surface(design: Design, draws: Draws, count: str, where: str) -> Surface:
     ends = problem.solve(starts, damping=0.1, log_loss=fitted + draws.runs)
     theta = problem.theta(ends.z)
     theta[~ends.converged] = np.nan
-    return Surface(count, fit, theta)
+    freedom = max(len(fitted) - len(fit.theta), 1)
+    miss = float(np.sqrt(np.sum((fitted - design.log_loss) ** 2) / freedom))
+    return Surface(count, fit, theta, _misfit(miss, draws.sd))
+
+
+def _misfit(miss: float, noise: float) -> str:
+    if miss <= MISFIT * noise:
+        return ""
+    return (
+        f"the law misses the runs by {miss:.1%}, of which {noise:.1%} is noise: it is not their "
+        "form, and the interval does not count that"
+    )
 
 
 def third_approach(

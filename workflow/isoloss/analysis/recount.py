@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.analysis.allocation_rows import NAMES, exponents, slope_row
+from isoloss.analysis.allocation import Allocation
+from isoloss.analysis.allocation_rows import NAMES, difference, exponents, slope_row
 from isoloss.analysis.design import COUNTS, design_of
 from isoloss.analysis.design_noise import draw_noise
 from isoloss.analysis.envelope import first_approach
@@ -19,6 +20,7 @@ from isoloss.analysis.valleys import second_approach
 from isoloss.config.analyses.allocation import Recount
 from isoloss.errors import UserError
 
+PREDICTED = "predicted"
 PREDICTED_BY = (
     "the law fitted with all parameters, recounted: Pearce and Song (2024), arXiv:2406.12907, "
     "with the embeddings of these models"
@@ -41,32 +43,51 @@ def recount(
     design = design_of(runs, curves, spec.sweeps, spec.name, spec.first_step)
     draws = draw_noise(design, spec.draws)
     law = surface(design, draws, "embeddings", spec.name)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    found: dict[tuple[str, str], Allocation] = {}
     for count in spec.counts:
         predicted = third_approach(design, draws, count, spec.name, law)[0]
+        found[count, PREDICTED] = predicted
         expected = {"theory": predicted.a, "theory_source": PREDICTED_BY}
         for number in NAMES:
             group = f"count={count}, approach={number}"
             try:
-                found = _make(number, count, spec, design, draws)
+                one, warning = _make(number, count, spec, design, draws)
             except UserError as error:
                 rows.append(_why_not(group, error) | expected)
                 continue
+            found[count, f"approach={number}"] = one
             fitted = number == 3 and count == "embeddings"  # it is the prediction itself
-            rows += exponents(found, group, **({} if fitted else expected))[:1]
+            rows += exponents(one, group, warnings=warning, **({} if fitted else expected))[:1]
         rows.append(
-            slope_row("a", predicted.a, predicted.drawn["a"], group=f"count={count}, predicted",
-                      method=PREDICTED_BY, n_runs=predicted.n_runs, runs=predicted.runs)
+            slope_row("a", predicted.a, predicted.drawn["a"], group=f"count={count}, {PREDICTED}",
+                      method=PREDICTED_BY, n_runs=predicted.n_runs, runs=predicted.runs,
+                      warnings=law.warning)
         )  # fmt: skip
-    return rows + _embeddings(design)
+    return rows + _moved_by_counting(found) + _embeddings(design)
 
 
 def _make(number, count, spec, design, draws):
     if number == 1:
-        return first_approach(design, draws, count, spec.name)
+        return first_approach(design, draws, count, spec.name), ""
     if number == 2:
-        return second_approach(design, draws, count, spec.name, spec.levels, spec.reach)[0]
-    return third_approach(design, draws, count, spec.name)[0]
+        return second_approach(design, draws, count, spec.name, spec.levels, spec.reach)[0], ""
+    found, law = third_approach(design, draws, count, spec.name)
+    return found, law.warning
+
+
+def _moved_by_counting(found) -> list[dict[str, Any]]:
+    """By how much a is larger without embeddings than with all parameters, noise for noise."""
+    rows = []
+    for method in (*(f"approach={number}" for number in NAMES), PREDICTED):
+        without, whole = found.get(("kaplan", method)), found.get(("embeddings", method))
+        if without and whole:
+            rows.append(difference(
+                "a: difference", f"count=kaplan - count=embeddings, {method}",
+                without.a - whole.a, without.drawn["a"] - whole.drawn["a"],
+                (without.runs, whole.runs), "counting may move nothing|counting moves it",
+            ))  # fmt: skip
+    return rows
 
 
 def _why_not(group, error) -> dict[str, Any]:

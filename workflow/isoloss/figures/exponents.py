@@ -48,12 +48,13 @@ def approaches_compared(spec: ApproachesCompared, tables: Tables) -> Drawing:
     finish(figure, panels)
     legend_below(figure, [("this study, 90 % interval", {"color": COLORS[0], "marker": "o"}),
                           ("published, with the interval given", PUBLISHED)])  # fmt: skip
-    different = rows[rows["quantity"] == "a: difference"]
-    notes += [f"{one['group'].replace('=', ' ')}: a differs by {_text(one)}; {one['warnings']}."
-              for _, one in different.iterrows()]  # fmt: skip
+    missing = unmade(rows[rows["kind"] == "parameter"])
+    notes += _differences(rows)
+    misfit = rows[(rows["group"] == "approach=3") & (rows["quantity"] == "a")]["warnings"]
+    notes += [f"Approach 3: {text}." for text in misfit.dropna() if text]
     notes.append("Hollow: not determined by the runs. Hoffmann et al.'s intervals are 10th to 90th "
                  "percentiles.")  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes + unmade(rows))
+    return Drawing(figure=figure, table=record.table(), notes=notes + missing)
 
 
 def recounted(spec: Recounted, tables: Tables) -> Drawing:
@@ -101,8 +102,21 @@ def recounted(spec: Recounted, tables: Tables) -> Drawing:
         ("Kaplan et al., 0.73", {"color": COLORS[1], "linestyle": (0, (4, 2))}),
         ("Hoffmann et al., 0.5", {"color": COLORS[0], "linestyle": (0, (4, 2))}),
     ], 110)  # fmt: skip
+    notes += _differences(rows)
     notes.append("Bars: 90 % here, 95 % in Porian et al. Hollow: not determined by the runs.")
     return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def _differences(rows) -> list[str]:
+    """A note for each difference of two exponents under the same noise."""
+    different = rows[(rows["quantity"] == "a: difference") & rows["value"].notna()]
+    notes = []
+    for _, one in different.iterrows():
+        group = one["group"].replace("count=", "").replace("=", " ")
+        value, interval = with_interval(one["value"], one["lo"], one["hi"])
+        text = f"{value}, 90 % interval {interval}" if interval else value
+        notes.append(f"Difference of a, {group}: {text}; {one['warnings']}.")
+    return notes
 
 
 def _panel(axes, record, x, name):
@@ -145,8 +159,3 @@ def _categories(panel, labels):
     panel.axes.set_ylim(len(labels) - 0.5, -0.5)
     panel.axes.grid(False, axis="y")
     panel.axes.margins(x=0.08)
-
-
-def _text(row):
-    value, interval = with_interval(row["value"], row["lo"], row["hi"])
-    return f"{value}" + (f", 90 % interval {interval}" if interval else "")
