@@ -39,7 +39,7 @@ def printed(tmp_path_factory):
 
 
 def test_there_are_commands_on_the_page():
-    assert len(COMMANDS) == 7
+    assert len(COMMANDS) == 8
 
 
 def test_the_page_quotes_what_the_commands_print(printed):
@@ -59,7 +59,7 @@ def test_tokens_per_parameter_are_those_on_the_page(printed):
         if "D*/N*" in line
     ]
     assert [round(float(number)) for number in rows[0][1:2]] == [21]
-    assert [round(float(number)) for number in rows[1][2:]] == [9, 33]
+    assert [round(float(number)) for number in rows[1][2:]] == [8, 32]
 
 
 def test_the_example_in_python_runs(capsys):
