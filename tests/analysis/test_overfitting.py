@@ -38,7 +38,7 @@ def test_the_rule_for_tokens_follows_from_the_papers_own_law():
     """D >= 5e3 N**0.74 for an excess below 0.02 (Eq. 4.4), from Table 2."""
     found = Collapse.of(TABLE_2)
     assert found.p == pytest.approx(0.74, abs=0.005)
-    assert found.tokens_per_power(0.02) == pytest.approx(5e3, rel=0.15)
+    assert found.enough(1.0, 0.02) == pytest.approx(5e3, rel=0.15)
 
 
 def test_the_excess_is_the_papers_formula():
@@ -123,3 +123,14 @@ def test_no_unlimited_runs_are_refused():
     limited = runs[runs["n_unique_tokens"] < runs["n_tokens"]]
     with pytest.raises(UserError, match="with repeated data and runs without are both needed"):
         overfitting(SPEC, limited, curves, None)
+
+
+def test_what_follows_from_a_law_without_a_minimum_is_not_identified():
+    """Losses that depend on neither size nor data but for one step: no exponents describe them."""
+    runs, curves = S.repeated()
+    rng = np.random.default_rng(0)
+    limited = runs["n_unique_tokens"] < runs["n_tokens"]
+    level = np.where(limited, 3.0, 1.8) * np.exp(0.01 * rng.standard_normal(len(runs)))
+    rows = analysed(runs.assign(best_loss=level), curves)
+    for quantity in ("alpha_N", "p", "k"):
+        assert parameter(rows, quantity)["verdict"].startswith("not identified: ")

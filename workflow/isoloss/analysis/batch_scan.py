@@ -59,10 +59,8 @@ def common_levels(
     return np.geomspace(high, low, count + 2)[1:-1]
 
 
-def scan_of(
-    runs: pd.DataFrame, steady: Mapping[str, pd.DataFrame], count: int
-) -> tuple[Scan | None, np.ndarray]:
-    """The steps that every run took to every loss that it reached, and those losses.
+def scan_of(runs: pd.DataFrame, steady: Mapping[str, pd.DataFrame], count: int) -> Scan | None:
+    """The steps that every run took to each of `count` losses that it reached.
 
     A size and a loss with fewer than four batch sizes is left out; None where nothing is left.
     """
@@ -101,7 +99,7 @@ def scan_of(
             ]
             n_cells += 1
     if not rows:
-        return None, levels
+        return None
     *columns, cell, run_id = (np.array(column) for column in zip(*rows, strict=True))
     run_ids, run = np.unique(run_id, return_inverse=True)
-    return Scan(*columns, cell, run, tuple(run_ids.tolist())), levels
+    return Scan(*columns, cell, run, tuple(run_ids.tolist()))

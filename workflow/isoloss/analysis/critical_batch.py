@@ -74,14 +74,14 @@ def critical_batch(
     chosen = runs[runs["sweep"].isin(spec.sweeps) & (runs["status"] == "done")]
     chosen = chosen.drop_duplicates("run_id").sort_values([SIZE, "batch_size", "run_id"])
     steady = steady_curves(chosen, curves)
-    scan, levels = scan_of(chosen, steady, spec.levels)
+    scan = scan_of(chosen, steady, spec.levels)
     if scan is None:
         what = "no loss is reached with four batch sizes of one model size"
         raise UserError(spec.name, [what])
     sizes = len(np.unique(scan.log_size))
     if len(scan.run_ids) < sizes + 4:
         raise UserError(spec.name, [f"{len(scan.run_ids)} runs are too few for an interval"])
-    return [*_scanned(scan, sizes), *noise_scale(chosen, steady, levels)]
+    return [*_scanned(scan, sizes), *noise_scale(chosen, steady, spec.levels)]
 
 
 def _scanned(scan: Scan, sizes: int) -> list[dict[str, Any]]:
@@ -104,7 +104,8 @@ def _scanned(scan: Scan, sizes: int) -> list[dict[str, Any]]:
     verdict = f"not identified: {'; '.join(reasons)}" if reasons else IDENTIFIED
     with np.errstate(all="ignore"):
         star, stars = np.exp(theta @ [1, middle]), np.exp(draws @ [1, middle])
-        alphas = 1 / draws[:, 1]
+        # Where 1 / alpha_B may be zero, alpha_B has no interval of one piece.
+        alphas = 1 / draws[:, 1] if said["1 / alpha_B"] == IDENTIFIED else None
     rows = [
         row("B_crit", np.exp(theta[0]), np.exp(draws[:, 0]), unit="tokens", x_quantity="loss",
             x=float(np.exp(middle)), **common | {"verdict": said["B_crit"]}),

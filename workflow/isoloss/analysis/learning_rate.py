@@ -67,6 +67,8 @@ def learning_rate(
     said = [f"width {width:g}: {found.status}" for width, found in valleys.items()
             if width not in good]  # fmt: skip
     said += [f"{len(lost)} of {len(lost) + len(chosen)} runs diverged"] * bool(len(lost))
+    if not chosen.duplicated(["width", "peak_lr"]).any():
+        said.append("one seed at every rate: what another seed would move is not in the intervals")
     rows = [_slope(bowls, chosen, said)]
     for width, group in chosen.groupby("width", sort=True):
         rows += _of_width(bowls.get(float(width)), width, group)

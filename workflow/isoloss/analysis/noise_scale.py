@@ -16,9 +16,9 @@ METHOD = "delta method, by run"
 
 
 def noise_scale(
-    runs: pd.DataFrame, steady: Mapping[str, pd.DataFrame], levels: np.ndarray
+    runs: pd.DataFrame, steady: Mapping[str, pd.DataFrame], count: int
 ) -> list[dict[str, Any]]:
-    """tr(Sigma) / |G|^2 in tokens about each loss, for each size, from all of its runs.
+    """tr(Sigma) / |G|^2 in tokens at `count` losses, for each size, from all of its runs.
 
     Both are averaged over the steps near the loss, and over runs, before they are divided: a
     quotient of single estimates would be biased, or infinite. A run's steps count as one draw.
@@ -27,13 +27,14 @@ def noise_scale(
     ----------
     steady : mapping
         run_id -> its learning curve, with `grad_sq` and `grad_noise` (per sequence).
-    levels : ndarray, shape (level,)
-        From high to low.
     """
     rows = []
-    edges = np.concatenate([levels[:1], np.sqrt(levels[1:] * levels[:-1]), levels[-1:]])
     for size, of_size in runs.groupby(SIZE):
-        for high, low in pairwise(edges):
+        losses = [steady[i]["loss"].astype(float) for i in of_size["run_id"] if i in steady]
+        if not losses:
+            continue
+        ends = max(curve.max() for curve in losses), min(curve.min() for curve in losses)
+        for high, low in pairwise(np.geomspace(*ends, count + 1)):
             means = {
                 run.run_id: _between(steady[run.run_id], low, high)
                 for run in of_size.itertuples()

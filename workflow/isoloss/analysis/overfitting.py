@@ -8,11 +8,12 @@ import pandas as pd
 from scipy.stats import norm
 
 from isoloss.analysis.early_stopping import early_stopping
-from isoloss.analysis.rows import IDENTIFIED, LEVEL, exponent_verdict, row, scale_verdict
+from isoloss.analysis.rows import DRAWS, IDENTIFIED, LEVEL, exponent_verdict, row, scale_verdict
 from isoloss.analysis.series import points
 from isoloss.config.analyses.limits import Overfitting
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
+from isoloss.fit.identify import OFTEN
 from isoloss.fit.result import FitResult
 from isoloss.laws.published import KAPLAN
 
@@ -36,18 +37,22 @@ class Collapse:
     @classmethod
     def of(cls, params) -> "Collapse":
         """From the parameters of Eq. 1.5."""
-        p = params["alpha_N"] / params["alpha_D"]
-        log_weight = np.log(params["Dc"]) - p * np.log(params["Nc"])
+        with np.errstate(all="ignore"):  # an exponent of zero has no scale
+            p = params["alpha_N"] / params["alpha_D"]
+            log_weight = np.log(params["Dc"]) - p * np.log(params["Nc"])
         return cls(p, log_weight, params["alpha_D"])
 
     def excess(self, n_params, n_tokens):
         """By what share the loss lies above that of endless data."""
-        x = np.exp(self.log_weight + self.p * np.log(n_params) - np.log(n_tokens))
-        return np.expm1(self.alpha_d * np.log1p(x))
+        with np.errstate(all="ignore"):
+            x = np.exp(self.log_weight + self.p * np.log(n_params) - np.log(n_tokens))
+            return np.expm1(self.alpha_d * np.log1p(x))
 
-    def tokens_per_power(self, threshold: float):
-        """k of the rule D = k N**p: with more unique tokens the excess is below `threshold`."""
-        return np.exp(self.log_weight) / np.expm1(np.log1p(threshold) / self.alpha_d)
+    def enough(self, n_params, threshold: float):
+        """Unique tokens from which on the excess is below `threshold`; k of D = k N**p at N = 1."""
+        with np.errstate(all="ignore"):
+            weight = np.exp(self.log_weight + self.p * np.log(n_params))
+            return weight / np.expm1(np.log1p(threshold) / self.alpha_d)
 
 
 def overfitting(
@@ -80,7 +85,9 @@ def overfitting(
     if not table["limited"].any() or endless.empty:
         raise UserError(spec.name, ["runs with repeated data and runs without are both needed"])
     fitted = table[table["epoch_steps"] > spec.few_updates]
-    result = fit_law(fitted[["n_params", "n_tokens", "loss"]], "kaplan_nd", where=spec.name)
+    result = fit_law(
+        fitted[["n_params", "n_tokens", "loss"]], "kaplan_nd", draws=DRAWS, where=spec.name
+    )
     left_out = len(table) - len(fitted)
     said = [f"{left_out} of {len(table)} runs are not fitted: an epoch has at most "
             f"{spec.few_updates} steps"] * bool(left_out)  # fmt: skip
@@ -104,28 +111,32 @@ def _law(spec, result: FitResult, fitted, said, common) -> list[dict[str, Any]]:
            if name in EXPONENTS else {})
         for name, found in result.params.items()
     ]  # fmt: skip
-    k = at.tokens_per_power(spec.threshold), many.tokens_per_power(spec.threshold)
     theory = {name: {"theory": value, "theory_source": f"{KAPLAN}, Eq. 4.4, at a threshold of 0.02"}
               for name, value in RULE.items()}  # fmt: skip
     middle = float(np.exp(np.log(fitted["n_params"]).mean()))
+    # What follows may be known though single parameters are not; but not without a minimum.
+    sound = result.certificate.converged and len(result.draws) >= (1 - OFTEN) * DRAWS
+
+    def judged(verdict):
+        return common | {"verdict": verdict if sound else result.verdict}
+
+    k, suffice = (
+        (at.enough(n, spec.threshold), many.enough(n, spec.threshold)) for n in (1.0, middle)
+    )
     rows += [
-        row("p", at.p, many.p, **common | {"verdict": exponent_verdict(at.p, many.p)}
-            | theory["p"]),
-        row("k", k[0], k[1], unit="tokens", **common | {"verdict": scale_verdict(k[1])}
-            | theory["k"]),
-        row("tokens that suffice", k[0] * middle**at.p, k[1] * middle**many.p, unit="tokens",
-            x_quantity=SIZE, x=middle, **common
-            | {"verdict": scale_verdict(k[1] * middle**many.p)}),
+        row("p", at.p, many.p, **judged(exponent_verdict(at.p, many.p)) | theory["p"]),
+        row("k", *k, unit="tokens", **judged(scale_verdict(k[1])) | theory["k"]),
+        row("tokens that suffice", *suffice, unit="tokens", x_quantity=SIZE, x=middle,
+            **judged(scale_verdict(suffice[1]))),
         row("misfit of ln L", float(np.sqrt(np.mean(residual**2))), **common),
     ]  # fmt: skip
     size = fitted["n_params"].to_numpy()
     ratio = size**at.p / fitted["n_tokens"].to_numpy()
     x = np.geomspace(ratio.min(), ratio.max(), N_LINE)
     # Draws have another p each: the band is that of the middle size.
-    line = at.excess(middle, middle**at.p / x)
-    band = Collapse(many.p[:, None], many.log_weight[:, None], many.alpha_d[:, None]).excess(
-        middle, middle**at.p / x
-    )
+    tokens = np.exp(at.p * np.log(middle) - np.log(x))
+    each = Collapse(many.p[:, None], many.log_weight[:, None], many.alpha_d[:, None])
+    line, band = at.excess(middle, tokens), each.excess(middle, tokens)
     return rows + points("excess", "N^p / D", x, line, band, kind="line", group="law",
                          method=result.method, verdict=result.verdict, runs="")  # fmt: skip
 

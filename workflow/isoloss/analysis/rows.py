@@ -29,12 +29,13 @@ def row(quantity: str, value: float, draws=None, **columns: Any) -> dict[str, An
 def scale_verdict(draws: np.ndarray, lost: np.ndarray | None = None) -> str:
     """Is a positive scale determined? As the fitting engine judges one (`fit.identify`).
 
-    `lost` says which draws mean nothing.
+    `lost` says which draws mean nothing, besides those that are not finite.
     """
+    draws, lost = _kept(draws, lost)
     if not len(draws):
         return "not identified: there is no interval"
-    if lost is not None and lost.mean() > OFTEN:
-        return f"not identified: {lost.mean():.0%} of the draws lie far outside what was tried"
+    if lost > OFTEN:
+        return f"not identified: {lost:.0%} of the draws lie far outside what was tried"
     lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     if hi > RATIO * lo:
         return f"not identified: may be anything from {lo:.2g} to {hi:.2g}"
@@ -43,9 +44,19 @@ def scale_verdict(draws: np.ndarray, lost: np.ndarray | None = None) -> str:
 
 def exponent_verdict(value: float, draws: np.ndarray) -> str:
     """Is an exponent determined? As the fitting engine judges one (`fit.identify`)."""
+    draws, lost = _kept(draws, None)
     if not len(draws):
         return "not identified: there is no interval"
+    if lost > OFTEN:
+        return f"not identified: {lost:.0%} of the draws have no value"
     lo, hi = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     if hi - lo > WIDE * abs(value):
         return f"not identified: may be anything from {lo:.2g} to {hi:.2g}"
     return IDENTIFIED
+
+
+def _kept(draws, lost: np.ndarray | None) -> tuple[np.ndarray, float]:
+    """The finite draws, and the share of all that are lost or not finite."""
+    draws = np.asarray(draws, float)
+    gone = ~np.isfinite(draws) if lost is None else lost | ~np.isfinite(draws)
+    return draws[np.isfinite(draws)], float(np.mean(gone)) if len(gone) else 0.0

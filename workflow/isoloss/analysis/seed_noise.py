@@ -39,9 +39,10 @@ def seed_noise(
         values = dict(zip(keys, setting, strict=True))
         loss = group["loss"].to_numpy("float64")
         shown = [name for name in keys if name in varying or keys.index(name) < NAMED]
+        named = ", ".join(f"{name}={_text(values[name])}" for name in shown)
         rows.append(
             _row("sd of the loss", [loss], group["run_id"])
-            | {"kind": "parameter", "group": ", ".join(f"{name}={values[name]}" for name in shown),
+            | {"kind": "parameter", "group": named,
                "unit": "nats per token", "x_quantity": "n_params_non_embedding",
                "x": float(group["n_params_non_embedding"].iloc[0])}
         )  # fmt: skip
@@ -50,6 +51,10 @@ def seed_noise(
     if not rows:
         raise UserError(spec.name, ["no size of these sweeps was run with two seeds"])
     return [*rows, _row("relative sd of the loss", pooled, ids) | {"kind": "parameter"}]
+
+
+def _text(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _row(quantity: str, groups: list[np.ndarray], run_ids) -> dict[str, Any]:

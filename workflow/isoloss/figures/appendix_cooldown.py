@@ -73,26 +73,25 @@ def _trunk(spec, tables: Tables, rows, place, record) -> Panel:
     """The curves of one width: its trunk, the cooldowns from it, and independent runs."""
     widths = part(rows, "cooled loss")["of"]
     width = spec.width or (int(widths.max()) if len(widths) else 0)
-    panel = Panel(place, record, "tokens trained on", "held-out loss (nats per token)",
+    panel = Panel(place, record, "tokens trained on", spec.loss_label,
                   f"Width {width}")  # fmt: skip
     by_run = dict(tuple(tables.curves.groupby("run_id")))
     runs = chosen(tables.runs, spec.sweeps)
     runs = runs[(runs["width"] == width) & (runs["status"] == "done")].drop_duplicates("run_id")
-    for i, run in enumerate(runs.sort_values("n_tokens", ascending=False).itertuples()):
+    trunk = None
+    for run in runs.sort_values("n_tokens", ascending=False).itertuples():
         curve = by_run.get(run.run_id)
         if curve is None:
             continue
-        curve = curve.sort_values("step")
-        steady = curve["lr"] >= 0.999 * curve["lr"].max()
-        first = steady[steady].index[0] if steady.any() else curve.index[0]
-        last = steady[steady].index[-1] if steady.any() else curve.index[0]
-        if i == 0:
-            trunk = curve.loc[first:last]
+        if trunk is None:  # the longest run's: the others' are its beginning
+            trunk = curve[curve["lr"] >= 0.999 * curve["lr"].max()].sort_values("step")
             panel.line(trunk["n_tokens"], trunk["loss"], "trunk", "constant rate", color=GREY)
-        tail = curve.loc[last:]
-        panel.line(tail["n_tokens"], tail["loss"], run.run_id, "cooldown", color=COLORS[0],
-                   linewidth=1.1)  # fmt: skip
-        panel.points([curve["n_tokens"].iloc[-1]], [run.loss], run.run_id, "final", **COOLED)
+        begun = run.n_tokens * run.trunk_flops / run.compute_flops
+        if np.isfinite(begun) and len(trunk):
+            left_at = np.interp(np.log(begun), np.log(trunk["n_tokens"]), np.log(trunk["loss"]))
+            panel.line([begun, run.n_tokens], [np.exp(left_at), run.loss], run.run_id, "cooldown",
+                       color=COLORS[0], linewidth=1.1)  # fmt: skip
+        panel.points([run.n_tokens], [run.loss], run.run_id, "final", **COOLED)
     alone = chosen(tables.runs, spec.independent)
     alone = alone[(alone["width"] == width) & (alone["status"] == "done")]
     for run in alone.drop_duplicates("run_id").itertuples():

@@ -36,17 +36,17 @@ def critical_batch_size(spec: CriticalBatchSize, tables: Tables) -> Drawing:
     key = []
     for i, size in enumerate(sizes):
         look = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
-        name = f"N = {short(size)}"
+        name, aside = f"N = {short(size)}", 4.0 * (i - (len(sizes) - 1) / 2)
         sure = found[(found["of"] == size) & ~undetermined(found)]
         if len(sure):
-            aside = 4.0 * (i - (len(sizes) - 1) / 2)
             panel.intervals(sure["x"], sure["value"], sure["lo"], sure["hi"], name, "B_crit",
                             aside=aside, **look)  # fmt: skip
             key.append((f"{name}: B_crit, Eq. 5.1", look))
         known = scale[(scale["of"] == size) & ~undetermined(scale)]
         if len(known):
             hollow = look | {"markerfacecolor": "white", "linestyle": ":", "linewidth": 1.0}
-            panel.line(known["x"], known["value"], name, "noise scale", **hollow)
+            panel.intervals(known["x"], known["value"], known["lo"], known["hi"], name,
+                            "noise scale", aside=-aside, **hollow)  # fmt: skip
             key.append((f"{name}: gradient noise scale", hollow))
     left_out = int(undetermined(found).sum())
     if left_out:

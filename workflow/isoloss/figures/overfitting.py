@@ -9,6 +9,7 @@ from isoloss.analysis.kaplan_curves import curves_of
 from isoloss.config.batch_figures import JointLaws, RepeatedData
 from isoloss.errors import UserError
 from isoloss.figures.analysed import analysed, parameters, part, unmade
+from isoloss.figures.fitted import IDENTIFIED
 from isoloss.figures.panel import Panel, Record, finish
 from isoloss.figures.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
 from isoloss.figures.tables import Drawing, Tables, where_of
@@ -93,7 +94,7 @@ def _joint(rows: pd.DataFrame, notes: list[str]):
         return None
     said = rows.loc[rows["quantity"] == "alpha_D", "warnings"].iloc[0]
     notes.append(f"Eq. 1.5 misses the runs by {found['misfit of ln L']:.1%} (root mean square)"
-                 + (f"; it is {verdict}" if verdict != "identified" else "") + ".")  # fmt: skip
+                 + (f"; it is {verdict}" if verdict != IDENTIFIED else "") + ".")  # fmt: skip
     if isinstance(said, str) and said:
         notes.append(f"{said[0].upper()}{said[1:]}.")
     params = {name: found[name] for name in ND}
@@ -172,9 +173,10 @@ def _rule(rows: pd.DataFrame) -> list[str]:
         "k": "From D = k N^p on it is below the threshold: k is {}, 90 % interval {}; the paper "
         "has 5000, in its tokens.",
     }
-    found = {quantity: rows[rows["quantity"] == quantity] for quantity in texts}
-    return [
-        texts[quantity].format(*with_interval(*row[["value", "lo", "hi"]].iloc[0]))
-        for quantity, row in found.items()
-        if len(row)
-    ]
+    said = []
+    for quantity, text in texts.items():
+        for row in rows[rows["quantity"] == quantity].itertuples():
+            known = text.format(*with_interval(row.value, row.lo, row.hi))
+            sure = row.verdict == IDENTIFIED
+            said.append(known if sure else f"{known} It is {row.verdict.partition(':')[0]}.")
+    return said

@@ -73,7 +73,7 @@ def _repeated_curves(spec, tables, place, record, colors) -> Panel:
     runs = chosen(tables.runs, spec.sweeps).drop_duplicates("run_id")
     sizes = sorted(runs["n_params_non_embedding"].dropna().unique())
     size = spec.n_params or (sizes[-1] if sizes else 0)
-    panel = Panel(place, record, "steps", "loss (nats per token)", f"N = {short(size)}")
+    panel = Panel(place, record, "steps", spec.loss_label, f"N = {short(size)}")
     of_size = runs[runs["n_params_non_embedding"] == size].sort_values("n_unique_tokens")
     for run in of_size.itertuples():
         curve = tables.curves[tables.curves["run_id"] == run.run_id].sort_values("step")
