@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from isoloss.config.analyses import Analysis
 from isoloss.config.figures import Figure
 from isoloss.config.section import Name, NonNegativeFloat, NonNegativeInt, PositiveInt, Section
+from isoloss.config.table_figures import default_figures
 
 Settings = dict[str, Any]  # a key with dots, or a section: checked when the runs are made
 
@@ -164,6 +165,17 @@ class Table(Texts):
     source: Literal["table"]
     path: str  # CSV, Parquet or JSON lines
     columns: dict[str, str] = {}  # our column -> the table's
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drawn_without_being_asked(cls, given: Any) -> Any:
+        """Figures of each column, where the study names none."""
+        if not isinstance(given, dict) or "figures" in given:
+            return given
+        columns, fits = given.get("columns"), given.get("fits") or []
+        if not isinstance(columns, dict) or not all(isinstance(fit, dict) for fit in fits):
+            return given  # the fields' own checks say what is wrong
+        return given | {"figures": default_figures(columns, fits)}
 
 
 Study = Trained | Planted | Published | Frontier | Table

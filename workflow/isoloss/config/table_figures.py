@@ -1,0 +1,59 @@
+"""The figures of a study of a user's own table that asks for none: the loss against each column."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LABELS = {
+    "n_params": "parameters N",
+    "n_tokens": "tokens D",
+    "n_unique_tokens": "unique tokens U",
+    "compute_flops": "compute (FLOP)",
+    "tokens_per_param": "tokens per parameter",
+}
+CAPTION = (
+    "Every row of the table.{law} Rows that differ in what is not on the axis scatter, so this "
+    "shows what was measured and not what that quantity alone does."
+)
+LAW = " The line is the law {fit} with its 90 % band, where the rows determine it."
+
+
+def default_figures(
+    columns: Mapping[str, str], fits: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """One figure for each column but the loss, with the first law of that column alone.
+
+    Parameters
+    ----------
+    columns : mapping
+        Our column -> the table's, as the study gives it.
+    fits : sequence of mapping
+        The study's fits, as its YAML file has them.
+    """
+    figures = []
+    for column in columns:
+        if column == "loss":
+            continue
+        label = LABELS.get(column, column.replace("_", " "))
+        fit = next((fit.get("name") for fit in fits if _is_of(fit, column)), None)
+        law = LAW.format(fit=fit) if fit else ""
+        figures.append(
+            {
+                "draw": "loss_against_x",
+                "name": f"loss_{column}",
+                "title": f"Loss against {label}",
+                "caption": CAPTION.format(law=law),
+                "x": column,
+                "x_label": label,
+                "y_label": "loss (nats per token)",
+                "series": {"table": "rows of the table"},
+                "fits": {"table": fit} if fit else {},
+            }
+        )
+    return figures
+
+
+def _is_of(fit: Mapping[str, Any], column: str) -> bool:
+    """Whether a fit is of a law of that column alone, over all rows."""
+    variables = fit.get("variables") or {}
+    others = [of for variable, of in variables.items() if variable != "loss"]
+    return others == [column] and not fit.get("by") and not fit.get("where")
