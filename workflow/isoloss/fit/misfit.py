@@ -65,8 +65,9 @@ class Misfit:
         most = min(self.by, key=self.by.get) if self.by else None
         pattern = f"bend with {most}" if most else "differ between points by more than between runs"
         size, noise, there = 100 * self.size, 100 * self.noise, 100 * self.worst["residual"]
+        p_value = f"= {self.p_value:.2g}" if self.p_value > 1e-99 else "< 1e-99"
         return (
-            f"lack of fit (p = {self.p_value:.2g}): residuals {pattern}; the pattern is "
+            f"lack of fit (p {p_value}): residuals {pattern}; the pattern is "
             f"{size:.2g} % of the loss beside {noise:.2g} % of noise, most at {at} "
             f"({there:+.2g} %): another law may fit better"
         )
