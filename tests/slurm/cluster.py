@@ -105,7 +105,7 @@ def resolves_to_loopback() -> bool:
 
 
 class NoSlurm(Exception):
-    """The cluster cannot be brought up."""
+    """The packages cannot be had."""
 
 
 class Slurm:
@@ -122,6 +122,7 @@ class Slurm:
         self.cpus, self.gpus = cpus, gpus
         self.daemons: list[subprocess.Popen] = []
         self.environ = os.environ | {MARK: str(folder)}
+        self.users: list[subprocess.Popen] = []  # processes that submit jobs
 
     def __enter__(self) -> "Slurm":
         try:
@@ -153,10 +154,15 @@ class Slurm:
         words = self.client("scontrol", "--oneliner", "show", "job", str(job_id)).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
-    def processes(self, job_id: int) -> dict[int, str]:
+    def until_ended(self, job_id: int, seconds: float = 120) -> None:
+        """Wait for the end of a job."""
+        going = ("PENDING", "RUNNING", "COMPLETING")
+        _wait_for(lambda: self.jobs()[job_id] not in going, seconds, f"the end of job {job_id}")
+
+    def processes(self, job_id: int) -> dict[int, list[str]]:
         """The processes of a job with their command lines."""
         return {
-            process: " ".join(words)
+            process: words
             for process, environ, words in _all_processes()
             if environ.get(MARK) == str(self.folder) and environ.get("SLURM_JOB_ID") == str(job_id)
         }
@@ -293,7 +299,7 @@ class Slurm:
     def _idle(self) -> bool:
         ended = [daemon.args for daemon in self.daemons if daemon.poll() is not None]
         if ended:
-            raise NoSlurm(f"{ended} ended\n{self._logs()}")
+            raise RuntimeError(f"{ended} ended\n{self._logs()}")
         command = ["sinfo", "--noheader", "--format=%t", "--nodes=localhost"]
         done = subprocess.run(command, env=self.environ, capture_output=True, text=True)
         return done.stdout.strip() == "idle"
@@ -304,9 +310,12 @@ class Slurm:
 
     def stop(self) -> None:
         """Cancel what runs, and end every process that belongs to the cluster."""
+        for user in self.users:
+            user.kill()
+            user.wait()
         if len(self.daemons) == 3:
             command = ["scancel", "--user=root"]
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            with contextlib.suppress(AssertionError, OSError, subprocess.TimeoutExpired):
                 subprocess.run(command, env=self.environ, capture_output=True, timeout=10)
                 _wait_for(lambda: "RUNNING" not in self.jobs().values(), 10, "the jobs' end")
         for daemon in reversed(self.daemons):
@@ -318,9 +327,20 @@ class Slurm:
                 daemon.wait()
         self.daemons = []
         for process, environ, _ in _all_processes():
-            if environ.get(MARK) == str(self.folder) and process != os.getpid():
+            if environ.get(MARK) == str(self.folder):
                 with contextlib.suppress(OSError):
+                    step = _step_of(process)
                     os.kill(process, signal.SIGKILL)
+                    if step:
+                        os.kill(step, signal.SIGKILL)
+
+
+def _step_of(process: int) -> int | None:
+    """The daemon of the job step that a process is the first one of."""
+    status = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    parent = int(status[1])
+    name = Path(f"/proc/{parent}/comm").read_text()
+    return parent if name.startswith("slurmstepd") else None
 
 
 def _end_with_the_parent() -> None:
@@ -347,5 +367,5 @@ def _wait_for(condition, seconds: float, what: str, explain=lambda: "") -> None:
     deadline_s = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline_s:
-            raise NoSlurm(f"{what}: not there after {seconds} s\n{explain()}")
+            raise TimeoutError(f"{what}: not there after {seconds} s\n{explain()}")
         time.sleep(0.1)
