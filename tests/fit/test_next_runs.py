@@ -5,8 +5,10 @@ import pytest
 
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
+from isoloss.fit.belief import Belief
 from isoloss.fit.candidates import flops, measured, of_table
 from isoloss.fit.next_runs import next_runs
+from isoloss.fit.resample import noise_model
 from isoloss.laws import LAWS
 
 LAW = LAWS["chinchilla"]
@@ -161,3 +163,40 @@ def test_broken_candidates_are_named_by_row():
         "n_tokens must be positive and finite: row 3",
         "cost must be positive and finite: rows 2, 3",
     )
+
+
+def test_what_a_run_is_said_to_tell_is_what_linear_theory_says(rng):
+    """With little noise a law is linear in its parameters, and all follows from a covariance."""
+    table = start(rng)
+    table["loss"] = LAW(TRUE, n_params=table["n_params"], n_tokens=table["n_tokens"])
+    table["loss"] = table["loss"] * np.exp(1e-5 * rng.standard_normal(25))
+    result = fit_law(table, LAW, objective="lsq", draws=4000, method="residual")
+    among = of_table({"n_params": [1e8, 3e5, 1e4], "n_tokens": [1e10, 1e6, 1e10]}, flops())
+    believed = Belief(result, "a", TARGET, among)
+    theta = result.theta
+
+    def slopes(f):
+        step = 1e-6
+        return np.array(
+            [(f(theta + step * e) - f(theta - step * e)) / (2 * step) for e in np.eye(5)]
+        )
+
+    def log_loss(rows):
+        log_x = {name: np.log(rows[name]) for name in ("n_params", "n_tokens")}
+        return lambda at: LAW.log_loss(at[None], log_x)[0]
+
+    aim = slopes(lambda at: at[4] / (at[3] + at[4]))
+    seen = slopes(log_loss(table)).T
+    asked = slopes(log_loss({"n_params": among.n_params, "n_tokens": among.n_tokens})).T
+    model = noise_model(result.problem, result.problem.z(theta[None])[0])
+    solve = np.linalg.pinv(seen)
+    covariance = (solve * model.scale**2) @ solve.T  # of least squares with such noise
+    before = aim @ covariance @ aim
+    along, spread = asked @ covariance @ aim, asked @ covariance @ asked.T
+    told = along**2 / (np.diag(spread) + believed.noise) / before
+    assert believed.gain() / believed.variance == pytest.approx(told, abs=0.03)
+    assert max(told) > 0.1 > 0.02 > min(told)
+    every = 1 - along @ np.linalg.solve(spread + np.diag(believed.noise), along) / before
+    assert believed.left_by(np.ones(3, bool)) ** 2 == pytest.approx(every, abs=0.03)
+    width = 2 * 1.645 * np.sqrt(before)
+    assert believed.width_now == pytest.approx(width, rel=0.15)
