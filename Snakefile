@@ -31,6 +31,7 @@ include: "workflow/rules/common.smk"
 rule all:
     input:
         f"{RESULTS}/report.html",
+        f"{RESULTS}/complete.json",
 
 
 include: "workflow/rules/corpus.smk"

@@ -26,6 +26,7 @@ def test_a_diverging_run_is_recorded_left_out_of_the_fit_and_shown(folder):
     study["sweeps"]["too_fast"] = {
         "set": {"training.peak_lr": 1e30, "training.schedule": "constant"},
         "grid": {"model.width": [3]},
+        "may_diverge": True,
     }
     study["figures"][0]["series"]["too_fast"] = "too fast"
     project = Project(folder, {"sine": study})

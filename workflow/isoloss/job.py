@@ -18,6 +18,7 @@ from collections.abc import Sequence
 WARM_SOCKET = "ISOLOSS_WARM_SOCKET"
 COMMIT = "ISOLOSS_COMMIT"
 DEVICE = "ISOLOSS_DEVICE"
+UNFINISHED = "ISOLOSS_UNFINISHED"  # names a file: what could not be made, for the report
 LAST_STATES = "ISOLOSS_LAST_STATES"  # asks for the checkpoint of a training that is finished
 COMMANDS = {
     "corpus": "isoloss.corpus.job",
@@ -26,6 +27,7 @@ COMMANDS = {
     "plan": "isoloss.plan.job",
     "collect": "isoloss.collect.job",
     "losses": "isoloss.collect.losses",
+    "complete": "isoloss.collect.complete",
     "predict": "isoloss.fit.prediction",
     "fit": "isoloss.fit.job",
     "fits": "isoloss.fit.join",

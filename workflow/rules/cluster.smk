@@ -12,6 +12,7 @@ localrules:
     plan,
     collect,
     losses,
+    complete,
     predict,
     fit,
     fits,

@@ -59,3 +59,22 @@ rule losses:
         "Joining the runs of all studies"
     shell:
         "python -m isoloss.job losses --runs {input.runs} --out {output} > {log} 2>&1"
+
+
+rule complete:
+    input:
+        runs=ISOLOSS.trained(),
+        code=sources("isoloss.collect.complete"),
+    output:
+        f"{RESULTS}/complete.json",
+    log:
+        f"{RESULTS}/logs/complete.log",
+    conda:
+        "../envs/isoloss.yaml"
+    params:
+        may_diverge=lambda wildcards: ISOLOSS.may_diverge(),
+    message:
+        "Looking for runs without a result"
+    shell:
+        "python -m isoloss.job complete --runs {input.runs} --may-diverge {params.may_diverge:q}"
+        " --out {output} > {log} 2>&1"

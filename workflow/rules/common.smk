@@ -62,5 +62,6 @@ onsuccess:
 
 onerror:
     tidy_up()
+    write_unfinished_report()
     for process in filter(None, WARM):
         process.stop()

@@ -18,6 +18,7 @@ class Sweep(Section):
     set: Settings = {}  # changes to the study's settings, for all runs of the sweep
     grid: Annotated[dict[str, list[Any]], Field(min_length=1)]  # key -> the values it takes
     seeds: PositiveInt | list[NonNegativeInt] = 1  # how many (0, 1, ...), or which
+    may_diverge: bool = False  # a run of it without a result is no reason for an exit code
 
     @property
     def seed_values(self) -> list[int]:

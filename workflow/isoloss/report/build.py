@@ -15,6 +15,7 @@ from isoloss.report import analyses as analysed
 from isoloss.report import study as read
 from isoloss.report.audit import refits
 from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
+from isoloss.report.unfinished import NOTHING, Unfinished
 
 HERE = Path(__file__).parent
 CARET = re.compile(r"\^(\{[^{}]{1,40}\}|\([^()]{1,40}\)|[-−+]?\w+(?:[./]\w+)*)")
@@ -50,6 +51,7 @@ def build(
     trunks: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     about: Sequence[tuple[str, str]] = (),
     command: str = "snakemake --cores all {study}",
+    lack: Unfinished = NOTHING,
 ) -> str:
     """The report as HTML, with the same bytes for the same files.
 
@@ -70,6 +72,8 @@ def build(
         What it was made with: versions, commit, machine. Shown at the top as it is.
     command : str
         What reproduces one study; "{study}" is its name.
+    lack : Unfinished
+        What could not be made because jobs failed.
     """
     shown = [
         _study(name, texts, paths, planned.get(name, ()), code, trunks.get(name, {}), command)
@@ -77,6 +81,8 @@ def build(
     ]
     wanted = sorted({run for runs in planned.values() for run in runs})
     losses = read.table(paths.results / "losses.parquet")
+    if paths.missing:
+        losses = read.rows(paths, wanted)
     trained = None if losses is None else losses[losses["run_id"].isin(wanted)]
     every_trunk = {trunk: cpu_s for of in trunks.values() for trunk, cpu_s in of.items()}
     totals = read.runs(trained, wanted, code, every_trunk)
@@ -88,6 +94,7 @@ def build(
     environment.filters["seconds"] = seconds
     return environment.get_template("report.html").render(
         studies=shown, totals=totals, about=about, audit=refits(paths.results),
+        failed=lack.failed,
         css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
     )  # fmt: skip
 
@@ -98,6 +105,8 @@ def _study(name, texts, paths, planned, code, trunks, command) -> StudyShown:
     sets = analysed.RunSets(paths, study=name)
     fits = read.fits(fitted)
     table = read.table(paths.study(name, "runs.parquet"))
+    if table is None and planned and paths.missing:
+        table = read.rows(paths, planned)
     trained = texts["source"] == "training"
     files = [(file, paths.study(name, file)) for file in
              ("runs.parquet", "curves.parquet", "fits.parquet", "analyses.parquet",

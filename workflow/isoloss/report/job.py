@@ -9,6 +9,7 @@ from isoloss import __version__
 from isoloss.files import read_json, write_text
 from isoloss.report.build import build
 from isoloss.report.study import Paths
+from isoloss.report.unfinished import unfinished
 
 # What the runs ran on -> what the report calls it.
 MACHINE = {
@@ -33,13 +34,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args(argv)
     studies = {texts["name"]: texts for texts in json.loads(arguments.texts)}
+    lack = unfinished()
     paths = Paths(
         report=Path(arguments.out),
         results=Path(arguments.results),
         figures=Path(arguments.figures),
+        missing=lack.missing,
     )
     planned = {study: _planned(paths.study(study, "plan.json")) for study in studies}
-    run_ids = sorted({run_id for ids in planned.values() for run_id in ids})
+    run_ids = sorted({run_id for ids in planned.values() for run_id in ids if paths.has(run_id)})
     trunks = {study: _trunks(paths, study) for study in studies}
     html = build(
         studies,
@@ -47,6 +50,7 @@ def main(argv: list[str]) -> None:
         planned=planned,
         trunks=trunks,
         code=json.loads(arguments.code),
+        lack=lack,
         about=_about(paths.results / "runs", run_ids),
         command=f"snakemake --cores all {arguments.options} study_{{study}}".replace("  ", " "),
     )

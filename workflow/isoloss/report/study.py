@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from isoloss.columns import RUNS, typed
 from isoloss.errors import UserError
 from isoloss.figures.text import with_interval
 from isoloss.files import read_json, read_parquet
@@ -31,18 +32,28 @@ class Paths:
         The report's own path: links are relative to its folder.
     results, figures : Path
         The folders of the results and of the figures.
+    missing : frozenset of Path
+        Files that are not there, or not up to date, because jobs failed.
     """
 
     report: Path
     results: Path
     figures: Path
+    missing: frozenset[Path] = frozenset()
 
     def link(self, path: Path) -> str:
         """A relative link from the report to a file, with forward slashes."""
         return Path(os.path.relpath(path, self.report.parent)).as_posix()
 
     def study(self, study: str, name: str) -> Path:
-        return self.results / "studies" / study / name
+        """A file of a study; one that is missing is looked for where there is none."""
+        path = self.results / "studies" / study / name
+        return path if path not in self.missing else path.with_name(f"{name} is missing")
+
+    def has(self, run_id: str) -> bool:
+        """Whether a run has a result."""
+        row = self.results / "runs" / run_id / "row.json"
+        return row not in self.missing and row.exists()
 
 
 @dataclass
@@ -104,6 +115,8 @@ def figure(paths: Paths, study: str, name: str) -> FigureShown:
     """A figure with its texts; what is missing is said, not left out."""
     stem = paths.figures / study / name
     png, text = stem.with_name(name + ".png"), stem.with_name(name + ".json")
+    if png in paths.missing:
+        return FigureShown(name, name)
     try:
         texts, image = read_json(text), png.read_bytes()
     except (UserError, OSError):
@@ -207,6 +220,13 @@ def listed(value: Any) -> list[str]:
 def table(path: Path) -> pd.DataFrame | None:
     """A Parquet table, or None if the file is not there."""
     return read_parquet(path) if path.exists() else None
+
+
+def rows(paths: Paths, run_ids: Sequence[str]) -> pd.DataFrame:
+    """The rows of those runs that have a result, where the tables of all runs are not made."""
+    there = [run_id for run_id in run_ids if paths.has(run_id)]
+    found = [read_json(paths.results / "runs" / run_id / "row.json") for run_id in there]
+    return typed(found, RUNS)
 
 
 @dataclass

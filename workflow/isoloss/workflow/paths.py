@@ -64,6 +64,10 @@ class Paths:
         """The files of the runs that a study's prediction is made from."""
         return [self.run(run_id, "row.json") for run_id in self.plan.held_out[study].fitted]
 
+    def trained(self) -> list[str]:
+        """The tables of runs of the studies that train."""
+        return [self.study(name, "runs.parquet") for name in self.plan.members]
+
     def inputs(self, study: str) -> list[str]:
         """The files that the tables of a study are made from."""
         found = self._study(study)

@@ -49,8 +49,10 @@ class Workflow(Jobs):
 
     def grid(self, study: str) -> str:
         """The settings and sweeps of a study."""
-        included = {"settings", "sweeps"}
-        return canonical_json(self._study(study).model_dump(mode="json", include=included))
+        found = self._study(study).model_dump(mode="json", include={"settings", "sweeps"})
+        for sweep in found["sweeps"].values():
+            del sweep["may_diverge"]  # changes no run
+        return canonical_json(found)
 
     def source(self, study: str) -> str:
         """What the tables of a study are made from."""
@@ -114,6 +116,16 @@ class Workflow(Jobs):
                 }
                 for name, study in self.studies.items()
             ]
+        )
+
+    def may_diverge(self) -> str:
+        """The sweeps of each study whose runs may diverge."""
+        return canonical_json(
+            {
+                name: [sweep for sweep, found in study.sweeps.items() if found.may_diverge]
+                for name, study in self.studies.items()
+                if isinstance(study, Trained)
+            }
         )
 
     def slices(self) -> dict[str, str]:
