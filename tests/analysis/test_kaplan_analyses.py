@@ -6,6 +6,7 @@ import pytest
 
 from isoloss.analysis import crossing, kaplan_frontier, loss_reached, size_and_steps, size_laws
 from isoloss.analysis.adjusted import min_compute, min_steps, min_tokens
+from isoloss.analysis.frontier import Frontier
 from isoloss.analysis.study import analyse_study
 from isoloss.columns import ANALYSES, typed
 from isoloss.config.analyses.kaplan import (
@@ -110,6 +111,41 @@ def test_the_interval_is_not_narrower_with_more_checkpoints():
     few = parameters(made("kaplan_frontier", (runs, some)))
     width = [float(p["hi"]["alpha_C"] - p["lo"]["alpha_C"]) for p in (many, few)]
     assert width[0] > 0.7 * width[1]
+
+
+@pytest.mark.parametrize(("bend", "said"), [(0.0, False), (0.004, False), (0.03, True)])
+def test_a_frontier_that_bends_is_called_no_power_law(bend, said):
+    """ln y = -0.1 x - bend x^2 / 2: the local exponent runs from 0.1 to 0.1 + bend x."""
+    rng = np.random.default_rng(0)
+    x = np.linspace(0, 3, 10)
+    noise = 1e-3 * rng.standard_normal((401, 10))
+    values = np.exp(-0.1 * x - bend * x**2 / 2 + noise)
+    found = Frontier(np.exp(x), values, values, np.zeros(401, int), 0.0, ())
+    verdict = found.bend(values)
+    if not said:
+        assert verdict is None
+    else:
+        first, last = map(float, verdict.split(" from ")[1].split(" to "))
+        assert (first, last) == pytest.approx((0.1, 0.1 + 3 * bend), abs=0.015)
+
+
+def test_an_unsure_exponent_of_the_critical_batch_widens_those_of_steps_and_batch():
+    """Both are made from it; the size and the loss hardly are, where batches are small."""
+    sure = parameters(made("kaplan_frontier", adjusted=True))
+    unsure = K.critical_batch_rows(LAW, spread=1.5)
+    wide = parameters(made("kaplan_frontier", done=unsure, adjusted=True))
+    for name, factor in (("exponent of the batch", 4), ("exponent of steps", 1.05)):
+        widths = [float(p["hi"][name] - p["lo"][name]) for p in (sure, wide)]
+        assert widths[1] > factor * widths[0]
+    assert wide["verdict"]["exponent of the batch"].startswith("not identified")
+
+
+def test_a_critical_batch_used_beyond_its_losses_is_said():
+    far = K.critical_batch_rows(LAW, losses=(2.5, 3.0))
+    assert "B_crit(L) was measured at losses from 2.5 to 3 and is used from" in str(
+        parameters(made("kaplan_frontier", done=far, adjusted=True))["warnings"]["a"]
+    )
+    assert "B_crit" not in str(parameters(made("kaplan_frontier", adjusted=True))["warnings"]["a"])
 
 
 def test_the_law_of_size_and_steps_is_found():

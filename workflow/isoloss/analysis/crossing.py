@@ -64,10 +64,14 @@ def crossing(
                 "L*": "nats per token"}  # fmt: skip
         log = {"C*": at, "N*": log_n + a * at, "D*": log_d + more * at, "L*": log_l + fall * at}
         for name, values in log.items():
-            numbers = np.exp(np.where(met, values, np.nan))
+            with np.errstate(over="ignore"):
+                numbers = np.exp(np.where(met, values, np.nan))
             drawn = numbers[1:][np.isfinite(numbers[1:])]
-            own = scale_verdict(drawn) if verdict == IDENTIFIED else verdict
-            rows.append(row(name, numbers[0], drawn, **said | {"unit": unit[name], "verdict": own}))
+            if verdict == IDENTIFIED:
+                # Of C*, the first; the others follow from it.
+                verdict = scale_verdict(drawn).replace("may be", "C* may be")
+            also = said | {"unit": unit[name], "verdict": verdict}
+            rows.append(row(name, numbers[0], drawn, **also))
     else:
         rows.append({"kind": "parameter", "quantity": "C*", "unit": "PF-days"}
                     | said | {"verdict": verdict})  # fmt: skip

@@ -19,6 +19,9 @@ DRAWS, SEED = 400, 0
 FEWEST_LEVELS = 3
 CENTRED = 4  # times that a parabola is centred anew on its own bottom
 TRIED = 240  # budgets that are tried, to see where the best size lies inside the grid
+FEWEST_TO_BEND = 5  # budgets from which a bend is looked for
+SURE = 0.02  # chance of a bend where there is none
+MATERIAL = 0.25  # change of the local exponent that counts, as a share of its middle
 LOST = 0.1  # share of draws without a frontier beyond which it is not identified
 
 
@@ -32,6 +35,8 @@ class Frontier:
         PF-days, without embeddings.
     n_params, loss : ndarray, shape (1 + draw, level)
         NaN where a draw's best size lies beyond those of its valley.
+    version : ndarray of int, shape (1 + draw,)
+        Which version of the curves each row was made from.
     sd : float
         Of ln L of a whole curve.
     runs : tuple of str
@@ -40,6 +45,7 @@ class Frontier:
     compute: np.ndarray
     n_params: np.ndarray
     loss: np.ndarray
+    version: np.ndarray
     sd: float
     runs: tuple[str, ...]
 
@@ -53,6 +59,22 @@ class Frontier:
         away = np.where(there, x - x_mean[:, None], 0.0)
         p = np.sum(away * y, axis=1) / np.sum(away**2, axis=1)
         return p, y_mean - p * x_mean
+
+    def bend(self, values: np.ndarray) -> str | None:
+        """Why values are no power of C, or None: a parabola in logs that bends, surely and much."""
+        x = np.log(self.compute / self.compute[0])
+        if len(x) < FEWEST_TO_BEND:
+            return None
+        logs = np.log(values)
+        curved = np.array([
+            np.polyfit(x[seen], row[seen], 2)[:2] if seen.sum() > 3 else (np.nan, np.nan)
+            for row, seen in zip(logs, np.isfinite(logs), strict=True)
+        ])  # fmt: skip
+        lo, hi = np.nanquantile(curved[1:, 0], [SURE / 2, 1 - SURE / 2])
+        first, last = curved[0, 1], curved[0, 1] + 2 * curved[0, 0] * x[-1]
+        if lo <= 0 <= hi or abs(last - first) <= MATERIAL * abs(first + last) / 2:
+            return None
+        return f"not a power law: the local exponent goes from {abs(first):.2g} to {abs(last):.2g}"
 
 
 @dataclass(frozen=True)
@@ -133,8 +155,9 @@ def frontier(
     if np.mean(~good) > LOST:
         share = f"{np.mean(~good):.0%} of the draws"
         raise UserError(where, [f"{share} have no best size inside the grid at most budgets"])
+    version = np.concatenate([[0], np.arange(DRAWS) % len(others) + (len(versions) > 1)])
     runs = tuple(run_id for curve in curves for run_id in curve.runs)
-    return Frontier(compute, np.exp(log_n[good]), np.exp(best[good]), sd, runs)
+    return Frontier(compute, np.exp(log_n[good]), np.exp(best[good]), version[good], sd, runs)
 
 
 def _losses(curves, compute) -> np.ndarray:

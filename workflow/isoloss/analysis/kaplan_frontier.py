@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.analysis.critical_draws import critical_batch_of, drawn
+from isoloss.analysis.critical_batch import law_of
+from isoloss.analysis.critical_draws import Critical, critical_batch_of, drawn
 from isoloss.analysis.frontier import SEED, Frontier, frontier
 from isoloss.analysis.kaplan_curves import (
     SizeCurve,
@@ -14,15 +15,17 @@ from isoloss.analysis.kaplan_curves import (
     final_losses_of,
     finished_runs,
 )
-from isoloss.analysis.rows import IDENTIFIED, exponent_verdict, row, scale_verdict
+from isoloss.analysis.rows import IDENTIFIED, LEVEL, exponent_verdict, row, scale_verdict
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import KaplanFrontier
+from isoloss.fit.result import bounds
 from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY, KAPLAN, VALUES
 
 METHOD = "whole curves moved"
 CURVES_OF_BATCH = 40  # draws of B_crit: each costs an interpolation of every curve
 SIZES = "non-embedding parameters"
 N_LINE = 30
+WIDEST = 0.5  # interval of an exponent that is a share: all shares make one
 
 
 def kaplan_frontier(
@@ -40,10 +43,13 @@ def kaplan_frontier(
         The best size lies inside the grid at too few budgets, or B_crit(L) is not known.
     """
     found, critical = frontier_of(spec, runs, curves, done)
-    x = "compute_min_pf_days" if spec.adjusted else "compute_pf_days"
+    # Of C = 6 N B S, or of C_min = 6 N B_crit S_min, each draw with the B_crit that it was made by.
     batch = (
-        critical(found.loss) if spec.adjusted else float(_batch_of(spec, runs)[0])
-    )  # of C_min = 6 N B_crit S_min, or C = 6 N B S
+        np.stack([critical[v](row) for v, row in zip(found.version, found.loss, strict=True)])
+        if spec.adjusted
+        else float(_batch_of(spec, runs)[0])
+    )
+    x = "compute_min_pf_days" if spec.adjusted else "compute_pf_days"
     tokens = found.compute * FLOPS_PER_PF_DAY / (FLOPS_PER_PARAM_TOKEN * found.n_params)
     values = {
         "loss": (found.loss, "nats per token"),
@@ -54,9 +60,10 @@ def kaplan_frontier(
     if spec.adjusted:
         values["batch"] = (batch, "tokens a step")
     said = {"verdict": IDENTIFIED, "method": METHOD, "n_runs": len(found.runs)}
-    said["warnings"] = (
-        f"a curve moves by {found.sd:.2%} as a whole; over {span(found):.1f} decades of compute"
-    )
+    said["warnings"] = "; ".join([
+        f"a curve moves by {found.sd:.2%} as a whole; over {span(found):.1f} decades of compute",
+        *(_extrapolated(found, done) if spec.adjusted else ()),
+    ])  # fmt: skip
     rows = _parameters(spec, found, values, said | {"runs": " ".join(found.runs)})
     dense = np.geomspace(found.compute[0], found.compute[-1], N_LINE)
     for name, (value, unit) in values.items():
@@ -68,14 +75,14 @@ def kaplan_frontier(
     return rows
 
 
-def frontier_of(spec: KaplanFrontier, runs, curves, done) -> tuple[Frontier, Any]:
-    """The frontier that a spec asks for, and B_crit(L) where it is adjusted (else None)."""
+def frontier_of(spec: KaplanFrontier, runs, curves, done) -> tuple[Frontier, list[Critical]]:
+    """The frontier that a spec asks for, and the B_crit(L) of each version of its curves."""
     found = sizes_of(spec, runs, curves)
-    versions, critical = [found], None
+    versions, critical = [found], []
     if spec.adjusted:
-        critical, sd = critical_batch_of(done, spec.name)
-        many = drawn(critical, sd, CURVES_OF_BATCH, np.random.default_rng(SEED + 1))
-        versions = [[adjusted(curve, at) for curve in found] for at in (critical, *many)]
+        at, sd = critical_batch_of(done, spec.name)
+        critical = [at, *drawn(at, sd, CURVES_OF_BATCH, np.random.default_rng(SEED + 1))]
+        versions = [[adjusted(curve, at) for curve in found] for at in critical]
     seed_sd = seed_scatter(runs)
     return frontier(versions, spec.levels, spec.width, seed_sd, spec.name), critical
 
@@ -100,6 +107,16 @@ def seed_scatter(runs: pd.DataFrame) -> float:
     return float(np.sqrt(squares / freedom)) if freedom else 0.0
 
 
+def _extrapolated(found: Frontier, done: pd.DataFrame) -> list[str]:
+    """What to say where losses of the frontier lie beyond those at which B_crit was measured."""
+    law = law_of(done)
+    low, high = float(np.nanmin(found.loss[0])), float(np.nanmax(found.loss[0]))
+    if law.lo_loss <= low and high <= law.hi_loss:
+        return []
+    return [f"B_crit(L) was measured at losses from {law.lo_loss:.3g} to {law.hi_loss:.3g} and is "
+            f"used from {low:.3g} to {high:.3g}"]  # fmt: skip
+
+
 def span(found: Frontier) -> float:
     """Decades of compute that a frontier covers."""
     return float(np.log10(found.compute[-1] / found.compute[0]))
@@ -108,6 +125,14 @@ def span(found: Frontier) -> float:
 def _batch_of(spec, runs) -> np.ndarray:
     chosen = finished_runs(runs, spec.sweeps)
     return (chosen["batch_size"].astype(float) * chosen["context"].astype(float)).unique()
+
+
+def _share_verdict(draws: np.ndarray, otherwise: str) -> str:
+    """Is a share of the growth known to better than half of all? A share may well be zero."""
+    lo, hi = bounds(draws, LEVEL)
+    if hi - lo > WIDEST:
+        return f"not identified: may be anything from {lo:.2g} to {hi:.2g}"
+    return otherwise
 
 
 def _parameters(spec, found, values, said) -> list[dict[str, Any]]:
@@ -119,6 +144,8 @@ def _parameters(spec, found, values, said) -> list[dict[str, Any]]:
     with np.errstate(all="ignore"):
         scale = np.exp(-log_c / p)
     allocation = exponent_verdict(a[0], a[1:])
+    # Optima wander about their line where one size takes over from the next; losses hardly do.
+    falls = found.bend(found.loss) or exponent_verdict(p[0], p[1:])
 
     def one(name, drawn, unit, verdict, theory=None):
         made = row(name, drawn[0], drawn[1:], **said | {"unit": unit, "verdict": verdict})
@@ -127,14 +154,16 @@ def _parameters(spec, found, values, said) -> list[dict[str, Any]]:
     optimum = "kaplan_n_opt_exponent" if spec.adjusted else "kaplan_n_opt_naive_exponent"
     s_min = VALUES["kaplan_s_min_exponent"] if spec.adjusted else None
     rows = [
-        one("alpha_C", -p, "", exponent_verdict(p[0], p[1:]), VALUES[f"kaplan_alpha_{law}"]),
+        one("alpha_C", -p, "", falls, VALUES[f"kaplan_alpha_{law}"]),
         one("C_c", scale, "PF-days", scale_verdict(scale[1:])),
         one("a", a, "", allocation, VALUES[optimum]),
         one("N_opt at 1 PF-day", np.exp(log_n), SIZES, scale_verdict(np.exp(log_n[1:]))),
-        one("exponent of steps", steps, "", allocation, s_min),
+        one("exponent of steps", steps, "", _share_verdict(steps[1:], allocation), s_min),
     ]
     if spec.adjusted:
         batch = found.power(values["batch"][0])[0]
         theory = VALUES["kaplan_batch_exponent"]
-        rows.append(one("exponent of the batch", batch, "", allocation, theory))
+        rows.append(
+            one("exponent of the batch", batch, "", _share_verdict(batch[1:], allocation), theory)
+        )
     return rows

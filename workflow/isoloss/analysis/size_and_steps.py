@@ -50,7 +50,7 @@ def size_and_steps(
     }
     rows = _parameters(result, said) + _predicted(result, said, law_of(done) if critical else None)
     for what in ("compute", "steps"):
-        rows += _cut(what, spec.levels, found, result, critical, said)
+        rows += _cut(what, spec, found, result, critical, said)
     return rows
 
 
@@ -114,14 +114,15 @@ def _predicted(result, said, critical):
     return rows
 
 
-def _cut(what, n_levels, found, result, critical, said):
+def _cut(what, spec, found, result, critical, said):
     low = np.sort([getattr(curve, what)[0] for curve in found])[-4]
     high = np.sort([getattr(curve, what)[-1] for curve in found])[-4]
+    low = max(low, spec.first_step) if what == "steps" else low
     n_params = np.array([curve.n_params for curve in found])
     dense = np.geomspace(n_params[0], n_params[-1], N_LINE)
     rows = []
     unit = {"unit": "nats per token", "n_runs": len(found)}
-    for level in np.geomspace(low, high, n_levels + 2)[1:-1] if low < high else ():
+    for level in np.geomspace(low, high, spec.levels + 2)[1:-1] if low < high else ():
         level = float(f"{level:.2g}")
         group = {"group": f"{what}={level:g}"}
         loss = np.array([float(curve.at(what, level)) for curve in found])
@@ -132,6 +133,7 @@ def _cut(what, n_levels, found, result, critical, said):
         batch = found[0].batch_tokens
         steps = (level * FLOPS_PER_PF_DAY / (FLOPS_PER_PARAM_TOKEN * inside * batch)
                  if what == "compute" else np.full(len(inside), level))  # fmt: skip
+        inside, steps = inside[steps >= spec.first_step], steps[steps >= spec.first_step]
         line = [_loss_after(result, n, s, batch, critical)
                 for n, s in zip(inside, steps, strict=True)]  # fmt: skip
         rows += points("loss", SIZE, inside, line, **unit, **group, kind="line",

@@ -10,8 +10,9 @@ from isoloss.figures.analysed import part
 from isoloss.figures.fitted import IDENTIFIED
 from isoloss.figures.panel import Panel, finish
 from isoloss.figures.style import COLORS
-from isoloss.figures.text import with_interval
+from isoloss.figures.text import short, with_interval
 
+WIDE = 8.0  # ends of an interval farther apart than this factor are written each with its digits
 PAPER = {"color": COLORS[1], "linestyle": (0, (4, 2)), "linewidth": 1.4}
 OURS = {"color": COLORS[0], "linestyle": "-", "linewidth": 1.5}
 PAPER_LOSS = "the paper's loss (nats per BPE token)"
@@ -66,8 +67,15 @@ def told(rows: pd.DataFrame, quantity: str, name: str, group: str | None = None)
     if row is None:
         return []
     value, interval = with_interval(row["value"], row["lo"], row["hi"])
+    if row["lo"] > 0 and row["hi"] > WIDE * row["lo"]:  # a scale
+        value = _two_digits(row["value"])
+        interval = f"{_two_digits(row['lo'])} to {_two_digits(row['hi'])}"
     text = f"{name}: {value}" + (f", 90 % interval {interval}" if interval else "")
     return [text + ("." if row["verdict"] == IDENTIFIED else f" ({row['verdict']}).")]
+
+
+def _two_digits(number: float) -> str:
+    return short(float(f"{number:.1e}"))
 
 
 def own_axis(panel: Panel, x, y, meet: tuple[float, float], label: str, what: str, **look) -> Panel:

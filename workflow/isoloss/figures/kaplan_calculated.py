@@ -39,8 +39,10 @@ def kaplan_shares(spec: KaplanShares, tables: Tables) -> Drawing:
     for name, table in rows.items():
         a, steps = number(table, "a"), number(table, "exponent of steps")
         notes += [f"{'C_min' if name == 'adjusted' else 'C'}: {t}" for t in unmade(table)]
-        if a is None or steps is None or a["verdict"] != IDENTIFIED:
-            notes += told(table, "a", "Exponent of N, not drawn")
+        symbol = "C_min" if name == "adjusted" else "C"
+        if a is None or steps is None or {a["verdict"], steps["verdict"]} != {IDENTIFIED}:
+            for quantity, said in (("a", "N"), ("exponent of steps", "steps")):
+                notes += told(table, quantity, f"{symbol}, exponent of {said}, not drawn")
             continue
         line = law_line(table)
         reach = float(line["x"].max() / line["x"].min())
@@ -91,10 +93,12 @@ def kaplan_excess(spec: KaplanExcess, tables: Tables) -> Drawing:
     curves = [("Kaplan et al. 2020", V["kaplan_alpha_n_steps"], V["kaplan_alpha_s"], PAPER)]
     notes = unmade(law) + unmade(reached)
     ours = [number(law, name) for name in ("alpha_N", "alpha_S")]
-    if all(row is not None for row in ours):
+    if all(row is not None and row["verdict"] == IDENTIFIED for row in ours):
         curves.append(("ours, Eq. 1.6", *(float(row["value"]) for row in ours), OURS))
-        notes += told(law, "alpha_N", "alpha_N of L(N, S)")
-        notes += told(law, "alpha_S", "alpha_S of L(N, S)")
+    elif all(row is not None for row in ours):
+        notes.append("The equations are not drawn with our exponents: the runs do not determine "
+                     "those of L(N, S).")  # fmt: skip
+    notes += told(law, "alpha_N", "alpha_N of L(N, S)") + told(law, "alpha_S", "alpha_S of L(N, S)")
     panels[0].band([0.6, 2.2], [1.2, 1.2], [1.0, 1.0], [1.2, 1.2], "the paper's 0.6 to 2.2",
                    "at most 20 % more", color=GREY, alpha=0.25)  # fmt: skip
     for label, alpha_n, alpha_s, look in curves:
