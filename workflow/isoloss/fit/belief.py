@@ -120,9 +120,10 @@ def _centred(values):
 def _noise(result, log_x, seen) -> np.ndarray:
     """The standard deviation of each candidate's ln L.
 
-    The noise model's, times how much wider the draws spread than noise of that size explains: by
-    least squares the variances of the fitted values, each over its noise's, add up to the number of
-    parameters.
+    It is the noise model's, whose noise the draws of the method "residual" have. Those of other
+    methods may spread wider than noise of that size explains, and then the noise is as much larger:
+    by least squares the variances of the fitted values, each over its noise's, add up to the number
+    of parameters.
     """
     problem = result.problem
     model = noise_model(problem, problem.z(result.theta[None])[0])
@@ -131,5 +132,7 @@ def _noise(result, log_x, seen) -> np.ndarray:
     level = np.exp(problem.law.log_loss(result.theta[None], log_x)[0]) / middle
     level = level - np.minimum(fitted / middle, MOST_LEVEL).mean()
     level = np.clip(level, model.level.min(), model.level.max())  # no extrapolation of noise
-    wider = np.sum(np.mean(seen**2, axis=0) / model.scale**2) / problem.n_free
+    wider = 1.0
+    if result.method != "residual":
+        wider = np.sum(np.mean(seen**2, axis=0) / model.scale**2) / problem.n_free
     return np.sqrt(max(wider, 1.0)) * model.sd * np.exp(model.slope * level)
