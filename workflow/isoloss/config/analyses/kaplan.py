@@ -20,7 +20,7 @@ class KaplanFrontier(Analysing):
     along: Literal["curves", "runs"] = "curves"
     adjusted: bool = False  # S_min and C_min, by the critical batch of an analysis before this one
     levels: PositiveInt = 12  # budgets, spaced evenly in log compute
-    width: Width = 3.0  # sizes within such a factor of the best rule the parabola of a budget
+    width: Width = 4.0  # sizes within such a factor of the best rule the parabola of a budget
 
 
 class SizeAndSteps(Analysing):
@@ -38,7 +38,7 @@ class LossReached(Analysing):
     do: Literal["loss_reached"]
     adjusted: bool = False  # S_min and E_min in place of S and E
     levels: PositiveInt | list[PositiveFloat] = 6  # how many losses, or which
-    width: Width = 3.0  # as for a frontier: to find the size that reaches a loss cheapest
+    width: Width = 4.0  # as for a frontier: to find the size that reaches a loss cheapest
 
 
 class SizeLaws(Analysing):
