@@ -112,6 +112,13 @@ def test_three_batch_sizes_are_refused():
         critical_batch(SPEC, runs, curves, None)
 
 
+def test_a_size_with_three_batch_sizes_is_left_out_beside_one_with_five():
+    runs, curves = S.batch_scan(noise=0.0)
+    few = (runs["n_params_non_embedding"] == 1536) & (runs["batch_size"] < 8)
+    rows = analysed(runs[~few], curves)
+    assert set(points(rows, "S_min")["group"]) == {"n_params_non_embedding=13824"}
+
+
 def test_a_run_that_diverged_is_left_out():
     runs, curves = S.batch_scan(noise=0.0)
     runs.loc[0, "status"] = "diverged"
