@@ -1,0 +1,89 @@
+"""A full disk, an unwritable folder, damaged files: named, never used, made again on request."""
+
+import copy
+import os
+import subprocess
+
+import pytest
+from tests.workflow.project import Project
+from tests.workflow.test_staleness import FUNCTION
+
+ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A project that has run."""
+    folder = tmp_path_factory.mktemp("whole") / "project"
+    folder.mkdir()
+    project = Project(folder, {"sine": copy.deepcopy(FUNCTION)})
+    project.jobs()
+    return project
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of a quarter of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if not ROOT or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk, and not in every container")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_named_and_finished_results_survive(tmp_path, small_disk):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    project = Project(folder, {"sine": copy.deepcopy(FUNCTION)})
+    (folder / "results").symlink_to(small_disk)
+    (small_disk / "ballast").write_bytes(bytes(150_000))
+    finished = project.snakemake()
+    said = finished.stdout + finished.stderr
+    assert finished.returncode != 0
+    assert "No space left on device" in said
+    rows = {path: path.read_bytes() for path in small_disk.glob("runs/*/row.json")}
+    assert not list(small_disk.rglob("*.partial"))
+
+    (small_disk / "ballast").unlink()
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    assert project.snakemake().returncode == 0
+    assert {path: path.read_bytes() for path in rows} == rows
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    """A file where a folder should be stands for it: root may write to any folder."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    project = Project(folder, {"sine": copy.deepcopy(FUNCTION)})
+    (folder / "figures").write_text("I am a file.")
+    finished = project.snakemake()
+    assert finished.returncode != 0
+    assert "figures" in finished.stdout + finished.stderr
+    assert len(list(folder.glob("results/runs/*/row.json"))) == 4
+    assert (folder / "figures").read_text() == "I am a file."
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reader", "maker"),
+    [
+        ("runs/sine-w3-*/curve.parquet", "collect", "train"),
+        ("studies/sine/plan.json", "collect", "plan"),
+    ],
+)
+def test_a_damaged_file_is_named_never_used_and_made_again(whole, pattern, reader, maker):
+    (path,) = (whole.folder / "results").glob(pattern)
+    size = path.stat().st_size
+    os.truncate(path, size // 2)
+    finished = whole.snakemake("--forcerun", reader)
+    said = finished.stdout + finished.stderr
+    assert finished.returncode != 0
+    assert str(path.relative_to(whole.folder)) in said
+    assert "is not whole" in said
+    assert "Traceback" not in said
+    path.unlink()  # what the message says
+    counts = whole.jobs("--forcerun", reader)
+    assert counts[maker] == 1
+    assert counts.get("train", 0) <= 1
+    assert path.stat().st_size > size // 2
