@@ -74,6 +74,13 @@ def told(rows: pd.DataFrame, quantity: str, name: str, group: str | None = None)
     return [text + ("." if row["verdict"] == IDENTIFIED else f" ({row['verdict']}).")]
 
 
+def warned(rows: pd.DataFrame, quantity: str, name: str) -> list[str]:
+    """What a reader must know of a parameter, as its analysis says it."""
+    row = number(rows, quantity)
+    known = row is not None and isinstance(row["warnings"], str) and row["warnings"]
+    return [f"{name}: {row['warnings']}."] if known else []
+
+
 def _two_digits(number: float) -> str:
     return short(float(f"{number:.1e}"))
 

@@ -17,6 +17,7 @@ from isoloss.figures.kaplan_axes import (
     law_line,
     own_axis,
     told,
+    warned,
 )
 from isoloss.figures.panel import Panel, Record
 from isoloss.figures.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
@@ -112,7 +113,7 @@ def kaplan_frontiers(spec: KaplanFrontiers, tables: Tables) -> Drawing:
     for name, label, symbol, look in shown:
         rows = analysed(tables, getattr(spec, name), where_of(spec))
         notes += [f"{symbol}: {text}" for text in unmade(rows)]
-        notes += told(rows, "alpha_C", f"Exponent of {symbol}")
+        notes += told(rows, "alpha_C", f"Exponent of {symbol}") + warned(rows, "alpha_C", symbol)
         marker = "o" if name == "naive" else "s"
         draw_points(panel, part(rows, "loss"), label, "lowest loss", color=look["color"],
                     marker=marker, markersize=4)  # fmt: skip

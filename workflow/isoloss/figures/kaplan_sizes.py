@@ -23,6 +23,7 @@ from isoloss.figures.kaplan_axes import (
     of_group,
     own_axis,
     told,
+    warned,
 )
 from isoloss.figures.panel import Panel, Record
 from isoloss.figures.style import (
@@ -105,9 +106,7 @@ def kaplan_valleys(spec: KaplanValleys, tables: Tables) -> Drawing:
     for name in ("alpha_N", "alpha_S"):
         notes += told(rows, name, f"{name} (the paper: {V[_LAW[name]]:g})")
     notes += told(rows, "a predicted", "Exponent of N_opt that L(N, S) predicts")
-    first = number(rows, "alpha_N")
-    if first is not None and isinstance(first["warnings"], str):
-        notes.append(f"The law {first['warnings']}.")
+    notes += warned(rows, "alpha_N", "The law")
     return Drawing(figure=figure, table=record.table(), notes=notes)
 
 
@@ -137,6 +136,7 @@ def kaplan_optimum(spec: KaplanOptimum, tables: Tables) -> Drawing:
                 key.append((f"ours, {of}", look | {"marker": marker, "markersize": 4}))
         notes += told(rows, "a", f"Exponent of N in {symbol}")
         notes += told(rows, "exponent of steps", f"Exponent of steps in {symbol}")
+        notes += warned(rows, "a", symbol)
     if ends:
         x = np.geomspace(min(ends), max(ends), 40)
         dots = PAPER | {"linestyle": (0, (1, 1.5))}
