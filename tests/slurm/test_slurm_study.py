@@ -68,8 +68,8 @@ def test_a_run_that_always_fails_leaves_the_others_of_its_allocation_to_finish(s
     project.snakemake("results/studies/sine/plan.json")
     plan = json.loads((project.folder / "results/studies/sine/plan.json").read_text())
     run_ids = [run_id for _, run_id in plan["members"]]
-    # Its log cannot be written.
-    obstacle = project.folder / f"results/logs/runs/{run_ids[1]}.log"
+    # Its state cannot be kept.
+    obstacle = project.folder / f"results/checkpoints/{run_ids[1]}.safetensors"
     obstacle.mkdir(parents=True)
     submitted = Submitted(slurm, project.folder, "--retries", "0")
     assert submitted.wait() != 0
@@ -82,9 +82,11 @@ def test_a_run_that_always_fails_leaves_the_others_of_its_allocation_to_finish(s
 
 def test_a_training_on_cuda_asks_for_a_gpu(slurm, tmp_path):
     (tmp_path / "project").mkdir()
-    project = Project(tmp_path / "project", {"sine": copy.deepcopy(FUNCTION)}, device="cuda")
-    submitted = Submitted(slurm, project.folder, *ALONE, "--retries", "0")
+    study = copy.deepcopy(FUNCTION)
+    study["sweeps"]["width"]["grid"]["model.width"] = [2]
+    project = Project(tmp_path / "project", {"sine": study}, device="cuda")
+    target = "results/studies/sine/runs.parquet"
+    submitted = Submitted(slurm, project.folder, target, *ALONE, "--retries", "0")
     submitted.wait()
-    jobs = [slurm.job(job) for job in submitted.jobs()]
-    assert len(jobs) == 4
-    assert {job["TresPerJob"] for job in jobs} == {"gres:gpu:1"}
+    (job,) = submitted.jobs()
+    assert slurm.job(job)["TresPerJob"] == "gres:gpu:1"

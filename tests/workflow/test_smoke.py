@@ -1,41 +1,12 @@
 """The smoke study, on the real Snakefile: every rule, twice, with the same bytes."""
 
-import shutil
-
 import pandas as pd
 import pytest
-from tests.workflow.project import REPOSITORY, Project
 
 from isoloss.columns import TIMED
 
 # Wall-clock time is what this figure is about.
 TIMED_FIGURES = {"frontier/time"}
-
-
-class Shipped(Project):
-    """A folder with the project's own config."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        shutil.copytree(REPOSITORY / "config", folder / "config")
-
-    def write(self):
-        """The config is as it is shipped."""
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    """The folders in which the smoke study has run with one and with two cores."""
-    folders = {}
-    for cores in (1, 2):
-        folder = tmp_path_factory.mktemp(f"cores{cores}")
-        project = Shipped(folder)
-        jobs = project.jobs("--configfile", "config/smoke.yaml", cores=cores)
-        assert set(jobs) == {
-            *("corpus", "train", "plan", "collect", "losses", "fit", "fits", "figure", "report")
-        }
-        folders[cores] = folder
-    return folders
 
 
 def files(folder, pattern):
