@@ -61,7 +61,8 @@ def kaplan_frontier(
         values["batch"] = (batch, "tokens a step")
     said = {"verdict": IDENTIFIED, "method": METHOD, "n_runs": len(found.runs)}
     said["warnings"] = "; ".join([
-        f"in a draw a whole curve moves by {found.sd:.2%}; over {span(found):.1f} decades of compute",
+        f"over {span(found):.1f} decades of compute",
+        f"in a draw a whole curve moves by {found.sd:.2%}",
         *(_extrapolated(found, done) if spec.adjusted else ()),
     ])  # fmt: skip
     rows = _parameters(spec, found, values, said | {"runs": " ".join(found.runs)})
