@@ -8,6 +8,8 @@ import pandas as pd
 import synthetic as S
 from pydantic import TypeAdapter
 
+from isoloss.analysis.study import analyse_study
+from isoloss.columns import CURVES, PREDICTIONS, RUNS, SWEEP, typed
 from isoloss.config.figures import Figure
 from isoloss.figures.tables import Tables
 
@@ -136,6 +138,25 @@ def models():
     return spec(draw="model_planes", models=rows)
 
 
+def predicted():
+    """A run of 1e12 FLOP, of which one law was right, one unsure and one without a fit."""
+    runs = [
+        {"sweep": "grid", "run_id": f"r{i}", "status": "done", "compute_flops": 1e9 * 4**i,
+         "loss": 3 - 0.2 * i}
+        for i in range(6)
+    ]  # fmt: skip
+    said = {"study": "text", "run_ids": "r5", "compute_flops": 1e12, "level": 0.9, "n_runs": 5}
+    laws = [
+        said | {"fit": "hoffmann", "loss": 2.01, "lo": 1.9, "hi": 2.1, "verdict": "identified"},
+        said | {"fit": "kaplan", "loss": 2.4, "lo": 2.2, "hi": 2.6,
+                "verdict": "not identified: flat"},
+        said | {"fit": "third", "verdict": "not fitted: too few runs"},
+    ]  # fmt: skip
+    runs = typed(runs, (SWEEP, *RUNS))
+    rows = analyse_study("text", [], runs, typed([], CURVES), typed(laws, PREDICTIONS))
+    return spec(draw="prediction_tested", sweeps=["grid"]), Tables(runs=runs, analyses=rows)
+
+
 GRID = {"x_label": "tokens D", "y_label": "nats per byte", "by_label": "parameters N"}
 CASES = {
     "loss_against_x": losses,
@@ -169,6 +190,7 @@ CASES = {
             {"name": "xl", "n_layer": 48, "d_model": 1600, "n_head": 25, "claimed": 1.5e9},
         ]), Tables()),
     "model_planes": lambda: (models(), Tables()),
+    "prediction_tested": predicted,
     **batch_cases.CASES,
     **chinchilla_cases.CASES,
     **kaplan_cases.CASES,
