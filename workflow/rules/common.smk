@@ -54,8 +54,16 @@ onstart:
     logger.info(None, extra={"isoloss_planned_core_s": ISOLOSS.untrained_core_s()})
 
 
+def remove_what_killed_jobs_left():
+    """The parts of files that they were writing."""
+    for folder in (RESULTS, FIGURES) if workflow.is_main_process else ():
+        for partial in Path(folder).rglob(".*.partial"):
+            partial.unlink(missing_ok=True)
+
+
 onsuccess:
     tidy_up()
+    remove_what_killed_jobs_left()
     for process in filter(None, WARM):
         process.stop()
 
