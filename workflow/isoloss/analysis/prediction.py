@@ -6,6 +6,7 @@ import pandas as pd
 
 NAME = DO = "prediction"  # of the rows in the table of analyses: one for each law
 QUANTITY = "predicted loss"
+FITTED = "largest compute fitted"
 SOURCE = "measured afterwards"
 
 
@@ -36,4 +37,13 @@ def prediction_rows(prediction: pd.DataFrame, runs: pd.DataFrame) -> list[dict[s
             | {name: law[name] for name in ("lo", "hi", "level", "method", "n_runs", "verdict")}
             | {"runs": law["run_ids"]}
         )
+    fitted = prediction["fitted_compute_flops"].dropna()
+    if len(fitted):
+        largest = {
+            "kind": "point",
+            "quantity": FITTED,
+            "value": float(fitted.max()),
+            "unit": "FLOP",
+        }
+        rows.append(largest)
     return rows

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from isoloss.analysis.prediction import DO
+from isoloss.analysis.prediction import DO, FITTED
 from isoloss.config.prediction_figure import PredictionTested
 from isoloss.errors import UserError
 from isoloss.figures.panel import Panel, Record, finish
@@ -16,24 +16,27 @@ def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
     said = said[said["do"] == DO] if len(said) else said
     if not len(said):
         raise UserError(where_of(spec), ["the study has no `prediction`"])
+    fitted_flops = said.loc[said["quantity"] == FITTED, "value"].max()  # NaN if no law was fitted
+    said = said[said["kind"] == "parameter"]
     runs, notes = finished(chosen(tables.runs, spec.sweeps), "loss")
     runs = runs.drop_duplicates("run_id")
     held = set(" ".join(said["runs"]).split())
-    target = float(said["x"].iloc[0])
     tested, others = runs[runs["run_id"].isin(held)], runs[~runs["run_id"].isin(held)]
     figure, axes = new_figure(columns=2, width=9.2, height=3.9)
     record = Record()
     left = Panel(axes[0, 0], record, "training compute C (FLOP, exact count)",
                  "held-out loss (nats per token)", "The runs")  # fmt: skip
-    left.points(others["compute_flops"], others["loss"], "other runs", "measured",
-                color=GREY, alpha=0.7, markersize=4)  # fmt: skip
+    small = others["compute_flops"] <= fitted_flops
+    left.points(others.loc[small, "compute_flops"], others.loc[small, "loss"], "fitted runs",
+                "measured", color=COLORS[0], markersize=4)  # fmt: skip
+    left.points(others.loc[~small, "compute_flops"], others.loc[~small, "loss"], "other runs",
+                "measured", color=GREY, markersize=4, mfc="white")  # fmt: skip
     left.points(tested["compute_flops"], tested["loss"], "held-out run", "measured",
                 color=COLORS[1], marker="*", markersize=13)  # fmt: skip
-    left.axes.axvspan(0.1 * target, target * 3, color=GREY, alpha=0.1, linewidth=0)
     right = Panel(axes[0, 1], record, "loss of the held-out run (nats per token)", "",
                   "Said before, measured after", x_scale="linear", y_scale="linear")  # fmt: skip
     drawn = said.dropna(subset=["value"])
-    places = np.arange(len(drawn))[::-1]
+    places = np.arange(len(drawn))
     for place, (_, law) in zip(places, drawn.iterrows(), strict=True):
         name = spec.labels.get(law["group"], law["group"])
         record.add(panel="Said before, measured after", series=[name], what="predicted",
@@ -49,17 +52,20 @@ def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
         notes.append(f"{spec.labels.get(law['group'], law['group'])}: {law['verdict']}.")
     measured = float(said["theory"].iloc[0])
     if np.isfinite(measured):
+        record.add(panel="Said before, measured after", series=["held-out run"], what="measured",
+                   x_quantity="loss", x=[measured], y_quantity="", y=[np.nan])  # fmt: skip
         right.axes.axvline(measured, color=COLORS[1], linewidth=1.4)
         inside = ((drawn["lo"] <= measured) & (measured <= drawn["hi"])).sum()
         notes.append(f"The measured loss, {measured:.4f}, lies within {inside} of {len(drawn)} "
                      "90 % intervals.")  # fmt: skip
     names = [spec.labels.get(group, group) for group in drawn["group"]]
     right.axes.set_yticks(places, names)
-    right.axes.set_ylim(-0.7, len(drawn) - 0.3)
+    right.axes.set_ylim(len(drawn) - 0.3, -0.7)  # the first law at the top
     right.axes.margins(x=0.12)
     finish(figure, [left])
     legend_below(figure, [
-        ("runs", {"color": GREY, "marker": "o"}),
+        ("runs that the laws were fitted to", {"color": COLORS[0], "marker": "o", "markersize": 4}),
+        ("other runs", {"color": GREY, "marker": "o", "markersize": 4, "mfc": "white"}),
         ("held-out run, measured", {"color": COLORS[1], "marker": "*"}),
         ("predicted, with the 90 % interval of one run", {"color": COLORS[0], "marker": "o"}),
     ])  # fmt: skip
