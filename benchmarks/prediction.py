@@ -12,6 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
+from numbers import Real
 from pathlib import Path
 
 import pandas as pd
@@ -81,7 +82,7 @@ def repetitions(runs: pd.DataFrame, fits: list[Fit]) -> list[dict]:
     found = []
     for _, held in runs.head(HELD_OUT).iterrows():
         small = runs[runs["compute_flops"] <= AT_MOST * held["compute_flops"]]
-        columns = {name: held[name] for name in runs if isinstance(held[name], int | float)}
+        columns = {name: held[name] for name in runs if isinstance(held[name], Real)}
         laws = [
             {
                 "law": said["fit"],
