@@ -1,5 +1,6 @@
 """Kill training jobs at random moments, some while they write a checkpoint, until they are done."""
 
+import contextlib
 import copy
 import os
 import random
@@ -18,10 +19,12 @@ from tests.workflow.test_staleness import FUNCTION, LANGUAGE
 
 from isoloss.columns import TIMED
 from isoloss.train.keep import INTERVAL
+from isoloss.workflow import load
 
 RETRIES = 1000
-EARLIEST_S, MEAN_S = 0.3, 1.0  # between two kills: a job gets a little further each time
-WRITE_PATIENCE_S = 5.0  # waited for a checkpoint that is being written
+EARLIEST_S, MEAN_S = 0.2, 0.6  # between two kills: a job gets a little further each time
+WRITE_PATIENCE_S = 1.0  # waited for a checkpoint that is being written
+MOST_OF_A_KIND = 0.3  # of all kills: what starts first is not killed alone
 EVERY_SNAKEMAKE = 10  # each so many kills, the workflow itself and all that it runs
 
 
@@ -38,17 +41,20 @@ def project(folder: Path, steps: int) -> Project:
     text = " ".join(words.choice(["to", "be", "or", "not", "that", "is"]) for _ in range(20_000))
     (folder / "text.txt").write_text(text)
     mlp = copy.deepcopy(FUNCTION)
-    mlp["settings"]["training"] |= {"steps": 6 * steps, "batch_size": 16, "n_evals": 20}
+    mlp["settings"]["training"] |= {"steps": 4 * steps, "batch_size": 16, "n_evals": 20}
     mlp["sweeps"]["width"]["grid"]["model.width"] = [3, 5]
     trunks = copy.deepcopy(LANGUAGE)
     trunks["settings"]["model"] = {"n_layer": 1, "d_model": 16, "n_head": 1, "dropout": 0.1}
     trunks["settings"]["data"] |= {"n_tokens": 32 * steps, "n_unique_tokens": "all"}
     trunks["settings"]["training"] |= {"warmup_steps": 10, "evals_per_octave": 2}
+    trunks["settings"]["training"] |= {"cooldown_fraction": 0.5}
     del trunks["settings"]["training"]["n_evals"]
     limited = copy.deepcopy(trunks)
     budgets = [32 * steps // 4, 32 * steps // 2, 32 * steps]
     trunks["sweeps"] = {"data": {"grid": {"data.n_tokens": budgets}, "seeds": 2}}
     limited["settings"]["training"] |= {"schedule": "constant", "patience": 1000}
+    limited["settings"]["data"]["n_tokens"] = 2 * 32 * steps
+    del limited["settings"]["training"]["cooldown_fraction"]
     limited["sweeps"] = {"unique": {"grid": {"data.n_unique_tokens": [640, 2560]}}}
     fit = {"name": "law", "law": "power_law", "variables": {"x": "n_tokens", "loss": "loss"}}
     trunks["fits"] = [fit]
@@ -69,6 +75,8 @@ class Monkey:
         self.project, self.random = project, random.Random(seed)
         self.kills: Counter[str] = Counter()
         self.results = project.folder / "results"
+        plan = load({"studies": list(project.studies)} | project.config, project.folder).plan
+        self.limited = set(plan.run_ids("limited"))
 
     def run(self, count: int) -> None:
         """Run the project to its end, with `count` kills of training jobs, if it takes so long."""
@@ -93,15 +101,18 @@ class Monkey:
     def _disturb(self, process: subprocess.Popen, count: int) -> None:
         while process.poll() is None and sum(self.of_jobs().values()) < count:
             time.sleep(EARLIEST_S + self.random.expovariate(1 / MEAN_S))
-            in_a_write = self.random.random() < 0.5
-            victim = self._writing() if in_a_write else self._training(process.pid)
-            if victim is None:
+            training = self._training(process.pid, MOST_OF_A_KIND * count)
+            if not training:
                 continue
-            kind = self._kind(victim)
-            if kind is None or not _kill(victim):
+            writing = self._writing(training) if self.random.random() < 0.7 else None
+            victim = writing or self.random.choice(sorted(training))
+            if not _kill(victim):
                 continue
-            self.kills[kind] += 1
-            self.kills["during a write"] += in_a_write
+            self.kills[training[victim]] += 1
+            with contextlib.suppress(psutil.TimeoutExpired, psutil.NoSuchProcess):
+                psutil.Process(victim).wait(5)
+            left = (self.results / "checkpoints").glob(f".*.{victim}.partial")
+            self.kills["during a write"] += bool(list(left))
             if sum(self.of_jobs().values()) % EVERY_SNAKEMAKE == 0:
                 self.killed_snakemake = _kill(process.pid)
                 self.kills["snakemake"] += self.killed_snakemake
@@ -111,22 +122,23 @@ class Monkey:
         others = ("during a write", "snakemake")
         return {kind: n for kind, n in self.kills.items() if kind not in others}
 
-    def _training(self, snakemake: int) -> int | None:
-        """A job that trains: a fork of the warm process."""
+    def _training(self, snakemake: int, most: float) -> dict[int, str]:
+        """The jobs that train, forks of the warm process: number -> kind, if it may be killed."""
         try:
             processes = psutil.Process(snakemake).children(recursive=True)
         except psutil.NoSuchProcess:
-            return None
-        found = sorted(one.pid for one in processes if self._kind(one.pid))
-        return self.random.choice(found) if found else None
+            return {}
+        found = {one.pid: kind for one in processes if (kind := self._kind(one.pid))}
+        return {pid: kind for pid, kind in found.items() if self.kills[kind] < most}
 
-    def _writing(self) -> int | None:
+    def _writing(self, training: dict[int, str]) -> int | None:
         """A job that writes its checkpoint at this moment: its partial file has its number."""
         deadline = time.monotonic() + WRITE_PATIENCE_S
         folder = self.results / "checkpoints"
-        while time.monotonic() < deadline:
-            for partial in folder.glob(".*.partial") if folder.exists() else ():
-                return int(partial.name.split(".")[-2])
+        while time.monotonic() < deadline and folder.exists():
+            for name in os.listdir(folder):  # noqa: PTH208
+                if name.endswith(".partial") and int(name.split(".")[-2]) in training:
+                    return int(name.split(".")[-2])
         return None
 
     def _kind(self, pid: int) -> str | None:
@@ -143,10 +155,7 @@ class Monkey:
             return None
         if log.name.startswith("sine"):
             return "MLP"
-        plan = self.results / "studies" / "limited" / "plan.json"
-        if not plan.exists():
-            return None
-        return "data-limited" if log.stem in plan.read_text() else "cooldown"
+        return "data-limited" if log.stem in self.limited else "cooldown"
 
 
 def _kill(pid: int) -> bool:
