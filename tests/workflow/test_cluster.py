@@ -1,6 +1,7 @@
 """Which jobs share an allocation of a cluster, and what a group leaves behind."""
 
 import copy
+import re
 
 import pytest
 import yaml
@@ -34,6 +35,14 @@ def groups_of(found, known=ALL, device="cpu"):
 def test_the_groups_of_the_profile_are_those_that_there_are():
     components = yaml.safe_load(PROFILE.read_text())["group-components"]
     assert [entry.split("=")[0] for entry in components] == list(ALL)
+
+
+def test_only_trainings_are_submitted():
+    files = [REPOSITORY / "Snakefile", *(REPOSITORY / "workflow" / "rules").glob("*.smk")]
+    text = "".join(path.read_text() for path in files)
+    here = re.search(r"^localrules:\n((?: {4}\w+,\n)+)", text, re.MULTILINE)[1]
+    rules = set(re.findall(r"^rule (\w+):", text, re.MULTILINE))
+    assert rules - set(re.findall(r"\w+", here)) == {"train", "trunk"}
 
 
 @pytest.mark.parametrize(
