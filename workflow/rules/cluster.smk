@@ -16,6 +16,7 @@ localrules:
     predict,
     fit,
     fits,
+    audit,
     analyse,
     figure,
     figures,
