@@ -1,5 +1,10 @@
 # The checked config, the plan, and what all rules share.
+import subprocess
+
 from snakemake.logging import logger
+
+from isoloss.files import write_json
+from isoloss.job import UNFINISHED
 
 try:
     ISOLOSS = isoloss.workflow.load(config, os.curdir)
@@ -45,6 +50,23 @@ if workflow.is_main_process:
         logger.warning(
             f"The last snakemake here was killed: {killed}. Going on from what is whole."
         )
+
+
+def write_unfinished_report():
+    """After a failure, say in the report what is missing. Marked as incomplete, it is written again."""
+    waiting = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "report"]
+    if not (waiting and workflow.scheduler.failed):
+        return
+    failed = [
+        (" ".join([job.rule.name, *map(str, job.wildcards)]), str(job.log))
+        for job in workflow.scheduler.failed
+    ]
+    missing = [str(path) for job in workflow.dag.needrun_jobs() for path in job.output]
+    said = f"{RESULTS}/logs/unfinished.json"
+    write_json(said, {"failed": sorted(failed), "missing": sorted(missing)})
+    workflow.persistence.started(waiting[0])
+    environment = os.environ | {UNFINISHED: said}
+    subprocess.run(["bash", "-c", waiting[0].shellcmd], env=environment)
 
 
 onstart:

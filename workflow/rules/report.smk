@@ -1,8 +1,4 @@
 # The report, and targets that are a part of everything.
-import subprocess
-
-from isoloss.files import write_json
-from isoloss.job import UNFINISHED
 
 
 rule report:
@@ -39,23 +35,6 @@ rule report:
         "python -m isoloss.job report --texts {params.texts:q} --code {params.code:q}"
         " --options={params.options:q} --results {params.results} --figures {params.figures} --out {output}"
         " > {log} 2>&1"
-
-
-def write_unfinished_report():
-    """After a failure, say in the report what is missing. Marked as incomplete, it is written again."""
-    waiting = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "report"]
-    if not (waiting and workflow.scheduler.failed):
-        return
-    failed = [
-        (" ".join([job.rule.name, *map(str, job.wildcards)]), str(job.log))
-        for job in workflow.scheduler.failed
-    ]
-    missing = [str(path) for job in workflow.dag.needrun_jobs() for path in job.output]
-    said = f"{RESULTS}/logs/unfinished.json"
-    write_json(said, {"failed": sorted(failed), "missing": sorted(missing)})
-    workflow.persistence.started(waiting[0])
-    environment = os.environ | {UNFINISHED: said}
-    subprocess.run(["bash", "-c", waiting[0].shellcmd], env=environment)
 
 
 rule figures:
