@@ -7,7 +7,7 @@ import pytest
 import yaml
 from tests.workflow.project import REPOSITORY, Project
 from tests.workflow.test_staleness import FUNCTION
-from tests.workflow.test_trunks import FIT, STUDY
+from tests.workflow.test_trunk_jobs import FIT, STUDY
 
 import isoloss.workflow
 from isoloss import cluster
