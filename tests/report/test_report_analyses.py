@@ -41,6 +41,7 @@ def test_a_number_has_its_interval_and_the_list_of_its_runs_and_points_are_left_
     (number,) = shown.numbers
     assert (number.quantity, number.value, number.agrees) == ("a", "0.512", True)
     assert number.interval == "0.480 to 0.550"
+    assert number.n_runs == "2"
     assert sets.shown() == [(number.runs, [("one", "runs/one/about.json"), ("two", "")])]
     assert shown.methods == ["90 % intervals: residual"]
 

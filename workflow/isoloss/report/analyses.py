@@ -106,7 +106,7 @@ def one(row: Mapping, sets: RunSets) -> NumberShown:
         theory_source=shown.theory_source,
         agrees=shown.agrees if verdict == IDENTIFIED else None,
         verdict="" if verdict == IDENTIFIED else verdict,
-        n_runs=text(row["n_runs"]),
+        n_runs=f"{int(row['n_runs'])}" if known(row["n_runs"]) else "",
         runs=sets.anchor(row["runs"]),
     )
 
