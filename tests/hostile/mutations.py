@@ -15,8 +15,9 @@ from isoloss.errors import UserError
 from isoloss.workflow import load
 
 CONFIG = Path(__file__).parents[2] / "config"
-# Enough for the smoke study, and so little that any config that is accepted is quickly run.
-BUDGET = {"flops": 4e10, "runs": 60}
+# Enough for each study as the smoke study has it, and so little that all that is accepted is
+# quickly run.
+BUDGET = {"flops": 1e11, "runs": 100}
 
 JUNK = [
     *(None, True, False, 0, -1, 1, 3, 2**31, 10**30, 0.5, -0.0, 1e-308, 1e308),

@@ -4,9 +4,9 @@ A figure names columns of the study's table of runs, its sweeps and its fits; it
 hold. `sweeps_named` and `fits_named` say which, so that a misspelt name is found before any run.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from isoloss.config.batch_figures import BatchFigure
 from isoloss.config.chinchilla_figures import ChinchillaFigure
@@ -23,6 +23,7 @@ from isoloss.config.published_figures import (
     Predictions,
 )
 from isoloss.config.section import Name, PositiveFloat, PositiveInt, Section
+from isoloss.errors import nearest
 
 Scale = Literal["log", "linear"]
 
@@ -96,6 +97,14 @@ class LossAgainstX(Drawn):
     law_to: PositiveFloat | None = None  # the fitted laws are drawn, dashed, up to this x
     x_scale: Scale = "log"
     y_scale: Scale = "log"
+
+    @model_validator(mode="after")
+    def _fits_are_of_series(self) -> Self:
+        for name in self.fits:
+            if name not in self.series:
+                hint = nearest(name, self.series)
+                raise ValueError(f"fits: got {name!r}, which is no series{hint}")
+        return self
 
     def members(self) -> dict[str, Series]:
         """Every series in full: its sweep and its column are filled in."""

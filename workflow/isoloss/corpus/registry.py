@@ -74,9 +74,9 @@ def _entry(given: Any, where: str) -> Entry:
         raise UserError(where, [f"must be a mapping, got {given!r}"])
     kind, keys = given.get("kind", "url"), Entry.__dataclass_fields__
     problems = [f"{key}: unknown key{nearest(key, keys)}" for key in given if key not in keys]
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         problems.append(f"kind: must be one of {', '.join(KINDS)}, got {kind!r}")
-    needed = (*ABOUT, *KINDS.get(kind, ()))
+    needed = (*ABOUT, *KINDS.get(str(kind), ()))
     problems += [f"{key}: missing" for key in needed if key not in given]
     for key, problem in (("url", address_problem), ("sha256", sha256_problem)):
         if given.get(key) is not None and (text := problem(given[key])):

@@ -73,7 +73,7 @@ def read_spec(given: Mapping[str, Any], root: str | Path, *, where: str = "corpu
     """
     given = {key: value for key, value in given.items() if value is not None}
     kind = given.get("kind")
-    if kind not in KEYS:
+    if not isinstance(kind, str) or kind not in KEYS:
         found = "missing" if kind is None else f"got {kind!r}{nearest(kind, KEYS)}"
         raise UserError(where, [f"kind: must be one of {', '.join(KEYS)}; {found}"])
     problems = [

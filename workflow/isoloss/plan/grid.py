@@ -66,7 +66,7 @@ def _with(settings: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 def _run(settings: dict[str, Any]) -> Run:
     task = settings.get("task")
     kind = task.get("kind") if isinstance(task, dict) else None
-    if kind not in RUNS:
+    if not isinstance(kind, str) or kind not in RUNS:
         allowed = ", ".join(RUNS)
         found = "missing" if kind is None else f"got {kind!r}"
         raise UserError(
