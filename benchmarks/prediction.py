@@ -1,6 +1,6 @@
 """How often does a prediction's interval hold the loss that is measured afterwards?
 
-    python benchmarks/prediction.py FOLDER [--seeds 8] [--cores 2] [--out FILE]
+    python benchmarks/prediction.py FOLDER [--seeds 5] [--cores 2] [--out FILE]
 
 Trains the grid of the text study at a reduced size in FOLDER, by the workflow, with several seeds.
 For each seed each of the largest runs is held out in turn, and its loss is predicted from the runs
@@ -27,8 +27,9 @@ from isoloss.fit.prediction import predict
 
 ROOT = Path(__file__).parents[1]
 SIZES = [(8, 1), (12, 1), (16, 1), (24, 1), (36, 1)]
-BUDGETS = [128_000, 230_400, 414_720, 746_496, 1_343_488]
-HELD_OUT = 4  # of the largest runs of each seed, one at a time
+BUDGETS = [64_000, 128_000, 256_000, 512_000]
+TRAINING = {"warmup_steps": 50, "evals_per_octave": None, "n_evals": 1}
+HELD_OUT = 5  # of the largest runs of each seed, one at a time
 AT_MOST = 0.1
 N_PARAMS = "n_params_non_embedding"
 
@@ -36,7 +37,7 @@ N_PARAMS = "n_params_non_embedding"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the runs are trained, or were before")
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--out", type=Path, help="a JSON file for the numbers")
     arguments = parser.parse_args()
@@ -66,6 +67,7 @@ def train(folder: Path, text: dict, seeds: int, cores: int) -> None:
     }
     kept = ("title", "question", "theory", "settings", "corpora")
     study = {key: text[key] for key in kept if key in text}
+    study["settings"]["training"] |= TRAINING
     study["sweeps"] = {"grid": sweep | {"grid": grid, "seeds": seeds}}
     (folder / "config" / "studies").mkdir(parents=True, exist_ok=True)
     (folder / "config" / "studies" / "text.yaml").write_text(yaml.safe_dump(study))
