@@ -116,9 +116,7 @@ def test_heldout_loss_is_the_mean_over_the_first_tokens_of_the_heldout_part():
 def test_heldout_loss_does_not_depend_on_how_it_is_split(monkeypatch):
     problem = build({"n_tokens": 640})
     whole = problem.evaluate(problem.model)["loss"]
-    monkeypatch.setitem(
-        language.EVALUATION_TOKENS, "cpu", 56
-    )  # 7 windows, the last part smaller
+    monkeypatch.setitem(language.EVALUATION_TOKENS, "cpu", 56)  # 7 windows, the last part smaller
     assert build({"n_tokens": 640}).evaluate(problem.model)["loss"] == pytest.approx(whole)
 
 
