@@ -36,15 +36,16 @@ def test_a_prediction_from_exact_losses_is_the_planted_loss():
 
 def test_nine_in_ten_new_runs_lie_inside_the_interval():
     """The law's interval alone would hold fewer: a new run has noise of its own."""
-    noise_sd, inside, inside_the_law = 0.01, [], []
+    noise_sd, x, at = 0.01, np.geomspace(1e3, 1e5, 10), {"x": 1e6}
+    inside, inside_the_law = [], []
     for seed in range(120):
-        result = fit_law(table(seed, noise_sd), "kaplan_nd", draws=300)
-        measured = planted(**LARGEST) * np.exp(
-            np.random.default_rng(10_000 + seed).normal(0, noise_sd)
-        )
-        _, lo, hi = of_new_run(result, LARGEST)
+        rng = np.random.default_rng(seed)
+        loss = 5 * x**-0.1 * np.exp(rng.normal(0, noise_sd, x.size))
+        result = fit_law({"x": x, "loss": loss}, "power_law", x="x", draws=300)
+        measured = 5 * at["x"] ** -0.1 * np.exp(rng.normal(0, noise_sd))
+        _, lo, hi = of_new_run(result, at)
         inside.append(lo <= measured <= hi)
-        law = result.predict({k: [v] for k, v in LARGEST.items()}).iloc[0]
+        law = result.predict({"x": [at["x"]]}).iloc[0]
         inside_the_law.append(law["lo"] <= measured <= law["hi"])
     assert 0.83 <= np.mean(inside) <= 0.97  # 90 %, give or take 2.6 standard errors
     assert np.mean(inside_the_law) < np.mean(inside)
