@@ -28,7 +28,7 @@ def smoke(tmp_path_factory):
         jobs = project.jobs("--configfile", "config/smoke.yaml", cores=cores)
         assert set(jobs) == {
             *("corpus", "train", "plan", "collect", "losses", "complete"),
-            *("fit", "fits", "figure", "report"),
+            *("trunk", "predict", "analyse", "fit", "fits", "figure", "report"),
         }
         folders[cores] = folder
     return folders
