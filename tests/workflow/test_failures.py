@@ -61,7 +61,7 @@ def test_a_job_that_always_fails_leaves_the_others_to_finish(folder):
 def test_what_is_wrong_with_a_config_is_said_before_any_job_starts(folder):
     study = function_study(steps=0)
     study["fits"][0]["law"] = "powerlaw"
-    study["figures"][0]["series"] = {"widht": "runs"}
+    study["figures"][0] |= {"series": {"widht": "runs"}, "fits": {"widht": "width"}}
     planted = {
         **{name: FUNCTION[name] for name in ("title", "question", "theory")},
         "source": "planted",
