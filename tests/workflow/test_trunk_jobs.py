@@ -122,7 +122,9 @@ def test_a_job_that_is_ended_goes_on_from_its_checkpoint_with_the_same_bytes(num
         "data": {"n_samples": 64, "n_heldout": 64},
         "training": {"steps": 12_000, "peak_lr": 0.01, "schedule": "cosine", "n_evals": 5},
     }
-    assert run_train_job(tmp_path / "whole", "run", settings).wait() == 0
+    whole = run_train_job(tmp_path / "whole", "run", settings)
+    whole.communicate()  # which also closes the pipe
+    assert whole.returncode == 0
     checkpoint = tmp_path / "ended" / "run.safetensors"
     first = run_train_job(tmp_path / "ended", "run", settings, ISOLOSS_CHECKPOINT_S="0.02")
     while first.poll() is None and not checkpoint.exists():
