@@ -80,9 +80,14 @@ def test_docstrings_comments_and_other_tasks_do_not(package, module, old, new):
 
 
 @pytest.mark.parametrize(
-    ("package_name", "job"),
-    [("figures", "isoloss.figures.job"), ("analysis", "isoloss.analysis.job")],
+    ("package_name", "job", "other"),
+    [
+        # The command line draws one fit, and divides one table, without a study.
+        ("figures", "isoloss.figures.job", {"of_fit.py"}),
+        ("analysis", "isoloss.analysis.job", {"of_table.py"}),
+    ],
 )
-def test_a_stage_is_done_again_when_any_of_its_modules_changes(package_name, job):
+def test_a_stage_is_done_again_when_any_of_its_modules_changes(package_name, job, other):
     modules = (code.PACKAGE / package_name).glob("[!_]*.py")
-    assert {str(path) for path in modules} <= set(code.sources(job))
+    expected = {str(path) for path in modules if path.name not in other}
+    assert expected <= set(code.sources(job))

@@ -83,8 +83,16 @@ def remove_what_killed_jobs_left():
             partial.unlink(missing_ok=True)
 
 
+def forget_how_trunks_were_made():
+    """The name of a trunk says all of it. Which shorter one it went on from makes no run stale."""
+    for job in workflow.dag.jobs:
+        for path in job.output if job.rule.name == "trunk" else ():
+            workflow.persistence.cleanup_metadata(path)
+
+
 onsuccess:
     tidy_up()
+    forget_how_trunks_were_made()
     remove_what_killed_jobs_left()
     for process in filter(None, WARM):
         process.stop()
@@ -92,6 +100,7 @@ onsuccess:
 
 onerror:
     tidy_up()
+    forget_how_trunks_were_made()
     write_unfinished_report()
     for process in filter(None, WARM):
         process.stop()
