@@ -1,5 +1,6 @@
 # From a clone to a report. `make help` lists the targets; the settings are
 #   CORES      how many cores the study may use (default: all)
+#   WORKERS    how many tests run at a time (default: one more than cores, because some wait)
 #   ARGS       further arguments for snakemake (make, make smoke) or pytest (make test)
 #   PYTHON     the Python (3.11 or newer) that .venv is made from; found by itself otherwise
 #   PIP_INDEX  a further package index, or pip options, for the set-up: for example torch's own
@@ -9,6 +10,7 @@
 # pip's own settings (PIP_INDEX_URL, pip.conf ...) hold as everywhere.
 
 CORES ?= all
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 ARGS ?=
 PYTHON ?=
 PIP_INDEX ?=
@@ -66,7 +68,7 @@ smoke: setup ## run every rule once, on small models (about a minute)
 	@$(IN_VENV) snakemake --cores $(CORES) --configfile config/smoke.yaml $(ARGS)
 
 test: setup ## set everything up, run all tests
-	@$(IN_VENV) python -m pytest -q $(ARGS)
+	@$(IN_VENV) python -m pytest -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: setup ## run only the tests of form: snakemake --lint, snakefmt, ruff
 	@$(IN_VENV) python -m pytest -q tests/test_lint.py

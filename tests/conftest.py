@@ -1,10 +1,31 @@
-"""What tests of several folders share."""
+"""What tests of several folders share, and which of them go together to one of pytest's workers."""
 
 import shutil
 
 import pytest
 
 from tests.workflow.project import REPOSITORY, Project
+
+
+# Some minutes each: they come first, so that no worker is left with one of them at the end.
+LONGEST = ("slurm/test_slurm_study", "slurm/test_slurm_events", "survival", "workflow", "hostile")
+SMOKE = {"workflow/test_smoke", "slurm/test_slurm_study"}  # of the fixture `smoke`
+
+
+def pytest_collection_modifyitems(items):
+    """Order the files, and keep the tests of a file, and those of a long fixture, together."""
+
+    def file_of(item):
+        return item.nodeid.split(".py::")[0].removeprefix("tests/")
+
+    def place(item):
+        longest = (i for i, name in enumerate(LONGEST) if file_of(item).startswith(name))
+        return -1 if file_of(item) in SMOKE else next(longest, len(LONGEST))
+
+    items.sort(key=place)
+    for item in items:
+        group = "smoke" if file_of(item) in SMOKE else file_of(item)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 class Shipped(Project):

@@ -37,6 +37,7 @@ OF_A_PEER = {
 # Declared and never imported by us, each with its reason.
 NOT_IMPORTED = {
     "snakemake-executor-plugin-slurm": "Snakemake loads it by its name",
+    "pytest-xdist": "an option of pytest",
     "ruff": "run as a program",
     "snakefmt": "run as a program",
 }

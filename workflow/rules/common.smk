@@ -85,7 +85,7 @@ def remove_what_killed_jobs_left():
 
 def forget_how_trunks_were_made():
     """The name of a trunk says all of it. Which shorter one it went on from makes no run stale."""
-    for job in workflow.dag.jobs:
+    for job in workflow.dag.jobs if workflow.is_main_process else ():
         for path in job.output if job.rule.name == "trunk" else ():
             workflow.persistence.cleanup_metadata(path)
 

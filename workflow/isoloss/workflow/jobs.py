@@ -44,14 +44,10 @@ class Jobs(Paths):
         return trunks[job_id] if job_id in trunks else self.planned(job_id)
 
     def trunk_of(self, job_id: str) -> list[str]:
-        """The checkpoint that a run, or a piece of a trunk, goes on from; none at step 0.
-
-        Nor for a piece that is there: a shorter one that came later does not concern it.
-        """
+        """The checkpoint that a run, or a piece of a trunk, goes on from; none at step 0."""
         job = self.job(job_id)
         if isinstance(job, PlannedTrunk):
-            made = (self.root / self.trunk_file(job_id)).exists()
-            return [self.trunk_file(job.before)] if job.before and not made else []
+            return [self.trunk_file(job.before)] if job.before else []
         return [self.trunk_file(job.trunk.trunk_id)] if job.trunk else []
 
     def corpus_of(self, job_id: str) -> list[str]:
