@@ -6,7 +6,6 @@ import pytest
 
 from tests.workflow.project import REPOSITORY, Project
 
-
 # Some minutes each: they come first, so that no worker is left with one of them at the end.
 LONGEST = ("slurm/test_slurm_study", "slurm/test_slurm_events", "survival", "workflow", "hostile")
 SMOKE = {"workflow/test_smoke", "slurm/test_slurm_study"}  # of the fixture `smoke`
