@@ -92,6 +92,19 @@ CURVES = (
     Column("elapsed_s", REAL, "s", "since the training began; differs between repetitions"),
 )
 
+ESTIMATE = (
+    Column("value", REAL, "as `unit`", "the estimate"),
+    Column("lo", REAL, "as `unit`", "lower end of the interval"),
+    Column("hi", REAL, "as `unit`", "upper end of the interval"),
+    Column("se", REAL, "as `unit`", "standard error"),
+    Column("unit", TEXT, "", "of value, lo, hi and se"),
+    Column("level", REAL, "", "of the interval"),
+)
+BELIEF = (
+    Column("verdict", TEXT, "", "identified, or why the number is not to be used"),
+    Column("warnings", TEXT, "", "what a reader must know, separated by semicolons"),
+)
+
 FITS = (
     Column("study", TEXT, "", "the study"),
     Column("fit", TEXT, "", "the fit's name in the study"),
@@ -99,17 +112,11 @@ FITS = (
     Column("law", TEXT, "", "as `isoloss fit --law` names it"),
     Column("kind", TEXT, "", "parameter, or derived from the parameters"),
     Column("parameter", TEXT, "", "its name; null where the data allow no fit"),
-    Column("value", REAL, "as `unit`", "the estimate"),
-    Column("lo", REAL, "as `unit`", "lower end of the interval"),
-    Column("hi", REAL, "as `unit`", "upper end of the interval"),
-    Column("se", REAL, "as `unit`", "standard error"),
-    Column("unit", TEXT, "", "of value, lo, hi and se"),
-    Column("level", REAL, "", "of the interval"),
+    *ESTIMATE,
     Column("method", TEXT, "", "of the interval: residual or cluster resampling"),
     Column("objective", TEXT, "", "what was minimised: huber, lad, lsq or lsq_raw"),
     Column("n_runs", WHOLE, "runs", "that were fitted"),
-    Column("verdict", TEXT, "", "identified, or why the number is not to be used"),
-    Column("warnings", TEXT, "", "what a reader must know, separated by semicolons"),
+    *BELIEF,
     Column("theory", REAL, "as `unit`", "what is expected of the parameter"),
     Column("theory_source", TEXT, "", "who expects it"),
     Column("diagnostics", TEXT, "", "JSON, in the first row of a fit: certificate, some draws"),
@@ -125,16 +132,10 @@ ANALYSES = (
     Column("quantity", TEXT, "", "what `value` is"),
     Column("x_quantity", TEXT, "", "what `x` is, for points and lines"),
     Column("x", REAL, "as x_quantity", "where the value holds"),
-    Column("value", REAL, "as `unit`", "the estimate"),
-    Column("lo", REAL, "as `unit`", "lower end of the interval"),
-    Column("hi", REAL, "as `unit`", "upper end of the interval"),
-    Column("se", REAL, "as `unit`", "standard error"),
-    Column("unit", TEXT, "", "of value, lo, hi and se"),
-    Column("level", REAL, "", "of the interval"),
+    *ESTIMATE,
     Column("method", TEXT, "", "of the interval"),
     Column("n_runs", WHOLE, "runs", "that the number is made from"),
-    Column("verdict", TEXT, "", "identified, or why the number is not to be used"),
-    Column("warnings", TEXT, "", "what a reader must know, separated by semicolons"),
+    *BELIEF,
     Column("theory", REAL, "as `unit`", "what is expected of it"),
     Column("theory_source", TEXT, "", "who expects it"),
     Column("runs", TEXT, "", "ids of the runs behind a measured number, separated by spaces"),
