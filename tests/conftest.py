@@ -11,6 +11,7 @@ LONGEST = ("slurm/test_slurm_study", "slurm/test_slurm_events", "survival", "wor
 SMOKE = {"workflow/test_smoke", "slurm/test_slurm_study"}  # of the fixture `smoke`
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
 def pytest_collection_modifyitems(items):
     """Order the files, and keep the tests of a file, and those of a long fixture, together."""
 
