@@ -68,7 +68,7 @@ smoke: setup ## run every rule once, on small models (about a minute)
 	@$(IN_VENV) snakemake --cores $(CORES) --configfile config/smoke.yaml $(ARGS)
 
 test: setup ## set everything up, run all tests
-	@$(IN_VENV) python -m pytest -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(IN_VENV) python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## run only the tests of form: snakemake --lint, snakefmt, ruff
 	@$(IN_VENV) python -m pytest -q tests/test_lint.py

@@ -1,31 +1,25 @@
-"""What tests of several folders share, and which of them go together to one of pytest's workers."""
+"""What tests of several folders share, and in which order they come."""
 
+import os
 import shutil
 
 import pytest
+from filelock import FileLock
 
 from tests.workflow.project import REPOSITORY, Project
 
 # Some minutes each: they come first, so that no worker is left with one of them at the end.
-LONGEST = ("slurm/test_slurm_study", "slurm/test_slurm_events", "survival", "workflow", "hostile")
-SMOKE = {"workflow/test_smoke", "slurm/test_slurm_study"}  # of the fixture `smoke`
+LONGEST = ("slurm/test_slurm_study", "slurm/", "workflow/test_smoke", "survival", "workflow")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
 def pytest_collection_modifyitems(items):
-    """Order the files, and keep the tests of a file, and those of a long fixture, together."""
-
-    def file_of(item):
-        return item.nodeid.split(".py::")[0].removeprefix("tests/")
+    """Begin with the longest files."""
 
     def place(item):
-        longest = (i for i, name in enumerate(LONGEST) if file_of(item).startswith(name))
-        return -1 if file_of(item) in SMOKE else next(longest, len(LONGEST))
+        file = item.nodeid.removeprefix("tests/")
+        return next((i for i, name in enumerate(LONGEST) if file.startswith(name)), len(LONGEST))
 
     items.sort(key=place)
-    for item in items:
-        group = "smoke" if file_of(item) in SMOKE else file_of(item)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 class Shipped(Project):
@@ -42,14 +36,24 @@ class Shipped(Project):
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory):
     """The folders in which the smoke study has run with one and with two cores."""
-    folders = {}
-    for cores in (1, 2):
-        folder = tmp_path_factory.mktemp(f"cores{cores}")
-        project = Shipped(folder)
-        jobs = project.jobs("--configfile", "config/smoke.yaml", cores=cores)
-        assert set(jobs) == {
-            *("corpus", "train", "plan", "collect", "losses", "complete"),
-            *("trunk", "predict", "analyse", "fit", "fits", "figure", "report"),
-        }
-        folders[cores] = folder
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # the first worker that needs it runs it for all
+    folders = {cores: base / f"smoke{cores}" for cores in (1, 2)}
+    with FileLock(base / "smoke.lock"):
+        for cores, folder in folders.items():
+            if not folder.exists():
+                run_smoke(folder, cores)
     return folders
+
+
+def run_smoke(folder, cores):
+    """Every rule runs; a folder is there when all of them have."""
+    unfinished = folder.with_suffix(".unfinished")
+    unfinished.mkdir()
+    jobs = Shipped(unfinished).jobs("--configfile", "config/smoke.yaml", cores=cores)
+    assert set(jobs) == {
+        *("corpus", "train", "plan", "collect", "losses", "complete"),
+        *("trunk", "predict", "analyse", "fit", "fits", "figure", "report"),
+    }
+    unfinished.rename(folder)

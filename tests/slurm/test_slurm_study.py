@@ -21,7 +21,7 @@ TARGETS = (
 
 
 @pytest.fixture(scope="module")
-def submitted(slurm, smoke, tmp_path_factory):
+def submitted(slurm, tmp_path_factory):
     """The smoke study, submitted; the fixture `smoke` is the same without a cluster."""
     folder = tmp_path_factory.mktemp("submitted")
     shutil.copytree(REPOSITORY / "config", folder / "config")
