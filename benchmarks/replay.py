@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from published_tables import swept
 
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
@@ -29,23 +30,6 @@ from isoloss.fit.next_runs import next_runs
 SHARE, START, STEP = 0.7, 8, 0.5
 DRAWS = 200
 WIDTHS = (1.25, 1.5, 2.0)
-PORIAN = ["summary_file", "dataset", "hparams", "warmup", "decay", "param_count", "val"]
-GEMSTONES = {"params_active_precise": "n_params", "tokens": "n_tokens", "final_loss": "loss"}
-
-
-def tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """The 15 configurations of Porian et al. (2024) and the two ends of the Gemstones' runs."""
-    runs = pd.read_csv(folder / "porian" / "isoflop_points.csv").dropna(subset=["loss"])
-    runs = runs.rename(columns={"N": "n_params", "D": "n_tokens"})
-    found = {
-        "porian " + "/".join(key).removeprefix("summary_df").strip("/_"): part
-        for key, part in runs.groupby(PORIAN, sort=False)
-    }
-    for end in ("hot", "cool_end"):
-        path = folder / "gemstones" / f"wandb_df_for_fitting_{end}.jsonl"
-        found[f"gemstones {end}"] = pd.read_json(path, lines=True).rename(columns=GEMSTONES)
-    wanted = ["n_params", "n_tokens", "loss"]
-    return {name: part[wanted].astype(float).reset_index(drop=True) for name, part in found.items()}
 
 
 def replay(table: pd.DataFrame, seed: int) -> dict:
@@ -172,7 +156,7 @@ def measure(path: Path, folder: Path, replays: int, only: str, limit_s: float) -
     """Add to the results file what is missing of it; one line a replay."""
     start_s = time.monotonic()
     done = {(one["table"], one["seed"]) for one in read(path)}
-    every = tables(folder)
+    every = swept(folder)
     worlds = [(name, seed) for seed in range(replays) for name in every if only in name]
     for name, seed in worlds:
         if (name, seed) in done:

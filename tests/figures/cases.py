@@ -147,8 +147,9 @@ def predicted():
     ]  # fmt: skip
     said = {"study": "text", "run_ids": "r5", "compute_flops": 1e12, "level": 0.9, "n_runs": 5}
     laws = [
-        said | {"fit": "hoffmann", "loss": 2.01, "lo": 1.9, "hi": 2.1, "verdict": "identified"},
-        said | {"fit": "kaplan", "loss": 2.4, "lo": 2.2, "hi": 2.6,
+        said | {"fit": "hoffmann", "loss": 2.01, "lo": 1.9, "hi": 2.1, "law_lo": 1.95,
+                "law_hi": 2.06, "verdict": "identified"},
+        said | {"fit": "kaplan", "loss": 2.4, "lo": 2.2, "hi": 2.6, "law_lo": 2.3, "law_hi": 2.5,
                 "verdict": "not identified: flat"},
         said | {"fit": "third", "verdict": "not fitted: too few runs"},
     ]  # fmt: skip

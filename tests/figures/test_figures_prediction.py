@@ -20,10 +20,12 @@ SMALL = [RUN | {"run_id": f"r{i}", "compute_flops": 1e9 * 2**i, "loss": 3 - 0.1 
          for i in range(6)]  # fmt: skip
 SAID = {"study": "text", "run_ids": "large", "compute_flops": 1e12, "level": 0.9, "n_runs": 6}
 PREDICTED = [
-    SAID | {"fit": "hoffmann", "loss": 1.52, "lo": 1.45, "hi": 1.6, "verdict": "identified"},
-    SAID | {"fit": "kaplan", "loss": 1.7, "lo": 1.6, "hi": 1.8, "verdict": "not identified: flat"},
+    SAID | {"fit": "hoffmann", "loss": 1.52, "lo": 1.45, "hi": 1.6, "law_lo": 1.51, "law_hi": 1.53,
+            "verdict": "identified"},
+    SAID | {"fit": "kaplan", "loss": 1.7, "lo": 1.6, "hi": 1.8, "law_lo": 1.65, "law_hi": 1.75,
+            "verdict": "not identified: flat"},
     SAID | {"fit": "third", "verdict": "not fitted: too few runs"},
-]
+]  # fmt: skip
 
 
 def tables(runs):
@@ -40,7 +42,10 @@ def test_every_law_that_predicts_is_drawn_and_the_others_are_named_with_the_reas
     assert list(predicted["lo"]) == [1.45, 1.6]
     assert "third: not fitted: too few runs." in drawn.notes
     assert "kaplan: not identified: flat (hollow marker)." in drawn.notes
-    assert "The measured loss, 1.5000, lies within 1 of 2 90 % intervals." in drawn.notes
+    said = "lies within 1 of 2 90 % intervals, and within 0 of those without drift."
+    assert f"The measured loss, 1.5000, {said}" in drawn.notes
+    narrow = drawn.table[drawn.table["what"] == "without drift"]
+    assert list(narrow["lo"]) == [1.51, 1.65]
 
 
 def test_before_the_run_is_trained_the_figure_shows_the_prediction_alone():

@@ -9,7 +9,8 @@ from isoloss.config.load import parse
 from isoloss.config.runs import RUNS as KINDS
 from isoloss.config.study import Fit
 from isoloss.fit.api import fit_law
-from isoloss.fit.prediction import of_new_run, planned_columns, predict
+from isoloss.fit.new_run import of_new_run
+from isoloss.fit.prediction import planned_columns, predict
 
 SIZES, TOKENS = [1e4, 3e4, 1e5, 3e5], [1e6, 3e6, 1e7]
 LARGEST = {"n_params": 1e6, "n_tokens": 3e7}
@@ -27,9 +28,13 @@ def table(seed, noise_sd):
     return {"n_params": n, "n_tokens": d, "loss": planted(n, d) * noise}
 
 
+def logs(at):
+    return {name: np.log([value]) for name, value in at.items()}
+
+
 def test_a_prediction_from_exact_losses_is_the_planted_loss():
     result = fit_law(table(0, 0.0), "kaplan_nd", draws=20)
-    loss, lo, hi = of_new_run(result, LARGEST)
+    (loss,), (lo,), (hi,) = of_new_run(result, logs(LARGEST))
     assert loss == pytest.approx(planted(**LARGEST), rel=1e-6)
     assert lo <= hi
 
@@ -43,7 +48,7 @@ def test_nine_in_ten_new_runs_lie_inside_the_interval():
         loss = 5 * x**-0.1 * np.exp(rng.normal(0, noise_sd, x.size))
         result = fit_law({"x": x, "loss": loss}, "power_law", x="x", draws=300)
         measured = 5 * at["x"] ** -0.1 * np.exp(rng.normal(0, noise_sd))
-        _, lo, hi = of_new_run(result, at)
+        _, (lo,), (hi,) = of_new_run(result, logs(at))
         inside.append(lo <= measured <= hi)
         law = result.predict({"x": [at["x"]]}).iloc[0]
         inside_the_law.append(law["lo"] <= measured <= law["hi"])
@@ -70,6 +75,7 @@ def test_diverged_runs_are_not_fitted():
     assert said["n_runs"] == 11
     assert "r0" not in said["runs"].split()
     assert said["fitted_compute_flops"] == 11.0
+    assert said["lo"] < said["law_lo"] < said["loss"] < said["law_hi"] < said["hi"]
 
 
 def test_the_columns_of_a_planned_run_are_those_of_its_row():

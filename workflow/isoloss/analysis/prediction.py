@@ -6,6 +6,7 @@ import pandas as pd
 
 NAME = DO = "prediction"  # of the rows in the table of analyses: one for each law
 QUANTITY = "predicted loss"
+WITHOUT_DRIFT = "predicted loss, if the law goes on without drift"
 FITTED = "largest compute fitted"
 SOURCE = "measured afterwards"
 
@@ -36,6 +37,11 @@ def prediction_rows(prediction: pd.DataFrame, runs: pd.DataFrame) -> list[dict[s
             }
             | {name: law[name] for name in ("lo", "hi", "level", "method", "n_runs", "verdict")}
             | {"runs": law["run_ids"]}
+        )
+        plain = {"value": law["loss"], "lo": law["law_lo"], "hi": law["law_hi"]}
+        rows.append(
+            {"group": law["fit"], "kind": "point", "quantity": WITHOUT_DRIFT, **plain}
+            | {"unit": "nats per token", "level": law["level"]}
         )
     fitted = prediction["fitted_compute_flops"].dropna()
     if len(fitted):

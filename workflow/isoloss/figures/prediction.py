@@ -2,12 +2,15 @@
 
 import numpy as np
 
-from isoloss.analysis.prediction import DO, FITTED
+from isoloss.analysis.prediction import DO, FITTED, WITHOUT_DRIFT
 from isoloss.config.prediction_figure import PredictionTested
 from isoloss.errors import UserError
 from isoloss.figures.panel import Panel, Record, finish
 from isoloss.figures.style import COLORS, GREY, legend_below, new_figure
 from isoloss.figures.tables import Drawing, Tables, chosen, finished, where_of
+
+WITH_DRIFT = {"color": COLORS[0], "linewidth": 1.2}
+NO_DRIFT = {"color": COLORS[0], "linewidth": 4.5, "solid_capstyle": "butt"}
 
 
 def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
@@ -17,6 +20,7 @@ def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
     if not len(said):
         raise UserError(where_of(spec), ["the study has no `prediction`"])
     fitted_flops = said.loc[said["quantity"] == FITTED, "value"].max()  # NaN if no law was fitted
+    plain = said[said["quantity"] == WITHOUT_DRIFT].set_index("group")
     said = said[said["kind"] == "parameter"]
     runs, notes = finished(chosen(tables.runs, spec.sweeps), "loss")
     runs = runs.drop_duplicates("run_id")
@@ -43,9 +47,14 @@ def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
                    x_quantity="", x=[np.nan], y_quantity="loss", y=[law["value"]],
                    lo=[law["lo"]], hi=[law["hi"]])  # fmt: skip
         sure = law["verdict"] == "identified"
-        ends = [[law["value"] - law["lo"]], [law["hi"] - law["value"]]]
-        right.axes.errorbar([law["value"]], [place], xerr=np.abs(ends), color=COLORS[0], marker="o",
-                            capsize=3, mfc=COLORS[0] if sure else "white")  # fmt: skip
+        narrow = plain.loc[law["group"]]
+        record.add(panel="Said before, measured after", series=[name], what="without drift",
+                   x_quantity="", x=[np.nan], y_quantity="loss", y=[narrow["value"]],
+                   lo=[narrow["lo"]], hi=[narrow["hi"]])  # fmt: skip
+        right.axes.plot([law["lo"], law["hi"]], [place, place], **WITH_DRIFT)
+        right.axes.plot([narrow["lo"], narrow["hi"]], [place, place], **NO_DRIFT)
+        right.axes.plot([law["value"]], [place], color=COLORS[0], marker="o",
+                        mfc=COLORS[0] if sure else "white")  # fmt: skip
         if not sure:
             notes.append(f"{name}: {law['verdict']} (hollow marker).")
     for _, law in said[said["value"].isna()].iterrows():
@@ -56,8 +65,10 @@ def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
                    x_quantity="loss", x=[measured], y_quantity="", y=[np.nan])  # fmt: skip
         right.axes.axvline(measured, color=COLORS[1], linewidth=1.4)
         inside = ((drawn["lo"] <= measured) & (measured <= drawn["hi"])).sum()
+        plain = plain.loc[drawn["group"]]
+        narrow = ((plain["lo"] <= measured) & (measured <= plain["hi"])).sum()
         notes.append(f"The measured loss, {measured:.4f}, lies within {inside} of {len(drawn)} "
-                     "90 % intervals.")  # fmt: skip
+                     f"90 % intervals, and within {narrow} of those without drift.")  # fmt: skip
     names = [spec.labels.get(group, group) for group in drawn["group"]]
     right.axes.set_yticks(places, names)
     right.axes.set_ylim(len(drawn) - 0.3, -0.7)  # the first law at the top
@@ -67,6 +78,7 @@ def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
         ("runs that the laws were fitted to", {"color": COLORS[0], "marker": "o", "markersize": 4}),
         ("other runs", {"color": GREY, "marker": "o", "markersize": 4, "mfc": "white"}),
         ("held-out run, measured", {"color": COLORS[1], "marker": "*"}),
-        ("predicted, with the 90 % interval of one run", {"color": COLORS[0], "marker": "o"}),
+        ("predicted; 90 % if the law goes on", NO_DRIFT | {"marker": "o"}),
+        ("90 %, with the drift of laws beyond their runs", WITH_DRIFT),
     ])  # fmt: skip
     return Drawing(figure=figure, table=record.table(), notes=notes)

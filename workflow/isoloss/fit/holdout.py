@@ -4,7 +4,8 @@ import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
-from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN, read
+from isoloss.fit.drift import extent, forecast
+from isoloss.fit.table import read
 from isoloss.laws import LAWS, Law
 from isoloss.laws import law as law_named
 
@@ -39,7 +40,8 @@ def rank(table, law: str | Law, factor: float, **settings):
     -------
     pandas.DataFrame
         Best first: `law`, `error` (root mean square of ln L predicted minus measured), `bias` (its
-        mean), `inside` (share of held-out losses within the interval of a new run), `n_fitted`,
+        mean), `inside` (share of held-out losses within the interval of a new run,
+        which counts the law's drift), `n_fitted`,
         `n_held_out`, `verdict`. A law that cannot be fitted has its reason there.
     """
     import pandas as pd
@@ -98,11 +100,7 @@ def _try(table, law, factor, settings):
         vocabulary=settings.get("vocabulary"),
         where=where,
     )
-    if set(law.variables) == {"n_params", "n_tokens"}:
-        size = data.log_x["n_params"] + data.log_x["n_tokens"] + np.log(FLOPS_PER_PARAM_TOKEN)
-    else:
-        size = data.log_x[law.variables[0]]
-    small, large = _split(size, np.log(factor), len(law.parameters), where)
+    small, large = _split(extent(data.log_x), np.log(factor), len(law.parameters), where)
     named = {name: np.exp(x) for name, x in data.log_x.items()} | {"loss": np.exp(data.log_loss)}
     for name, values in (("_cluster", data.clusters), ("_weight", data.weights)):
         if values is not None:
@@ -137,17 +135,9 @@ def _split(size, log_factor, n_params, where):
 
 
 def _inside(result, held, log_loss):
-    """Share of the held-out losses within the interval of a new run: law and noise together."""
+    """Share of the held-out losses within the interval of a new run."""
     if not len(result.draws):
         return None
     log_x = {name: np.log(values) for name, values in held.items()}
-    with np.errstate(all="ignore"):
-        curves = result.law.log_loss(result.draws, log_x)
-    rng = np.random.default_rng(0)
-    misfit = (
-        result.problem.log_loss - result.law.log_loss(result.theta[None], result.problem.log_x)[0]
-    )
-    noisy = curves + rng.choice(misfit, size=curves.shape)
-    tail = (1 - result.level) / 2
-    lo, hi = np.quantile(noisy, [tail, 1 - tail], axis=0)
-    return float(np.mean((log_loss >= lo) & (log_loss <= hi)))
+    said = forecast(result, log_x)
+    return float(np.mean((np.log(said.lo) <= log_loss) & (log_loss <= np.log(said.hi))))

@@ -16,9 +16,7 @@ from isoloss.config.study import Fit
 from isoloss.errors import UserError
 from isoloss.files import read_json, write_parquet
 from isoloss.fit.api import fit_law
-from isoloss.fit.result import FitResult, bounds
-
-SEED = 0
+from isoloss.fit.drift import forecast
 
 
 def main(argv: list[str]) -> None:
@@ -96,35 +94,18 @@ def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> l
         except UserError as error:
             rows.append(row | {"verdict": f"not fitted: {'; '.join(error.problems)}"})
             continue
-        loss, lo, hi = of_new_run(result, at)
+        said = forecast(result, {name: np.log([value]) for name, value in at.items()})
+        beyond = f", and the drift of the law ({said.drift.source})" if said.drift else ""
+        ends = {name: getattr(said, name)[0] for name in ("loss", "lo", "hi", "law_lo", "law_hi")}
         rows.append(
             row
+            | ends
             | {
-                "loss": loss,
-                "lo": lo,
-                "hi": hi,
+                "drift": said.drift.per_log_compute if said.drift else None,
                 "level": result.level,
-                "method": f"{result.method}, and the noise of one run",
+                "method": f"{result.method}, the noise of one run{beyond}",
                 "verdict": result.verdict,
                 "fitted_compute_flops": float(done["compute_flops"].max()),
             }
         )
     return rows
-
-
-def of_new_run(result: FitResult, at: dict[str, float]) -> tuple[float, float, float]:
-    """The loss of one new run at a point, and its interval: the law's, and the noise of a run.
-
-    The noise is drawn from the residuals, made as wide as the parameters that were fitted have
-    made them narrow: by sqrt(n / (n - p)).
-    """
-    log_x = {name: np.log([value]) for name, value in at.items()}
-    problem, law = result.problem, result.law
-    misfit = problem.log_loss - law.log_loss(result.theta[None], problem.log_x)[0]
-    free = max(1, result.n_rows - len(law.parameters))
-    rng = np.random.default_rng(SEED)
-    curves = law.log_loss(result.draws, log_x)[:, 0]
-    noise = rng.choice(misfit * np.sqrt(result.n_rows / free), size=len(curves))
-    loss = float(np.exp(law.log_loss(result.theta[None], log_x)[0, 0]))
-    lo, hi = bounds(np.exp(curves + noise)[:, None], result.level)
-    return loss, float(lo[0]), float(hi[0])

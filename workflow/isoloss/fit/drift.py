@@ -1,0 +1,172 @@
+"""How far do losses drift from a law beyond the runs that it is fitted to? Its own record says.
+
+The interval of a fit knows the noise of the runs, not whether the law goes on. So the law is tried
+where the answer is known: it is fitted to the smaller runs of its table and predicts the larger
+ones, several times. What it errs by, beyond what its own interval explains, is its drift: a
+standard deviation of ln L that grows in proportion to the logarithm of compute beyond the fitted
+runs. A table too small or too noisy for such trials has the drift that published tables have
+(docs/fitting.md, benchmarks/forecast.py).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from isoloss.fit.api import fit_problem
+from isoloss.fit.new_run import of_new_run, run_noise
+from isoloss.fit.result import FitResult
+from isoloss.fit.table import Data
+
+PUBLISHED = 0.03  # drift of ln L for each unit of ln C: typical of published tables at 10 times C
+PUBLISHED_TRIALS = 2.0  # that it counts for
+SEED = 1
+TRIALS = 6
+DRAWS = 60
+CLOSEST = 0.05  # in ln C; runs nearer to those that were fitted say nothing about drift
+TELLING = 2.0  # times PUBLISHED; a trial whose own interval is wider says nothing of it either
+NOT_A_SIZE = ("n_unique_tokens", "loss_reached")
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a law errs beyond its runs.
+
+    Attributes
+    ----------
+    per_log_compute : float
+        Standard deviation of ln L for each unit of ln C (or of the law's one variable) beyond the
+        largest fitted run.
+    n_trials : int
+        On the law's own runs; the rest of the knowledge is of published tables.
+    reach : float
+        ln C of the largest fitted run, up to a constant.
+    """
+
+    per_log_compute: float
+    n_trials: int
+    reach: float
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the standard deviation."""
+        return PUBLISHED_TRIALS + self.n_trials
+
+    @property
+    def source(self) -> str:
+        """Where it is known from."""
+        if not self.n_trials:
+            return "as of published tables; too few runs to try the law on"
+        return f"from {self.n_trials} trials on its own smaller runs, and published tables"
+
+    def errors(self, result: FitResult, log_x: dict[str, np.ndarray]) -> np.ndarray:
+        """Errors of ln L that may be expected at some points, for each draw: (draw, point).
+
+        In one draw the law drifts to one side at all points.
+        """
+        beyond = np.maximum(extent(log_x) - self.reach, 0)
+        student = np.random.default_rng(SEED).standard_t(self.freedom, size=len(result.draws))
+        return self.per_log_compute * student[:, None] * beyond
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The loss of one new run at some points, each of shape (point,).
+
+    Attributes
+    ----------
+    loss, lo, hi : ndarray
+        With the noise of a run, and the drift of the law.
+    law_lo, law_hi : ndarray
+        The same if the law goes on without drift.
+    drift : Drift or None
+    """
+
+    loss: np.ndarray
+    lo: np.ndarray
+    hi: np.ndarray
+    law_lo: np.ndarray
+    law_hi: np.ndarray
+    drift: Drift | None
+
+
+def extent(log_x: dict[str, np.ndarray]) -> np.ndarray:
+    """ln C of each row, up to a constant; ln of the variable for a law of one."""
+    return sum(x for name, x in log_x.items() if name not in NOT_A_SIZE)
+
+
+def forecast(result: FitResult, log_x: dict[str, np.ndarray]) -> Forecast:
+    """The loss of one new run at some points, with the law's drift in the interval.
+
+    Parameters
+    ----------
+    log_x : dict of str to ndarray, shape (point,)
+        ln of the law's variables.
+    """
+    loss, law_lo, law_hi = of_new_run(result, log_x)
+    drift = drift_of(result)
+    errors = 0.0 if drift is None else drift.errors(result, log_x)
+    _, lo, hi = of_new_run(result, log_x, errors)
+    return Forecast(loss=loss, lo=lo, hi=hi, law_lo=law_lo, law_hi=law_hi, drift=drift)
+
+
+def drift_of(result: FitResult) -> Drift | None:
+    """Try a fitted law on the smaller part of its own runs.
+
+    Returns
+    -------
+    Drift or None
+        None for a law without a size to go beyond, such as the critical batch against the loss.
+    """
+    if not set(result.law.variables) - set(NOT_A_SIZE):
+        return None
+    size = extent(result.problem.log_x)
+    trials = (_trial(result, size, edge) for edge in _edges(size, result.problem.n_free))
+    squares = [square for square in trials if square is not None]
+    known = PUBLISHED_TRIALS * PUBLISHED**2 + sum(squares)
+    sd = float(np.sqrt(known / (PUBLISHED_TRIALS + len(squares))))
+    return Drift(per_log_compute=sd, n_trials=len(squares), reach=float(size.max()))
+
+
+def _edges(size, n_free):
+    """The largest fitted run of each trial: from twice as many runs as parameters to nearly all."""
+    ordered = np.sort(size)
+    first = 2 * n_free
+    if len(ordered) <= first:
+        return []
+    places = np.linspace(first, len(ordered) - 1, TRIALS, endpoint=False).astype(int)
+    return np.unique(ordered[places - 1])
+
+
+def _trial(result, size, edge):
+    """What the small runs' law errs by on the larger ones, squared, for each unit of ln C; or None.
+
+    Less what its own interval and the noise explain; None where these are too wide to tell.
+    """
+    small, large = size <= edge + 1e-9, size > edge + CLOSEST
+    if not large.any():
+        return None
+    fitted = _of_rows(result, small)
+    if not len(fitted.draws):
+        return None
+    log_x = {name: x[large] for name, x in result.problem.log_x.items()}
+    error = fitted.law.log_loss(fitted.theta[None], log_x)[0] - result.problem.log_loss[large]
+    with np.errstate(all="ignore"):
+        many = fitted.law.log_loss(fitted.draws, log_x)
+    low, high = np.quantile(many, [0.158655, 0.841345], axis=0)
+    explained = ((high - low) / 2) ** 2 + np.var(run_noise(fitted))
+    unit = np.mean((size[large] - edge) ** 2)
+    if not np.mean(explained) < unit * (TELLING * PUBLISHED) ** 2:
+        return None
+    return max(0.0, float(np.mean(error**2 - explained) / unit))
+
+
+def _of_rows(result, rows):
+    """The same fit to some of the rows."""
+    problem = result.problem
+    log_x = {name: x[rows] for name, x in problem.log_x.items()}
+    weights = None if problem.weights is None else problem.weights[rows]
+    part = replace(problem, log_x=log_x, log_loss=problem.log_loss[rows], weights=weights)
+    clustered = result.n_clusters < result.n_rows
+    data = Data(log_x, part.log_loss, weights, result.clusters[rows] if clustered else None)
+    method = "auto" if result.method == "none" else result.method
+    return fit_problem(part, data, level=result.level, draws=DRAWS, method=method, seed=0)

@@ -1,0 +1,47 @@
+"""The loss of one new run: what the law says, the noise of a run, and the drift of the law."""
+
+import numpy as np
+
+from isoloss.fit.result import FitResult, bounds
+
+SEED = 0
+
+
+def run_noise(result: FitResult) -> np.ndarray:
+    """The noise of ln L of one run, shape (row,): the residuals of a fit.
+
+    They are made as wide as the parameters that were fitted have made them narrow: by
+    sqrt(n / (n - p)).
+    """
+    problem, law = result.problem, result.law
+    misfit = problem.log_loss - law.log_loss(result.theta[None], problem.log_x)[0]
+    free = max(1, result.n_rows - problem.n_free)
+    return misfit * np.sqrt(result.n_rows / free)
+
+
+def of_new_run(
+    result: FitResult, log_x: dict[str, np.ndarray], errors: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The loss of one new run at each of some points, and its interval.
+
+    Parameters
+    ----------
+    log_x : dict of str to ndarray, shape (point,)
+        ln of the law's variables.
+    errors : ndarray, shape (draw, point), optional
+        Of ln L, by the law's drift (`fit.drift`). Without them the interval is that of a law that
+        goes on as it is.
+
+    Returns
+    -------
+    loss, lo, hi : ndarray, shape (point,)
+        The ends are NaN where the fit has no draws.
+    """
+    law = result.law
+    with np.errstate(all="ignore"):
+        loss = np.exp(law.log_loss(result.theta[None], log_x)[0])
+        curves = law.log_loss(result.draws, log_x)
+        rng = np.random.default_rng(SEED)
+        noise = rng.choice(run_noise(result), size=curves.shape)
+        lo, hi = bounds(np.exp(curves + noise + errors), result.level)
+    return loss, lo, hi
