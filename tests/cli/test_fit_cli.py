@@ -146,6 +146,22 @@ def test_the_optimum_is_printed_with_its_interval(table, capsys):
     assert row["n_params"] == pytest.approx(float(true["n_params"]), rel=0.05)
 
 
+def test_far_beyond_the_runs_the_loss_of_a_run_is_less_sure_than_the_laws(table, capsys):
+    n, d, loss = runs(0.002)
+    path = table({"n_params": n, "n_tokens": d, "loss": loss})
+    near, far = f"{6 * np.median(n) * np.median(d):g}", f"{1e4 * 6 * n.max() * d.max():g}"
+    assert main(["optimal", path, "--compute", near, far, "--json", "--draws", "100"]) == 0
+    rows = json.loads(capsys.readouterr().out)["optimal"]
+
+    def widths(row):
+        return [row[f"{name}_hi"] - row[f"{name}_lo"] for name in ("loss", "loss_of_run")]
+
+    law, of_run = widths(rows[1])
+    assert of_run > 1.5 * law
+    law, of_run = widths(rows[0])
+    assert of_run < 0.02 * rows[0]["loss"]  # noise alone
+
+
 def test_the_law_that_made_the_runs_predicts_the_large_ones_best(table, capsys):
     n, d, loss = runs(0.001)
     path = table({"n_params": n, "n_tokens": d, "loss": loss})

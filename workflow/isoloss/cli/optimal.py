@@ -38,16 +38,22 @@ def add_arguments(parser):
 def run(args) -> int:
     if args.approach != 3:
         return _without_law(args)
+    import numpy as np
+
     from isoloss.cli import show
-    from isoloss.fit import fit_law
+    from isoloss.fit import fit_law, forecast
     from isoloss.fit.result import plain
 
     table, settings = read(args)
     result = fit_law(table, args.law, **settings)
     found = result.optimum(args.compute, args.flops_per_param_token)
+    said = forecast(result, {name: np.log(found[name].to_numpy()) for name in result.law.variables})
+    found["loss_of_run_lo"], found["loss_of_run_hi"] = said.lo, said.hi
     records = plain(found.to_dict("records"))
     if args.json:
-        print(json.dumps({"fit": result.to_dict(), "optimal": records}, allow_nan=False))
+        drift = plain(asdict(said.drift))
+        content = {"fit": result.to_dict(), "optimal": records, "drift": drift}
+        print(json.dumps(content, allow_nan=False))
         return 0
     rows = [["C (FLOP)", "", "value", f"{100 * result.level:g} % from", "to"]]
     labels = {"n_params": "N*", "n_tokens": "D*", "tokens_per_param": "D*/N*", "loss": "loss"}
@@ -61,7 +67,14 @@ def run(args) -> int:
                     *(show.number(record[f"{name}{end}"]) for end in ("", "_lo", "_hi")),
                 ]
             )
+        ends = (show.number(record[f"loss_of_run{end}"]) for end in ("_lo", "_hi"))
+        rows.append(["", "loss of a run", show.number(record["loss"]), *ends])
     print(show.columns(rows))
+    per_e = 100 * said.drift.per_log_compute
+    print(
+        f"loss of a run: its noise counted, and drift from the law beyond the runs, {per_e:.2g} % "
+        f"for each factor e of compute ({said.drift.source})"
+    )
     print(
         f"C = {args.flops_per_param_token:g} N D; {result.n_rows} rows; verdict: {result.verdict}"
     )

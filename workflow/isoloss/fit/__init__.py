@@ -12,6 +12,7 @@
     result.verdict                  # "identified", "not identified: ...", "not a power law: ..."
     result.certificate              # n_starts, n_agree, converged, gradient_norm, ...
     result.predict({"n_params": [1e9], "n_tokens": [2e10]})   # DataFrame: loss, lo, hi
+    forecast(result, {"n_params": log_n, "n_tokens": log_d})   # of one run, with the law's drift
     result.optimum([1e21])          # DataFrame: n_params, n_tokens, tokens_per_param, loss, _lo/_hi
     result.to_dict(), result.to_frame()
 
@@ -22,6 +23,7 @@ Laws: `isoloss.laws.LAWS`. How it works and what the intervals cover: docs/fitti
 """
 
 from isoloss.fit.api import fit_law
+from isoloss.fit.drift import Forecast, forecast
 from isoloss.fit.result import Estimate, FitResult
 
-__all__ = ["Estimate", "FitResult", "fit_law"]
+__all__ = ["Estimate", "FitResult", "Forecast", "fit_law", "forecast"]
