@@ -27,7 +27,7 @@ from isoloss.fit.prediction import predict
 
 ROOT = Path(__file__).parents[1]
 SIZES = [(8, 1), (12, 1), (16, 1), (24, 1), (36, 1)]
-BUDGETS = [64_000, 128_000, 256_000, 512_000]
+BUDGETS = [32_000, 64_000, 128_000, 256_000, 512_000]
 TRAINING = {"warmup_steps": 50, "evals_per_octave": None, "n_evals": 1}
 HELD_OUT = 5  # of the largest runs of each seed, one at a time
 AT_MOST = 0.1
@@ -90,8 +90,10 @@ def repetitions(runs: pd.DataFrame, fits: list[Fit]) -> list[dict]:
                 "law": said["fit"],
                 "identified": said["verdict"] == "identified",
                 "inside": said["lo"] <= held["loss"] <= said["hi"],
+                "inside_without_drift": said["law_lo"] <= held["loss"] <= said["law_hi"],
                 "error": said["loss"] / held["loss"] - 1,
                 "width": (said["hi"] - said["lo"]) / held["loss"],
+                "width_without_drift": (said["law_hi"] - said["law_lo"]) / held["loss"],
             }
             for said in predict(fits, small, columns)
             if "loss" in said
@@ -106,12 +108,14 @@ def summary(table: pd.DataFrame) -> dict:
         law: {
             "n": len(rows),
             "inside": float(rows["inside"].mean()),
+            "inside_without_drift": float(rows["inside_without_drift"].mean()),
             "inside_of_largest_runs": float(rows.loc[rows["largest"], "inside"].mean()),
             "n_largest_runs": int(rows["largest"].sum()),
             "identified": float(rows["identified"].mean()),
             "median_error": float(rows["error"].median()),
             "median_absolute_error": float(rows["error"].abs().median()),
             "median_width": float(rows["width"].median()),
+            "median_width_without_drift": float(rows["width_without_drift"].median()),
         }
         for law, rows in table.groupby("law", sort=False)
     }

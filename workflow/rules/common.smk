@@ -3,6 +3,7 @@ import subprocess
 
 from snakemake.logging import logger
 
+from isoloss.disk import nearly_full
 from isoloss.files import write_json
 from isoloss.job import UNFINISHED
 
@@ -99,6 +100,8 @@ onsuccess:
 
 
 onerror:
+    for said in filter(None, map(nearly_full, (RESULTS, FIGURES))):
+        logger.error(said)
     tidy_up()
     forget_how_trunks_were_made()
     write_unfinished_report()
