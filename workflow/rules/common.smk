@@ -70,7 +70,18 @@ def write_unfinished_report():
     subprocess.run(["bash", "-c", waiting[0].shellcmd], env=environment)
 
 
+def let_the_scheduler_rest():
+    """Without a limit of jobs a second, which only matters where they are submitted.
+
+    For its sake Snakemake 9.27 starts a timer at each look for ready jobs, that makes it look again
+    after a second, and so on without end: after hundreds of jobs it does nothing else.
+    """
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
 onstart:
+    let_the_scheduler_rest()
     if workflow.is_main_process:
         holder.hold(".snakemake")
         WARM.append(warm.start())
