@@ -21,7 +21,7 @@ def test_what_is_spoilt_was_whole(attempt, name):
 
 
 @settings(
-    max_examples=150,
+    max_examples=75,
     derandomize=True,
     database=None,
     deadline=None,
