@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from isoloss.train.keep import INTERVAL
 PATIENCE_S = 300.0
 
 
-def slow_project(folder: Path, steps: int = 12_000) -> Project:
-    """A project of one run that takes a second or two, and two that take none."""
+def slow_project(folder: Path, steps: int = 20_000) -> Project:
+    """A project of one run that takes seconds, and two that take none."""
     folder.mkdir()
     study = copy.deepcopy(FUNCTION)
     study["sweeps"]["width"]["grid"]["model.width"] = [2, 3]
@@ -59,6 +60,18 @@ def descendants(pid: int) -> list[psutil.Process]:
     return []
 
 
+@contextlib.contextmanager
+def paused(processes: list[psutil.Process]) -> Iterator[None]:
+    """Nothing is computed by these processes meanwhile, however long it takes."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
+    yield
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.resume()
+
+
 def wait_for(happened: Callable[[], object], process: subprocess.Popen | None = None) -> None:
     """Wait until something has happened, and fail if the process has ended before."""
     deadline = time.monotonic() + PATIENCE_S
@@ -70,7 +83,25 @@ def wait_for(happened: Callable[[], object], process: subprocess.Popen | None = 
 
 def is_training(project: Project) -> bool:
     """Whether a quick run is finished, and the slow one has kept its state."""
-    results = project.folder / "results"
-    return all(
-        list(results.glob(files)) for files in ("runs/*/row.json", "checkpoints/*.safetensors")
-    )
+    kept = project.folder.glob("results/checkpoints/*.safetensors")
+    return bool(finished_rows(project)) and any(kept)
+
+
+def finished_rows(project: Project) -> dict[Path, int]:
+    """The rows of runs whose end Snakemake has seen, and when each was written, in nanoseconds.
+
+    Snakemake marks what a job makes until it has seen the job's end, which is a moment after the
+    files are there. What is marked when it is killed is made again.
+    """
+    marks = project.folder / ".snakemake" / "incomplete"
+    marked = {
+        urlsafe_b64decode("".join(part.removeprefix("@") for part in path.relative_to(marks).parts))
+        for path in marks.rglob("*")
+        if path.is_file()
+    }
+    rows = sorted((project.folder / "results" / "runs").glob("*/row.json"))
+    return {
+        row: row.stat().st_mtime_ns
+        for row in rows
+        if str(row.relative_to(project.folder)).encode() not in marked
+    }

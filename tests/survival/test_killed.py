@@ -6,7 +6,15 @@ import time
 
 import psutil
 import pytest
-from tests.survival.started import descendants, is_training, slow_project, started, wait_for
+from tests.survival.started import (
+    descendants,
+    finished_rows,
+    is_training,
+    paused,
+    slow_project,
+    started,
+    wait_for,
+)
 
 
 def kill(process):
@@ -31,7 +39,8 @@ def test_the_next_command_goes_on(tmp_path, end):
         wait_for(lambda: is_training(project), process)
         children = descendants(process.pid)
         if end is kill:
-            second = project.snakemake()
+            with paused(children):
+                second = project.snakemake()
             assert second.returncode != 0
             assert f"in use by another snakemake: process {process.pid} on " in second.stderr
             assert "Wait for it, or end it" in second.stderr
@@ -40,8 +49,7 @@ def test_the_next_command_goes_on(tmp_path, end):
         process.wait()
         _, left = psutil.wait_procs(children, timeout=60)
         assert not left
-    runs = project.folder / "results" / "runs"
-    whole = {path: path.stat().st_mtime_ns for path in runs.glob("*/row.json")}
+    whole = finished_rows(project)
     kept = list((project.folder / "results" / "checkpoints").glob("*.safetensors"))
     assert whole and kept
 
