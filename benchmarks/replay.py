@@ -2,6 +2,8 @@
 
     python benchmarks/replay.py FOLDER --replays 3 --results results/replay.jsonl
 
+    python benchmarks/replay.py FOLDER --planted --results results/replay-planted.jsonl
+
 FOLDER has porian/ and gemstones/ in it. What the results file has is not computed again.
 
 A world is 70 % of a table's rows, drawn at random; every row is a run that costs 6 N D. Both ways
@@ -9,7 +11,11 @@ start from its 8 cheapest runs and buy runs of half of what they have spent at a
 they have them all. One asks `next_runs` which (decision: a) and sees only what it has bought; the
 other takes them in random order. After each purchase both are fitted, and the width of the 90 %
 interval of a is noted. Compared is the compute from which on the interval stays within a width:
-1.25, 1.5 and 2 times that of the whole world.
+1.25, 1.5 and 2 times that of the whole world. And it is noted whether the interval holds the a of
+the whole world.
+
+With --planted every loss is replaced by that of the law fitted to the table, with noise as large
+as the table's: there the law is true, and "holds it" is the coverage of intervals of planned runs.
 """
 
 import argparse
@@ -26,27 +32,39 @@ from isoloss.errors import UserError
 from isoloss.fit import fit_law
 from isoloss.fit.candidates import flops, of_table
 from isoloss.fit.next_runs import next_runs
+from isoloss.fit.resample import noise_model
 
 SHARE, START, STEP = 0.7, 8, 0.5
 DRAWS = 200
 WIDTHS = (1.25, 1.5, 2.0)
 
 
-def replay(table: pd.DataFrame, seed: int) -> dict:
+def replay(table: pd.DataFrame, seed: int, planted: bool) -> dict:
     """One world, bought in both ways."""
     rng = np.random.default_rng(seed)
+    table, truth = as_the_law_says(table, rng) if planted else (table, None)
     rows = np.sort(rng.choice(len(table), round(SHARE * len(table)), replace=False))
     world = table.iloc[rows].reset_index(drop=True)
     world["cost"] = flops()(world["n_params"], world["n_tokens"])
     shuffled = rng.permutation(len(world)).tolist()
-    return {
-        "seed": seed,
-        "n_runs": len(world),
-        "total": float(world["cost"].sum()),
-        "planned": bought(world, seed, planned),
+    ways = {
+        "planned": bought(world, seed, planned_runs),
         "random": bought(world, seed, lambda result, world, rest, budget: in_order(
             world, [row for row in shuffled if row in rest], budget)),
     }  # fmt: skip
+    a = ways["random"][-1]["a"] if truth is None else truth
+    total = float(world["cost"].sum())
+    return {"seed": seed, "n_runs": len(world), "total": total, "a": a} | ways
+
+
+def as_the_law_says(table: pd.DataFrame, rng) -> tuple[pd.DataFrame, float]:
+    """The same runs with losses of the law fitted to them and new noise; and the law's a."""
+    result = fit_law(table, "chinchilla", draws=0)
+    z = result.problem.z(result.theta[None])[0]
+    scale = noise_model(result.problem, z).scale
+    model = result.law.log_loss(result.theta[None], result.problem.log_x)[0]
+    losses = np.exp(model + scale * rng.standard_normal(len(table)))
+    return table.assign(loss=losses), result.derived["a"].value
 
 
 def bought(world: pd.DataFrame, seed: int, choose) -> list[dict]:
@@ -77,7 +95,7 @@ def fitted(runs: pd.DataFrame, seed: int):
         return None
 
 
-def planned(result, world, rest, budget) -> list[int]:
+def planned_runs(result, world, rest, budget) -> list[int]:
     """The runs that a plan asks for; more is spent at a time where so little buys nothing."""
     among = sorted(rest)
     while result is not None:
@@ -119,13 +137,13 @@ def summary(found: dict[str, list[dict]]) -> str:
         cells = [f"{q:.2f}" for q in np.quantile(every, [0.5, 0.1, 0.25, 0.75, 0.9])]
         lost = f"{np.sum(every > 1)} of {len(every)}"
         lines.append(f"| {factor:g} x | {len(every)} | {' | '.join(cells)} | {lost} |")
-    lines += ["", "| table | " + " | ".join(f"{f:g} x" for f in WIDTHS) + " | a, all rows |",
+    lines += ["", "| table | " + " | ".join(f"{f:g} x" for f in WIDTHS) + " | a |",
               "| --- |" + " --- |" * (len(WIDTHS) + 1)]  # fmt: skip
     for name, many in found.items():
         cells = [" ".join(f"{r:.2f}" for r in ratios[factor][name]) for factor in WIDTHS]
-        whole = np.median([one["random"][-1]["a"] for one in many])
+        whole = np.median([one["a"] for one in many])
         lines.append(f"| {name} | {' | '.join(cells)} | {whole:.3f} |")
-    lines += ["", "| spent | way | distance to the a of all | width | holds it |",
+    lines += ["", "| spent | way | distance to a | width | holds it |",
               "| --- | --- | --- | --- | --- |"]  # fmt: skip
     for share in (0.02, 0.05, 0.1, 0.3):
         lines += [_accuracy(found, share, way) for way in ("planned", "random")]
@@ -142,7 +160,7 @@ def _ratio(one, factor):
 def _accuracy(found, share, way):
     rows = []
     for one in (one for many in found.values() for one in many):
-        whole = one["random"][-1]["a"]
+        whole = one["a"]
         at = [step for step in one[way] if step["spent"] <= share * one["total"]]
         if at:
             lo, hi = at[-1]["lo"], at[-1]["hi"]
@@ -152,7 +170,7 @@ def _accuracy(found, share, way):
             f"{100 * holds.mean():.0f} % |")  # fmt: skip
 
 
-def measure(path: Path, folder: Path, replays: int, only: str, limit_s: float) -> None:
+def measure(path, folder, replays, only, limit_s, planted) -> None:
     """Add to the results file what is missing of it; one line a replay."""
     start_s = time.monotonic()
     done = {(one["table"], one["seed"]) for one in read(path)}
@@ -164,7 +182,7 @@ def measure(path: Path, folder: Path, replays: int, only: str, limit_s: float) -
         if time.monotonic() - start_s > limit_s:
             print("stopped; the same command goes on from here", file=sys.stderr)
             return
-        line = json.dumps({"table": name} | replay(every[name], seed), allow_nan=False)
+        line = json.dumps({"table": name} | replay(every[name], seed, planted), allow_nan=False)
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -183,11 +201,12 @@ def main() -> None:
     parser.add_argument("--replays", type=int, default=3, help="worlds a table (default: 3)")
     parser.add_argument("--only", default="", help="tables whose name has this in it")
     parser.add_argument("--results", type=Path, default=Path("results/replay.jsonl"))
+    parser.add_argument("--planted", action="store_true", help="losses that the law gives")
     parser.add_argument("--limit-s", type=float, default=np.inf, help="stop after so long")
     arguments = parser.parse_args()
     arguments.results.parent.mkdir(parents=True, exist_ok=True)
     measure(arguments.results, arguments.folder, arguments.replays, arguments.only,
-            arguments.limit_s)  # fmt: skip
+            arguments.limit_s, arguments.planted)  # fmt: skip
     found: dict[str, list[dict]] = {}
     for one in read(arguments.results):
         found.setdefault(one["table"], []).append(one)
