@@ -47,7 +47,9 @@ def truth(design):
 
 def one(design, seed, draws):
     """One table: for each quantity whether its interval holds the truth, and the verdict."""
-    result = fit_law(design.table(np.random.default_rng([seed, 2])), LAW, draws=draws, seed=seed)
+    table = design.table(np.random.default_rng([seed, 2]))
+    cluster = None if design.runs is None else "run"
+    result = fit_law(table, LAW, draws=draws, seed=seed, cluster=cluster)
     n, d = design.ten_times
     forecast = result.predict({"n_params": [n], "n_tokens": [d]}).iloc[0]
     found = {name: (e.lo, e.hi) for name, e in result.params.items()}

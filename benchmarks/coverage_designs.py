@@ -29,6 +29,8 @@ class Design:
     noise: float = 1.0  # factor on the noise of Porian et al.
     even: float | None = None  # instead: a standard deviation of ln L that is the same for all
     tails: int | None = None  # degrees of freedom of Student's t; None is a normal distribution
+    runs: np.ndarray | None = None  # which run each row belongs to; None: each is one
+    shared: float = 0.7  # of the variance, by the rows of one run
 
     @property
     def loss(self):
@@ -54,12 +56,15 @@ class Design:
         shape = rng.standard_normal(len(self.loss))
         if self.tails is not None:
             shape = rng.standard_t(self.tails, len(self.loss)) * np.sqrt(1 - 2 / self.tails)
+        if self.runs is not None:
+            common = rng.standard_normal(self.runs.max() + 1)[self.runs]
+            shape = np.sqrt(self.shared) * common + np.sqrt(1 - self.shared) * shape
         noise = self.sd * shape
         return {
             "n_params": self.n_params,
             "n_tokens": self.n_tokens,
             "loss": self.loss * np.exp(noise),
-        }
+        } | ({} if self.runs is None else {"run": self.runs})
 
 
 def crossed(n, d):
@@ -113,6 +118,12 @@ def seeds():
     return np.repeat(n, 3), np.repeat(d, 3)
 
 
+def curves(n_runs, n_points=5):
+    """Runs of different sizes, each measured at several lengths: rows of one run go together."""
+    n, ratio = crossed(np.geomspace(2e7, 2e9, n_runs), np.geomspace(5, 80, n_points))
+    return n, ratio * n
+
+
 DESIGNS = {
     design.name: design
     for design in (
@@ -133,6 +144,15 @@ HELD_OUT = {
         Design("seeds", LAPTOP, *seeds(), noise=3.0),
     )
 }
+
+# Checkpoints, named by `cluster`: most of a row's noise is that of its run.
+CLUSTERED = {
+    f"{n_runs} curves": Design(
+        f"{n_runs} curves", BESIROGLU, *curves(n_runs), even=0.003,
+        runs=np.repeat(np.arange(n_runs), 5),
+    )
+    for n_runs in (6, 10, 20, 40)
+}  # fmt: skip
 
 # Tables from which the law cannot be known, each for another reason.
 UNIDENTIFIED = {
@@ -156,4 +176,4 @@ UNIDENTIFIED = {
         ),
     )
 }
-ALL = {**DESIGNS, **HELD_OUT, **UNIDENTIFIED}
+ALL = {**DESIGNS, **HELD_OUT, **CLUSTERED, **UNIDENTIFIED}

@@ -28,7 +28,7 @@ def columns_of(law, x, y, columns):
     return columns
 
 
-def check(law, objective, delta, fixed, tied, level, draws, method, intervals):
+def check(law, objective, delta, fixed, tied, level, draws, method, intervals, seed=0):
     """Raise every problem of the arguments of `fit_law` at once."""
     problems = []
     if intervals not in INTERVALS:
@@ -59,6 +59,8 @@ def check(law, objective, delta, fixed, tied, level, draws, method, intervals):
         problems.append(f"level: must lie between 0 and 1, got {level!r}")
     if draws < 0:
         problems.append(f"draws: must not be negative, got {draws!r}")
+    if seed < 0:
+        problems.append(f"seed: must not be negative, got {seed!r}")
     problems += [
         f"{law.name} has no parameter {name!r}{nearest(name, law.names)} "
         f"(parameters: {', '.join(law.names)})"
@@ -69,11 +71,37 @@ def check(law, objective, delta, fixed, tied, level, draws, method, intervals):
     for name, value in fixed.items():
         parameter = next((p for p in law.parameters if p.name == name), None)
         if parameter and not (
-            np.isfinite(value) and value >= parameter.lower and (value > 0 or not parameter.log)
+            parameter.lower <= value <= parameter.upper
+            and np.isfinite(value)
+            and (value > 0 or not parameter.log)
         ):
-            problems.append(f"fixed {name}: {value!r} is outside its bounds")
+            found = f"must lie between {parameter.lower:g} and {parameter.upper:g}, got {value!r}"
+            problems.append(f"fixed {name}: {found}")
+    if not problems and not _is_free(law, fixed, tied):
+        problems.append(f"every parameter of {law.name} is held: nothing is left to fit")
     if problems:
         raise UserError("fit", problems)
+
+
+def _is_free(law, fixed, tied):
+    """Whether a parameter is neither held nor tied to one that is."""
+    leaders = leaders_of(law.names, tied)
+    held = {leaders[name][0] for name in fixed}
+    return any(leaders[name][0] not in held for name in law.names)
+
+
+def check_floor(law, fixed, data, where):
+    """Raise where a floor is held that losses lie below.
+
+    Raises
+    ------
+    UserError
+    """
+    floor, lowest = fixed.get(getattr(law, "floor", None)), float(np.exp(data.log_loss.min()))
+    if floor is not None and floor >= lowest:
+        raise UserError(
+            where, [f"fixed {law.floor}: {floor:g} is not below the lowest loss, {lowest:g}"]
+        )
 
 
 def _tie_problems(law, fixed, tied):

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from isoloss.fit.curvature import LackOfFit
+from isoloss.fit.loose import FLAT
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
+from isoloss.fit.result import fewest_draws
 
 WIDE = 0.7  # the interval of an exponent or a floor may be this wide, in units of its value
 RATIO = 10.0  # and the two ends of a scale's interval this far apart
 OFTEN = 0.05  # share of the draws that may end on a bound
-FLAT = 1e5  # condition number; designs that determine the law have 10 to 100
 FAILED = 0.05  # share of the draws that may fail
+STAND_IN = 400  # normal draws that a fit without draws is judged by
 
 
 def verdict(
@@ -24,15 +26,20 @@ def verdict(
     level: float,
     bend: LackOfFit | None,
     flat: Mapping[str, tuple[str, ...]],
+    loose: tuple[str, ...],
 ) -> str:
-    """ "identified", or what is wrong; `flat` are the sides of profiles without an end."""
+    """ "identified", or what is wrong; `flat` are the sides of profiles without an end.
+
+    Without enough draws it is judged by the normal distribution that the Jacobian gives.
+    """
     if bend is not None and bend.bends:
         return (
             f"not a power law: the local exponent goes from {bend.exponent_first:.3g} to "
             f"{bend.exponent_last:.3g} over the runs (curvature {bend.curvature:.3g}, "
             f"{bend.lo:.3g} to {bend.hi:.3g}; p = {bend.p_value:.2g})"
         )
-    reasons = list(why_not(problem, certificate, theta, draws, level))
+    judged = draws if len(draws) >= fewest_draws(level) else normal_draws(problem, theta)
+    reasons = list(why_not(problem, certificate, theta, judged, level, loose))
     reasons += [
         f"the profile of {name} is flat {' and '.join(sides)}" for name, sides in flat.items()
     ]
@@ -41,7 +48,23 @@ def verdict(
     return f"not identified: {'; '.join(reasons)}" if reasons else "identified"
 
 
-def why_not(problem, certificate, theta, draws, level):
+def normal_draws(problem: Problem, theta: np.ndarray) -> np.ndarray:
+    """theta of `STAND_IN` draws from N(theta, s2 (J'J)^-1), s2 the variance of the residuals."""
+    z = problem.z(theta[None])[0]
+    jacobian = problem.jacobian(z)
+    weights = 1.0 if problem.weights is None else np.sqrt(problem.weights / problem.weights.mean())
+    jacobian = jacobian * np.reshape(weights, (-1, 1))
+    residual = problem.residuals(theta[None])[0] * weights
+    n_rows, n_free = jacobian.shape
+    if not np.all(np.isfinite(jacobian)):
+        return np.empty((0, len(theta)))
+    sd = np.sqrt(np.sum(residual**2) / max(n_rows - n_free, 1))
+    spread = np.linalg.pinv(jacobian, rcond=1 / FLAT)
+    normal = np.random.default_rng(0).standard_normal((STAND_IN, n_rows))
+    return problem.theta(np.clip(z + sd * normal @ spread.T, problem.lower, problem.upper))
+
+
+def why_not(problem, certificate, theta, draws, level, loose):
     """The reasons, most telling first."""
     if not certificate.converged:
         yield "no start ended at a minimum"
@@ -50,7 +73,7 @@ def why_not(problem, certificate, theta, draws, level):
     if certificate.condition_number > FLAT:
         yield (
             "some combination of the parameters hardly changes the fit (condition number "
-            f"{certificate.condition_number:.2g})"
+            f"{certificate.condition_number:.2g}){_which(loose)}"
         )
     if not len(draws):
         return
@@ -58,7 +81,7 @@ def why_not(problem, certificate, theta, draws, level):
     value = problem.law.natural(theta)
     z = problem.z(draws)
     for i, parameter in enumerate(problem.law.parameters):
-        if parameter.name in problem.fixed or parameter.name in named:
+        if parameter.name in problem.fixed or parameter.name in named or parameter.name in loose:
             continue
         column = natural[:, i]
         lo, hi = np.quantile(column, [(1 - level) / 2, (1 + level) / 2])
@@ -74,3 +97,7 @@ def why_not(problem, certificate, theta, draws, level):
     edge = np.mean(np.any(z >= problem.upper - 1e-9, axis=1))
     if edge > OFTEN:
         yield f"{edge:.0%} of the draws run into an upper bound"
+
+
+def _which(loose):
+    return f": nothing is known of {', '.join(loose)}" if loose else ""

@@ -35,7 +35,7 @@ def of_new_run(
     Returns
     -------
     loss, lo, hi : ndarray, shape (point,)
-        The ends are NaN where the fit has no draws.
+        The ends are NaN where the fit has no draws, or the table says nothing of the loss.
     """
     law = result.law
     with np.errstate(all="ignore"):
@@ -43,5 +43,6 @@ def of_new_run(
         curves = law.log_loss(result.draws, log_x)
         rng = np.random.default_rng(SEED)
         noise = rng.choice(run_noise(result), size=curves.shape)
-        lo, hi = bounds(np.exp(curves + noise + errors), result.level)
+        ends = bounds(np.exp(curves + noise + errors), result.level)
+        lo, hi = (np.where(result.known_at(log_x), end, np.nan) for end in ends)
     return loss, lo, hi

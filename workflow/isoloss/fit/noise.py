@@ -10,7 +10,7 @@ PRIOR = (1.25, 1.0)  # mean and standard deviation of the slope before the resid
 # Beyond so many times the median loss noise is taken to grow no more: an exponential of a loss that
 # falls through decades would leave most rows without any noise, and every interval without width.
 MOST_LEVEL = 4.0
-DOUBT = 2.3  # times the slope's standard error: noise is only roughly log-linear in the loss
+DOUBT = 2.2  # times the slope's standard error: noise is only roughly log-linear in the loss
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Noise:
     level : ndarray, shape (row,)
         Fitted loss over its median, at most `MOST_LEVEL`, minus its mean.
     sd, slope, slope_se : float
-    freedom : int
-        Rows minus parameters: what `sd` rests on.
+    freedom : float
+        What `sd` rests on: rows minus parameters, and minus the slope as far as the rows gave it.
     unit : ndarray, shape (row,)
         Residuals divided by their standard deviation and freed of leverage: mean 0, variance 1.
     """
@@ -38,7 +38,7 @@ class Noise:
     sd: float
     slope: float
     slope_se: float
-    freedom: int
+    freedom: float
     unit: np.ndarray
 
     @property
@@ -84,11 +84,13 @@ def noise_of(fit_weighted, level: np.ndarray, n_free: int) -> Noise:
             break
         slope, slope_se = _slope(freed**2, 1 - leverage, level, slope)
     relative = residual * np.exp(-slope * level)
-    sd = float(np.sqrt(np.sum(relative**2) / max(n - n_free, 1)))
+    by_rows = 1 - (slope_se / PRIOR[1]) ** 2  # and not by the prior
+    freedom = max(n - n_free - by_rows, 1.0)
+    sd = float(np.sqrt(np.sum(relative**2) / freedom))
     unit = freed * np.exp(-slope * level)
     unit = unit - unit.mean()
     unit /= max(float(np.sqrt(np.mean(unit**2))), 1e-300)
-    return Noise(level, sd, slope, slope_se, max(n - n_free, 1), unit)
+    return Noise(level, sd, slope, slope_se, freedom, unit)
 
 
 def _freed(residual, jacobian, weight):

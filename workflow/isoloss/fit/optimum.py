@@ -123,6 +123,8 @@ def near_bounds(problem: Problem, z: np.ndarray, draws: np.ndarray):
     law, natural = problem.law, problem.law.natural
     spread = np.subtract(*np.quantile(draws, [0.841345, 0.158655], axis=0)) / 2
     for i, name in enumerate(problem.free):
+        if name in law.linear and law.parameters[law.names.index(name)].log:
+            continue  # its bounds are the solver's own, far from any value that it could have
         for bound, distance in (
             (problem.lower[i], z[i] - problem.lower[i]),
             (problem.upper[i], problem.upper[i] - z[i]),

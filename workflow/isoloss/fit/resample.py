@@ -3,7 +3,8 @@
 "residual" keeps the design and draws new noise for it, from a model of how large the noise is
 (`fit.noise`). "cluster" draws whole runs with replacement: it assumes nothing about the noise, but
 on a designed grid of a few dozen runs it loses whole rows of the design. "wild" keeps the design
-and turns the residuals of each run over together, for a few runs with many rows each.
+and turns the residuals of each run over together, for a few runs with many rows each (Cameron,
+Gelbach and Miller 2008).
 """
 
 import dataclasses
@@ -25,6 +26,11 @@ BLOCK = 4_000_000  # numbers of resampled tables that are held at once
 MANY_ROWS = 150  # from here on drawing rows covers as it should, whatever the noise is like
 ENOUGH = 1e-8  # share of the objective: draws are then within 1e-5 of their spread of their minimum
 RESCUED = 0.05  # share of the draws that are tried again where they found no minimum
+# What residuals are multiplied by: mean 0, variance 1. Two signs alone give 2**runs tables, too few
+# where runs are few (Webb 2023).
+TURNS = np.sqrt([0.5, 1.0, 1.5])
+TURNS = np.concatenate([-TURNS, TURNS])
+LEAST_LEFT = 0.01  # of a residual by the fit's leverage; less cannot be scaled back up
 MISFIT = 1.4  # wider by this factor: the noise is not as the model of it says
 
 
@@ -65,14 +71,14 @@ def resampled(problem: Problem, z, data: Data, method: str, draws: int, rng):
     clusters = np.arange(data.n_rows) if data.clusters is None else data.clusters
     fitted = problem.law.log_loss(problem.theta(z)[None], problem.log_x)[0]
     model = noise_model(problem, z) if method == "residual" else None
+    freed = _freed(problem, z, clusters) if method == "wild" else None
     block = max(1, BLOCK // data.n_rows)
     for first in range(0, draws, block):
         size = min(block, draws - first)
         if method == "cluster":
             yield {"weights": cluster_weights(clusters, size, rng)}
         elif method == "wild":
-            residual = problem.log_loss - fitted
-            yield {"log_loss": fitted + wild(residual, clusters, problem.n_free, size, rng)}
+            yield {"log_loss": fitted + wild(freed, clusters, size, rng)}
         else:
             yield {"log_loss": fitted + model.draw(size, rng)}
 
@@ -85,13 +91,36 @@ def cluster_weights(clusters: np.ndarray, draws: int, rng: np.random.Generator) 
     return counts[:, clusters].astype(float)
 
 
-def wild(residual, clusters, n_free, draws, rng) -> np.ndarray:
-    """Residuals with one random sign per run, shape (draw, row), scaled for what the fit took."""
+def wild(residual, clusters, draws, rng) -> np.ndarray:
+    """Residuals, each run's turned over together, shape (draw, row).
+
+    They are as uncertain in size as so few runs leave it, which makes Student's t of the normal
+    distribution.
+    """
     number = int(clusters.max()) + 1
-    signs = rng.choice([-1.0, 1.0], size=(draws, number))
-    rows = len(residual)
-    took = np.sqrt(rows / max(rows - n_free, 1) * number / max(number - 1, 1))
-    return signs[:, clusters] * residual * took
+    freedom = max(number - 1, 1)
+    turned = rng.choice(TURNS, size=(draws, number))
+    turned *= np.sqrt(freedom / rng.chisquare(freedom, size=(draws, 1)))
+    return turned[:, clusters] * residual
+
+
+def _freed(problem, z, clusters):
+    """Residuals of least squares, each run's times (1 - H)**-1/2 (Bell and McCaffrey 2002).
+
+    H is the run's own block of the hat matrix: what the fit took of it. Those of the robust fit
+    itself will not do: with absolute deviations as many are zero as there are parameters.
+    """
+    squares = dataclasses.replace(problem, objective=Objective("lsq"))
+    at = squares.solve(z[None], damping=0.1, enough=ENOUGH).z[0]
+    residual = problem.log_loss - problem.law.log_loss(problem.theta(at)[None], problem.log_x)[0]
+    basis = np.linalg.qr(squares.jacobian(at))[0]
+    freed = np.empty_like(residual)
+    for run in range(int(clusters.max()) + 1):
+        rows = clusters == run
+        left, size, _ = np.linalg.svd(basis[rows], full_matrices=False)
+        grown = 1 / np.sqrt(np.maximum(1 - size**2, LEAST_LEFT)) - 1
+        freed[rows] = residual[rows] + left @ (grown * (left.T @ residual[rows]))
+    return freed
 
 
 def noise_model(problem: Problem, z: np.ndarray) -> Noise:

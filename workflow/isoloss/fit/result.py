@@ -1,5 +1,6 @@
 """What a fit returns: values with intervals, how they were got, and whether to believe them."""
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,6 +10,7 @@ import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.fit.curvature import LackOfFit
+from isoloss.fit.loose import known_at
 from isoloss.fit.misfit import Misfit
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import Certificate
@@ -54,6 +56,11 @@ class FitResult:
         Power laws of one variable: is the exponent constant?
     misfit : Misfit or None
         Other laws, where there are draws: are the residuals noise, or a pattern?
+    loose : tuple of str
+        Parameters and derived quantities that can change while the fit does not; they have no
+        interval.
+    flat_directions : ndarray, shape (direction, free parameter)
+        In which the fit does not change (`fit.loose`).
     draws : ndarray, shape (draw, parameter)
         theta of each resampled table, for intervals of anything else.
     problem, clusters
@@ -76,7 +83,9 @@ class FitResult:
     notes: tuple[str, ...]
     lack_of_fit: LackOfFit | None
     misfit: Misfit | None
+    loose: tuple[str, ...]
     theta: np.ndarray = field(repr=False)
+    flat_directions: np.ndarray = field(repr=False)
     draws: np.ndarray = field(repr=False)
     problem: Problem = field(repr=False)
     clusters: np.ndarray = field(repr=False)
@@ -90,6 +99,11 @@ class FitResult:
         """The parameters' values alone, as the law's formula takes them."""
         return {name: estimate.value for name, estimate in self.params.items()}
 
+    def known_at(self, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Whether the law's loss at points (ln of its variables) follows from the table."""
+        z = self.problem.z(self.theta[None])[0]
+        return known_at(self.problem, z, self.flat_directions, log_x)
+
     def predict(self, values, interval: bool = True):
         """The expected loss at new points, with its interval.
 
@@ -101,8 +115,9 @@ class FitResult:
         Returns
         -------
         pandas.DataFrame
-            The variables, `loss`, and with `interval` also `lo` and `hi` (NaN without draws): the
-            interval of the law's loss, without the noise of a single run.
+            The variables, `loss`, and with `interval` also `lo` and `hi` (NaN without draws, and
+            where the table says nothing of the loss): the interval of the law's loss, without the
+            noise of a single run.
         """
         import pandas as pd
 
@@ -112,7 +127,9 @@ class FitResult:
             frame["loss"] = np.exp(self.law.log_loss(self.theta[None], log_x)[0])
             losses = np.exp(self.law.log_loss(self.draws, log_x)) if interval else None
         if interval:
-            frame["lo"], frame["hi"] = bounds(losses, self.level)
+            known = self.known_at(log_x)
+            for name, end in zip(("lo", "hi"), bounds(losses, self.level), strict=True):
+                frame[name] = np.where(known, end, np.nan)
         return frame
 
     def _logs(self, values):
@@ -139,7 +156,8 @@ class FitResult:
         Returns
         -------
         pandas.DataFrame
-            One row per budget: `compute`, then each quantity with `_lo` and `_hi`.
+            One row per budget: `compute`, then each quantity with `_lo` and `_hi` (NaN without
+            draws, and where the table says nothing of the allocation).
 
         Raises
         ------
@@ -158,14 +176,18 @@ class FitResult:
         many = self.law.optimum(
             dict(zip(self.law.names, columns, strict=True)), compute, flops_per_param_token
         )
+        at_optimum = {name: np.log(at[name]) for name in self.law.variables}
+        known = self.known_at(at_optimum) & (not set(self.derived) & set(self.loose))
         frame = pd.DataFrame({"compute": compute})
         for name, value in at.items():
             frame[name] = value
-            frame[f"{name}_lo"], frame[f"{name}_hi"] = bounds(many[name], self.level)
+            for end, values in zip(("lo", "hi"), bounds(many[name], self.level), strict=True):
+                frame[f"{name}_{end}"] = np.where(known, values, np.nan)
         return frame
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the draws, for JSON: no NaN, no infinity (None instead)."""
+        derived = {name: asdict(e) for name, e in self.derived.items()}
         return plain(
             {
                 "law": self.law.name,
@@ -177,7 +199,8 @@ class FitResult:
                 "n_rows": self.n_rows,
                 "n_clusters": self.n_clusters,
                 "params": {name: asdict(e) for name, e in self.params.items()},
-                "optimum": {name: asdict(e) for name, e in self.derived.items()},
+                "optimum": derived if hasattr(self.law, "optimum") else {},
+                "derived": {} if hasattr(self.law, "optimum") else derived,
                 "level": self.level,
                 "method": self.method,
                 "intervals": self.intervals,
@@ -214,12 +237,13 @@ class FitResult:
 
 
 def bounds(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """The central interval of the draws along the first axis; NaN where there are none.
+    """The central interval of the draws along the first axis; NaN where there are too few.
 
     Weibull's quantiles: between them one more draw falls with probability `level` however many
-    draws there are, where the usual ones leave the interval of 200 draws 1 % too narrow.
+    draws there are, where the usual ones leave the interval of 200 draws 1 % too narrow. They exist
+    from `fewest_draws` on.
     """
-    if not len(draws):
+    if len(draws) < fewest_draws(level):
         nothing = np.full(draws.shape[1:], np.nan)
         return nothing, nothing
     shares = [(1 - level) / 2, (1 + level) / 2]
@@ -229,10 +253,15 @@ def bounds(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     return lo, hi
 
 
+def fewest_draws(level: float) -> int:
+    """How many draws an interval needs: 19 for one of 90 %."""
+    return max(1, math.ceil(2 / (1 - level) - 1 - 1e-9))
+
+
 def estimate(value: float, draws: np.ndarray, level: float, unit: str) -> Estimate:
     """A value with the interval and standard error that its draws give."""
     draws = draws[np.isfinite(draws)]
-    if not len(draws):
+    if len(draws) < fewest_draws(level):
         return Estimate(float(value), None, None, None, unit)
     lo, hi = bounds(draws, level)
     low, high = np.quantile(draws, [0.158655, 0.841345])

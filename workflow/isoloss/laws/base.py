@@ -151,6 +151,10 @@ class Law:
         """Quantities that follow from the parameters, e.g. the exponents of an optimum."""
         return {}
 
+    def derived_unit(self, name: str) -> str:
+        """The unit of a derived quantity; "" for pure numbers."""
+        return ""
+
     def tie_for(self, derived: str, value: float):
         """The tie (first, follower, factor) that holds a derived quantity at a value, or None."""
         return None  # noqa: RET501 (laws with such quantities override it)

@@ -154,6 +154,9 @@ class SizeAndSteps(Sum):
                 "Sc": np.exp(np.log(params["B"]) / params["alpha_S"]),
             }
 
+    def derived_unit(self, name):
+        return {"Nc": "parameters", "Sc": "steps"}.get(name, "")
+
 
 KAPLAN_NS = SizeAndSteps(
     name="kaplan_ns",

@@ -7,6 +7,13 @@ import numpy as np
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor
 from isoloss.laws.sums import Sum, Term
 
+UNITS = {  # of a variable, and so of the scale on which the loss falls with it
+    "n_params": "parameters",
+    "n_tokens": "tokens",
+    "compute_pf_days": "PF-days",
+    "compute_min_pf_days": "PF-days",
+}
+
 
 @dataclass(frozen=True)
 class PowerLaw(Sum):
@@ -15,6 +22,9 @@ class PowerLaw(Sum):
     def derived(self, params):
         with np.errstate(all="ignore"):
             return {"Xc": np.exp(np.log(params["A"]) / params["alpha"])}
+
+    def derived_unit(self, name):
+        return UNITS.get(self.variables[0], "") if name == "Xc" else ""
 
 
 POWER_LAW = PowerLaw(

@@ -1,0 +1,65 @@
+"""What a table says nothing about: directions in which the fit does not change, and what they move.
+
+Draws need not show it: a solver that starts at the optimum stays where it is along a direction
+without slope, and an interval made of such draws has no width.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from isoloss.fit.problem import Problem
+
+FLAT = 1e5  # condition number; designs that determine the law have 10 to 100
+KNOWN = 1e-3  # of the largest slope of the table's losses: a loss that moves less is known
+SHORT = 1e-5  # step along a direction, in units of its length
+MOVED = 1e-4  # of the step, by which a number must change to count as moved
+
+
+def flat_directions(problem: Problem, z: np.ndarray) -> np.ndarray:
+    """Directions from the optimum `z` in which the fit does not change.
+
+    Returns
+    -------
+    ndarray, shape (direction, free parameter)
+        Each so long that other directions of its length change the residuals by one in all.
+    """
+    jacobian = problem.jacobian(z)
+    size = np.linalg.norm(jacobian, axis=0)
+    if not np.all(np.isfinite(size)) or not size.any():
+        return np.empty((0, len(z)))
+    size = np.where(size > 0, size, 1.0)
+    _, singular, across = np.linalg.svd(jacobian / size)
+    singular = np.append(singular, np.zeros(len(across) - len(singular)))
+    return across[singular * FLAT < singular[0]] / (size * singular[0])
+
+
+def loose(problem: Problem, z: np.ndarray, directions: np.ndarray) -> tuple[str, ...]:
+    """Parameters and derived quantities that can change while the fit does not."""
+    found = set()
+    for direction in directions:
+        step = SHORT * direction / np.abs(direction).max() * max(1.0, np.abs(z).max())
+        ahead, behind = (_numbers(problem, z + sign * step) for sign in (1, -1))
+        with np.errstate(all="ignore"):
+            change = {name: abs(np.log(ahead[name] / behind[name])) for name in ahead}
+        found |= {name for name, share in change.items() if not share <= MOVED * SHORT}
+    names = _numbers(problem, z)
+    return tuple(name for name in names if name in found and name not in problem.fixed)
+
+
+def known_at(
+    problem: Problem, z: np.ndarray, directions: np.ndarray, log_x: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Whether the law's loss at some points (ln of its variables) follows, shape (point,)."""
+    with np.errstate(all="ignore"):
+        theta = problem.theta(z[None])
+        _, gradient, _ = problem.law.derivatives(theta, log_x, problem.matrix)
+    slope = np.abs(directions @ (gradient[0].T @ problem.turn).T)
+    return np.all(slope * np.sqrt(len(problem.log_loss)) <= KNOWN, axis=0)
+
+
+def _numbers(problem, z):
+    law = problem.law
+    with np.errstate(all="ignore"):
+        params = dict(zip(law.names, law.natural(problem.theta(z)), strict=True))
+        return params | law.derived(params)
