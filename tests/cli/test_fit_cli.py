@@ -89,7 +89,7 @@ def test_a_missing_column_is_answered_with_the_nearest_name(table, capsys):
     assert main(["fit", path]) == 2
     assert capsys.readouterr().err == (
         f"{path}: 1 problem\n"
-        "  - no column for n_params was recognised; did you mean 'n_parms'?; name it, "
+        "  - no column for n_params was recognised; did you mean 'n_parms'? Name it, "
         "e.g. --column n_params=COLUMN (columns: n_parms, n_tokens, loss)\n"
     )
 
@@ -99,12 +99,12 @@ def test_the_messages_alone_lead_from_a_foreign_table_to_a_result(table, capsys)
     n, d, loss = map(list, runs(0.002))
     n, d = [x / 1e6 for x in n], [x / 1e9 for x in d]
     loss[2], loss[7], d[4], n[5] = "NaN", "diverged", -1.0, ""
-    path = table({"run": range(36), "Params (M)": n, "Tokens (B)": d, "Eval/Loss": loss})
+    path = table({"run": range(36), "weights_m": n, "Corpus (B)": d, "CE": loss})
     command = ["fit", path, "--draws", "50", "--json"]
     assert main(command) == 2
     said = capsys.readouterr().err
-    assert "--column n_params=COLUMN (columns: run, Params (M), Tokens (B), Eval/Loss)" in said
-    named = ["n_params=Params (M)", "n_tokens=Tokens (B)", "loss=Eval/Loss"]
+    assert "--column n_params=COLUMN (columns: run, weights_m, Corpus (B), CE)" in said
+    named = ["n_params=weights_m", "n_tokens=Corpus (B)", "loss=CE"]
     assert main(command + [word for name in named for word in ("--column", name)]) == 2
     said = capsys.readouterr().err
     without = said.splitlines()[-1].removeprefix("to leave these rows out: ").split()
@@ -112,11 +112,12 @@ def test_the_messages_alone_lead_from_a_foreign_table_to_a_result(table, capsys)
     command += without
     assert main(command + [word for name in named for word in ("--column", name)]) == 2
     said = capsys.readouterr().err
-    assert "parameters are wanted, e.g. --column n_params='Params (M)*1e6'" in said
-    named[:2] = ["n_params=Params (M)*1e6", "n_tokens=Tokens (B)*1e9"]
+    assert "parameters are wanted, e.g. --column n_params='weights_m*1e6'" in said
+    named[0] = "n_params=weights_m*1e6"
     assert main(command + [word for name in named for word in ("--column", name)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["n_rows"] == 32
+    assert "n_tokens: column 'Corpus (B)', times 1e9" in found["notes"]
     assert found["params"]["alpha"]["value"] == pytest.approx(TRUE["alpha"], rel=0.2)
 
 

@@ -17,7 +17,24 @@ GOOD = pd.DataFrame({"n_params": N, "n_tokens": D, "loss": LOSS})
 
 CELLS = st.one_of(
     st.sampled_from(
-        [None, "", "abc", "1e9", "1,000", "nan", "-inf", "٣", True, False, 0, -1, 1e400]
+        [
+            None,
+            "",
+            "abc",
+            "1e9",
+            "1,000",
+            "1.3B",
+            "20M*",
+            "1,3",
+            "nan",
+            "-inf",
+            "٣",
+            True,
+            False,
+            0,
+            -1,
+            1e400,
+        ]
     ),
     st.floats(),
     st.integers(-(10**400), 10**400),
@@ -25,6 +42,8 @@ CELLS = st.one_of(
     st.just([1.0]),
     st.just(1 + 2j),
 )
+WRITTEN = ["{:.3f}M", "{:,.0f}", "{:.0f}", "{:g} B"]  # a whole column
+NAMES = ["n", "d", "N", "C", "l", "size", "Params (M)", "tokens_billions", "loss/eval", "flops"]
 CHANGES = st.lists(
     st.one_of(
         st.tuples(st.just("cell"), st.integers(0, 8), st.sampled_from(list(GOOD)), CELLS),
@@ -34,6 +53,8 @@ CHANGES = st.lists(
         st.tuples(st.just("keep rows"), st.integers(0, 9)),
         st.tuples(st.just("repeat a row"), st.integers(0, 8)),
         st.tuples(st.just("divide"), st.sampled_from(list(GOOD)), st.sampled_from([1e6, 1e9])),
+        st.tuples(st.just("as text"), st.sampled_from(list(GOOD)), st.sampled_from(WRITTEN)),
+        st.tuples(st.just("rename"), st.sampled_from(list(GOOD)), st.sampled_from(NAMES)),
     ),
     min_size=1,
     max_size=4,
@@ -61,6 +82,9 @@ def changed(changes):
         elif kind == "divide" and what[0] in table:
             divided = [v / what[1] if isinstance(v, float) else v for v in table[what[0]]]
             table[what[0]] = pd.Series(divided, index=table.index, dtype=object)
+        elif kind == "as text" and what[0] in table:
+            texts = [what[1].format(v) if isinstance(v, float) else v for v in table[what[0]]]
+            table[what[0]] = pd.Series(texts, index=table.index, dtype=object)
     return table
 
 
@@ -120,7 +144,10 @@ def test_one_size_only_is_refused():
 
 def test_the_same_row_twice_is_refused():
     table = pd.concat([GOOD, GOOD.iloc[[0, 4]]], ignore_index=True)
-    assert problems(table) == ("the same in every column as an earlier row: rows 10, 11",)
+    assert problems(table) == (
+        "the same in every column as an earlier row: rows 10, 11 (--without 10,11 leaves them out; "
+        "repeated runs need a column that tells them apart, e.g. their seed)",
+    )
 
 
 def test_losses_worse_than_chance_are_refused_where_the_vocabulary_is_known():
@@ -133,7 +160,7 @@ def test_billions_instead_of_parameters_are_refused():
     table = GOOD.assign(n_params=GOOD["n_params"] / 1e9 * 1.00001)
     assert problems(table) == (
         "column 'n_params' looks like millions or billions of parameters (largest 0.100001); "
-        "parameters are wanted, e.g. --column n_params='n_params*1e6'",
+        "parameters are wanted, e.g. --column n_params='n_params*1e6' or 'n_params*1e9'",
     )
 
 

@@ -7,9 +7,11 @@ from isoloss.errors import UserError
 
 
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("table", type=Path, help="a .csv, .tsv, .jsonl or .parquet file")
+    parser.add_argument("table", type=Path, help="a .csv, .tsv, .txt, .jsonl or .parquet file")
     parser.add_argument("--law", default="chinchilla", help="the law's name (default: chinchilla)")
-    parser.add_argument("--x", metavar="COLUMN", help="the variable of a one-variable law")
+    parser.add_argument(
+        "--x", metavar="COLUMN", help="the variable of a one-variable law, e.g. flops*1e-18"
+    )
     parser.add_argument(
         "--column",
         action="append",
@@ -71,7 +73,7 @@ def read(args: argparse.Namespace):
     left_out = _rows(args.without, problems)
     if problems:
         raise UserError("arguments", problems)
-    table = _scaled(_without(read_table(args.table), left_out), columns.values())
+    table = _without(read_table(args.table), left_out)
     return table, {
         "x": args.x,
         "columns": columns,
@@ -91,54 +93,35 @@ def read(args: argparse.Namespace):
     }
 
 
-def _rows(text, problems):
-    """Row numbers of "1-5,9"."""
-    rows = set()
+def _rows(text, problems) -> list[tuple[int, int]]:
+    """First and last row of each part of "1-5,9"; a range may be longer than memory."""
+    ranges = []
     for part in (text or "").split(",") if text is not None else []:
         first, _, last = part.strip().partition("-")
         try:
-            numbers = range(int(first), int(last or first) + 1)
+            ends = int(first), int(last or first)
         except ValueError:
-            numbers = range(0)
-        if not len(numbers) or numbers[0] < 1:
+            ends = 0, 0
+        if 1 <= ends[0] <= ends[1]:
+            ranges.append(ends)
+        else:
             problems.append(f"--without {text}: {part!r} is no row or range such as 3 or 1-5")
-        rows.update(numbers)
-    return rows
+    return ranges
 
 
-def _without(table, rows):
-    missing = [row for row in sorted(rows) if row > len(table)]
+def _without(table, ranges):
+    n_rows = len(table)
+    missing = [max(first, n_rows + 1) for first, last in ranges if last > n_rows]
     if missing:
-        found = f"there is no row {missing[0]}; the table has {len(table)}"
+        found = f"there is no row {min(missing)}; the table has {n_rows}"
         raise UserError("--without", [found])
+    rows = {row for first, last in ranges for row in range(first, last + 1)}
     return table.drop(index=[table.index[row - 1] for row in rows]) if rows else table
 
 
 def number(table, row: int) -> int:
     """The number in the file of a table's row, which is counted from 1 after rows are left out."""
     return int(table.index[row - 1]) + 1
-
-
-def _scaled(table, wanted):
-    """The table with a column of its own for each that is wanted as COLUMN*FACTOR."""
-    for text in wanted:
-        column, times, factor = text.rpartition("*")
-        if text in table or not times or column not in table:
-            continue  # a column of that name, or one that is not there: `fit.table` says so
-        try:
-            factor = float(factor)
-        except ValueError:
-            raise UserError("--column", [f"{text}: {factor!r} is not a number"]) from None
-        table = table.assign(**{text: [_times(cell, factor) for cell in table[column]]})
-    return table
-
-
-def _times(cell, factor):
-    """A number times a factor; what is no number stays, and is refused with its row."""
-    try:
-        return float(cell) * factor
-    except (TypeError, ValueError):
-        return cell
 
 
 def _pairs(option, given, problems):

@@ -125,7 +125,7 @@ def fit_problem(
     law = problem.law
     z, value, certificate = find(problem)
     theta = problem.theta(z)
-    warnings, notes = [], list(data.notes)
+    warnings, notes = list(data.warnings), list(data.notes)
     rng = np.random.default_rng(seed)
     if method == "auto":
         method, note = choose(problem, z, data, rng) if draws else ("none", None)

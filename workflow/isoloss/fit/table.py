@@ -1,32 +1,21 @@
 """A user's table as the arrays of a law: columns recognised, every problem named at once."""
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from isoloss.errors import UserError, nearest
+from isoloss.errors import UserError
+from isoloss.fit import checks
+from isoloss.fit.cells import is_empty, read_cells
+from isoloss.fit.checks import rows_text
+from isoloss.fit.recognised import Found, find, known, recognise
 from isoloss.laws.base import Law
 
-FLOPS_PER_PARAM_TOKEN = 6.0  # C = 6 N D: forward 2, backward 4 (Kaplan et al. 2020, Sec. 2.1)
+__all__ = ["FLOPS_PER_PARAM_TOKEN", "Data", "read", "recognise", "rows_text"]
 
-KNOWN = {
-    "n_params": "n_params params n parameters model_size num_params param_count parameter_count "
-    "n_parameters num_parameters size non_embedding_params params_active_precise total_params",
-    "n_tokens": "n_tokens tokens d num_tokens token_count tokens_seen training_tokens d_tokens "
-    "train_tokens n_train_tokens data_size",
-    "compute": "compute flops c flop training_flop training_flops compute_flop compute_flops "
-    "total_flops n_flops train_flops",
-    "loss": "loss eval_loss val_loss validation_loss final_loss test_loss heldout_loss l "
-    "train_loss training_loss",
-    "n_unique_tokens": "n_unique_tokens unique_tokens u unique dataset_tokens",
-    "n_steps": "n_steps steps s step min_steps s_min",
-}
-KNOWN = {name: tuple(words.split()) for name, words in KNOWN.items()}
-RANGE = (1e-40, 1e60)  # of any quantity; beyond, a table is broken and powers overflow
-LISTED = 8  # rows named in one message
+FLOPS_PER_PARAM_TOKEN = 6.0  # C = 6 N D: forward 2, backward 4 (Kaplan et al. 2020, Sec. 2.1)
 
 
 @dataclass(frozen=True)
@@ -38,6 +27,7 @@ class Data:
     weights: np.ndarray | None = None
     clusters: np.ndarray | None = None  # integers; rows of one run share one
     notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())  # of units that look wrong
 
     @property
     def n_rows(self) -> int:
@@ -65,7 +55,8 @@ def read(
     ----------
     table : pandas.DataFrame or mapping of name to array
     columns : mapping
-        Variable of the law, or "loss", -> name of its column. What is not named is recognised.
+        Variable of the law, or "loss", -> its column, or "COLUMN*FACTOR". What is not named is
+        recognised.
     cluster, weights : str, optional
         Columns: which run a row belongs to; how much a row counts.
     vocabulary : int, optional
@@ -80,26 +71,42 @@ def read(
     numbers = _row_numbers(table, len(next(iter(named.values()))))
     problems: list[str] = []
     notes: list[str] = []
-    found = _find(named, law, columns, problems, notes)
     bad: set[int] = set()
-    values = {
-        name: _numbers(named[column], column, problems, bad, numbers)
-        for name, column in found.items()
-    }
+    found = find(named, law, columns, problems, notes)
+    comma = getattr(table, "attrs", {}).get("separator") == ";"
+
+    def cells(name, one):
+        text = named[one.column]
+        got = read_cells(text, name, factor=one.factor, decimal_comma=comma)
+        for rows, what in got.issues:
+            problems.append(f"column {one.column!r} {what}: {rows_text(rows, numbers)}")
+            bad.update(map(int, rows))
+        for cell, number in got.examples.values():
+            notes.append(f"{name}: column {one.column!r}, {cell!r} is {number:g}")
+        return got.numbers
+
+    values = {name: cells(name, one) for name, one in found.items()}
     weight = None
-    if weights is not None and _known(weights, named, "weights", problems):
-        weight = _numbers(named[weights], weights, problems, bad, numbers)
+    if weights is not None and known(weights, named, "weights", problems):
+        weight = cells("weights", Found(weights))
     codes = None
-    if cluster is not None and _known(cluster, named, "cluster", problems):
-        codes = _codes(named[cluster])
+    if cluster is not None and known(cluster, named, "cluster", problems):
+        codes = _codes(named[cluster], cluster, problems, bad, numbers)
     if problems:
         raise UserError(where, problems, _leave_out(bad, numbers))
     values = _complete(values, law, found, notes)
-    _judge(values, found, named, law, vocabulary, n_free, codes, problems, numbers)
+    problems += checks.design_problems(values, found, law, n_free, codes)
+    loss = found["loss"].column
+    problems += checks.loss_problems(values["loss"], loss, vocabulary, numbers)
+    problems += checks.unit_problems(values, found)
+    problems += checks.derived_problems(values, found, numbers)
+    if len(numbers) > 1:
+        problems += checks.duplicates(named, numbers)
     if problems:
         raise UserError(where, problems)
     log_x = {name: np.log(values[name]) for name in law.variables}
-    return Data(log_x, np.log(values["loss"]), weight, codes, tuple(notes))
+    warnings = tuple(checks.unit_warnings(values, found))
+    return Data(log_x, np.log(values["loss"]), weight, codes, tuple(notes), warnings)
 
 
 def _columns_of(table, where) -> dict[str, np.ndarray]:
@@ -122,67 +129,6 @@ def _columns_of(table, where) -> dict[str, np.ndarray]:
     return named
 
 
-def _plain(name: str) -> str:
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
-
-
-def _find(named, law, columns, problems, notes) -> dict[str, str]:
-    """Which column holds which quantity."""
-    wanted = [*law.variables, "loss"]
-    for name, column in columns.items():
-        if name not in {*wanted, "n_params", "n_tokens", "compute"}:
-            allowed = ", ".join(wanted)
-            problems.append(
-                f"{law.name} has no variable {name!r}{nearest(name, wanted)} (variables: {allowed})"
-            )
-        else:
-            _known(column, named, name, problems)
-    found = {name: column for name, column in columns.items() if column in named}
-    missing = []
-    for name in wanted:
-        if name in columns:
-            continue
-        column = recognise(name, named, taken=found.values())
-        if column is None:
-            missing.append(name)
-        else:
-            found[name] = column
-            if column != name:
-                notes.append(f"{name}: column {column!r}")
-    two = {"n_params", "n_tokens"}
-    if "compute" not in found and two & set(missing) and two <= {*law.variables, "compute"}:
-        column = columns.get("compute") or recognise("compute", named, taken=found.values())
-        if column in named:
-            found["compute"] = column
-            notes.append(f"compute: column {column!r}")
-    can_derive = "compute" in found and len(two & set(missing)) == 1 and two & set(found)
-    for name in missing:
-        if not (can_derive and name in two):
-            problems.append(
-                f"no column for {name} was recognised{nearest(name, named)}; "
-                f"name it, e.g. --column {name}=COLUMN (columns: {', '.join(named)})"
-            )
-    return found
-
-
-def recognise(name: str, named, taken=()) -> str | None:
-    """The column that holds `name`: the name itself, else the first known synonym."""
-    if name in named:
-        return name
-    plain = {_plain(column): column for column in reversed(list(named)) if column not in taken}
-    return next((plain[word] for word in KNOWN.get(name, ()) if word in plain), None)
-
-
-def _known(column, named, role, problems) -> bool:
-    if column in named:
-        return True
-    problems.append(
-        f"{role}: there is no column {column!r}{nearest(column, named)} "
-        f"(columns: {', '.join(named)})"
-    )
-    return False
-
-
 def _row_numbers(table, n_rows) -> np.ndarray:
     """What messages call each row: from 1, and with gaps where rows of a frame were left out."""
     index = np.asarray(getattr(table, "index", ()))
@@ -192,60 +138,20 @@ def _row_numbers(table, n_rows) -> np.ndarray:
     return np.arange(1, n_rows + 1)
 
 
-def rows_text(rows, numbers=None) -> str:
-    """ "row 3" or "rows 3, 7, 9 and 12 more", counted from 1 if there are no `numbers`."""
-    rows = [int(row) + 1 if numbers is None else int(numbers[row]) for row in rows]
-    text = ", ".join(map(str, rows[:LISTED]))
-    more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
-    return f"row{'s' if len(rows) > 1 else ''} {text}{more}"
-
-
 def _leave_out(bad, numbers) -> str:
     """How to go on without the bad rows, where most are good."""
     if not 0 < len(bad) < len(numbers) / 2:
         return ""
-    rows = ",".join(str(numbers[row]) for row in sorted(bad))
-    return f"to leave these rows out: --without {rows}"
+    return f"to leave these rows out: {checks.without(bad, numbers)}"
 
 
-def _numbers(values, column, problems, bad, row_numbers) -> np.ndarray:
-    """Positive finite floats, or what is wrong with which rows; those are added to `bad`."""
-    numbers = np.full(len(values), np.nan)
-    strange, empty = [], []
-    for i, value in enumerate(values):
-        if value is None or (isinstance(value, float) and np.isnan(value)) or value == "":
-            empty.append(i)
-            continue
-        with contextlib.suppress(TypeError, ValueError, OverflowError):
-            numbers[i] = float(value) if not isinstance(value, bool | np.bool_) else np.nan
-        if np.isnan(numbers[i]):
-            strange.append(i)
-    for rows, what in (
-        (empty, "is empty or NaN"),
-        (strange, f"is not a number, e.g. {_short(values[strange[0]])}" if strange else ""),
-        (np.flatnonzero(np.isinf(numbers)), "is infinite"),
-        (np.flatnonzero(np.isfinite(numbers) & (numbers <= 0)), "is zero or negative"),
-        (
-            np.flatnonzero(
-                ((numbers > 0) & (numbers < RANGE[0]))
-                | (np.isfinite(numbers) & (numbers > RANGE[1]))
-            ),
-            f"is outside {RANGE[0]:g} to {RANGE[1]:g}",
-        ),
-    ):
-        if len(rows):
-            problems.append(f"column {column!r} {what}: {rows_text(rows, row_numbers)}")
-            bad.update(map(int, rows))
-    return numbers
-
-
-def _short(value) -> str:
-    text = repr(value) if not isinstance(value, int) else "an integer of many digits"
-    return text if len(text) <= 30 else f"{text[:27]}..."
-
-
-def _codes(values) -> np.ndarray:
-    return np.unique(np.asarray([str(value) for value in values]), return_inverse=True)[1]
+def _codes(labels, column, problems, bad, numbers) -> np.ndarray:
+    """An integer for each run; rows without a label belong to no known one."""
+    missing = [i for i, label in enumerate(labels) if is_empty(label)]
+    if missing:
+        problems.append(f"column {column!r} does not say which run: {rows_text(missing, numbers)}")
+        bad.update(missing)
+    return np.unique(np.asarray([str(label) for label in labels]), return_inverse=True)[1]
 
 
 def _complete(values, law, found, notes):
@@ -260,55 +166,3 @@ def _complete(values, law, found, notes):
         notes.append(f"n_params = compute / ({k:g} n_tokens)")
         return {**values, "n_params": values["compute"] / (k * values["n_tokens"])}
     return values
-
-
-def _judge(values, found, named, law, vocabulary, n_free, codes, problems, numbers):
-    n_rows = len(values["loss"])
-    needed = n_free if n_free is not None else len(law.parameters)
-    runs = n_rows if codes is None else len(np.unique(codes))
-    points = len(np.unique(np.stack([values[v] for v in law.variables]), axis=1).T)
-    if min(n_rows, points) <= needed:
-        what = f"{n_rows} row{'s' if n_rows != 1 else ''} at {points} different points"
-        problems.append(
-            f"{needed} parameters of {law.name} need more than {needed} different "
-            f"points, got {what}"
-        )
-    if codes is not None and runs < 2:
-        problems.append("all rows are of one cluster: no interval can be had from them")
-    for name in law.variables:
-        if n_rows > 1 and np.ptp(values[name]) == 0:
-            problems.append(
-                f"column {found.get(name, name)!r}: {name} is {values[name][0]:g} in "
-                f"every row, so its exponent cannot be found"
-            )
-    if vocabulary is not None:
-        high = np.flatnonzero(values["loss"] > np.log(vocabulary))
-        if len(high):
-            problems.append(
-                f"column {found['loss']!r} is above ln({vocabulary}) = "
-                f"{np.log(vocabulary):.3f} nats, worse than chance: {rows_text(high, numbers)}"
-            )
-    for name, unit in (("n_params", "parameters"), ("n_tokens", "tokens")):
-        if name in found:
-            column = values[name]
-            if column.max() < 1e4 and np.any(column != np.round(column)):
-                problems.append(
-                    f"column {found[name]!r} looks like millions or billions of {unit} "
-                    f"(largest {column.max():g}); {unit} are wanted, "
-                    f"e.g. --column {name}='{found[name]}*1e6'"
-                )
-    if n_rows > 1:
-        problems.extend(_duplicates(named, numbers))
-
-
-def _duplicates(named, numbers):
-    seen: dict[tuple, int] = {}
-    rows = list(zip(*(map(str, column.tolist()) for column in named.values()), strict=True))
-    pairs = []
-    for i, row in enumerate(rows):
-        if row in seen:
-            pairs.append(i)
-        else:
-            seen[row] = i
-    if pairs:
-        yield f"the same in every column as an earlier row: {rows_text(pairs, numbers)}"

@@ -1,0 +1,160 @@
+"""Cells of a table as positive numbers: '1.3B', '20,000,000' and decimal commas are read, too."""
+
+import contextlib
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+RANGE = (1e-40, 1e60)  # of any quantity; beyond, a table is broken and powers overflow
+COUNTS = frozenset({"n_params", "n_tokens", "compute", "n_unique_tokens", "n_steps"})
+SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+
+GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+SUFFIXED = re.compile(r"(.*[0-9.])\s*([KMBT])", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:e[+-]?[0-9]+)?(?:\s*[KMBT])?", re.IGNORECASE)
+DECIMAL_POINT = re.compile(r"[0-9]*\.[0-9]")
+
+
+@dataclass
+class Cells:
+    """A column as numbers.
+
+    Attributes
+    ----------
+    numbers : array, shape (row,)
+        NaN where there is none.
+    issues : list of (rows, text)
+        What is wrong with which rows, counted from 0.
+    examples : dict
+        A way of reading a cell that is no plain number -> (the first such cell, its number).
+    """
+
+    numbers: np.ndarray
+    issues: list[tuple[Any, str]] = field(default_factory=list)
+    examples: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+
+def is_empty(value) -> bool:
+    """Nothing, NaN, NaT, or a text of blanks."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, np.datetime64):
+        return bool(np.isnat(value))
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def read_cells(values, quantity: str, *, factor: float = 1.0, decimal_comma: bool = False) -> Cells:
+    """Positive finite numbers of a column, times `factor`, and what is wrong with which rows.
+
+    Parameters
+    ----------
+    quantity : str
+        Counts ("n_params", "n_tokens", "compute", ...) may have a suffix K, M, B or T and commas
+        between groups of three digits; the law's "x" may have a suffix; a loss neither.
+    decimal_comma : bool
+        Commas are decimal, where no cell of the column has a decimal point.
+    """
+    texts = [value.strip() for value in values if isinstance(value, str)]
+    comma = decimal_comma and _has_decimal_commas(texts)
+    found = Cells(np.full(len(values), np.nan))
+    empty, strange, twice = [], [], []
+    for i, value in enumerate(values):
+        if is_empty(value):
+            empty.append(i)
+            continue
+        number, how = _number(value, quantity, comma)
+        if np.isnan(number):
+            strange.append(i)
+        elif how == "suffix" and factor != 1:
+            twice.append(i)
+        else:
+            found.numbers[i] = number * factor
+            if how:
+                found.examples.setdefault(how, (value, number * factor))
+    numbers = found.numbers
+    unsure = _unsure(values, texts) if comma and quantity in COUNTS else []
+    outside = (numbers > 0) & ((numbers < RANGE[0]) | (numbers > RANGE[1])) & np.isfinite(numbers)
+    for rows, what in (
+        (empty, "is empty or NaN"),
+        (strange, _strange(values[strange[0]], decimal_comma) if strange else ""),
+        (
+            twice,
+            f"has a unit of its own, e.g. {_short(values[twice[0]])}, beside the factor "
+            f"{factor:g}: leave out one of them ('*1' is no factor)"
+            if twice
+            else "",
+        ),
+        (
+            unsure,
+            f"holds thousands or decimals, e.g. {_short(values[unsure[0]])}: write it without a "
+            "comma"
+            if unsure
+            else "",
+        ),
+        (np.flatnonzero(np.isinf(numbers)), "is infinite"),
+        (np.flatnonzero(np.isfinite(numbers) & (numbers <= 0)), "is zero or negative"),
+        (np.flatnonzero(outside), f"is outside {RANGE[0]:g} to {RANGE[1]:g}"),
+    ):
+        if len(rows):
+            found.issues.append((rows, what))
+    return found
+
+
+def _has_decimal_commas(texts) -> bool:
+    return (
+        any(DECIMAL_COMMA.fullmatch(text) for text in texts)
+        and not any(DECIMAL_POINT.match(text) for text in texts)
+        and not any(text.count(",") > 1 for text in texts)
+    )
+
+
+def _unsure(values, texts) -> list[int]:
+    """Rows of a count such as "20,000", where no other cell says what its commas are."""
+    if all(GROUPED.fullmatch(text) for text in texts if "," in text):
+        return [i for i, value in enumerate(values) if isinstance(value, str) and "," in value]
+    return []
+
+
+def _number(value, quantity, comma) -> tuple[float, str]:
+    """A number or NaN, and how it was read: "" for what Python reads itself."""
+    if isinstance(value, bool | np.bool_):
+        return np.nan, ""
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        return float(value), ""
+    if not isinstance(value, str):
+        return np.nan, ""
+    text, how, factor = value.strip(), "", 1.0
+    suffixed = SUFFIXED.fullmatch(text)
+    if suffixed and (quantity in COUNTS or quantity == "x"):
+        text, how, factor = suffixed[1], "suffix", SUFFIXES[suffixed[2].upper()]
+    if comma and DECIMAL_COMMA.fullmatch(text):
+        text, how = text.replace(",", "."), how or "decimal comma"
+    elif quantity in COUNTS and GROUPED.fullmatch(text):
+        text, how = text.replace(",", ""), how or "thousands"
+    with contextlib.suppress(ValueError):
+        return float(text) * factor, how
+    return np.nan, ""
+
+
+def _strange(value, decimal_comma) -> str:
+    text = f"is not a number, e.g. {_short(value)}"
+    if not isinstance(value, str):
+        return text
+    cell = value.strip()
+    if DECIMAL_COMMA.fullmatch(cell) and decimal_comma:
+        return f"{text} (decimal commas beside decimal points: write {cell.replace(',', '.')})"
+    if DECIMAL_COMMA.fullmatch(cell):
+        written = cell.replace(",", ".")
+        return f"{text} (a decimal comma? write {written}, or put ; between columns)"
+    if GROUPED.fullmatch(cell):
+        return f"{text} (write it without commas)"
+    return text
+
+
+def _short(value) -> str:
+    text = repr(value) if not isinstance(value, int) else "an integer of many digits"
+    return text if len(text) <= 30 else f"{text[:27]}..."
