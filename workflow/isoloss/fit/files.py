@@ -7,6 +7,8 @@ from isoloss.errors import UserError
 from isoloss.files import read_parquet
 
 READABLE = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet")
+SEPARATORS = ",;\t|"
+LISTED = 8  # lines named in one message
 
 
 def read_table(path: str | Path):
@@ -15,8 +17,8 @@ def read_table(path: str | Path):
     Parameters
     ----------
     path : path
-        Ends in .csv, .tsv, .txt (comma, semicolon or tab, whichever the header has most of),
-        .jsonl, .ndjson or .parquet.
+        Ends in .csv, .tsv, .txt (comma, semicolon, tab or |, whichever the header has most of;
+        lines that start with # above the header are skipped), .jsonl, .ndjson or .parquet.
 
     Raises
     ------
@@ -50,29 +52,85 @@ def _text(path: Path) -> str:
 
 
 def _separated(path: Path, text: str):
+    """Cells between commas, semicolons, tabs or bars, below a header; `attrs` says which."""
     import csv
     import io
 
     import pandas as pd
 
-    header = text.lstrip().splitlines()[0]
-    separator = max(",;\t", key=header.count)
-    names = [name.strip() for name in next(csv.reader([header], delimiter=separator))]
+    lines = text.splitlines(keepends=True)
+    above = next((i for i, line in enumerate(lines) if not _is_skipped(line)), len(lines))
+    if above == len(lines):
+        raise UserError(str(path), ["holds nothing but comments"])
+    text = "".join(lines[above:])
+    header = lines[above]
+    separator = max(SEPARATORS, key=header.count)
+    try:
+        names = [name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=separator))]
+        while names and not names[-1]:
+            names.pop()
+        problems = _header_problems(names) or _surplus(text, separator, len(names), above)
+        if problems:
+            raise UserError(str(path), problems)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                io.StringIO(text), sep=separator, skipinitialspace=True, index_col=False
+            ).rename(columns=str.strip)
+    except (ValueError, pd.errors.ParserError, csv.Error) as error:
+        raise UserError(str(path), [f"could not be read as a table: {_line(error)}"]) from error
+    table.attrs["separator"] = separator
+    return table
+
+
+def _is_skipped(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def _header_problems(names) -> list[str]:
     problems = [
         f"the header names column {name!r} {names.count(name)} times"
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]
-    if problems:
-        raise UserError(str(path), problems)
+    if len(names) < 2:
+        problems.append(
+            f"the header {' '.join(names)!r} is one column; comma, semicolon, tab or | must "
+            "stand between columns"
+        )
+    elif all(_is_number(name) for name in names):
+        problems.append(f"the first line names no columns: {', '.join(names)}")
+    return problems
+
+
+def _is_number(text: str) -> bool:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pd.errors.ParserWarning)
-            return pd.read_csv(
-                io.StringIO(text), sep=separator, skipinitialspace=True, index_col=False
-            ).rename(columns=str.strip)
-    except (ValueError, pd.errors.ParserError, csv.Error) as error:
-        raise UserError(str(path), [f"could not be read as a table: {_line(error)}"]) from error
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _surplus(text, separator, width, above) -> list[str]:
+    """Lines with more cells than the header has columns, as unquoted decimal commas make them."""
+    import csv
+    import io
+
+    rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
+    found = [
+        (above + rows.line_num, separator.join(row))
+        for row in rows
+        if any(cell.strip() for cell in row[width:])
+    ]
+    if not found:
+        return []
+    numbers = ", ".join(str(number) for number, _ in found[:LISTED])
+    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    commas = "decimal commas (quote them, or put ; between columns) or " if separator == "," else ""
+    return [
+        f"line{'s' if len(found) > 1 else ''} {numbers}{more} of the file: more cells than the "
+        f"header's {width} columns, e.g. {found[0][1][:60]!r}; {commas}a column without a name?"
+    ]
 
 
 def _json_lines(path: Path, text: str):
