@@ -78,6 +78,7 @@ def run(args) -> int:
     print(
         f"C = {args.flops_per_param_token:g} N D; {result.n_rows} rows; verdict: {result.verdict}"
     )
+    print(show.ranges(result.problem.log_x))
     for text in (
         *(f"warning: {w}" for w in result.warnings),
         *(f"assumed: {n}" for n in result.notes),
@@ -117,6 +118,9 @@ def _without_law(args) -> int:
         table.append([compute, label, *map(show.number, (one.value, one.lo, one.hi))])
     print(show.columns(table))
     print(f"N* = {show.number(found.coefficient.value)} C^a through {found.how}; C = 6 N D")
+    print(show.ranges(data.log_x))
+    for text in data.warnings:
+        print(f"warning: {text}")
     for note in data.notes:
         print(f"assumed: {note}")
     return 0

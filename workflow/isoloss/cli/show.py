@@ -1,5 +1,7 @@
 """Results as text for a terminal."""
 
+import numpy as np
+
 from isoloss.fit.result import FitResult
 
 
@@ -22,6 +24,24 @@ def columns(rows: list[list[str]]) -> str:
     )
 
 
+def ranges(log_x) -> str:
+    """One line from which wrong units can be seen: how many runs, and from where to where.
+
+    Parameters
+    ----------
+    log_x : mapping of str to array, shape (row,)
+        ln of each variable, as `Problem.log_x`.
+    """
+    labels = {"n_params": "N", "n_tokens": "D"}
+    values = {labels.get(name, name): np.exp(log) for name, log in log_x.items()}
+    if {"N", "D"} <= set(values):
+        n, d = values["N"], values["D"]
+        values |= {"C = 6 N D": 6 * n * d, "D/N": d / n}
+    n_rows = len(next(iter(values.values())))
+    said = (f"{name} {x.min():.3g} to {x.max():.3g}" for name, x in values.items())
+    return f"{n_rows} rows: {', '.join(said)}"
+
+
 def fit(result: FitResult) -> str:
     """A fit: formula, parameters, certificate, verdict, and what was assumed."""
     percent = f"{100 * result.level:g} %"
@@ -36,6 +56,7 @@ def fit(result: FitResult) -> str:
         f"{result.n_rows} rows{runs}; objective {result.objective.name} = "
         f"{result.objective_value:.7g}; {c.n_agree} of {c.n_starts} starts agree; "
         f"condition number {c.condition_number:.3g}",
+        ranges(result.problem.log_x),
         "",
         columns(rows),
         "",
