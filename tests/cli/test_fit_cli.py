@@ -213,3 +213,53 @@ def test_help_imports_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_ranges_are_printed_from_which_a_wrong_unit_can_be_seen(table, capsys):
+    n, d, loss = runs(0.002)
+    path = table({"n_params": n, "n_tokens": d, "loss": loss})
+    line = "36 rows: N 1e+05 to 1e+08, D 1e+07 to 1e+10, C = 6 N D 6e+12 to 6e+18, D/N 0.1 to 1e+05"
+    budget = ["--compute", "1e18"]
+    for command in (["fit", path], ["optimal", path, *budget]):
+        assert main([*command, "--draws", "20"]) == 0
+        assert line in capsys.readouterr().out.splitlines(), command
+
+
+def test_warnings_about_units_are_printed_without_a_law_too(table, capsys):
+    n = np.round(np.geomspace(20, 2000, 25))
+    n, c = (a.ravel() for a in np.meshgrid(n, [1e12, 1e13, 1e14]))
+    loss = 2 + 0.1 * np.log(n / (200 * (c / 1e13) ** 0.5)) ** 2
+    path = table({"N": n, "compute": c, "loss": loss})
+    assert main(["optimal", path, "--approach", "2", "--compute", "1e13", "--draws", "9"]) == 0
+    assert "warning: n_params goes from 20 to 2000: if these are mill" in capsys.readouterr().out
+
+
+def test_a_range_of_rows_longer_than_memory_is_answered_at_once(table, capsys):
+    n, d, loss = runs()
+    path = table({"n_params": n, "n_tokens": d, "loss": loss})
+    assert main(["fit", path, "--without", "1-99999999999999"]) == 2
+    assert capsys.readouterr().err == (
+        "--without: 1 problem\n  - there is no row 37; the table has 36\n"
+    )
+    assert main(["fit", path, "--without", "5-3,0,x"]) == 2
+    assert capsys.readouterr().err.count("is no row or range such as 3 or 1-5") == 3
+
+
+def test_the_variable_of_a_law_may_have_a_factor_on_the_command_line(table, capsys):
+    x = np.geomspace(1e18, 1e21, 9)
+    path = table({"flops": x, "loss": 3.0 * (x / 1e18) ** -0.1})
+    command = ["fit", path, "--law", "power_law", "--draws", "0", "--json"]
+    for option in (["--x", "flops*1e-18"], ["--column", "x=flops*1e-18"]):
+        assert main([*command, *option]) == 0
+        found = json.loads(capsys.readouterr().out)["params"]
+        assert found["A"]["value"] == pytest.approx(3.0), option
+
+
+def test_the_message_about_rows_that_are_there_twice_leaves_them_out(table, capsys):
+    n, d, loss = map(list, runs(0.002))
+    path = table({name: x + x[:6] for name, x in (("N", n), ("D", d), ("loss", loss))})
+    assert main(["fit", path]) == 2
+    said = capsys.readouterr().err
+    assert "(--without 37-42 leaves them out; " in said
+    assert main(["fit", path, "--without", "37-42", "--draws", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_rows"] == 36

@@ -14,7 +14,7 @@ SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 SUFFIXED = re.compile(r"(.*[0-9.])\s*([KMBT])", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:e[+-]?[0-9]+)?(?:\s*[KMBT])?", re.IGNORECASE)
-DECIMAL_POINT = re.compile(r"[0-9]*\.[0-9]")
+DECIMAL_POINT = re.compile(r"[+-]?[0-9]*\.[0-9]")
 
 
 @dataclass

@@ -99,7 +99,9 @@ def _header_problems(names) -> list[str]:
             "stand between columns"
         )
     elif all(_is_number(name) for name in names):
-        problems.append(f"the first line names no columns: {', '.join(names)}")
+        problems.append(
+            f"the first line holds numbers, not the names of columns: {', '.join(names)}"
+        )
     return problems
 
 

@@ -29,7 +29,7 @@ KNOWN = {
 KNOWN = {name: tuple(words.split()) for name, words in KNOWN.items()}
 NON_EMBEDDING = (
     "n_params_non_embedding params_non_embedding non_embedding_params non_embedding_parameters "
-    "n_non_embedding n_no_embed"
+    "non_embed_params params_no_embedding n_non_embedding n_no_embed"
 )
 NON_EMBEDDING = tuple(NON_EMBEDDING.split())
 LETTERS = {
@@ -110,32 +110,35 @@ def _options(name, named, taken=(), kaplan=False) -> list[Found]:
     return options
 
 
-def find(named, law, columns, problems: list[str], notes: list[str]) -> dict[str, Found]:
-    """Which column holds each variable of a law, the loss, and compute where it is needed.
+def find(
+    named, wanted, columns, problems: list[str], notes: list[str], law_name: str = "this law"
+) -> dict[str, Found]:
+    """Which column holds each quantity that is wanted, and compute where one follows from it.
 
     Parameters
     ----------
     named : mapping of column to array
+    wanted : sequence of str
+        Variables of a law, and "loss".
     columns : mapping
         What the user says: quantity -> "COLUMN" or "COLUMN*FACTOR".
     problems, notes : list
         Added to: what cannot be found, and what was assumed.
     """
-    wanted = [*law.variables, "loss"]
     found: dict[str, Found] = {}
     for name, text in columns.items():
         if name not in {*wanted, "n_params", "n_tokens", "compute"}:
             problems.append(
-                f"{law.name} has no variable {name!r}{nearest(name, wanted)} "
+                f"{law_name} has no variable {name!r}{nearest(name, wanted)} "
                 f"(variables: {', '.join(wanted)})"
             )
         elif one := _said(name, str(text), named, problems, notes):
             found[name] = one
-    search = _Search(named, found, notes, law.name.startswith("kaplan_"))
+    search = _Search(named, found, notes, law_name.startswith("kaplan_"))
     missing = [name for name in wanted if name not in columns and not search.take(name)]
     follow = set(IN_PF_DAYS) & set(missing)  # from compute
     two = {"n_params", "n_tokens"}
-    derives = two <= set(law.variables)
+    derives = two <= set(wanted)
     if "compute" not in {*columns, *wanted} and (follow or (derives and two & set(missing))):
         search.take("compute")
 

@@ -67,34 +67,17 @@ def read(
     UserError
         With every problem of the table, its rows counted from 1 below the header.
     """
-    named = _columns_of(table, where)
-    numbers = _row_numbers(table, len(next(iter(named.values()))))
-    problems: list[str] = []
-    notes: list[str] = []
-    bad: set[int] = set()
-    found = find(named, law, columns, problems, notes)
-    comma = getattr(table, "attrs", {}).get("separator") == ";"
-
-    def cells(name, one):
-        text = named[one.column]
-        got = read_cells(text, name, factor=one.factor, decimal_comma=comma)
-        for rows, what in got.issues:
-            problems.append(f"column {one.column!r} {what}: {rows_text(rows, numbers)}")
-            bad.update(map(int, rows))
-        for cell, number in got.examples.values():
-            notes.append(f"{name}: column {one.column!r}, {cell!r} is {number:g}")
-        return got.numbers
-
-    values = {name: cells(name, one) for name, one in found.items()}
+    t = _Table(table, where)
+    found, values = t.quantities([*law.variables, "loss"], columns, law.name)
+    named, numbers, problems = t.named, t.numbers, t.problems
     weight = None
     if weights is not None and known(weights, named, "weights", problems):
-        weight = cells("weights", Found(weights))
+        weight = t.cells("weights", Found(weights))
     codes = None
     if cluster is not None and known(cluster, named, "cluster", problems):
-        codes = _codes(named[cluster], cluster, problems, bad, numbers)
-    if problems:
-        raise UserError(where, problems, _leave_out(bad, numbers))
-    values = _complete(values, law, found, notes)
+        codes = t.codes(cluster)
+    t.raise_problems()
+    values = _complete(values, law.variables, t.notes)
     problems += checks.design_problems(values, found, law, n_free, codes)
     loss = found["loss"].column
     problems += checks.loss_problems(values["loss"], loss, vocabulary, numbers)
@@ -102,11 +85,79 @@ def read(
     problems += checks.derived_problems(values, found, numbers)
     if len(numbers) > 1:
         problems += checks.duplicates(named, numbers)
-    if problems:
-        raise UserError(where, problems)
+    t.raise_problems()
     log_x = {name: np.log(values[name]) for name in law.variables}
     warnings = tuple(checks.unit_warnings(values, found))
-    return Data(log_x, np.log(values["loss"]), weight, codes, tuple(notes), warnings)
+    return Data(log_x, np.log(values["loss"]), weight, codes, tuple(t.notes), warnings)
+
+
+def read_points(
+    table: Any, columns: Mapping[str, str] | None = None, *, where: str = "table"
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """n_params and n_tokens of runs that have no loss yet, each of shape (row,), and what was
+    assumed: names, units and compute are understood as by `read`.
+
+    Raises
+    ------
+    UserError
+        With every problem of the table.
+    """
+    t = _Table(table, where)
+    wanted = ("n_params", "n_tokens")
+    found, values = t.quantities(wanted, columns or {}, "a run")
+    t.raise_problems()
+    values = _complete(values, wanted, t.notes)
+    t.problems += checks.unit_problems(values, found)
+    t.problems += checks.derived_problems(values, found, t.numbers)
+    t.raise_problems()
+    return {name: values[name] for name in wanted}, tuple(t.notes)
+
+
+class _Table:
+    """A table that is being read: its columns, and what was assumed and is wrong so far."""
+
+    def __init__(self, table, where):
+        self.where = where
+        self.named = _columns_of(table, where)
+        self.numbers = _row_numbers(table, len(next(iter(self.named.values()))))
+        self.decimal_comma = getattr(table, "attrs", {}).get("separator") == ";"
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.bad: set[int] = set()  # rows that can be left out
+
+    def quantities(self, wanted, columns, law_name):
+        """The columns of what is wanted, and their numbers."""
+        found = find(self.named, wanted, columns, self.problems, self.notes, law_name)
+        return found, {name: self.cells(name, one) for name, one in found.items()}
+
+    def cells(self, name, one):
+        got = read_cells(
+            self.named[one.column], name, factor=one.factor, decimal_comma=self.decimal_comma
+        )
+        for rows, what in got.issues:
+            self._add(one.column, what, rows)
+        for cell, number in got.examples.values():
+            self.notes.append(f"{name}: column {one.column!r}, {cell!r} is {number:g}")
+        return got.numbers
+
+    def codes(self, column) -> np.ndarray:
+        """An integer for each run; rows without a label belong to no known one."""
+        labels = self.named[column]
+        missing = [i for i, label in enumerate(labels) if is_empty(label)]
+        if missing:
+            self._add(column, "does not say which run", missing)
+        return np.unique(np.asarray([str(label) for label in labels]), return_inverse=True)[1]
+
+    def _add(self, column, what, rows):
+        self.problems.append(f"column {column!r} {what}: {rows_text(rows, self.numbers)}")
+        self.bad.update(map(int, rows))
+
+    def raise_problems(self):
+        """Raise, and say how to go on without the bad rows where most are good."""
+        if self.problems:
+            few = 0 < len(self.bad) < len(self.numbers) / 2
+            hint = checks.without(self.bad, self.numbers) if few else ""
+            raise UserError(self.where, self.problems, hint and f"to leave these rows out: {hint}")
 
 
 def _columns_of(table, where) -> dict[str, np.ndarray]:
@@ -138,31 +189,15 @@ def _row_numbers(table, n_rows) -> np.ndarray:
     return np.arange(1, n_rows + 1)
 
 
-def _leave_out(bad, numbers) -> str:
-    """How to go on without the bad rows, where most are good."""
-    if not 0 < len(bad) < len(numbers) / 2:
-        return ""
-    return f"to leave these rows out: {checks.without(bad, numbers)}"
-
-
-def _codes(labels, column, problems, bad, numbers) -> np.ndarray:
-    """An integer for each run; rows without a label belong to no known one."""
-    missing = [i for i, label in enumerate(labels) if is_empty(label)]
-    if missing:
-        problems.append(f"column {column!r} does not say which run: {rows_text(missing, numbers)}")
-        bad.update(missing)
-    return np.unique(np.asarray([str(label) for label in labels]), return_inverse=True)[1]
-
-
-def _complete(values, law, found, notes):
+def _complete(values, variables, notes):
     """Any two of N, D and C give the third."""
     k = FLOPS_PER_PARAM_TOKEN
-    if "compute" not in values or "compute" in law.variables:
+    if "compute" not in values or "compute" in variables:
         return values
-    if "n_tokens" in law.variables and "n_tokens" not in values:
+    if "n_tokens" in variables and "n_tokens" not in values:
         notes.append(f"n_tokens = compute / ({k:g} n_params)")
         return {**values, "n_tokens": values["compute"] / (k * values["n_params"])}
-    if "n_params" in law.variables and "n_params" not in values:
+    if "n_params" in variables and "n_params" not in values:
         notes.append(f"n_params = compute / ({k:g} n_tokens)")
         return {**values, "n_params": values["compute"] / (k * values["n_tokens"])}
     return values
