@@ -84,6 +84,30 @@ def test_the_law_says_that_its_optimum_is_not_in_the_tables_compute(valleys, cap
     assert notes[-1].startswith("column 'flops' is 1.3 times 6 N D; the optimum is for C = 6 N D")
 
 
+def test_broken_cells_of_compute_stop_the_approach_that_takes_it_and_no_other(
+    valleys, table, capsys
+):
+    import pandas as pd
+
+    columns = pd.read_csv(valleys(1.3)).to_dict("list")
+    columns["flops"][3] = "many"
+    command = ["optimal", table(columns), "--compute", "1e20", "--draws", "9", "--approach"]
+    assert main([*command, "3"]) == 0
+    assert main([*command, "2"]) == 2
+    assert "column 'flops' is not a number, e.g. 'many': row 4" in capsys.readouterr().err
+
+
+def test_runs_without_common_budgets_are_told_how_budgets_were_counted(table, capsys):
+    n, d, loss = runs()
+    path = table({"N": n, "D": d, "flops": n * np.arange(1, 37), "loss": loss})
+    assert main(["optimal", path, "--approach", "2", "--compute", "1e20"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(
+        f"{path}: 1 problem\n  - three budgets with a minimum between their runs"
+    )
+    assert said.endswith(" (budgets are column 'flops')\n")
+
+
 def test_isoflops_may_be_counted_with_another_constant(valleys, table, capsys):
     import pandas as pd
 
@@ -134,6 +158,7 @@ def test_every_approach_says_its_level_warnings_and_notes(valleys, capsys):
         command = ("optimal", valleys(1.0), "--approach", approach, "--level", ".8")
         found = said(capsys, *command, "--compute", "1e20")
         assert found["level"] == 0.8
+        assert found["compute"] == {"2": "column 'flops'", "3": "6 N D"}[approach]
         assert found["warnings"] == []
         assert found["notes"][:2] == ["n_params: column 'N'", "n_tokens: column 'D'"]
 

@@ -5,8 +5,9 @@ import json
 from dataclasses import asdict
 
 from isoloss.cli.arguments import check
-from isoloss.cli.compute import column_of, difference
+from isoloss.cli.compute import column_of, difference, flop_of
 from isoloss.cli.tables import add_table_arguments, read
+from isoloss.errors import UserError
 
 WITHOUT_LAW = {  # arguments of a law alone
     "law": "--law",
@@ -31,23 +32,24 @@ def run(args) -> int:
     check(args, settings, [("--compute", c) for c in args.compute], _problems(args))
     data = _data(table, settings, args.flops_per_param_token)
     rows = [*np.exp([data.log_x["n_params"], data.log_x["n_tokens"]]), np.exp(data.log_loss)]
-    counted, compute = f"{args.flops_per_param_token:g} N D", None
-    notes = list(data.notes)
-    if (column := column_of(table, settings)) is not None:
+    k = args.flops_per_param_token
+    counted, flop, notes = f"{k:g} N D", None, list(data.notes)
+    column = column_of(table, settings)
+    if column is not None and args.approach == 2:
+        counted, flop = f"column {column!r}", flop_of(table, column, settings)
+        off = difference(flop, data.log_x, k)
         notes = [note for note in notes if not note.startswith("compute: ")]
-        off = difference(table, column, data, args.flops_per_param_token)
-        text = f"compute: column {column!r}" + (f", {off}" if off else "")
-        if args.approach == 2:
-            compute, counted = _compute(table, column, settings), f"column {column!r}"
-            notes.append(text)
-        elif off:
-            notes.append(f"{text}; it is not used")
+        notes.append(f"compute: column {column!r}" + (f", {off}" if off else ""))
     same = {"draws": args.draws, "level": args.level, "seed": args.seed,
-            "flops_per_param_token": args.flops_per_param_token}  # fmt: skip
+            "flops_per_param_token": k}  # fmt: skip
     if args.approach == 1:
         found = by_curves(data.clusters, *rows, args.compute, where=str(args.table), **same)
     else:
-        found = by_isoflops(*rows, args.compute, run_compute=compute, **same)
+        try:
+            found = by_isoflops(*rows, args.compute, run_compute=flop, **same)
+        except UserError as error:
+            problems = [f"{text} (budgets are {counted})" for text in error.problems]
+            raise UserError(str(args.table), problems) from None
     print(_json(args, found, counted, notes) if args.json else _text(args, found, counted, notes))
     return 0
 
@@ -80,20 +82,6 @@ def _data(table, settings, flops_per_param_token):
         flops_per_param_token=flops_per_param_token,
         where=settings["where"],
     )
-
-
-def _compute(table, column, settings):
-    """The table's own compute of every row, in FLOP."""
-    import numpy as np
-
-    from isoloss.fit.table import read as read_data
-    from isoloss.laws import law
-
-    columns = {"x": column}
-    if "loss" in settings["columns"]:
-        columns["loss"] = settings["columns"]["loss"]
-    data = read_data(table, law("power_law"), columns, n_free=1, where=settings["where"])
-    return np.exp(data.log_x["x"])
 
 
 def _json(args, found, counted, notes):

@@ -10,8 +10,9 @@ from dataclasses import asdict
 
 from isoloss.cli import approaches
 from isoloss.cli.arguments import add_flops_argument, check
-from isoloss.cli.compute import column_of, difference
+from isoloss.cli.compute import column_of, difference, flop_of
 from isoloss.cli.tables import add_table_arguments, read
+from isoloss.errors import UserError
 
 
 def add_arguments(parser):
@@ -51,6 +52,7 @@ def run(args) -> int:
     if args.json:
         content = {
             "approach": 3,
+            "compute": f"{k:g} N D",
             "level": result.level,
             "fit": result.to_dict(),
             "optimal": records,
@@ -69,7 +71,11 @@ def _compute_notes(table, settings, result, flops_per_param_token):
     column = column_of(table, settings)
     if column is None:
         return
-    off = difference(table, column, result.problem, flops_per_param_token)
+    try:
+        flop = flop_of(table, column, settings)
+    except UserError:  # a column that is not used may be broken
+        return
+    off = difference(flop, result.problem.log_x, flops_per_param_token)
     if off is not None:
         yield (
             f"column {column!r} is {off}; the optimum is for C = {flops_per_param_token:g} N D "
