@@ -47,12 +47,12 @@ def test_only_the_runs_of_a_file_are_chosen(path, tmp_path, capsys):
 
 def test_what_is_wrong_is_named_with_its_file(path, tmp_path, capsys):
     possible = tmp_path / "possible.csv"
-    possible.write_text("params,tokens\n1e6,x\n-1,1e8\n1B,y\n", encoding="utf-8")
+    possible.write_text("params,tokens\n1e6,x\n-1,1e8\nbig,y\n1M,1e8\n1M,2e8\n", encoding="utf-8")
     assert main(command(path, "--budget", "1e15", "--candidates", str(possible))) == 2
     assert capsys.readouterr().err == (
         f"{possible}: 3 problems\n"
-        "  - column 'params' is not a number, e.g. '1B': row 3\n"
-        "  - column 'params' must be positive and finite: row 2\n"
+        "  - column 'params' is not a number, e.g. 'big': row 3\n"
+        "  - column 'params' is zero or negative: row 2\n"
         "  - column 'tokens' is not a number, e.g. 'x': rows 1, 3\n"
     )
     assert main(command(path, "--budget", "9", "--cost", "tok")) == 2

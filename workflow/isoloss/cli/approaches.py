@@ -50,7 +50,8 @@ def run(args) -> int:
         except UserError as error:
             problems = [f"{text} (budgets are {counted})" for text in error.problems]
             raise UserError(str(args.table), problems) from None
-    print(_json(args, found, counted, notes) if args.json else _text(args, found, counted, notes))
+    say = _json if args.json else _text
+    print(say(args, data, found, counted, notes))
     return 0
 
 
@@ -84,7 +85,7 @@ def _data(table, settings, flops_per_param_token):
     )
 
 
-def _json(args, found, counted, notes):
+def _json(args, data, found, counted, notes):
     from isoloss.fit.result import plain
 
     n_opt = [{"compute": c, **asdict(e)} for c, e in zip(args.compute, found.n_opt, strict=True)]
@@ -96,13 +97,13 @@ def _json(args, found, counted, notes):
         "a": asdict(found.a),
         "coefficient": asdict(found.coefficient),
         "n_opt": n_opt,
-        "warnings": [],
+        "warnings": list(data.warnings),
         "notes": notes,
     }
     return json.dumps(plain(said), allow_nan=False)
 
 
-def _text(args, found, counted, notes):
+def _text(args, data, found, counted, notes):
     from isoloss.cli import show
 
     rows = [["C (FLOP)", "", "value", f"{100 * args.level:g} % from", "to"]]
@@ -116,6 +117,8 @@ def _text(args, found, counted, notes):
             show.columns(rows),
             f"N* = {show.number(found.coefficient.value)} C^a through {found.how}; "
             f"C {'is' if is_column else '='} {counted}",
+            show.ranges(data.log_x),
+            *(f"warning: {text}" for text in data.warnings),
             *(f"assumed: {note}" for note in notes),
         ]
     )

@@ -51,7 +51,7 @@ def check(args, settings, budgets=(), more=(), optimum=False) -> None:
         if not (np.isfinite(value) and value > 0)
     ]
     problems += [_option(text) for text in constant_problems(args.flops_per_param_token)]
-    names = ("objective", "delta", "fixed", "tied", "level", "draws", "method", "intervals")
+    names = ["objective", "delta", "fixed", "tied", "level", "draws", "method", "intervals", "seed"]
     fit = {name: settings[name] for name in names}
     several = args.law == "all" and not optimum
     if several:  # each law says which parameters it has
@@ -63,8 +63,6 @@ def check(args, settings, budgets=(), more=(), optimum=False) -> None:
         check_fit(chosen, **fit)
     except UserError as error:
         problems += error.problems
-    if settings["seed"] < 0:
-        problems.append(f"seed: must not be negative, got {settings['seed']}")
     if problems:
         raise UserError("arguments", problems)
 

@@ -65,15 +65,17 @@ def run(args) -> int:
     check(args, settings, budgets, _problems(args), optimum=True)
     result = fit_law(table, args.law, **settings, flops_per_param_token=args.flops_per_param_token)
     cost = _cost(args, table, result)
+    candidates, assumed = _candidates(args, cost, settings["columns"])
     plan = next_runs(
         result,
         args.target,
         args.budget,
         decision=args.decision,
         cost=cost,
-        candidates=_candidates(args, cost),
+        candidates=candidates,
         flops_per_param_token=args.flops_per_param_token,
     )
+    notes = [*plan.notes, *assumed]
     if args.json:
         said = {
             "decision": plan.decision,
@@ -86,12 +88,12 @@ def run(args) -> int:
             "cost_unit": plan.cost.unit,
             "stopped": plan.stopped,
             "warnings": list(plan.warnings),
-            "notes": list(plan.notes),
+            "notes": notes,
             "runs": plan.runs.to_dict("records"),
         }
         print(json.dumps(plain(said), allow_nan=False))
     else:
-        print(_text(plan, result.level))
+        print(_text(plan, result.level, notes))
     return 0
 
 
@@ -120,39 +122,34 @@ def _cost(args, table, result):
     return measured(n_params, n_tokens, table[args.cost], args.cost, numbers)
 
 
-def _candidates(args, cost):
-    """The runs of a file, their columns those of --column where it has them, else recognised."""
+def _candidates(args, cost, columns):
+    """The runs of a file, and what was assumed of it; --column holds where it has such columns."""
     if args.candidates is None:
-        return None
-    from argparse import Namespace
-
+        return None, []
     from isoloss.errors import UserError
     from isoloss.fit.candidates import of_table
-    from isoloss.fit.table import recognise
+    from isoloss.fit.files import read_table
+    from isoloss.fit.table import read_points
 
-    table, settings = read(Namespace(**vars(args) | {"table": args.candidates, "without": None}))
-    names = {}
-    for name in ("n_params", "n_tokens", "compute"):
-        given = settings["columns"].get(name)
-        column = given if given in table else recognise(name, table, taken=names.values())
-        if column is not None:
-            names[name] = column
-    if len({"n_params", "n_tokens", "compute"} & set(names)) < 2:
-        missing = " and ".join(sorted({"n_params", "n_tokens"} - set(names)))
-        text = f"no column for {missing} was recognised: call it that, or as the table of runs does"
-        raise UserError(str(args.candidates), [f"{text} (columns: {', '.join(table.columns)})"])
+    table, where = read_table(args.candidates), str(args.candidates)
+    sizes = {"n_params", "n_tokens", "compute"}
+    given = {name: text for name, text in columns.items() if name in sizes and _has(table, text)}
+    k = args.flops_per_param_token
+    try:
+        points, notes = read_points(table, given, flops_per_param_token=k, where=where)
+    except UserError as error:  # without its hint: --without is about the table of runs
+        raise UserError(where, error.problems) from None
     if args.cost in table:
-        names["cost"] = args.cost
-    return of_table(
-        {name: table[column] for name, column in names.items()},
-        cost,
-        where=str(args.candidates),
-        flops_per_param_token=args.flops_per_param_token,
-        names=names,
-    )
+        points["cost"] = table[args.cost]
+    return of_table(points, cost, where), [f"candidates: {note}" for note in notes]
 
 
-def _text(plan, level):
+def _has(table, text):
+    """Whether a table has the column of "COLUMN" or "COLUMN*FACTOR"."""
+    return text in table or text.rpartition("*")[0] in table
+
+
+def _text(plan, level, notes):
     from isoloss.cli import show
 
     known, factor, width = KNOWN[plan.decision]
@@ -173,7 +170,7 @@ def _text(plan, level):
         least = _width(plan.width_least)
         lines.append(f"all {plan.n_candidates} candidates together would leave {least}")
     lines += [f"warning: {text}" for text in plan.warnings]
-    lines += [f"assumed: {text}" for text in plan.notes]
+    lines += [f"assumed: {text}" for text in notes]
     return "\n".join(lines)
 
 

@@ -101,6 +101,7 @@ def _text(records, result, drift, flops_per_param_token, notes):
             "loss of a run: its noise counted, and drift from the law beyond the runs, "
             f"{100 * drift.per_log_compute:.2g} % for each factor e of compute ({drift.source})",
             f"C = {flops_per_param_token:g} N D; {result.n_rows} rows; verdict: {result.verdict}",
+            show.ranges(result.problem.log_x),
             *(f"warning: {text}" for text in result.warnings),
             *(f"assumed: {text}" for text in notes),
         ]

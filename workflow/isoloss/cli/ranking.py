@@ -33,6 +33,7 @@ def run(args, table, settings) -> int:
             "n_fitted": ranking.n_fitted,
             "n_held_out": ranking.n_held_out,
             "level": args.level,
+            "warnings": list(ranking.warnings),
             "notes": list(ranking.notes),
             "ranking": ranking.laws.to_dict("records"),
         }
@@ -63,6 +64,7 @@ def _text(ranking):
             text = f"{row['law']}: {row['verdict']}"
             reasons += textwrap.wrap(text, WIDTH, subsequent_indent="  ")
     lines += [show.columns(rows), *([""] if reasons else []), *reasons]
+    lines += [f"warning: {text}" for text in ranking.warnings]
     return "\n".join([*lines, *(f"assumed: {note}" for note in ranking.notes)])
 
 

@@ -132,43 +132,25 @@ def off_line(result: FitResult, among: Candidates, budget: float) -> list[int]:
     return list(dict.fromkeys(chosen))
 
 
-def of_table(
-    table: Mapping[str, Any],
-    cost: CostModel,
-    where: str = "candidates",
-    *,
-    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
-    names: Mapping[str, str] | None = None,
-) -> Candidates:
-    """The runs of a table with n_params and n_tokens, or one of them and compute = K N D.
-
-    Its column `cost`, where it has one, is what each run costs. `names` says what messages call a
-    column, where that is not its name.
+def of_table(table: Mapping[str, Any], cost: CostModel, where: str = "candidates") -> Candidates:
+    """The runs of a table with the columns n_params and n_tokens, and `cost` where it is known.
 
     Raises
     ------
     UserError
         A column is missing, the table is empty, or a value is not a positive number.
     """
-    sizes = ("n_params", "n_tokens")
-    missing = [name for name in sizes if name not in table]
-    if len(missing) > ("compute" in table):
-        raise UserError(where, [f"no column for {name} was recognised" for name in missing])
-    problems: list[str] = []
-    wanted = [*sizes, "compute"] if missing else [*sizes]
-    values = {
-        name: _numbers(table[name], (names or {}).get(name, name), problems)
-        for name in [*wanted, "cost"]
-        if name in table
-    }
-    if not len(values["compute" if missing else "n_params"]):
+    wanted = ("n_params", "n_tokens")
+    problems = [f"no column for {name} was recognised" for name in wanted if name not in table]
+    if problems:
+        raise UserError(where, problems)
+    names = [name for name in (*wanted, "cost") if name in table]
+    values = {name: _numbers(table[name], name, problems) for name in names}
+    if not len(values["n_params"]):
         problems.append("has no rows")
     if problems:
         raise UserError(where, problems)
-    for name in missing:
-        (other,) = set(sizes) - {name}
-        values[name] = values["compute"] / (flops_per_param_token * values[other])
-    n_params, n_tokens = (values[name] for name in sizes)
+    n_params, n_tokens = (values[name] for name in wanted)
     given = values.get("cost")
     return Candidates(n_params, n_tokens, cost(n_params, n_tokens) if given is None else given)
 

@@ -30,14 +30,15 @@ class Ranking:
     factor : float
         Of compute, between the largest fitted and the smallest held-out run.
     n_fitted, n_held_out : int
-    notes : tuple of str
-        What was assumed of the table.
+    warnings, notes : tuple of str
+        What looks wrong in the table; what was assumed of it.
     """
 
     laws: Any
     factor: float
     n_fitted: int
     n_held_out: int
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -97,7 +98,7 @@ def rank(table, law: str | Law, factor: float, **settings) -> Ranking:
         raise UserError(
             where, dict.fromkeys(text.removeprefix(NOT_FITTED) for text in frame["verdict"])
         )
-    return Ranking(frame, factor, int(small.sum()), int(large.sum()), data.notes)
+    return Ranking(frame, factor, int(small.sum()), int(large.sum()), data.warnings, data.notes)
 
 
 def _laws(law, settings):
