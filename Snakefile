@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
@@ -10,6 +11,17 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 sys.path.insert(0, f"{workflow.basedir}/workflow")
+
+import isoloss
+
+# The plugin of the profile may have imported it before this file could say from where.
+if Path(workflow.basedir).resolve() not in Path(isoloss.__file__).resolve().parents:
+    raise WorkflowError(
+        f"This is the workflow of {workflow.basedir}, but Python finds the isoloss of another"
+        f" folder, {Path(isoloss.__file__).parents[2]}. Give this one an environment of its own"
+        " (`make setup`, then .venv/bin/snakemake), or put its code first:"
+        f" export PYTHONPATH={shlex.quote(os.path.join(workflow.basedir, 'workflow'))}"
+    )
 
 import isoloss.workflow
 from isoloss import holder, limits, warm
@@ -32,6 +44,9 @@ rule all:
     input:
         f"{RESULTS}/report.html",
         f"{RESULTS}/complete.json",
+        f"{RESULTS}/losses.parquet",
+        f"{RESULTS}/fits.parquet",
+        [path for study in ISOLOSS.studies for path in ISOLOSS.made(study)],
 
 
 include: "workflow/rules/corpus.smk"

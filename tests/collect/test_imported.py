@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from isoloss.collect.imported import read_table
-from isoloss.config.study import Table
+from isoloss.collect.imported import READERS, read_table
+from isoloss.config.study import ENDINGS, Table
 from isoloss.errors import UserError
 
 COLUMNS = {"n_params": "Model Size", "compute_flops": "FLOP", "loss": "final"}
@@ -44,6 +44,10 @@ def test_every_format_gives_the_same_rows(tmp_path, ending):
     assert runs["loss"].tolist() == [3.0, 2.5, 2.2]
     assert runs["run_id"].tolist() == ["mine-row1", "mine-row2", "mine-row3"]
     assert runs["n_tokens"].isna().all()
+
+
+def test_a_table_that_can_be_read_is_one_that_a_config_may_name():
+    assert tuple(READERS) == ENDINGS
 
 
 def test_all_bad_values_are_said_at_once_with_their_rows(tmp_path):

@@ -28,9 +28,9 @@ PREDICTED = [
 ]  # fmt: skip
 
 
-def tables(runs):
+def tables(runs, **said):
     runs = typed(runs, (SWEEP, *RUNS))
-    prediction = typed(PREDICTED, PREDICTIONS)
+    prediction = typed([row | said for row in PREDICTED], PREDICTIONS)
     analyses = analyse_study("text", [], runs, typed([], CURVES), prediction)
     return Tables(runs=runs, analyses=analyses)
 
@@ -52,6 +52,18 @@ def test_before_the_run_is_trained_the_figure_shows_the_prediction_alone():
     drawn = drawing(SPEC, tables(SMALL))
     assert not any("measured loss" in note for note in drawn.notes)
     assert "held-out run" not in set(drawn.table["series"])
+
+
+def test_a_prediction_that_was_made_after_the_run_is_not_shown_as_one_made_before():
+    before = tables([*SMALL, TESTED], made_before=True)
+    after = tables([*SMALL, TESTED], made_before=False)
+    assert "Said before, measured after" in set(drawing(SPEC, before).table["panel"])
+    drawn = drawing(SPEC, after)
+    assert "Measured before, said after" in set(drawn.table["panel"])
+    assert "The run was measured before this prediction was made." in drawn.notes
+    said = after.analyses[after.analyses["kind"] == "parameter"]
+    assert set(said["theory_source"]) == {"measured before"}
+    assert said["warnings"].str.contains("predicted after the run was made").all()
 
 
 def test_a_study_without_a_prediction_is_told_so():

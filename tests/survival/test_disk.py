@@ -47,14 +47,14 @@ def check_that_a_damaged_file_is_named_and_made_again(project):
     plan = project.folder / "results" / "studies" / "sine" / "plan.json"
     before = plan.read_bytes()
     os.truncate(plan, len(before) // 2)
-    finished = project.snakemake("--forcerun", "collect")
+    finished = project.snakemake()
     said = finished.stdout + finished.stderr
     assert finished.returncode != 0
     assert "results/studies/sine/plan.json: 1 problem" in said
     assert "is not whole JSON" in said
     assert "Traceback" not in said
     plan.unlink()
-    counts = project.jobs("--forcerun", "collect")
+    counts = project.jobs()
     assert counts["plan"] == 1
     assert "train" not in counts
     assert plan.read_bytes() == before

@@ -2,10 +2,11 @@
 
 import copy
 import json
+import shutil
 
 import pandas as pd
 import pytest
-from tests.workflow.project import Project
+from tests.workflow.project import REPOSITORY, Project
 from tests.workflow.test_staleness import FUNCTION, LANGUAGE
 
 
@@ -80,6 +81,27 @@ def test_what_is_wrong_with_a_config_is_said_before_any_job_starts(folder):
     assert not (folder / "results").exists()
 
 
+def test_a_target_that_no_study_makes_is_said_without_a_traceback(folder):
+    project = Project(folder, {"sine": function_study()})
+    finished = project.snakemake("results/studies/sine/prediction.parquet")
+    assert finished.returncode != 0
+    assert "sine has no `prediction`" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_the_code_of_another_clone_is_refused(folder, tmp_path, monkeypatch):
+    other = tmp_path / "other" / "workflow"
+    (other / "isoloss").mkdir(parents=True)
+    for package in ("isoloss", "snakemake_logger_plugin_isoloss"):
+        shutil.copytree(REPOSITORY / "workflow" / package, other / package, dirs_exist_ok=True)
+    monkeypatch.setenv("PYTHONPATH", str(other))
+    finished = Project(folder, {"sine": function_study()}).snakemake()
+    assert finished.returncode != 0
+    assert f"Python finds the isoloss of another folder, {other.parent}" in finished.stderr
+    assert f"export PYTHONPATH={REPOSITORY / 'workflow'}" in finished.stderr
+    assert not (folder / "results").exists()
+
+
 def test_a_results_folder_that_cannot_be_written_to_is_named(folder):
     (folder / "results").write_text("I am a file.")
     finished = Project(folder, {"sine": function_study()}).snakemake()
@@ -94,7 +116,11 @@ def test_a_corrupted_result_is_named_and_never_used(folder):
     row = next((folder / "results" / "runs").glob("sine-w3-*")) / "row.json"
     whole = row.read_text()
     row.write_text(whole[: len(whole) // 2])
-    finished = project.snakemake("--forcerun", "collect")
-    assert finished.returncode != 0
-    assert f"{row.relative_to(folder)}: is not whole JSON" in finished.stderr
-    assert json.loads(whole)["status"] == "done"
+    for _ in range(2):
+        finished = project.snakemake()
+        assert finished.returncode != 0
+        assert f"{row.relative_to(folder)}: is not whole JSON" in finished.stderr
+    row.unlink()
+    counts = project.jobs()
+    assert (counts["train"], counts["collect"], counts["report"]) == (1, 1, 1)
+    assert json.loads(row.read_text())["loss"] == json.loads(whole)["loss"]

@@ -92,6 +92,7 @@ def test_the_prediction_is_there_before_the_run_that_tests_it_may_start(tmp_path
     content = prediction.read_bytes()
     predicted = pd.read_parquet(prediction).iloc[0]
     assert predicted["n_runs"] == 5
+    assert predicted["made_before"]
     assert predicted["lo"] < predicted["loss"] < predicted["hi"]
     # Alone, the largest run takes the others with it, because the prediction needs them.
     prediction.unlink()
@@ -101,6 +102,37 @@ def test_the_prediction_is_there_before_the_run_that_tests_it_may_start(tmp_path
     assert ran["train"] == 1
     assert prediction.read_bytes() == content
     assert prediction.stat().st_mtime < next(tmp_path.glob(largest)).stat().st_mtime
+
+
+def test_a_finished_run_is_not_trained_again_because_it_is_predicted_or_no_longer(tmp_path):
+    """Neither by a larger run, nor where the prediction is left out, or comes later."""
+    prediction = {"sweep": "data", "at_most": 0.6, "fits": [FIT]}
+    budgets = [320, 400, 480, 560, 640, 1280]
+    made = project(tmp_path, budgets=budgets)
+    said = tmp_path / "results/studies/text/prediction.parquet"
+    assert made.jobs()["train"] == 6
+    study = made.studies["text"]
+    study["prediction"] = prediction
+    assert "train" not in made.jobs()
+    assert not pd.read_parquet(said)["made_before"].any()
+    study["sweeps"]["data"]["grid"]["data.n_tokens"] = [*budgets, 2560]
+    ran = made.jobs()
+    assert (ran["predict"], ran["train"]) == (1, 1)
+    assert pd.read_parquet(said)["made_before"].all()
+    study["sweeps"]["data"]["grid"]["data.n_tokens"] = [*budgets, 2560, 5120]
+    assert made.jobs()["train"] == 1
+    prediction["at_most"] = 0.3
+    ran = made.jobs()
+    assert "train" not in ran
+    assert not pd.read_parquet(said)["made_before"].any()
+    analyses = pd.read_parquet(said.with_name("analyses.parquet"))
+    assert "measured before" in set(analyses["theory_source"])
+    said_of_it = "predicted after the run was made"
+    assert said_of_it in (tmp_path / "results" / "report.html").read_text()
+    del study["prediction"]
+    assert "train" not in made.jobs()
+    finished = made.snakemake("--dry-run")
+    assert "metadata" not in finished.stdout + finished.stderr
 
 
 def run_train_job(folder, run_id, settings, **environ):

@@ -13,7 +13,7 @@ class Column:
     meaning: str
 
 
-TEXT, WHOLE, REAL = "string", "Int64", "Float64"
+TEXT, WHOLE, REAL, FLAG = "string", "Int64", "Float64", "boolean"
 
 RUNS = (
     Column("run_id", TEXT, "", "who the run is: a readable name, the seed, a hash of its settings"),
@@ -146,6 +146,7 @@ PREDICTIONS = (
     Column("fit", TEXT, "", "the name of the law in the study's `prediction`"),
     Column("law", TEXT, "", "as `isoloss fit --law` names it"),
     Column("run_ids", TEXT, "", "the runs that are predicted: one, or its seeds"),
+    Column("made_before", FLAG, "", "whether these runs had no result yet when this was written"),
     Column("loss", REAL, "nats per token", "predicted"),
     Column("lo", REAL, "nats per token", "lower end of the interval of a new run"),
     Column("hi", REAL, "nats per token", "upper end"),
@@ -225,7 +226,8 @@ def document() -> str:
         ),
         "results/studies/STUDY/prediction.parquet": (
             "For studies that predict their largest run: written before that run may start, and "
-            "never changed by its outcome.",
+            "never changed by its outcome. If it is made again later, because the laws or the "
+            "fitted runs have changed, `made_before` is false.",
             PREDICTIONS,
         ),
         "results/studies/STUDY/analyses.parquet": (

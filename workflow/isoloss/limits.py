@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from isoloss.config.reading import read_yaml
-from isoloss.config.study import Study, Table
+from isoloss.config.study import ENDINGS, Study, Table
 
 # Linux passes no argument longer than 128 KiB, and a job's whole command is one.
 MOST_BYTES = 120_000
@@ -24,12 +24,20 @@ def check_files(paths: Iterable[str | Path]) -> None:
             read_yaml(path)
 
 
-def table_problems(study: Study) -> list[str]:
-    """What is wrong with the path of a study's table, if anything."""
+def table_problems(study: Study, root: str | Path) -> list[str]:
+    """What is wrong with the path of a study's table, if anything.
+
+    Of a table that is gone, Snakemake would keep what was made from it, and say nothing.
+    """
     if not isinstance(study, Table):
         return []
     if any(character in "{}" or not character.isprintable() for character in study.path):
         return [f"path: must have no braces and no control characters, got {study.path!r}"]
+    path = Path(study.path)
+    if path.suffix not in ENDINGS:
+        return [f"path: the name must end in one of {', '.join(ENDINGS)}, got {study.path!r}"]
+    if not (Path(root) / path).is_file():
+        return [f"path: there is no file {study.path}"]
     return []
 
 

@@ -45,8 +45,13 @@ def tidy_up():
 
 
 def corpus_of(job_id):
-    """The corpus that a training waits for."""
+    """The corpus that a training waits for.
+
+    Snakemake asks for it before it compares a job with what was recorded of it.
+    """
     prepare_allocation()
+    if workflow.is_main_process:
+        records.forget_inputs(workflow.persistence, ISOLOSS.files_of(job_id))
     return ISOLOSS.corpus_of(job_id)
 
 

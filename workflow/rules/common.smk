@@ -6,6 +6,7 @@ from snakemake.logging import logger
 from isoloss.disk import nearly_full
 from isoloss.files import write_json
 from isoloss.job import UNFINISHED
+from isoloss.workflow import records
 
 try:
     ISOLOSS = isoloss.workflow.load(config, os.curdir)
@@ -14,11 +15,10 @@ except UserError as error:
 
 RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
 isoloss.workflow.set_environment(workflow.basedir, ISOLOSS.config.device)
-# What a command that the report prints must say beside its target.
+# What a command that the report prints must say after its target.
 CONFIG_OPTIONS = shlex.join(
-    word
-    for path in workflow.overwrite_configfiles
-    for word in ("--configfile", os.path.relpath(path))
+    ["--configfile"] * bool(workflow.overwrite_configfiles)
+    + [os.path.relpath(path) for path in workflow.overwrite_configfiles]
 )
 
 
@@ -70,6 +70,18 @@ def write_unfinished_report():
     subprocess.run(["bash", "-c", waiting[0].shellcmd], env=environment)
 
 
+def mark_what_is_not_made_yet():
+    """What a waiting job made before counts as incomplete until the job has ended well.
+
+    Snakemake 9.27 records what a job read also if the job fails, and removes what it made. Were what
+    is made from that not marked, the next command would find nothing to do. Done at the start, it
+    holds however this process ends. A training is left out: its files are whole, or not there.
+    """
+    for job in workflow.dag.needrun_jobs() if workflow.is_main_process else ():
+        if job.rule.name not in ("corpus", "trunk", "train"):
+            workflow.persistence.started(job)
+
+
 def let_the_scheduler_rest():
     """Without a limit of jobs a second, which only matters where they are submitted.
 
@@ -82,6 +94,7 @@ def let_the_scheduler_rest():
 
 onstart:
     let_the_scheduler_rest()
+    mark_what_is_not_made_yet()
     if workflow.is_main_process:
         holder.hold(".snakemake")
         WARM.append(warm.start())
@@ -95,16 +108,8 @@ def remove_what_killed_jobs_left():
             partial.unlink(missing_ok=True)
 
 
-def forget_how_trunks_were_made():
-    """The name of a trunk says all of it. Which shorter one it went on from makes no run stale."""
-    for job in workflow.dag.jobs if workflow.is_main_process else ():
-        for path in job.output if job.rule.name == "trunk" else ():
-            workflow.persistence.cleanup_metadata(path)
-
-
 onsuccess:
     tidy_up()
-    forget_how_trunks_were_made()
     remove_what_killed_jobs_left()
     for process in filter(None, WARM):
         process.stop()
@@ -114,7 +119,6 @@ onerror:
     for said in filter(None, map(nearly_full, (RESULTS, FIGURES))):
         logger.error(said)
     tidy_up()
-    forget_how_trunks_were_made()
     write_unfinished_report()
     for process in filter(None, WARM):
         process.stop()

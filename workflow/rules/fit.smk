@@ -40,11 +40,14 @@ rule predict:
         mem_mb=2000,
     params:
         prediction=lambda wildcards: ISOLOSS.prediction(wildcards.study),
+        # No input: it is written before they are there.
+        tests=lambda wildcards: ISOLOSS.testing_rows(wildcards.study),
     message:
         "Predicting the largest run of {wildcards.study}"
     shell:
         "python -m isoloss.job predict --study {wildcards.study}"
-        " --prediction {params.prediction:q} --rows {input.rows} --out {output} > {log} 2>&1"
+        " --prediction {params.prediction:q} --rows {input.rows}"
+        " --tests {params.tests} --out {output} > {log} 2>&1"
 
 
 rule fits:

@@ -49,6 +49,5 @@ for study in ISOLOSS.studies:
         name:
             f"study_{study}"
         input:
-            ISOLOSS.study(study, "fits.parquet"),
-            ISOLOSS.analyses_of(study),
+            ISOLOSS.made(study),
             ISOLOSS.figures(study),

@@ -9,6 +9,8 @@ QUANTITY = "predicted loss"
 WITHOUT_DRIFT = "predicted loss, if the law goes on without drift"
 FITTED = "largest compute fitted"
 SOURCE = "measured afterwards"
+SOURCE_LATE = "measured before"
+LATE = "predicted after the run was made"
 
 
 def prediction_rows(prediction: pd.DataFrame, runs: pd.DataFrame) -> list[dict[str, Any]]:
@@ -21,7 +23,9 @@ def prediction_rows(prediction: pd.DataFrame, runs: pd.DataFrame) -> list[dict[s
     for _, law in prediction.iterrows():
         tested = losses.reindex(law["run_ids"].split()).dropna()
         measured = float(tested.mean()) if len(tested) else None
-        unsaid = "the run that tests it has no loss" if measured is None else ""
+        late = pd.notna(law["made_before"]) and not law["made_before"]
+        warnings = ["the run that tests it has no loss"] if measured is None else []
+        warnings += [LATE] if late else []
         rows.append(
             {
                 "group": law["fit"],
@@ -29,8 +33,8 @@ def prediction_rows(prediction: pd.DataFrame, runs: pd.DataFrame) -> list[dict[s
                 "quantity": QUANTITY,
                 "unit": "nats per token",
                 "theory": measured,
-                "theory_source": SOURCE,
-                "warnings": unsaid,
+                "theory_source": SOURCE_LATE if late else SOURCE,
+                "warnings": "; ".join(warnings),
                 "value": law["loss"],
                 "x_quantity": "compute_flops",
                 "x": law["compute_flops"],

@@ -160,11 +160,14 @@ class Frontier(Texts):
     of: Annotated[list[Name], Field(min_length=1)]
 
 
+ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl")  # of tables that can be read
+
+
 class Table(Texts):
     """A study of a table of losses that the user has."""
 
     source: Literal["table"]
-    path: str  # CSV, Parquet or JSON lines
+    path: str  # CSV, TSV, Parquet or JSON lines
     columns: dict[str, str] = {}  # our column -> the table's
 
     @model_validator(mode="before")

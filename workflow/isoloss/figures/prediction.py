@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from isoloss.analysis.prediction import DO, FITTED, WITHOUT_DRIFT
+from isoloss.analysis.prediction import DO, FITTED, LATE, WITHOUT_DRIFT
 from isoloss.config.prediction_figure import PredictionTested
 from isoloss.errors import UserError
 from isoloss.figures.panel import Panel, Record, finish
@@ -26,6 +26,9 @@ def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
     runs = runs.drop_duplicates("run_id")
     held = set(" ".join(said["runs"]).split())
     tested, others = runs[runs["run_id"].isin(held)], runs[~runs["run_id"].isin(held)]
+    late = said["warnings"].str.contains(LATE, regex=False).any()
+    panel = "Measured before, said after" if late else "Said before, measured after"
+    notes += ["The run was measured before this prediction was made."] if late else []
     figure, axes = new_figure(columns=2, width=9.2, height=3.9)
     record = Record()
     left = Panel(axes[0, 0], record, "training compute C (FLOP, exact count)",
@@ -38,17 +41,17 @@ def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
     left.points(tested["compute_flops"], tested["loss"], "held-out run", "measured",
                 color=COLORS[1], marker="*", markersize=13)  # fmt: skip
     right = Panel(axes[0, 1], record, "loss of the held-out run (nats per token)", "",
-                  "Said before, measured after", x_scale="linear", y_scale="linear")  # fmt: skip
+                  panel, x_scale="linear", y_scale="linear")  # fmt: skip
     drawn = said.dropna(subset=["value"])
     places = np.arange(len(drawn))
     for place, (_, law) in zip(places, drawn.iterrows(), strict=True):
         name = spec.labels.get(law["group"], law["group"])
-        record.add(panel="Said before, measured after", series=[name], what="predicted",
+        record.add(panel=panel, series=[name], what="predicted",
                    x_quantity="", x=[np.nan], y_quantity="loss", y=[law["value"]],
                    lo=[law["lo"]], hi=[law["hi"]])  # fmt: skip
         sure = law["verdict"] == "identified"
         narrow = plain.loc[law["group"]]
-        record.add(panel="Said before, measured after", series=[name], what="without drift",
+        record.add(panel=panel, series=[name], what="without drift",
                    x_quantity="", x=[np.nan], y_quantity="loss", y=[narrow["value"]],
                    lo=[narrow["lo"]], hi=[narrow["hi"]])  # fmt: skip
         right.axes.plot([law["lo"], law["hi"]], [place, place], **WITH_DRIFT)
@@ -61,7 +64,7 @@ def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
         notes.append(f"{spec.labels.get(law['group'], law['group'])}: {law['verdict']}.")
     measured = float(said["theory"].iloc[0])
     if np.isfinite(measured):
-        record.add(panel="Said before, measured after", series=["held-out run"], what="measured",
+        record.add(panel=panel, series=["held-out run"], what="measured",
                    x_quantity="loss", x=[measured], y_quantity="", y=[np.nan])  # fmt: skip
         right.axes.axvline(measured, color=COLORS[1], linewidth=1.4)
         inside = ((drawn["lo"] <= measured) & (measured <= drawn["hi"])).sum()

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--study", required=True)
     parser.add_argument("--prediction", required=True, help="JSON: laws, settings, runs")
     parser.add_argument("--rows", nargs="+", required=True, help="row.json of the fitted runs")
+    parser.add_argument("--tests", nargs="+", required=True, help="row.json of the predicted runs")
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args(argv)
     given = json.loads(arguments.prediction)
@@ -38,6 +40,8 @@ def main(argv: list[str]) -> None:
         "study": arguments.study,
         "run_ids": " ".join(given["run_ids"]),
         "compute_flops": columns["compute_flops"],
+        # A prediction that is made again, after other laws or runs were chosen, is no prediction.
+        "made_before": not any(Path(path).exists() for path in arguments.tests),
     }
     rows = [common | row for row in predict(fits, runs, columns)]
     write_parquet(arguments.out, typed(rows, PREDICTIONS))

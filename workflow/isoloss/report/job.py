@@ -52,7 +52,8 @@ def main(argv: list[str]) -> None:
         code=json.loads(arguments.code),
         lack=lack,
         about=_about(paths.results / "runs", run_ids),
-        command=f"snakemake --cores all {arguments.options} study_{{study}}".replace("  ", " "),
+        # The target first: --configfile takes all words that follow it.
+        command=f"snakemake study_{{study}} --cores all {arguments.options}".rstrip(),
     )
     write_text(arguments.out, html)
 

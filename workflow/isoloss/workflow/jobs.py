@@ -6,7 +6,7 @@ from isoloss.errors import UserError
 from isoloss.files import canonical_json, read_json
 from isoloss.plan.planned import PlannedRun, PlannedTrunk
 from isoloss.plan.resources import Resources, resources_of
-from isoloss.workflow.paths import Paths, known_corpus
+from isoloss.workflow.paths import RUN_FILES, Paths, known_corpus
 
 URGENT = 10**8  # milliseconds of priority: more than any run, less than a corpus
 
@@ -50,6 +50,12 @@ class Jobs(Paths):
             return [self.trunk_file(job.before)] if job.before else []
         return [self.trunk_file(job.trunk.trunk_id)] if job.trunk else []
 
+    def files_of(self, job_id: str) -> list[str]:
+        """What a run, or a piece of a trunk, leaves."""
+        if job_id in self.plan.trunks:
+            return [self.trunk_file(job_id)]
+        return [self.run(job_id, name) for name in RUN_FILES]
+
     def corpus_of(self, job_id: str) -> list[str]:
         """The file that says that a job's corpus is whole; none for a run without one."""
         corpus_id = self.job(job_id).corpus_id
@@ -61,9 +67,13 @@ class Jobs(Paths):
         return f"--corpus {self.corpus(corpus_id, '')}" if corpus_id else ""
 
     def prediction_before(self, job_id: str) -> list[str]:
-        """The prediction that must be written before a job may start."""
+        """The prediction that must be written before a job may start; none once it is done.
+
+        A run that is done would otherwise be trained again whenever its prediction is made anew.
+        """
         study = self.plan.predicted_by.get(job_id)
-        return [self.study(study, "prediction.parquet")] if study else []
+        done = study and all((self.root / path).exists() for path in self.files_of(job_id))
+        return [self.study(study, "prediction.parquet")] if study and not done else []
 
     def untrained_core_s(self) -> dict[str, float]:
         """The planned cost of each run that has no result yet, and of each trunk that they need."""

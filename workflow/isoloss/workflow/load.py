@@ -39,7 +39,7 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
     resolved: dict[str, dict[str, Resolved]] = {}
     for name, study in studies.items():
         problems += [f"{name}: {problem}" for problem in unknown_names(study)]
-        problems += [f"{name}: {problem}" for problem in limits.table_problems(study)]
+        problems += [f"{name}: {problem}" for problem in limits.table_problems(study, root)]
         if isinstance(study, Planted):
             problems += [f"{name}: {problem}" for problem in planted.problems(study)]
         if not isinstance(study, Trained):

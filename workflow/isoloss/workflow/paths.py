@@ -8,10 +8,11 @@ from isoloss.config.study import Config, Frontier, Study, Trained
 from isoloss.corpus.fingerprint import Resolved
 from isoloss.errors import UserError, nearest
 from isoloss.plan.plan import KnownCorpus
-from isoloss.plan.planned import Plan
+from isoloss.plan.planned import HeldOut, Plan
 
 TABLES = ("runs.parquet", "curves.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
+RUN_FILES = ("row.json", "curve.parquet", "about.json")
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,32 @@ class Paths:
 
     def fitted_rows(self, study: str) -> list[str]:
         """The files of the runs that a study's prediction is made from."""
-        return [self.run(run_id, "row.json") for run_id in self.plan.held_out[study].fitted]
+        return [self.run(run_id, "row.json") for run_id in self._held_out(study).fitted]
+
+    def testing_rows(self, study: str) -> list[str]:
+        """The files of the runs that a study predicts."""
+        return [self.run(run_id, "row.json") for run_id in self._held_out(study).run_ids]
 
     def trained(self) -> list[str]:
         """The tables of runs of the studies that train."""
         return [self.study(name, "runs.parquet") for name in self.plan.members]
+
+    def made(self, study: str) -> list[str]:
+        """The tables of a study and its runs, but no trunks and corpora.
+
+        Snakemake makes a missing file only if it is asked for it, or makes what is made from it: so
+        targets ask for all of them, and a file that a failed job has lost, or that was removed by
+        hand, is made again.
+        """
+        trained = isinstance(self._study(study), Trained)
+        runs = self.plan.run_ids(study) if trained else []
+        return [
+            *(self.run(run_id, name) for run_id in runs for name in RUN_FILES),
+            *([self.study(study, "plan.json")] if trained else []),
+            *(self.study(study, name) for name in (*TABLES, "fits.parquet")),
+            *self.predictions_of(study),
+            *self.analyses_of(study),
+        ]
 
     def inputs(self, study: str) -> list[str]:
         """The files that the tables of a study are made from."""
@@ -78,6 +100,12 @@ class Paths:
         if isinstance(found, Frontier):
             return [self.study(other, name) for other in found.of for name in TABLES]
         return [found.path] if found.source == "table" else []
+
+    def _held_out(self, study: str) -> HeldOut:
+        if study not in self.plan.held_out:
+            self._study(study)  # which says so if there is none
+            raise UserError("the target", [f"{study} has no `prediction`"])
+        return self.plan.held_out[study]
 
     def _study(self, name: str) -> Study:
         if name not in self.studies:

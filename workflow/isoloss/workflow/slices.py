@@ -33,7 +33,7 @@ class Workflow(Jobs):
 
     def prediction(self, study: str) -> str:
         """What a study predicts: the laws, the settings of the run, and from which runs."""
-        held = self.plan.held_out[study]
+        held = self._held_out(study)
         fits = [
             fit.model_dump(mode="json", exclude_defaults=True)
             for fit in self._study(study).prediction.fits
