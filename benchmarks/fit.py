@@ -24,7 +24,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from isoloss.fit import fit_law
-from isoloss.fit.files import read_table
+from isoloss.tables import read_table
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import AGREE, find
 from isoloss.fit.problem import Problem

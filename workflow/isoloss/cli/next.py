@@ -106,7 +106,7 @@ def _candidates(args, cost):
     if args.candidates is None:
         return None
     from isoloss.fit.candidates import of_table
-    from isoloss.fit.files import read_table
+    from isoloss.tables import read_table
     from isoloss.fit.table import recognise
 
     table = read_table(args.candidates)

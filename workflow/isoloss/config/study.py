@@ -164,7 +164,7 @@ class Table(Texts):
     """A study of a table of losses that the user has."""
 
     source: Literal["table"]
-    path: str  # CSV, Parquet or JSON lines
+    path: str  # what `isoloss.tables` reads
     columns: dict[str, str] = {}  # our column -> the table's
 
     @model_validator(mode="before")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isoloss.columns import MAY_BE_ZERO
+
 LABELS = {
     "n_params": "parameters N",
     "n_tokens": "tokens D",
@@ -44,6 +46,7 @@ def default_figures(
                 "caption": CAPTION.format(law=law),
                 "x": column,
                 "x_label": label,
+                "x_scale": "linear" if column in MAY_BE_ZERO else "log",
                 "y_label": "loss (nats per token)",
                 "series": {"table": "rows of the table"},
                 "fits": {"table": fit} if fit else {},

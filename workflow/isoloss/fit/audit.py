@@ -10,7 +10,7 @@ from isoloss.corpus.download import download
 from isoloss.errors import UserError
 from isoloss.files import sha256
 from isoloss.fit.api import fit_law
-from isoloss.fit.files import read_table
+from isoloss.tables import read_table
 from isoloss.fit.objective import influence
 from isoloss.fit.registry import PublishedFit, Registry, Table
 from isoloss.fit.result import FitResult

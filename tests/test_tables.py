@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isoloss.errors import UserError
-from isoloss.fit.files import read_table
+from isoloss.tables import read_table
 from isoloss.fit.table import read
 from isoloss.laws import LAWS
 
