@@ -21,7 +21,10 @@ def with_heads(n_head):
 @pytest.mark.parametrize(
     ("impossible", "problem"),
     [
-        (study(budgets=[31, 640]), "settings.data.n_tokens 31 is smaller than one batch of 32"),
+        (
+            study(budgets=[31, 640]),
+            "sweeps.grid.grid.data.n_tokens 31 is smaller than one batch of 32",
+        ),
         (
             study({"cooldown_fraction": 0.6, "warmup_steps": 0}, budgets=[640]),
             "settings.training.cooldown_fraction 0.6: the cooldown would be longer than its trunk, "
@@ -40,7 +43,7 @@ def with_heads(n_head):
             study(data={"n_heldout_tokens": 7}, budgets=[640]),
             "settings.data.n_heldout_tokens 7 is smaller than one context of 8",
         ),
-        (with_heads(5), "settings.model: n_head 5 does not divide d_model 12"),
+        (with_heads(5), "sweeps.grid.grid.model: n_head 5 does not divide d_model 12"),
     ],
 )
 def test_an_impossible_grid_is_refused_with_its_key_and_the_reason(impossible, problem):
@@ -61,4 +64,7 @@ def test_every_problem_of_every_sweep_is_said_at_once():
     impossible = study(budgets=[31, 640], data={"n_heldout_tokens": 300})
     more = {"short": {"grid": {"training.cooldown_fraction": [0.2, 0.7]}}}
     found = problems_of(impossible | {"sweeps": impossible["sweeps"] | more})
-    assert [problem.split(":")[1].strip() for problem in found] == ["sweeps.grid", "sweeps.short"]
+    assert [problem.split()[1] for problem in found] == [
+        "sweeps.grid.grid.data.n_tokens",
+        "sweeps.short.grid.training.cooldown_fraction",
+    ]

@@ -106,8 +106,8 @@ def _candidates(args, cost):
     if args.candidates is None:
         return None
     from isoloss.fit.candidates import of_table
-    from isoloss.tables import read_table
     from isoloss.fit.table import recognise
+    from isoloss.tables import read_table
 
     table = read_table(args.candidates)
     columns = {name: recognise(name, table) for name in ("n_params", "n_tokens")}

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from isoloss.config.drawn import Drawn
-from isoloss.config.section import Name, PositiveInt
+from isoloss.config.section import Levels, Name, PositiveInt
 
 
 class OfAnalyses(Drawn):
@@ -61,7 +61,7 @@ class BatchTradeoff(OfAnalyses):
 
     draw: Literal["batch_tradeoff"]
     critical: Name
-    curves: PositiveInt = 5  # losses that are drawn, of those analysed
+    curves: Levels = 5  # losses that are drawn, of those analysed
 
 
 class CooldownChecked(OfAnalyses):

@@ -4,7 +4,7 @@ A figure names columns of the study's table of runs, its sweeps and its fits; it
 hold. `sweeps_named` and `fits_named` say which, so that a misspelt name is found before any run.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,7 +22,7 @@ from isoloss.config.published_figures import (
     ModelPlanes,
     Predictions,
 )
-from isoloss.config.section import Name, PositiveFloat, PositiveInt, Section
+from isoloss.config.section import Levels, Name, PositiveFloat, Section, Values
 from isoloss.errors import nearest
 
 Scale = Literal["log", "linear"]
@@ -34,7 +34,7 @@ class Series(Section):
     label: str
     sweep: Name | list[Name] | None = None  # one or more; null: the one of the series' own name
     y: str | None = None  # column; null: the figure's
-    where: dict[str, list[Any]] = {}  # column -> the values that are drawn
+    where: dict[str, Values] = {}  # column -> the values that are drawn
 
 
 def _in_full(given: dict[str, str | Series], y: str) -> dict[str, Series]:
@@ -68,7 +68,7 @@ class OfRuns(Drawn):
     x_label: str
     y_label: str
     sweeps: list[Name] | None = None  # null: all
-    where: dict[str, list[Any]] = {}  # column -> the values that are drawn
+    where: dict[str, Values] = {}  # column -> the values that are drawn
 
     @property
     def sweeps_named(self) -> list[str]:
@@ -190,7 +190,7 @@ class IsoFlop(OfRuns):
     x: str = "n_params"
     y: str = "loss"
     compute: str = "compute_flops"
-    levels: PositiveInt | list[PositiveFloat] = 5  # how many, or which, in FLOP
+    levels: Levels | list[PositiveFloat] = 5  # how many, or which, in FLOP
     interpolate: Literal["runs", "curves"] = "runs"  # between budgets, or along learning curves
 
 
@@ -210,7 +210,7 @@ class Panel(Section):
     title: str
     y: str = "loss"
     y_label: str
-    where: dict[str, list[Any]] = {}
+    where: dict[str, Values] = {}
 
 
 class EfficientFrontier(Drawn):

@@ -1,0 +1,198 @@
+"""A whole project's config is refused with the place of each mistake, and soon, before any job."""
+
+import copy
+
+import pytest
+import yaml
+
+from isoloss.errors import UserError
+from isoloss.workflow import load
+
+BUDGET = {"flops": 1e12, "runs": 100}
+TEXTS = {"title": "t", "question": "q", "theory": "th"}
+TRAINED = TEXTS | {
+    "settings": {
+        "task": {"kind": "function", "target": "sine"},
+        "model": {"width": 8},
+        "data": {"n_samples": 256},
+        "training": {"steps": 10, "peak_lr": 0.01, "schedule": "cosine"},
+    },
+    "sweeps": {"widths": {"grid": {"model.width": [2, 4]}}},
+    "fits": [{"name": "f", "law": "power_law", "variables": {"x": "n_params", "loss": "loss"}}],
+}
+LANGUAGE = TEXTS | {
+    "settings": {
+        "task": {"kind": "language", "corpus": "books", "context": 8},
+        "model": {"n_layer": 1, "d_model": 8, "n_head": 2},
+        "data": {"n_tokens": 640, "n_heldout_tokens": 100},
+        "training": {"peak_lr": 0.01, "schedule": "cosine", "batch_size": 4},
+    },
+    "sweeps": {"data": {"grid": {"data.n_tokens": [320, 640]}}},
+    "corpora": {"books": {"kind": "files", "paths": ["book.txt"]}},
+}
+PLANTED = TEXTS | {
+    "source": "planted",
+    "law": "chinchilla",
+    "parameters": {"A": 400.0, "B": 400.0, "E": 1.7, "alpha": 0.3, "beta": 0.3},
+    "noise_sd": 0.01,
+    "sweeps": {"grid": {"n_params": [1e6, 1e7], "n_tokens": [1e8, 1e9]}},
+}
+STUDIES = {"trained": TRAINED, "language": LANGUAGE, "planted": PLANTED}
+
+
+def changed(study, path, value):
+    study = copy.deepcopy(study)
+    *parents, last = path.split("/")
+    section = study
+    for parent in parents:
+        section = section[int(parent) if isinstance(section, list) else parent]
+    section[last] = value
+    return study
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A function that plans a study in a project's folder."""
+
+    def plan(study, **config):
+        folder = tmp_path / "config" / "studies"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "mine.yaml").write_text(yaml.safe_dump(study))
+        (tmp_path / "book.txt").write_text("a line of text\n" * 1000)
+        return load({"studies": ["mine"], "budget": BUDGET} | config, tmp_path)
+
+    plan.root = tmp_path
+    return plan
+
+
+def refusal(project, study, **config):
+    with pytest.raises(UserError) as error:
+        project(study, **config)
+    assert len(error.value.problems) == 1, error.value.problems
+    return error.value.problems[0].removeprefix("mine: ")
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_what_is_spoilt_below_was_whole(project, study):
+    project(study)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("sweeps/widths/seeds", 20_260_101, "sweeps.widths: 40,520,202 runs (2 of model.width x "
+         "20,260,101 of seeds) are more than the 100 that budget.runs allows"),
+        ("sweeps/widths/seeds", 10**10, "sweeps.widths: 20,000,000,000 runs"),
+        ("sweeps/widths/grid", {f"a.k{i}": list(range(10)) for i in range(12)},
+         "sweeps.widths: 1,000,000,000,000 runs (10 of a.k0 x "),
+    ],
+)  # fmt: skip
+def test_a_sweep_beyond_the_budget_is_counted_and_not_made(project, path, value, said):
+    assert refusal(project, changed(TRAINED, path, value)).startswith(said)
+
+
+def test_a_sweep_has_a_limit_beyond_any_budget(project):
+    study = changed(TRAINED, "sweeps/widths/seeds", 10**10)
+    said = refusal(project, study, budget=BUDGET | {"runs": 10**12})
+    assert said.endswith("are more than the 1,000,000 that can be")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("settings/training/n_evals", 10**9, "settings.training.n_evals: input should be less "),
+        ("settings/training/lr_width_exponent", 1000.0, "settings.training.lr_width_exponent: in"),
+        ("settings/data/n_samples", 10**13, "settings.data.n_samples 10,000,000,000,000 is too "),
+        ("settings/data/n_heldout", 10**13, "settings.data.n_heldout 10,000,000,000,000 is too "),
+        ("settings/model/n_hidden", 10**12, "settings.model.n_hidden: input should be less than "),
+        ("settings/model/n_hidden", 10**400, "settings.model.n_hidden: "),
+        ("settings/task/noise_sd", 1e200, "settings.task.noise_sd: input should be less than or "),
+        ("sweeps/widths/seeds", [2**63], "sweeps.widths.seeds: must be how many (a whole number "),
+        ("sweeps/widths/seeds", True, "sweeps.widths.seeds: must be how many (a whole number fro"),
+        ("fits/0/where", {"n_params": [[1]]}, "fits.0.where.n_params: holds numbers and text to "),
+        ("fits/0/where", {"seed": [{"a": 1}]}, "fits.0.where.seed: holds numbers and text to com"),
+        ("fits/0/where", {"seed": [10**30]}, "fits.0.where.seed: holds numbers and text to compa"),
+    ],
+)  # fmt: skip
+def test_a_value_beyond_what_can_be_held_is_refused(project, path, value, said):
+    assert refusal(project, changed(TRAINED, path, value)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("sweeps/grid/n_params", [1e20], "sweeps.grid.n_params: must be below 2^63 (9.2e18), got "),
+        ("sweeps/grid/seed", [1e19], "sweeps.grid.seed: must be below 2^63 (9.2e18), got 1e+19"),
+        ("sweeps/grid", {"n_params": [1e18], "tokens_per_param": [1e10]},
+         "sweeps.grid: n_params and n_tokens must be from 1 to 2^63 (9.2e18); at n_params 1e+18, "),
+        ("noise_sd", 1e4, "noise_sd: input should be less than or equal to 10"),
+        ("parameters/A", 1e308, "parameters: the loss at n_params 1e+06, n_tokens 1e+08 is inf"),
+        ("sweeps/grid", {k: [float(i) for i in range(1, 2001)] for k in ("n_params", "n_tokens")},
+         "sweeps.grid: 4,000,000 runs are more than the 100,000 that can be drawn"),
+    ],
+)  # fmt: skip
+def test_planted_losses_that_no_table_can_hold_are_refused(project, path, value, said):
+    study = changed(PLANTED, "parameters", PLANTED["parameters"] | {"alpha": 0.0, "beta": 0.0})
+    study = study if path == "parameters/A" else PLANTED
+    if path == "parameters/A":
+        study = changed(study, "parameters/B", 1e308)
+    assert refusal(project, changed(study, path, value)).startswith(said)
+
+
+def test_half_of_a_character_is_refused_where_it_is_read(project):
+    project(TRAINED)
+    path = project.root / "config" / "studies" / "mine.yaml"
+    path.write_text(path.read_text().replace("question: q", 'question: "\\ud83d"'))
+    with pytest.raises(UserError, match=r"line \d+: '\\ud83d' holds half of a character"):
+        load({"studies": ["mine"], "budget": BUDGET}, project.root)
+    overrides = {"mine": {"question": "\ud83d"}}
+    assert refusal(project, TRAINED, overrides=overrides).startswith("question: '\\ud83d' holds")
+
+
+def test_numbers_with_an_exponent_are_numbers_wherever_they_are_written(project):
+    """Snakemake reads config.yaml by YAML 1.1, in which 1e-3 is text."""
+    changes = {
+        "settings": {"training": {"peak_lr": "1e-3"}},
+        "fits": [TRAINED["fits"][0] | {"where": {"peak_lr": ["1e-3"]}}],
+    }
+    by_config = project(TRAINED, budget={"flops": "1e15", "runs": 10}, overrides={"mine": changes})
+    by_file = project(changed(TRAINED, "settings/training/peak_lr", 1e-3))
+    assert list(by_config.plan.runs) == list(by_file.plan.runs)
+    assert by_config.studies["mine"].fits[0].where == {"peak_lr": [0.001]}
+    grid = {"mine": {"sweeps": {"widths": {"grid": {"training.peak_lr": ["1e-3", "2e-3"]}}}}}
+    assert len(project(TRAINED, overrides=grid).plan.runs) == 4
+
+
+def test_text_that_looks_like_a_number_stays_text_where_text_is_wanted(project):
+    assert project(TRAINED, overrides={"mine": {"title": "1e5"}}).studies["mine"].title == "1e5"
+
+
+@pytest.mark.parametrize(
+    ("study", "path", "value", "said"),
+    [
+        (TRAINED, "sweeps/widths/grid", {"model.widht": [2, 4]},
+         "sweeps.widths.grid.model.widht: unknown key; did you mean 'width'?"),
+        (TRAINED, "sweeps/widths/set", {"model": {"widht": 2}},
+         "sweeps.widths.set.model.widht: unknown key; did you mean 'width'?"),
+        (TRAINED, "sweeps/widths/grid", {"model": [{"width": 0}]},
+         "sweeps.widths.grid.model.width: input should be greater than 0, got 0"),
+        (TRAINED, "settings/model/n_hiden", 2,
+         "settings.model.n_hiden: unknown key; did you mean 'n_hidden'?"),
+        (LANGUAGE, "corpora/books/paths", ["bok.txt"],
+         "corpora.books: paths[0]: there is no file 'bok.txt' (looked from "),
+        (LANGUAGE, "settings/task/corpus", "boks",
+         "settings.task.corpus: unknown corpus 'boks', there are books; did you mean 'books'?"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_the_key_that_holds_it(project, study, path, value, said):
+    assert refusal(project, changed(study, path, value)).startswith(said)
+
+
+def test_an_unknown_corpus_is_told_beside_all_registered_ones(project):
+    entry = {"title": "t", "licence": "l", "source": "s", "kind": "stdlib"}
+    (project.root / "config").mkdir()
+    (project.root / "config" / "corpora.yaml").write_text(yaml.safe_dump({"stdlib": entry}))
+    assert refusal(project, changed(LANGUAGE, "settings/task/corpus", "stdlb")) == (
+        "settings.task.corpus: unknown corpus 'stdlb', there are books, stdlib; did you mean "
+        "'stdlib'?"
+    )
