@@ -37,7 +37,38 @@ PLANTED = TEXTS | {
     "noise_sd": 0.01,
     "sweeps": {"grid": {"n_params": [1e6, 1e7], "n_tokens": [1e8, 1e9]}},
 }
-STUDIES = {"trained": TRAINED, "language": LANGUAGE, "planted": PLANTED}
+TABLE = TEXTS | {
+    "source": "table",
+    "path": "mine.csv",
+    "columns": {"n_params": "N", "n_tokens": "D", "loss": "loss"},
+    "fits": [
+        {
+            "name": "f",
+            "law": "chinchilla",
+            "variables": {"n_params": "n_params", "n_tokens": "n_tokens", "loss": "loss"},
+        }
+    ],
+}
+LABELS = {"title": "t", "caption": "c", "x_label": "x", "y_label": "y"}
+AGAINST = LABELS | {"draw": "loss_against_x", "name": "g", "x": "n_params"}
+AGAINST |= {"series": {"widths": "runs"}, "by": "schedule"}
+COMPARED = {"quantity": "q", "scale": "s", "of": "f", "parameter": "alpha"}
+DRAWN = TRAINED | {
+    "fits": [TRAINED["fits"][0], TRAINED["fits"][0] | {"name": "h", "by": "width"}],
+    "analyses": [
+        {"name": "laws", "do": "size_laws", "sweeps": ["widths"], "x": "n_params"},
+        {"name": "approaches", "do": "approaches", "sweeps": ["widths"]},
+    ],
+    "comparison": [COMPARED, COMPARED | {"of": "h", "group": "width=2"}],
+    "figures": [
+        AGAINST,
+        LABELS | {"draw": "learning_curves", "name": "c", "by_label": "N"},
+        LABELS | {"draw": "isoflop", "name": "i", "interpolate": "curves"},
+        {"draw": "kaplan_size_laws", "name": "k", "title": "t", "caption": "c", "size": "laws"},
+    ],
+}
+STUDIES = {"trained": TRAINED, "language": LANGUAGE, "planted": PLANTED, "table": TABLE}
+STUDIES |= {"drawn": DRAWN}
 
 
 def changed(study, path, value):
@@ -196,3 +227,59 @@ def test_an_unknown_corpus_is_told_beside_all_registered_ones(project):
         "settings.task.corpus: unknown corpus 'stdlb', there are books, stdlib; did you mean "
         "'stdlib'?"
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("fits/0/variables", {"x": "run_id", "loss": "loss"},
+         "fits.f.variables.x: got 'run_id', a column of text; there are approximation_loss, "),
+        ("fits/0/variables", {"x": "n_parms", "loss": "loss"},
+         "fits.f.variables.x: got 'n_parms'; did you mean 'n_params'?"),
+        ("fits/0/where", {"n_parms": [1]}, "fits.f.columns: got 'n_parms'; did you mean 'n_param"),
+        ("analyses/0/x", "status", "analyses.laws: x: got 'status', a column of text; there are "),
+        ("analyses/0/x", "n_parms", "analyses.laws: x: got 'n_parms'; did you mean 'n_params'?"),
+        ("analyses/0/laws", ["nolaw"], "analyses.laws: laws: got 'nolaw'; there are power_law, "),
+        ("analyses/0/laws", ["chinchilla"], "analyses.laws: laws: must be laws of one variable, "
+         "'chinchilla' is one of n_params, n_tokens"),
+        ("figures/0/x", "run_id", "figures.g: columns: got 'run_id', a column of text; there are"),
+        ("figures/0/y", "task", "figures.g: columns: got 'task', a column of text; there are app"),
+        ("figures/0/by", "shedule", "figures.g: columns: got 'shedule'; did you mean 'schedule'?"),
+        ("figures/1/by", "status", "figures.c: columns: got 'status', a column of text; there ar"),
+        ("figures/1/x", "run_id", "figures.c: columns: 'run_id' holds text, not numbers"),
+        ("figures/1/x", "stepp", "figures.c: columns: 'stepp' is none of the curves'; did you me"),
+        ("figures/2/compute", "run_id", "figures.i: columns: 'run_id' holds text, not numbers"),
+        ("figures/2/compute", "n_params", "figures.i: columns: 'n_params' is none of the curves'"),
+        ("figures/3/size", "approaches",
+         "figures.k: size: 'approaches' is of kind approaches, needed is size_laws; there "),
+        ("comparison/0/parameter", "alhpa",
+         "comparison.parameter: got 'alhpa'; did you mean 'alpha'?"),
+        ("comparison/0/group", "width=2",
+         "comparison.group: got 'width=2', of the fit 'f'; it has no groups"),
+        ("comparison/1/group", "wdith=2",
+         "comparison.group: got 'wdith=2', of the fit 'h'; its groups are width=VALUE"),
+        ("comparison/0/of", "prediction", "comparison.of: got 'prediction'; there are approaches"),
+        ("figures/3/where", {"n_params": [1]},
+         "figures.3.kaplan_size_laws.where: unknown key; allowed are caption, draw, loss_label, "),
+    ],
+)  # fmt: skip
+def test_a_name_that_cannot_be_drawn_fitted_or_compared_is_refused(project, path, value, said):
+    assert refusal(project, changed(DRAWN, path, value)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("columns", TABLE["columns"] | {"n_prams": "P"},
+         "columns.n_prams: is not a column of runs with numbers; did you mean 'n_params'?"),
+        ("columns", {"n_params": "N", "n_tokens": "D"}, "columns.loss: missing"),
+        ("fits/0/variables/n_tokens", "n_unique_tokens",
+         "fits.f.variables.n_tokens: got 'n_unique_tokens'; "),
+        ("fits/0/by", "seed", "fits.f.columns: got 'seed'; did you mean 'sweep'?"),
+    ],
+)  # fmt: skip
+def test_a_table_has_the_columns_that_its_study_gives(project, path, value, said):
+    study = changed(TABLE, path, value)
+    if path == "columns":
+        study.pop("fits")
+    assert refusal(project, study).startswith(said)

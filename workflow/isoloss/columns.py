@@ -74,6 +74,7 @@ RUNS = (
     Column("device", TEXT, "", "cpu, cuda or mps"),
     Column("code", TEXT, "", "fingerprint of the code that trained the run"),
 )
+NUMBERS = {c.name: c.dtype for c in RUNS if c.dtype in (WHOLE, REAL)}
 # Numbers of a run that may be zero; all others are positive, and are drawn on log axes.
 MAY_BE_ZERO = frozenset(
     [

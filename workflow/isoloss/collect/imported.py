@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from isoloss import tables
-from isoloss.columns import MAY_BE_ZERO, REAL, RUNS, SWEEP, WHOLE, typed
+from isoloss.columns import MAY_BE_ZERO, NUMBERS, RUNS, SWEEP, WHOLE, typed
 from isoloss.config.study import Table
 from isoloss.errors import UserError, nearest
 
-NUMBERS = {column.name: column.dtype for column in RUNS if column.dtype in (WHOLE, REAL)}
 SHOWN_ROWS = 5  # of the rows that have the same problem
 MOST = 2**63  # whole columns are 64-bit
 # Counts that others computed, as from FLOPs, have fractions that mean nothing; of a number as small

@@ -11,11 +11,14 @@ class OfAnalyses(Drawn):
 
     loss_label: str = "held-out loss (nats per token)"
 
-    @property
-    def analyses_named(self) -> list[str]:
-        """The analyses of the study that the figure draws."""
-        keys = ("overfitting", "steps", "critical", "check", "rates", "noise")
-        return [name for key in keys if (name := getattr(self, key, None))]
+    analyses_drawn = {
+        "overfitting": "overfitting",
+        "steps": "size_and_steps",
+        "critical": "critical_batch",
+        "check": "cooldown_check",
+        "rates": "learning_rate",
+        "noise": "seed_noise",
+    }
 
     @property
     def sweeps_named(self) -> list[str]:

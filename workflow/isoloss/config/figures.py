@@ -75,9 +75,13 @@ class OfRuns(Drawn):
         return list(self.sweeps or [])
 
     @property
-    def columns_named(self) -> list[str]:
+    def numbers_named(self) -> list[str]:
         keys = ("x", "y", "by", "compute", "measured", "theory", "standard_error")
-        return [*(value for key in keys if (value := getattr(self, key, None))), *self.where]
+        return [value for key in keys if (value := getattr(self, key, None))]
+
+    @property
+    def columns_named(self) -> list[str]:
+        return list(self.where)
 
 
 class LossAgainstX(Drawn):
@@ -119,9 +123,13 @@ class LossAgainstX(Drawn):
         return list(self.fits.values())
 
     @property
+    def numbers_named(self) -> list[str]:
+        return [self.x, *(series.y for series in self.members().values())]
+
+    @property
     def columns_named(self) -> list[str]:
-        own = [self.x, *([self.by] if self.by else [])]
-        return own + [c for s in self.members().values() for c in (s.y, *s.where)]
+        own = [self.by] if self.by else []
+        return own + [c for series in self.members().values() for c in series.where]
 
 
 class Extrapolation(LossAgainstX):
@@ -167,6 +175,14 @@ class RatioToTheory(OfRuns):
     def sweeps_named(self) -> list[str]:
         return [sweep for series in self.members().values() for sweep in series.sweep]
 
+    @property
+    def numbers_named(self) -> list[str]:
+        return [*super().numbers_named, *(series.y for series in self.members().values())]
+
+    @property
+    def columns_named(self) -> list[str]:
+        return [*self.where, *(c for s in self.members().values() for c in s.where)]
+
 
 class LossGrid(OfRuns):
     """Loss against one quantity, a line for each value of another, which sets the colour."""
@@ -193,6 +209,14 @@ class IsoFlop(OfRuns):
     levels: Levels | list[PositiveFloat] = 5  # how many, or which, in FLOP
     interpolate: Literal["runs", "curves"] = "runs"  # between budgets, or along learning curves
 
+    @property
+    def numbers_named(self) -> list[str]:
+        return [self.x, self.y, *([self.compute] if self.interpolate == "runs" else [])]
+
+    @property
+    def curve_numbers_named(self) -> list[str]:
+        return [self.y, self.compute] if self.interpolate == "curves" else []
+
 
 class LearningCurves(OfRuns):
     """Held-out loss while training, a line for each run."""
@@ -202,6 +226,14 @@ class LearningCurves(OfRuns):
     y: str = "loss"
     by: str = "n_params"  # column of the runs: the colour
     by_label: str
+
+    @property
+    def numbers_named(self) -> list[str]:
+        return [self.by]
+
+    @property
+    def curve_numbers_named(self) -> list[str]:
+        return [self.x, self.y]
 
 
 class Panel(Section):
@@ -226,8 +258,12 @@ class EfficientFrontier(Drawn):
         return list(self.panels)
 
     @property
+    def numbers_named(self) -> list[str]:
+        return [self.x, *(panel.y for panel in self.panels.values())]
+
+    @property
     def columns_named(self) -> list[str]:
-        return [self.x, *(c for p in self.panels.values() for c in (p.y, *p.where))]
+        return [column for panel in self.panels.values() for column in panel.where]
 
 
 class SameCompute(OfRuns):

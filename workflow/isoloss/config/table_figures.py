@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoloss.columns import MAY_BE_ZERO
+from isoloss.columns import MAY_BE_ZERO, NUMBERS
 
 LABELS = {
     "n_params": "parameters N",
@@ -33,7 +33,7 @@ def default_figures(
     """
     figures = []
     for column in columns:
-        if column == "loss":
+        if column == "loss" or column not in NUMBERS:  # else it is said of `columns`
             continue
         label = LABELS.get(column, column.replace("_", " "))
         fit = next((fit.get("name") for fit in fits if _is_of(fit, column)), None)
