@@ -5,6 +5,7 @@ import copy
 import pytest
 import yaml
 
+from isoloss.corpus.prepare import prepare
 from isoloss.errors import UserError
 from isoloss.workflow import load
 
@@ -217,6 +218,29 @@ def test_text_that_looks_like_a_number_stays_text_where_text_is_wanted(project):
 )  # fmt: skip
 def test_a_mistake_is_told_with_the_key_that_holds_it(project, study, path, value, said):
     assert refusal(project, changed(study, path, value)).startswith(said)
+
+
+def test_more_tokens_than_a_prepared_corpus_has_are_refused(project):
+    """A BPE corpus has fewer tokens than bytes: how many is known when it is prepared."""
+    bpe = {"kind": "bpe", "vocab_size": 260}
+    study = changed(LANGUAGE, "corpora/books/tokenizer", bpe)
+    study = changed(study, "sweeps/data/grid", {"data.n_tokens": [320, 12_000]})
+    (corpus_id,) = project(study).corpora
+    root = project.root
+    card = prepare(study["corpora"]["books"], root, root / "results" / "corpora" / corpus_id)
+    most = card["train_tokens"] - 1
+    assert refusal(project, study) == (
+        f"sweeps.data: data.n_tokens: 12,000 is more than the {most:,} training tokens of "
+        "the corpus 'books'; set data.n_unique_tokens for several epochs"
+    )
+    (root / "results" / "corpora" / corpus_id / "card.json").write_text("{}")
+    project(study)
+
+
+def test_more_tokens_than_a_text_has_bytes_are_refused(project):
+    study = changed(LANGUAGE, "corpora/books/tokenizer", {"kind": "bpe", "vocab_size": 260})
+    study = changed(study, "sweeps/data/grid", {"data.n_tokens": [15_000]})
+    assert refusal(project, study).startswith("sweeps.data: data.n_tokens: 15,000 is more than ")
 
 
 def test_an_unknown_corpus_is_told_beside_all_registered_ones(project):

@@ -48,6 +48,13 @@ def parse_config(value: dict[str, Any], where: str = "the configuration") -> Con
         for key in ("results", "figures")
         if not problems and not FOLDER.fullmatch(folder := getattr(config, key))
     ]
+    results, figures = (PurePosixPath(folder).parts for folder in (config.results, config.figures))
+    shorter = min(len(results), len(figures))
+    if not problems and results[:shorter] == figures[:shorter]:
+        problems.append(
+            f"figures: {config.figures!r} and results {config.results!r} must be two folders, "
+            "neither inside the other"
+        )
     problems += [
         f"overrides.{name}: is not one of the studies{nearest(name, config.studies)}"
         for name in config.overrides

@@ -62,7 +62,10 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
     if problems:
         raise UserError("the studies", problems)
     known = {
-        study: {name: known_corpus(found) for name, found in corpora.items()}
+        study: {
+            name: known_corpus(found, root / config.results / "corpora" / found.corpus_id)
+            for name, found in corpora.items()
+        }
         for study, corpora in resolved.items()
     }
     plan = make_plan(studies, known, config.budget)
