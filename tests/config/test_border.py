@@ -294,6 +294,28 @@ def test_a_name_that_cannot_be_drawn_fitted_or_compared_is_refused(project, path
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
+        ("figures/2/levels", True, "figures.2.isoflop.levels: input should be a valid integer, or "
+         "input should be a valid list, got True"),
+        ("figures/2/levels", [1e9, -1.0], "figures.2.isoflop.levels.1: input should be greater th"),
+        ("figures/0/series", {"widths": 3}, "figures.0.loss_against_x.series.widths: input should"),
+        ("figures/0/series", {"widths": {"y": "loss"}},
+         "figures.0.loss_against_x.series.widths.label: missing"),
+    ],
+)  # fmt: skip
+def test_a_value_that_may_be_of_two_kinds_is_one_problem(project, path, value, said):
+    assert refusal(project, changed(DRAWN, path, value)).startswith(said)
+
+
+@pytest.mark.parametrize("value", [True, 0, "some"])
+def test_unique_tokens_of_no_kind_are_one_problem(project, value):
+    said = refusal(project, changed(LANGUAGE, "settings/data/n_unique_tokens", value))
+    assert said.startswith("settings.data.n_unique_tokens: input should be ")
+    assert said.endswith(f", or allowed are all, got {value!r}")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
         ("columns", TABLE["columns"] | {"n_prams": "P"},
          "columns.n_prams: is not a column of runs with numbers; did you mean 'n_params'?"),
         ("columns", {"n_params": "N", "n_tokens": "D"}, "columns.loss: missing"),

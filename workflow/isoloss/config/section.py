@@ -1,5 +1,6 @@
 """The base of every section of a config, and the messages about what is wrong in one."""
 
+import re
 import reprlib
 from collections.abc import Iterator
 from typing import Annotated, Any, get_args
@@ -32,6 +33,10 @@ def _scalars(values: list[Any]) -> list[Any]:
 Values = Annotated[list[Any], AfterValidator(_scalars)]
 # Names become parts of paths: a letter or digit, then letters, digits, "_" or "-".
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
+
+
+# The kinds of a union's values, as pydantic names them in the place of an error.
+TAG = re.compile(r"(constrained-)?(int|str|float)$|(list|dict|literal)\[")
 
 
 class Section(BaseModel):
@@ -78,7 +83,44 @@ def _with_number(value: Any, place: tuple[Any, ...]) -> Any:
 
 def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
     """Every problem that pydantic found: its full key, what was found, what is allowed."""
-    return [_problem(detail, model, prefix) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    unions = {
+        detail["loc"][:at]
+        for detail in details
+        for at, part in enumerate(detail["loc"])
+        if isinstance(part, str) and TAG.match(part)
+    }
+    grouped: dict[Any, list[dict[str, Any]]] = {}
+    for number, detail in enumerate(details):
+        place = next((u for u in unions if detail["loc"][: len(u)] == u), None)
+        grouped.setdefault(number if place is None else place, []).append(detail)
+    problems = []
+    for place, found in grouped.items():
+        if not isinstance(place, tuple):
+            problems.append(_problem(found[0], model, prefix))
+            continue
+        # One value was tried as each kind that it may be: what is wrong inside of one says most.
+        within = [detail for detail in found if len(detail["loc"]) > len(place) + 1]
+        said = []
+        for detail in within or found:
+            loc = (*place, *detail["loc"][len(place) + 1 :])
+            said.append(_problem(detail | {"loc": loc}, model, prefix))
+        problems += said if within else [_either(said)]
+    return problems
+
+
+def _either(said: list[str]) -> str:
+    """One message of several about a value: "levels: input should be a ..., or ..., got true"."""
+    key, _, _ = said[0].partition(": ")
+    messages, found = {}, ""
+    for text in said:
+        message = text.removeprefix(f"{key}: ")
+        if message.startswith("got ") and ", allowed are " in message:
+            messages["allowed are " + message.partition(", allowed are ")[2]] = None
+        else:
+            message, _, found = message.rpartition(", got ")
+            messages[message] = None
+    return f"{key}: {', or '.join(messages)}, got {found}"
 
 
 def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
