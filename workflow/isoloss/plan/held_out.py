@@ -34,14 +34,15 @@ def hold_out(prediction: Prediction, members: Iterable[tuple[str, PlannedRun]]) 
         )
         raise UserError("prediction", [problem])
     held = [run for run in candidates if run.whole_flops == most]
-    problems = [p for fit in prediction.fits for p in _of_fit(fit, held, fitted)]
+    rows = [_columns(run) for run in fitted]
+    problems = [p for fit in prediction.fits for p in _of_fit(fit, held, rows)]
     if problems:
         raise UserError("prediction", dict.fromkeys(problems))
     return HeldOut(run_ids=_ids(held), fitted=_ids(fitted))
 
 
-def _of_fit(fit: Fit, held: Sequence[PlannedRun], fitted: Sequence[PlannedRun]) -> Iterator[str]:
-    kept = _kept(fit, [_columns(run) for run in fitted])
+def _of_fit(fit: Fit, held: Sequence[PlannedRun], fitted: list[dict[str, Any]]) -> Iterator[str]:
+    kept = _kept(fit, fitted)
     if not kept:
         yield (
             f"prediction.fits.{fit.name}.where: keeps none of the {len(fitted)} runs that may be "
