@@ -171,6 +171,12 @@ def test_planted_losses_that_no_table_can_hold_are_refused(project, path, value,
     assert refusal(project, changed(study, path, value)).startswith(said)
 
 
+def test_a_model_that_no_machine_holds_is_refused_whatever_the_budget(project):
+    study = changed(LANGUAGE, "settings/model/d_model", 10**9)
+    said = refusal(project, study, budget={"flops": 1e300, "runs": 10})
+    assert said.startswith("sweeps.data: model: a run needs 1.9e+20 bytes of memory to be trained")
+
+
 def test_half_of_a_character_is_refused_where_it_is_read(project):
     project(TRAINED)
     path = project.root / "config" / "studies" / "mine.yaml"
@@ -283,6 +289,9 @@ def test_an_unknown_corpus_is_told_beside_all_registered_ones(project):
         ("comparison/1/group", "wdith=2",
          "comparison.group: got 'wdith=2', of the fit 'h'; its groups are width=VALUE"),
         ("comparison/0/of", "prediction", "comparison.of: got 'prediction'; there are approaches"),
+        ("figures/0/draw", "los_against_x",
+         "figures.0.draw: got 'los_against_x'; did you mean 'loss_against_x'?"),
+        ("figures/0/draw", 3, "figures.0.draw: got "),
         ("figures/3/where", {"n_params": [1]},
          "figures.3.kaplan_size_laws.where: unknown key; allowed are caption, draw, loss_label, "),
     ],

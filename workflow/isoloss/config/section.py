@@ -135,6 +135,10 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str
         return f"{key}: unknown key{hint}"
     if kind == "missing":
         return f"{key}: missing"
+    if kind == "union_tag_invalid":
+        tags = [tag.strip("' ") for tag in detail["ctx"]["expected_tags"].split(",")]
+        key, found = f"{key}.{detail['ctx']['discriminator'].strip(chr(39))}", detail["ctx"]["tag"]
+        return f"{key}: got {shown(found)}{nearest(found, tags) or f'; there are {_list(tags)}'}"
     if kind == "value_error":
         return f"{key}: {detail['ctx']['error']}".removeprefix(": ")
     message = detail["msg"][0].lower() + detail["msg"][1:]
@@ -146,6 +150,10 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str
     if kind == "string_pattern_mismatch":
         message = "a name has only letters, digits, '_' and '-', and starts with a letter or digit"
     return f"{key}: {message}, got {found}"
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def shown(value: Any, most: int = 200) -> str:

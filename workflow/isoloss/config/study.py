@@ -36,6 +36,20 @@ def _seeds(given: Any) -> int | list[int]:
     return given
 
 
+def _repeated(values: list[Any]) -> list[Any]:
+    """Those that are equal to one before them."""
+    seen, sections, repeated = set(), [], []
+    for value in values:
+        known = sections if isinstance(value, dict | list) else seen
+        if value in known:
+            repeated.append(value)
+        elif known is seen:
+            seen.add(value)
+        else:
+            sections.append(value)
+    return repeated
+
+
 def _share(given: float) -> float:
     if not 0 < given < 1:
         raise ValueError(
@@ -73,8 +87,7 @@ class Sweep(Section):
             if not values:
                 raise ValueError(f"grid.{key} has no values, so there would be no runs")
             values = [number_of(value) for value in values]
-            repeated = [value for i, value in enumerate(values) if value in values[:i]]
-            if repeated:
+            if repeated := _repeated(values):
                 raise ValueError(f"grid.{key} has {shown(repeated[0])} twice")
         if self.seeds == []:
             raise ValueError("seeds is empty, so there would be no runs")

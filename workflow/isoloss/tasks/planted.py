@@ -1,8 +1,7 @@
 """Losses drawn from a known law, to see whether a fit finds what was put in."""
 
 import math
-from collections.abc import Iterator
-from itertools import islice, product
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,27 +77,34 @@ def _row_problems(study: Planted) -> list[str]:
             )
             continue
         axes = [axis for axis in grid if axis != "seed"]
-        points = (dict(zip(axes, v, strict=True)) for v in product(*(grid[axis] for axis in axes)))
-        found += islice(_point_problems(law, study, name, points), 1)
+        points = [dict(zip(axes, v, strict=True)) for v in product(*(grid[axis] for axis in axes))]
+        found += _point_problems(law, study, name, points)
     return found
 
 
-def _point_problems(law: Law, study: Planted, name: str, points) -> Iterator[str]:
+def _point_problems(law: Law, study: Planted, name: str, points: list[dict]) -> list[str]:
+    sizes = []
     for point in points:
-        at = ", ".join(f"{axis} {value:g}" for axis, value in point.items())
         try:
-            n_params, n_tokens = _sizes(point)
-            fits = max(n_params, n_tokens) < MOST and math.isfinite(6.0 * n_params * n_tokens)
+            found = _sizes(point)
         except (OverflowError, ValueError, ZeroDivisionError):
-            fits = False
-        if not fits:
+            found = (MOST, MOST)
+        if max(found) >= MOST:
             must = "n_params and n_tokens must be from 1 to 2^63 (9.2e18)"
-            yield f"sweeps.{name}: {must}; at {at}, they are not"
-            continue
-        with np.errstate(all="ignore"):
-            loss = float(law(study.parameters, n_params=n_params, n_tokens=n_tokens))
-        if not (math.isfinite(loss) and 0 < loss < LARGEST_LOSS):
-            yield f"parameters: the loss at {at} is {loss:g}; it must lie between 0 and 1e100"
+            return [f"sweeps.{name}: {must}; at {_at(point)}, they are not"]
+        sizes.append(found)
+    n_params, n_tokens = np.array(sizes, float).T
+    with np.errstate(all="ignore"):
+        losses = law(study.parameters, n_params=n_params, n_tokens=n_tokens)
+    bad = np.flatnonzero(~(np.isfinite(losses) & (losses > 0) & (losses < LARGEST_LOSS)))
+    if not len(bad):
+        return []
+    loss, at = losses[bad[0]], _at(points[bad[0]])
+    return [f"parameters: the loss at {at} is {loss:g}; it must lie between 0 and 1e100"]
+
+
+def _at(point: dict[str, float]) -> str:
+    return ", ".join(f"{axis} {value:g}" for axis, value in point.items())
 
 
 def _run(law: Law, study: Planted, point: dict[str, float]) -> dict:
