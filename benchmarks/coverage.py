@@ -57,7 +57,7 @@ def one(design, seed, draws):
     found["loss at 10 C"] = forecast["lo"], forecast["hi"]
     return {
         "inside": {
-            name: bool(found[name][0] <= value <= found[name][1])
+            name: None not in found[name] and bool(found[name][0] <= value <= found[name][1])
             for name, value in truth(design).items()
         },
         "method": result.method,

@@ -87,3 +87,23 @@ def test_too_few_curves_are_refused():
     few = table[table["N"] < 6e7]
     with pytest.raises(UserError, match="four sizes with a learning curve"):
         by_curves(*few.to_numpy().T, [BUDGET])
+
+
+def test_budgets_and_curves_may_be_counted_with_another_constant():
+    """K times the compute buys the same model, whatever K is."""
+    table = valleys(np.random.default_rng(1)).to_numpy().T
+    six, eight = (
+        by_isoflops(*table, [k * BUDGET], draws=0, flops_per_param_token=k) for k in (6.0, 8.0)
+    )
+    assert eight.n_opt[0].value == pytest.approx(six.n_opt[0].value, rel=1e-9)
+    rows = curves(np.random.default_rng(1)).to_numpy().T
+    six, eight = (
+        by_curves(*rows, [k * BUDGET], draws=0, flops_per_param_token=k) for k in (6.0, 8.0)
+    )
+    assert eight.n_opt[0].value == pytest.approx(six.n_opt[0].value, rel=1e-6)
+
+
+def test_without_draws_there_is_a_value_and_no_interval():
+    found = by_curves(*curves(np.random.default_rng(1)).to_numpy().T, [BUDGET], draws=0)
+    assert found.a.value == pytest.approx(LAW.derived(TRUE)["a"], abs=0.04)
+    assert (found.a.lo, found.a.hi, found.n_opt[0].lo) == (None, None, None)

@@ -1,38 +1,14 @@
-"""`isoloss fit` and `isoloss optimal`, as a user with a table of their own meets them."""
+"""`isoloss fit`, as a user with a table of their own meets it."""
 
-import csv
 import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from planted_cases import TRUE, runs
 
 from isoloss.cli.main import main
-from isoloss.laws import LAWS
-
-TRUE = {"A": 400.0, "B": 400.0, "E": 1.7, "alpha": 0.34, "beta": 0.28}
-
-
-@pytest.fixture
-def table(tmp_path):
-    """A function: columns -> path of a CSV with them."""
-
-    def write(columns, name="runs.csv", separator=","):
-        path = tmp_path / name
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter=separator)
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
-        return str(path)
-
-    return write
-
-
-def runs(noise=0.0):
-    n, d = (a.ravel() for a in np.meshgrid(np.geomspace(1e5, 1e8, 6), np.geomspace(1e7, 1e10, 6)))
-    shaken = np.exp(noise * np.random.default_rng(0).standard_normal(len(n)))
-    return n, d, LAWS["chinchilla"](TRUE, n_params=n, n_tokens=d) * shaken
 
 
 def test_one_json_object_says_all(table, capsys):
@@ -137,40 +113,32 @@ def test_rows_keep_their_numbers_when_others_are_left_out(table, capsys):
     assert moved and all(31 in one["left_out"] for one in moved)
 
 
-def test_the_optimum_is_printed_with_its_interval(table, capsys):
-    n, d, loss = runs(0.002)
-    path = table({"n_params": n, "n_tokens": d, "loss": loss})
-    assert main(["optimal", path, "--compute", "1e18", "--json", "--draws", "100"]) == 0
-    row = json.loads(capsys.readouterr().out)["optimal"][0]
-    true = LAWS["chinchilla"].optimum(TRUE, 1e18)
-    assert row["n_params_lo"] < row["n_params"] < row["n_params_hi"]
-    assert row["n_params"] == pytest.approx(float(true["n_params"]), rel=0.05)
+def test_tokens_follow_from_compute_counted_as_the_user_says(table, capsys):
+    n, d, loss = runs()
+    path = table({"N": n, "flops": 8 * n * d, "loss": loss})
+    more = ["--flops-per-param-token", "8", "--draws", "0", "--json"]
+    assert main(["fit", path, *more]) == 0
+    found = json.loads(capsys.readouterr().out)
+    values = {name: e["value"] for name, e in found["params"].items()}
+    assert values == pytest.approx(TRUE, rel=1e-6)
+    assert "n_tokens = compute / (8 n_params)" in found["notes"]
 
 
-def test_far_beyond_the_runs_the_loss_of_a_run_is_less_sure_than_the_laws(table, capsys):
-    n, d, loss = runs(0.002)
-    path = table({"n_params": n, "n_tokens": d, "loss": loss})
-    near, far = f"{6 * np.median(n) * np.median(d):g}", f"{1e4 * 6 * n.max() * d.max():g}"
-    assert main(["optimal", path, "--compute", near, far, "--json", "--draws", "100"]) == 0
-    rows = json.loads(capsys.readouterr().out)["optimal"]
-
-    def widths(row):
-        return [row[f"{name}_hi"] - row[f"{name}_lo"] for name in ("loss", "loss_of_run")]
-
-    law, of_run = widths(rows[1])
-    assert of_run > 1.5 * law
-    law, of_run = widths(rows[0])
-    assert of_run < 0.02 * rows[0]["loss"]  # noise alone
-
-
-def test_the_law_that_made_the_runs_predicts_the_large_ones_best(table, capsys):
-    n, d, loss = runs(0.001)
-    path = table({"n_params": n, "n_tokens": d, "loss": loss})
-    assert main(["fit", path, "--law", "all", "--holdout", "4x", "--json", "--draws", "100"]) == 0
-    ranking = json.loads(capsys.readouterr().out)
-    assert ranking[0]["law"] == "chinchilla"
-    assert ranking[0]["error"] < 0.005
-    assert ranking[0]["n_held_out"] >= 7
+@pytest.mark.parametrize("value", ["0", "-6", "nan", "inf"])
+def test_a_constant_that_gives_no_compute_is_refused_with_all_else_that_is_wrong(
+    table, capsys, value
+):
+    n, d, loss = runs()
+    path = table({"N": n, "flops": 6 * n * d, "loss": loss})
+    more = ["--flops-per-param-token", value, "--level", "2", "--seed", "-1"]
+    for command in (["fit", path], ["optimal", path, "--compute", "1e18"]):
+        assert main([*command, *more]) == 2
+        assert capsys.readouterr().err == (
+            "arguments: 3 problems\n"
+            f"  - --flops-per-param-token: must be positive and finite, got {value}\n"
+            "  - level: must lie between 0 and 1, got 2.0\n"
+            "  - seed: must not be negative, got -1\n"
+        )
 
 
 def test_everything_is_written_to_the_output_folder(table, tmp_path, capsys):
@@ -183,6 +151,18 @@ def test_everything_is_written_to_the_output_folder(table, tmp_path, capsys):
     assert len(pd.read_parquet(tmp_path / "out" / "residuals.parquet")) == 36
     assert len(pd.read_parquet(tmp_path / "out" / "leave_one_out.parquet")) == 36
     assert capsys.readouterr().out.startswith("L(N, D) = E + A / N**alpha + B / D**beta   [")
+
+
+def test_residuals_name_the_rows_of_the_file(table, tmp_path):
+    import pandas as pd
+
+    n, d, loss = runs(0.002)
+    path = table({"n_params": n, "n_tokens": d, "loss": loss})
+    more = ["--without", "2-4", "--output", str(tmp_path / "out"), "--draws", "50"]
+    assert main(["fit", path, *more]) == 0
+    found = pd.read_parquet(tmp_path / "out" / "residuals.parquet")
+    assert found["row"].tolist() == [1, *range(5, 37)]
+    assert found["loss"].to_numpy() == pytest.approx(loss[found["row"] - 1])
 
 
 @pytest.mark.parametrize(

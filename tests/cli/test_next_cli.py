@@ -47,13 +47,120 @@ def test_only_the_runs_of_a_file_are_chosen(path, tmp_path, capsys):
 
 def test_what_is_wrong_is_named_with_its_file(path, tmp_path, capsys):
     possible = tmp_path / "possible.csv"
-    possible.write_text("params,tokens\n1e6,x\n-1,1e8\n", encoding="utf-8")
+    possible.write_text("params,tokens\n1e6,x\n-1,1e8\nbig,y\n1M,1e8\n1M,2e8\n", encoding="utf-8")
     assert main(command(path, "--budget", "1e15", "--candidates", str(possible))) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"{possible}: 3 problems")
-    assert "n_params must be positive and finite: row 2" in said
+    assert capsys.readouterr().err == (
+        f"{possible}: 3 problems\n"
+        "  - column 'params' is not a number, e.g. 'big': row 3\n"
+        "  - column 'params' is zero or negative: row 2\n"
+        "  - column 'tokens' is not a number, e.g. 'x': rows 1, 3\n"
+    )
     assert main(command(path, "--budget", "9", "--cost", "tok")) == 2
     assert "there is no column 'tok'; did you mean 'took'?" in capsys.readouterr().err
+
+
+def test_a_cost_is_asked_for_in_the_rows_of_the_file(path, capsys):
+    table = pd.read_csv(path)
+    table.loc[11, "took"] = -1
+    table["took"] = table["took"].astype(object)
+    table.loc[13, "took"] = "an hour"
+    table.to_csv(path, index=False)
+    assert main(command(path, "--budget", "9", "--cost", "took", "--without", "1-3,5")) == 2
+    assert capsys.readouterr().err == (
+        "--cost: 2 problems\n"
+        "  - column 'took' is not a number, e.g. 'an hour': row 14\n"
+        "  - column 'took' must be positive and finite: row 12\n"
+    )
+
+
+def test_candidates_of_size_and_compute_have_the_tokens_that_follow(path, tmp_path, capsys):
+    possible = tmp_path / "possible.csv"
+    possible.write_text("N,flops\n1e6,8e13\n1e4,8e12\n", encoding="utf-8")
+    more = ("--candidates", str(possible), "--flops-per-param-token", "8", "--json")
+    assert main(command(path, "--budget", "1e15", *more)) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert runs
+    for run in runs:
+        tokens = {1e6: 1e7, 1e4: 1e8}[run["n_params"]]
+        assert run["n_tokens"] == pytest.approx(tokens)
+        assert run["cost"] == pytest.approx(8 * run["n_params"] * tokens)
+
+
+def test_candidates_have_the_columns_and_units_that_the_table_was_said_to_have(
+    path, tmp_path, capsys
+):
+    table = pd.read_csv(path)
+    table["Size (M)"] = table.pop("N") / 1e6
+    table.to_csv(path, index=False)
+    possible = tmp_path / "possible.csv"
+    possible.write_text("Size (M),tokens\n1,1e7\n0.01,1e8\n", encoding="utf-8")
+    more = ("--column", "n_params=Size (M)*1e6", "--candidates", str(possible), "--json")
+    assert main(command(path, "--budget", "1e15", *more)) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert {run["n_params"] for run in runs} <= {1e6, 1e4}
+
+
+def test_candidates_in_another_unit_are_asked_about(path, tmp_path, capsys):
+    possible = tmp_path / "possible.csv"
+    possible.write_text("N,D\n2e5,1e7\n1,1e7\n2,1e7\n", encoding="utf-8")
+    more = ("--budget", "1e15", "--candidates", str(possible))
+    assert main(command(path, *more)) == 0
+    assert (
+        "warning: candidates: n_params is 1000 times and more outside the runs' 1e+04 to 3e+05: "
+        "rows 2, 3; is its unit another?\n"
+    ) in capsys.readouterr().out
+
+
+def test_what_the_fit_warns_of_and_assumes_is_passed_on(path, capsys):
+    """Kaplan's joint law: what fits it as a sum of powers is warned about."""
+    table = pd.read_csv(path)
+    kaplan = {"alpha_N": 0.3, "alpha_D": 0.4, "Nc": 1e5, "Dc": 1e7}
+    table["loss"] = LAWS["kaplan_nd"](kaplan, n_params=table["N"], n_tokens=table["D"])
+    table["loss"] *= np.exp(0.002 * np.random.default_rng(0).standard_normal(len(table)))
+    table.to_csv(path, index=False)
+    assert main(["fit", str(path), "--draws", "200", "--json"]) == 0
+    fit = json.loads(capsys.readouterr().out)
+    assert any(text.startswith("lack of fit") for text in fit["warnings"])
+    assert main(command(path, "--budget", "1e14", "--json")) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert set(fit["warnings"]) <= set(plan["warnings"])
+    assert plan["notes"] == fit["notes"] == ["n_params: column 'N'", "n_tokens: column 'D'"]
+    assert main(command(path, "--budget", "1e14")) == 0
+    said = capsys.readouterr().out
+    for text in fit["warnings"]:
+        assert f"\nwarning: {text}\n" in said
+    assert "\nassumed: n_params: column 'N'\n" in said
+
+
+def test_a_plan_in_json_says_its_level_budget_and_unit(path, capsys):
+    more = ("--budget", "500", "--cost", "took", "--level", "0.8", "--json")
+    assert main(command(path, *more)) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["level"], plan["budget"], plan["cost_unit"]) == (0.8, 500, "took")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
+def test_targets_and_budgets_that_are_none_are_refused_with_all_else(path, capsys, value):
+    command = ["next", str(path), "--target", value, "--budget", value, "--decision", "los"]
+    assert main([*command, "--draws", "-4"]) == 2
+    assert capsys.readouterr().err == (
+        "arguments: 4 problems\n"
+        "  - --decision: 'los' is none of n_params, loss, a; did you mean 'loss'?\n"
+        f"  - --target: must be positive and finite, got {value}\n"
+        f"  - --budget: must be positive and finite, got {value}\n"
+        "  - draws: must not be negative, got -4\n"
+    )
+
+
+def test_small_widths_keep_their_digits(path, capsys):
+    assert main(command(path, "--budget", "1e14", "--decision", "loss", "--json")) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert main(command(path, "--budget", "1e14", "--decision", "loss")) == 0
+    said = capsys.readouterr().out
+    printed = float(said.split("is known within ")[1].split()[0])
+    assert printed == pytest.approx(plan["width_now"], rel=5e-4)
+    last = float(said.split("no more runs")[0].split()[-1])
+    assert last == pytest.approx(plan["runs"][-1]["width"], rel=5e-4)
 
 
 def test_a_plan_is_printed_with_its_unit_and_its_end(path, capsys):

@@ -159,9 +159,8 @@ def test_broken_candidates_are_named_by_row():
     with pytest.raises(UserError) as caught:
         of_table({"n_params": [1, "x", 3], "n_tokens": [1, 2, -3]}, flops())
     assert caught.value.problems == (
-        "n_params must be positive and finite: row 2",
-        "n_tokens must be positive and finite: row 3",
-        "cost must be positive and finite: rows 2, 3",
+        "column 'n_params' is not a number, e.g. 'x': row 2",
+        "column 'n_tokens' must be positive and finite: row 3",
     )
 
 

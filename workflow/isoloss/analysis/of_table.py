@@ -18,6 +18,7 @@ from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN
 
 COUNT = "embeddings"  # the one way in which a table counts its parameters
 FEWEST_POINTS = 4
+FEWEST_DRAWS = 2  # that the envelope is made with; none of them is used where none is asked for
 SAME_BUDGET = 0.02  # budgets of runs that are meant to be one differ by rounding
 
 
@@ -41,15 +42,18 @@ class Divided:
 
 
 def by_curves(run, n_params, n_tokens, loss, compute, *, draws: int = 400, level: float = 0.9,
-              seed: int = 0, where: str = "table") -> Divided:  # fmt: skip
+              seed: int = 0, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+              where: str = "table") -> Divided:  # fmt: skip
     """Approach 1: which size has the least loss at each compute, along learning curves.
 
     Parameters
     ----------
     run, n_params, n_tokens, loss : array, shape (row,)
-        Evaluations; the rows of one run are its curve. Compute is 6 N D.
+        Evaluations; the rows of one run are its curve. Compute is K N D.
     compute : array
         Budgets (FLOP) at which N* is wanted.
+    flops_per_param_token : float
+        K.
 
     Raises
     ------
@@ -58,22 +62,35 @@ def by_curves(run, n_params, n_tokens, loss, compute, *, draws: int = 400, level
         one size takes over from another.
     """
     design = _design(np.asarray(run), *(np.asarray(x, float) for x in (n_params, n_tokens, loss)),
-                     where)  # fmt: skip
-    found = first_approach(design, draw_noise(design, draws, seed), COUNT, where)
+                     flops_per_param_token, where)  # fmt: skip
+    noise = draw_noise(design, max(draws, FEWEST_DRAWS), seed)
+    found = first_approach(design, noise, COUNT, where)
     log_n, drawn = found.log_n(np.log(np.asarray(compute, float)))
     level_at_one, levels = found.log_n(np.zeros(1))
     return Divided(
-        estimate(found.a, found.drawn["a"], level, ""),
-        estimate(float(np.exp(level_at_one[0])), np.exp(levels[:, 0]), level, "parameters"),
-        [estimate(float(np.exp(x)), np.exp(d), level, "parameters")
+        estimate(found.a, found.drawn["a"][:draws], level, ""),
+        estimate(float(np.exp(level_at_one[0])), np.exp(levels[:draws, 0]), level, "parameters"),
+        [estimate(float(np.exp(x)), np.exp(d[:draws]), level, "parameters")
          for x, d in zip(log_n, drawn.T, strict=True)],
         f"{len(found.places.log_c)} places where one size takes over from another",
     )  # fmt: skip
 
 
-def by_isoflops(n_params, n_tokens, loss, compute, *, draws: int = 1000, level: float = 0.9,
-                seed: int = 0) -> Divided:  # fmt: skip
+def by_isoflops(n_params, n_tokens, loss, compute, *, run_compute=None, draws: int = 1000,
+                level: float = 0.9, seed: int = 0,
+                flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN) -> Divided:  # fmt: skip
     """Approach 2: a parabola in ln N at each budget that runs share (`isoloss.fit.isoflop`).
+
+    Parameters
+    ----------
+    n_params, n_tokens, loss : array, shape (row,)
+        Runs.
+    compute : array
+        Budgets (FLOP) at which N* is wanted, counted as those of the runs.
+    run_compute : array, shape (row,), optional
+        What each run took, in FLOP; K N D if it is not given.
+    flops_per_param_token : float
+        K.
 
     Raises
     ------
@@ -81,7 +98,9 @@ def by_isoflops(n_params, n_tokens, loss, compute, *, draws: int = 1000, level: 
         Fewer than three budgets have a minimum between their runs.
     """
     n_params, n_tokens, loss = (np.asarray(x, float) for x in (n_params, n_tokens, loss))
-    budget = _budgets(FLOPS_PER_PARAM_TOKEN * n_params * n_tokens)
+    if run_compute is None:
+        run_compute = flops_per_param_token * n_params * n_tokens
+    budget = _budgets(np.asarray(run_compute, float))
     found = allocation(budget, n_params, loss, draws=draws, level=level, seed=seed)
     good = sum(valley.n_opt is not None for valley in found.valleys)
     how = f"{good} minima of {len(found.valleys)} budgets"
@@ -104,7 +123,7 @@ def _budgets(compute):
     return found
 
 
-def _design(run, n_params, n_tokens, loss, where) -> Design:
+def _design(run, n_params, n_tokens, loss, k, where) -> Design:
     """Each run's last evaluation as its result, and each size's longest curve."""
     sizes = np.unique(n_params)
     names = np.unique(run)
@@ -130,6 +149,6 @@ def _design(run, n_params, n_tokens, loss, where) -> Design:
         log_loss=np.log(loss[last]),
         run_ids=tuple(str(run[row]) for row in last),
         log_n={COUNT: np.log(sizes)},
-        log_k={COUNT: np.log(FLOPS_PER_PARAM_TOKEN * sizes)},
+        log_k={COUNT: np.log(k * sizes)},
         curves=tuple(curves),
     )

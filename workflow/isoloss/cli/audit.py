@@ -9,6 +9,8 @@ import json
 import os
 from pathlib import Path
 
+from isoloss.code import PACKAGE
+
 REGISTRY = Path("config/audit.yaml")
 
 
@@ -16,9 +18,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--registry",
         type=Path,
-        default=REGISTRY,
         metavar="FILE",
-        help=f"what to refit (default: {REGISTRY})",
+        help=f"what to refit (default: {REGISTRY}, here or else beside the installed isoloss)",
     )
     parser.add_argument(
         "--mirror",
@@ -48,7 +49,7 @@ def run(args) -> int:
     mirror = args.mirror or os.environ.get(MIRROR) or None
     if args.draws < 100:
         raise UserError("--draws", [f"must be 100 or more for standard errors, got {args.draws}"])
-    registry = read_registry(args.registry)
+    registry = read_registry(args.registry or _registry())
     wanted = args.only.lower()
     found = audit(
         registry, args.folder, mirror, lambda fit: wanted in fit.name.lower(), draws=args.draws
@@ -62,6 +63,17 @@ def run(args) -> int:
     for one in found:
         print(_text(one, show), end="\n\n")
     return 0
+
+
+def _registry():
+    """The project's list of published fits; an isoloss installed from a checkout has it beside."""
+    from isoloss.errors import UserError
+
+    for path in (REGISTRY, PACKAGE.parent.parent / REGISTRY):
+        if path.is_file():
+            return path
+    text = "is not here: it is a file of the project; --registry FILE names it, or one of yours"
+    raise UserError(str(REGISTRY), [text])
 
 
 def _text(one, show):

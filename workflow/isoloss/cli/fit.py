@@ -7,6 +7,8 @@ isoloss fit losses.csv --law all --holdout 4x
 
 import json
 
+from isoloss.cli import ranking
+from isoloss.cli.arguments import add_flops_argument, check
 from isoloss.cli.tables import add_table_arguments, number, read
 
 
@@ -14,19 +16,26 @@ def add_arguments(parser):
     add_table_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument(
-        "--output", metavar="DIR", help="write fit.json, Parquet tables and figures there"
+        "--output",
+        metavar="DIR",
+        help="write fit.json, Parquet tables and figures there (of laws compared: ranking.json and "
+        "ranking.parquet)",
     )
     parser.add_argument(
         "--holdout",
         metavar="4x",
         help="fit the small runs only, and predict those of this many times the compute and more",
     )
+    add_flops_argument(parser)
 
 
 def run(args) -> int:
     table, settings = read(args)
-    if args.holdout or args.law == "all":
-        return _rank(args, table, settings)
+    ranked = args.holdout is not None or args.law == "all"
+    check(args, settings, more=ranking.problems(args.holdout) if ranked else ())
+    settings["flops_per_param_token"] = args.flops_per_param_token
+    if ranked:
+        return ranking.run(args, table, settings)
     from isoloss.cli import show
     from isoloss.fit import fit_law
     from isoloss.fit.influence import influential_sets
@@ -57,7 +66,9 @@ def _write(folder, table, result, found, x):
     write_json(folder / "fit.json", found)
     write_parquet(folder / "params.parquet", result.to_frame())
     write_parquet(folder / "draws.parquet", _draws(result))
-    write_parquet(folder / "residuals.parquet", residuals(result))
+    rows = residuals(result)
+    rows.insert(0, "row", [number(table, row) for row in range(1, len(rows) + 1)])
+    write_parquet(folder / "residuals.parquet", rows)
     alone = leave_one_out(result)
     alone["left_out"] = [number(table, row) for row in alone["left_out"]]
     write_parquet(folder / "leave_one_out.parquet", alone)
@@ -69,28 +80,3 @@ def _draws(result):
     import pandas as pd
 
     return pd.DataFrame(result.law.natural(result.draws), columns=list(result.law.names))
-
-
-def _rank(args, table, settings) -> int:
-    from isoloss.cli import show
-    from isoloss.fit.holdout import parse_factor, rank
-    from isoloss.fit.result import plain
-
-    factor = parse_factor(args.holdout or "4x")
-    ranking = rank(table, args.law, factor, **settings)
-    if args.json:
-        print(json.dumps(plain(ranking.to_dict("records")), allow_nan=False))
-        return 0
-    first = ranking.iloc[0]
-    print(
-        f"fitted to the {first['n_fitted']} smallest runs, tried on the {first['n_held_out']} "
-        f"largest: {factor:g} times their compute and more"
-    )
-    rows = [["law", "error of ln L", "bias", "inside interval", "verdict"]]
-    for row in ranking.to_dict("records"):
-        inside = "-" if row["inside"] is None else f"{100 * row['inside']:.0f} %"
-        rows.append(
-            [row["law"], f"{row['error']:.5f}", f"{row['bias']:+.5f}", inside, row["verdict"]]
-        )
-    print(show.columns(rows))
-    return 0

@@ -8,7 +8,8 @@ isoloss next losses.csv --target 1e21 --budget 36000 --cost train_seconds
 import json
 from pathlib import Path
 
-from isoloss.cli.tables import add_table_arguments, read
+from isoloss.cli.arguments import add_flops_argument, check
+from isoloss.cli.tables import add_table_arguments, number, read
 
 KNOWN = {  # the decision -> how it reads, and how its interval's width does
     "n_params": ("N* at {target} FLOP", "a factor of ", "factor"),
@@ -31,7 +32,7 @@ def add_arguments(parser):
         type=float,
         required=True,
         metavar="COST",
-        help="what the next runs may cost in all: FLOP (6 N D), or the unit of --cost",
+        help="what the next runs may cost in all: FLOP (K N D), or the unit of --cost",
     )
     parser.add_argument(
         "--decision",
@@ -47,8 +48,10 @@ def add_arguments(parser):
         "--candidates",
         type=Path,
         metavar="FILE",
-        help="a table of the runs to choose among (default: a grid where runs are, and larger)",
+        help="a table of the runs to choose among, with any two of N, D and C (default: a grid "
+        "where runs are, and larger)",
     )
+    add_flops_argument(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
 
@@ -58,9 +61,11 @@ def run(args) -> int:
     from isoloss.fit.result import plain
 
     table, settings = read(args)
-    result = fit_law(table, args.law, **settings)
+    budgets = [("--target", args.target), ("--budget", args.budget)]
+    check(args, settings, budgets, _problems(args), optimum=True)
+    result = fit_law(table, args.law, **settings, flops_per_param_token=args.flops_per_param_token)
     cost = _cost(args, table, result)
-    candidates = _candidates(args, cost)
+    candidates, assumed = _candidates(args, cost, settings["columns"])
     plan = next_runs(
         result,
         args.target,
@@ -68,22 +73,37 @@ def run(args) -> int:
         decision=args.decision,
         cost=cost,
         candidates=candidates,
+        flops_per_param_token=args.flops_per_param_token,
     )
+    notes = [*plan.notes, *assumed]
     if args.json:
         said = {
             "decision": plan.decision,
             "target": plan.target,
+            "budget": args.budget,
+            "level": result.level,
             "width_now": plan.width_now,
             "width_least": plan.width_least,
             "cost": str(plan.cost),
+            "cost_unit": plan.cost.unit,
             "stopped": plan.stopped,
             "warnings": list(plan.warnings),
+            "notes": notes,
             "runs": plan.runs.to_dict("records"),
         }
         print(json.dumps(plain(said), allow_nan=False))
     else:
-        print(_text(plan, result.level))
+        print(_text(plan, result.level, notes))
     return 0
+
+
+def _problems(args):
+    from isoloss.errors import nearest
+
+    if args.decision in KNOWN:
+        return []
+    found = f"--decision: {args.decision!r} is none of {', '.join(KNOWN)}"
+    return [f"{found}{nearest(args.decision, KNOWN)}"]
 
 
 def _cost(args, table, result):
@@ -91,39 +111,51 @@ def _cost(args, table, result):
     from isoloss.fit.candidates import flops, measured
 
     if args.cost is None:
-        return flops()
+        return flops(args.flops_per_param_token)
     if args.cost not in table:
         found = f"--cost: there is no column {args.cost!r}{nearest(args.cost, table.columns)}"
         raise UserError(str(args.table), [f"{found} (columns: {', '.join(table.columns)})"])
     import numpy as np
 
     n_params, n_tokens = (np.exp(result.problem.log_x[name]) for name in ("n_params", "n_tokens"))
-    return measured(n_params, n_tokens, table[args.cost], args.cost)
+    numbers = [number(table, row) for row in range(1, len(table) + 1)]
+    return measured(n_params, n_tokens, table[args.cost], args.cost, numbers)
 
 
-def _candidates(args, cost):
-    """The runs of a file, their columns recognised as those of the table are."""
+def _candidates(args, cost, columns):
+    """The runs of a file, and what was assumed of it; --column holds where it has such columns."""
     if args.candidates is None:
-        return None
+        return None, []
+    from isoloss.errors import UserError
     from isoloss.fit.candidates import of_table
-    from isoloss.fit.table import recognise
+    from isoloss.fit.table import read_points
     from isoloss.tables import read_table
 
-    table = read_table(args.candidates)
-    columns = {name: recognise(name, table) for name in ("n_params", "n_tokens")}
+    table, where = read_table(args.candidates), str(args.candidates)
+    sizes = {"n_params", "n_tokens", "compute"}
+    given = {name: text for name, text in columns.items() if name in sizes and _has(table, text)}
+    k = args.flops_per_param_token
+    try:
+        points, notes = read_points(table, given, flops_per_param_token=k, where=where)
+    except UserError as error:  # without its hint: --without is about the table of runs
+        raise UserError(where, error.problems) from None
     if args.cost in table:
-        columns["cost"] = args.cost
-    named = {name: table[column] for name, column in columns.items() if column is not None}
-    return of_table(named, cost, where=str(args.candidates))
+        points["cost"] = table[args.cost]
+    return of_table(points, cost, where), [f"candidates: {note}" for note in notes]
 
 
-def _text(plan, level):
+def _has(table, text):
+    """Whether a table has the column of "COLUMN" or "COLUMN*FACTOR"."""
+    return text in table or text.rpartition("*")[0] in table
+
+
+def _text(plan, level, notes):
     from isoloss.cli import show
 
     known, factor, width = KNOWN[plan.decision]
     known = known.format(target=show.number(plan.target))
     if plan.width_now == plan.width_now:
-        within = f"is known within {factor}{plan.width_now:.3f}"
+        within = f"is known within {factor}{_width(plan.width_now)}"
         lines = [f"{known} {within} ({100 * level:g} % interval, end to end); cost: {plan.cost}"]
     else:
         lines = [f"{known} cannot be known from these runs; cost: {plan.cost}"]
@@ -135,11 +167,13 @@ def _text(plan, level):
         lines.append(show.columns(rows))
     lines.append(f"no more runs: {plan.stopped}")
     if plan.width_least == plan.width_least:
-        lines.append(
-            f"all {plan.n_candidates} candidates together would leave {plan.width_least:.3f}"
-        )
-    return "\n".join([*lines, *(f"warning: {text}" for text in plan.warnings)])
+        least = _width(plan.width_least)
+        lines.append(f"all {plan.n_candidates} candidates together would leave {least}")
+    lines += [f"warning: {text}" for text in plan.warnings]
+    lines += [f"assumed: {text}" for text in notes]
+    return "\n".join(lines)
 
 
 def _width(value):
-    return f"{value:.3f}" if value == value else "-"
+    """Four significant digits: a factor is a little above 1, a loss's interval a little above 0."""
+    return f"{value:#.4g}".rstrip(".") if value == value else "-"

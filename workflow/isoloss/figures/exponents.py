@@ -53,7 +53,8 @@ def approaches_compared(spec: ApproachesCompared, tables: Tables) -> Drawing:
     misfit = rows[(rows["group"] == "approach=3") & (rows["quantity"] == "a")]["warnings"]
     notes += [f"Approach 3: {text}." for text in misfit.dropna() if text]
     notes.append("Hollow: not determined by the runs. Hoffmann et al.'s intervals are 10th to 90th "
-                 "percentiles.")  # fmt: skip
+                 "percentiles; that of Besiroglu et al. is made of their standard error, .02, for "
+                 "90 %.")  # fmt: skip
     return Drawing(figure=figure, table=record.table(), notes=notes + missing)
 
 

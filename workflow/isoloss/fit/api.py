@@ -17,7 +17,7 @@ from isoloss.fit.problem import Problem, leaders_of
 from isoloss.fit.profile import profiles
 from isoloss.fit.resample import choose, draw
 from isoloss.fit.result import Estimate, FitResult, estimate, fewest_draws
-from isoloss.fit.table import Data, read
+from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN, Data, read
 from isoloss.laws import Law
 from isoloss.laws import law as law_named
 
@@ -43,6 +43,7 @@ def fit_law(
     intervals: str = "draws",
     seed: int = 0,
     vocabulary: int | None = None,
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
     where: str = "table",
 ) -> FitResult:
     """Fit a scaling law to a table of runs.
@@ -77,6 +78,8 @@ def fit_law(
         objective says (`fit.profile`; takes a second or two). Predictions have those of the draws.
     vocabulary : int, optional
         Size of the vocabulary, to refuse losses worse than chance.
+    flops_per_param_token : float
+        K of C = K N D, where N or D is derived from a table's compute.
     where : str
         What error messages call the table.
 
@@ -98,6 +101,7 @@ def fit_law(
         weights=weights,
         vocabulary=vocabulary,
         n_free=n_free,
+        flops_per_param_token=flops_per_param_token,
         where=where,
     )
     check_floor(chosen, fixed, data, where)

@@ -15,6 +15,7 @@ from isoloss.fit.candidates import Candidates
 from isoloss.fit.noise import MOST_LEVEL
 from isoloss.fit.resample import noise_model
 from isoloss.fit.result import FitResult, bounds
+from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN
 
 DECISIONS = ("n_params", "loss", "a")
 MIN_DRAWS = 100
@@ -37,9 +38,16 @@ class Belief:
         The variance with which each would be measured.
     """
 
-    def __init__(self, result: FitResult, decision: str, target: float, among: Candidates):
+    def __init__(
+        self,
+        result: FitResult,
+        decision: str,
+        target: float,
+        among: Candidates,
+        flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+    ):
         log_x = {"n_params": np.log(among.n_params), "n_tokens": np.log(among.n_tokens)}
-        wanted = _decisions(result, decision, target)
+        wanted = _decisions(result, decision, target, flops_per_param_token)
         with np.errstate(all="ignore"):
             seen = result.law.log_loss(result.draws, result.problem.log_x)
             losses = result.law.log_loss(result.draws, log_x)
@@ -100,13 +108,13 @@ class Belief:
         return float(np.exp(width)) if self.factor else float(width)
 
 
-def _decisions(result, decision, target):
+def _decisions(result, decision, target, flops_per_param_token):
     """What each draw says: ln N*, the loss, or a; shape (draw,)."""
     columns = dict(zip(result.law.names, result.law.natural(result.draws).T, strict=True))
     with np.errstate(all="ignore"):
         if decision == "a":
             return result.law.derived(columns)["a"]
-        found = result.law.optimum(columns, target)[decision]
+        found = result.law.optimum(columns, target, flops_per_param_token)[decision]
         return np.log(found) if decision == "n_params" else found
 
 

@@ -1,5 +1,6 @@
 """Runs that might be done next, and what each would cost."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN, rows_text
 GRID = 25  # candidates along N, and along tokens per parameter
 LARGER = 4.0  # they reach this far beyond the largest size so far
 SPREAD = 10.0  # and over at least this factor in tokens per parameter
+OTHER_UNIT = 1e3  # a candidate whose N is further than this from all runs is asked about
 ON_LINE = 2.0  # runs whose D is within this factor of a power of N do not tell N from D
 
 
@@ -63,8 +65,10 @@ def flops(flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN) -> CostModel:
     return CostModel(flops_per_param_token, 1.0, 1.0, "FLOP")
 
 
-def measured(n_params, n_tokens, cost, unit: str) -> CostModel:
+def measured(n_params, n_tokens, cost, unit: str, numbers=None) -> CostModel:
     """A cost model from what runs have taken, e.g. in seconds: least squares of the logarithm.
+
+    Messages call the rows by their `numbers`, or count them from 1.
 
     Raises
     ------
@@ -72,16 +76,15 @@ def measured(n_params, n_tokens, cost, unit: str) -> CostModel:
         Fewer than four runs, a value that is not positive, or sizes and tokens that do not vary
         independently.
     """
-    columns = [_numbers(values) for values in (n_params, n_tokens, cost)]
-    bad = np.flatnonzero(~np.all([np.isfinite(c) & (c > 0) for c in columns], axis=0))
-    if len(bad):
-        text = f"column {unit!r} must be positive and finite: {rows_text(bad)}"
-        raise UserError("cost", [text])
-    log_n, log_d, log_cost = map(np.log, columns)
+    problems: list[str] = []
+    took = _numbers(cost, unit, problems, numbers)
+    if problems:
+        raise UserError("--cost", problems)
+    log_n, log_d, log_cost = (np.log(np.asarray(x, float)) for x in (n_params, n_tokens, took))
     design = np.stack([np.ones_like(log_n), log_n, log_d], axis=1)
     if len(log_n) < 4 or np.linalg.matrix_rank(design - [0, log_n.mean(), log_d.mean()]) < 3:
         raise UserError(
-            "cost",
+            "--cost",
             [f"four runs whose N and D vary independently are needed for {unit!r} as a cost"],
         )
     found, *_ = np.linalg.lstsq(design, log_cost, rcond=None)
@@ -135,26 +138,53 @@ def of_table(table: Mapping[str, Any], cost: CostModel, where: str = "candidates
     Raises
     ------
     UserError
-        A column is missing, the table is empty, or a value is not positive.
+        A column is missing, the table is empty, or a value is not a positive number.
     """
     wanted = ("n_params", "n_tokens")
     problems = [f"no column for {name} was recognised" for name in wanted if name not in table]
     if problems:
         raise UserError(where, problems)
-    values = {name: _numbers(table[name]) for name in wanted}
-    given = _numbers(table["cost"]) if "cost" in table else cost(**values)
-    for name, column in (values | {"cost": given}).items():
-        rows = np.flatnonzero(~(np.isfinite(column) & (column > 0)))
-        if len(rows):
-            problems.append(f"{name} must be positive and finite: {rows_text(rows)}")
-    if not len(given):
+    names = [name for name in (*wanted, "cost") if name in table]
+    values = {name: _numbers(table[name], name, problems) for name in names}
+    if not len(values["n_params"]):
         problems.append("has no rows")
     if problems:
         raise UserError(where, problems)
-    return Candidates(values["n_params"], values["n_tokens"], given)
+    n_params, n_tokens = (values[name] for name in wanted)
+    given = values.get("cost")
+    return Candidates(n_params, n_tokens, cost(n_params, n_tokens) if given is None else given)
 
 
-def _numbers(values) -> np.ndarray:
-    import pandas as pd
+def far_from(result: FitResult, among: Candidates) -> str | None:
+    """A warning about candidates whose size looks like one in another unit than the runs'."""
+    log_n = result.problem.log_x["n_params"]
+    beyond = np.maximum(np.log(among.n_params) - log_n.max(), log_n.min() - np.log(among.n_params))
+    rows = np.flatnonzero(beyond > np.log(OTHER_UNIT))
+    if not len(rows):
+        return None
+    seen = f"{np.exp(log_n.min()):.3g} to {np.exp(log_n.max()):.3g}"
+    return (
+        f"candidates: n_params is {OTHER_UNIT:g} times and more outside the runs' {seen}: "
+        f"{rows_text(rows)}; is its unit another?"
+    )
 
-    return pd.to_numeric(pd.Series(np.asarray(values)), errors="coerce").to_numpy(float)
+
+def _numbers(values, name, problems, numbers=None) -> np.ndarray:
+    """Floats; `problems` gets a message about rows that hold no number, and about the rest."""
+    values = list(values)
+    found = np.full(len(values), np.nan)
+    strange = []
+    for i, value in enumerate(values):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            found[i] = float(value)
+            continue
+        strange.append(i)
+    if strange:
+        text = f"column {name!r} is not a number, e.g. {values[strange[0]]!r}"
+        problems.append(f"{text}: {rows_text(strange, numbers)}")
+    rest = np.flatnonzero(~(np.isfinite(found) & (found > 0)))
+    rest = [row for row in rest if row not in strange]
+    if rest:
+        rows = rows_text(rest, numbers)
+        problems.append(f"column {name!r} must be positive and finite: {rows}")
+    return found

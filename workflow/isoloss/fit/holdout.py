@@ -1,15 +1,45 @@
 """Which law predicts larger runs best? The only ranking that a forecast cares about."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
 from isoloss.fit.drift import extent, forecast
-from isoloss.fit.table import read
+from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN, read
 from isoloss.laws import LAWS, Law
 from isoloss.laws import law as law_named
 
 SHARES = (0.2, 0.1, 0.05, 0.0)  # of the rows, held out; the first that leaves enough to fit
+NOT_FITTED = "not fitted: "
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Laws by how well they predict the same held-out runs from the same smaller ones.
+
+    Attributes
+    ----------
+    laws : pandas.DataFrame
+        Best first: `law`, `error` (root mean square of ln L predicted minus measured), `bias` (its
+        mean), `inside` (share of held-out losses within the interval of a new run, which counts the
+        law's drift), `n_fitted`, `n_held_out` (the same for all), `verdict`. A law that cannot be
+        fitted has its reason there, and an infinite error.
+    factor : float
+        Of compute, between the largest fitted and the smallest held-out run.
+    n_fitted, n_held_out : int
+    warnings, notes : tuple of str
+        What looks wrong in the table; what was assumed of it.
+    """
+
+    laws: Any
+    factor: float
+    n_fitted: int
+    n_held_out: int
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def parse_factor(text: str) -> float:
@@ -18,17 +48,18 @@ def parse_factor(text: str) -> float:
         factor = float(str(text).lower().removesuffix("x"))
     except ValueError:
         factor = np.nan
-    if not factor > 1:
+    if not 1 < factor < np.inf:
         raise UserError("--holdout", [f"must be a factor above 1 such as 4x, got {text!r}"])
     return factor
 
 
-def rank(table, law: str | Law, factor: float, **settings):
+def rank(table, law: str | Law, factor: float, **settings) -> Ranking:
     """Fit the small runs, predict the large ones, and order the laws by how well they do.
 
     Held out is the fifth of the runs with the most compute (fewer where too little were left);
-    fitted are those of at most 1/factor of the smallest of them. Compute is 6 N D, or the variable
-    itself for a law of one.
+    fitted are those of at most 1/factor of the smallest of them. All laws have the same runs: as
+    many are fitted as the law with most parameters needs, of those that can be fitted at all.
+    Compute is 6 N D, or the variable itself for a law of one.
 
     Parameters
     ----------
@@ -36,42 +67,38 @@ def rank(table, law: str | Law, factor: float, **settings):
         One law, or "all": every law of n_params and n_tokens (of one variable where `x` is given).
     settings : as of `fit_law`
 
-    Returns
-    -------
-    pandas.DataFrame
-        Best first: `law`, `error` (root mean square of ln L predicted minus measured), `bias` (its
-        mean), `inside` (share of held-out losses within the interval of a new run,
-        which counts the law's drift), `n_fitted`,
-        `n_held_out`, `verdict`. A law that cannot be fitted has its reason there.
+    Raises
+    ------
+    UserError
+        The table cannot be read, or no law can be fitted; with every reason.
     """
     import pandas as pd
 
     laws = _laws(law, settings)
+    where = settings.get("where", "table")
+    data = _read(table, laws[0], settings, where)
+    size = extent(data.log_x)
+    needed = {one.name: 2 * len(one.parameters) + 1 for one in laws}
+    small, large = _split(size, np.log(factor), needed.values(), where)
     rows = []
     for one in laws:
+        row = {"law": one.name, "error": np.inf, "bias": np.nan, "inside": None,
+               "n_fitted": int(small.sum()), "n_held_out": int(large.sum())}  # fmt: skip
         try:
-            rows.append(_try(table, one, factor, settings))
+            if small.sum() < needed[one.name]:
+                raise UserError(where, [_too_few(small, factor, needed[one.name])])
+            row |= _try(data, one, small, large, settings)
         except UserError as error:
             if len(laws) == 1:
                 raise
-            rows.append(
-                {
-                    "law": one.name,
-                    "error": np.inf,
-                    "bias": np.nan,
-                    "inside": None,
-                    "n_fitted": 0,
-                    "n_held_out": 0,
-                    "verdict": f"not fitted: {'; '.join(error.problems)}",
-                }
-            )
+            row["verdict"] = NOT_FITTED + "; ".join(error.problems)
+        rows.append(row)
     frame = pd.DataFrame(rows).sort_values("error", kind="stable", ignore_index=True)
     if not np.isfinite(frame["error"]).any():
         raise UserError(
-            settings.get("where", "table"),
-            dict.fromkeys(text.removeprefix("not fitted: ") for text in frame["verdict"]),
+            where, dict.fromkeys(text.removeprefix(NOT_FITTED) for text in frame["verdict"])
         )
-    return frame
+    return Ranking(frame, factor, int(small.sum()), int(large.sum()), data.warnings, data.notes)
 
 
 def _laws(law, settings):
@@ -86,21 +113,47 @@ def _laws(law, settings):
     ]
 
 
-def _try(table, law, factor, settings):
+def _read(table, law, settings, where):
+    """The rows that all laws share: their variables are those of the first."""
     columns = dict(settings.get("columns") or {})
     if settings.get("x") is not None:
         columns[law.variables[0]] = settings["x"]
-    where = settings.get("where", "table")
-    data = read(
+    return read(
         table,
         law,
         columns,
         cluster=settings.get("cluster"),
         weights=settings.get("weights"),
         vocabulary=settings.get("vocabulary"),
+        n_free=1,  # how many rows are enough is judged when they are split
+        flops_per_param_token=settings.get("flops_per_param_token", FLOPS_PER_PARAM_TOKEN),
         where=where,
     )
-    small, large = _split(extent(data.log_x), np.log(factor), len(law.parameters), where)
+
+
+def _split(size, log_factor, needed, where):
+    """Fitted and held-out rows, shape (row,) each: the largest share that is held out.
+
+    The more rows are held out the fewer are small enough to be fitted, so the smallest share says
+    which laws can be fitted at all.
+    """
+    splits = []
+    for share in SHARES:
+        first = np.quantile(size, 1 - share)
+        splits.append((size <= first - log_factor + 1e-9, size >= first - 1e-9))
+    most = max(small.sum() for small, _ in splits)
+    possible = [number for number in needed if number <= most]
+    if not possible:
+        raise UserError(where, [_too_few(splits[-1][0], np.exp(log_factor), min(needed))])
+    return next((small, large) for small, large in splits if small.sum() >= max(possible))
+
+
+def _too_few(small, factor, needed):
+    text = f"too few runs are {factor:g} times smaller than those held out: {small.sum()}"
+    return f"{text}, and {needed} are needed"
+
+
+def _try(data, law, small, large, settings):
     named = {name: np.exp(x) for name, x in data.log_x.items()} | {"loss": np.exp(data.log_loss)}
     for name, values in (("_cluster", data.clusters), ("_weight", data.weights)):
         if values is not None:
@@ -111,27 +164,18 @@ def _try(table, law, factor, settings):
     plain_settings["weights"] = None if data.weights is None else "_weight"
     result = fit_law(part, law, **plain_settings)
     held = {name: named[name][large] for name in law.variables}
-    miss = np.log(result.predict(held, interval=False)["loss"].to_numpy()) - data.log_loss[large]
+    predicted = result.predict(held, interval=False)["loss"].to_numpy()
+    verdict = result.verdict
+    with np.errstate(all="ignore"):
+        miss = np.log(predicted) - data.log_loss[large]
+    if not np.isfinite(miss).all():  # the logarithmic law ends where its loss is zero
+        return {"verdict": f"predicts no positive loss for some of the runs; {verdict}"}
     return {
-        "law": law.name,
         "error": float(np.sqrt(np.mean(miss**2))),
         "bias": float(np.mean(miss)),
         "inside": _inside(result, held, data.log_loss[large]),
-        "n_fitted": int(small.sum()),
-        "n_held_out": int(large.sum()),
-        "verdict": result.verdict,
+        "verdict": verdict,
     }
-
-
-def _split(size, log_factor, n_params, where):
-    """Fitted and held-out rows: as many of the largest held out as leave enough to fit."""
-    for share in SHARES:
-        first = np.quantile(size, 1 - share)
-        small = size <= first - log_factor + 1e-9
-        if small.sum() > 2 * n_params:
-            return small, size >= first - 1e-9
-    text = f"too few runs are {np.exp(log_factor):g} times smaller than the largest: {small.sum()}"
-    raise UserError(where, [f"{text}, and {2 * n_params + 1} are needed"])
 
 
 def _inside(result, held, log_loss):

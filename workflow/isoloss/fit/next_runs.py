@@ -12,8 +12,10 @@ import numpy as np
 
 from isoloss.errors import UserError, nearest
 from isoloss.fit.belief import DECISIONS, MIN_DRAWS, Belief
-from isoloss.fit.candidates import Candidates, CostModel, flops, off_line, on_grid
+from isoloss.fit.candidates import Candidates, CostModel, far_from, flops, off_line, on_grid
 from isoloss.fit.result import FitResult
+from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN
+from isoloss.laws.base import no_optimum
 
 WORTH = 0.02  # runs that together narrow the interval by a smaller share do not help
 MAX_RUNS = 30
@@ -45,7 +47,8 @@ class Plan:
     cost : CostModel
     stopped : str
         Why there are no more: the budget is spent, or no run that it allows helps any more.
-    warnings : tuple of str
+    warnings, notes : tuple of str
+        Of the plan, and then of the fit that it rests on.
     """
 
     runs: object
@@ -57,6 +60,7 @@ class Plan:
     cost: CostModel
     stopped: str
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def next_runs(
@@ -68,6 +72,7 @@ def next_runs(
     cost: CostModel | None = None,
     candidates: Candidates | None = None,
     max_runs: int = MAX_RUNS,
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
 ) -> Plan:
     """Choose runs for a fit of a law of N and D that has a compute optimum.
 
@@ -80,9 +85,11 @@ def next_runs(
     decision : {"n_params", "loss", "a"}
         What is to be known: N* or the loss at the target, or the exponent of N* ~ C**a.
     cost : CostModel, optional
-        6 N D FLOP if nothing else is said.
+        K N D FLOP if nothing else is said.
     candidates : Candidates, optional
         The runs to choose among; a grid over what has been seen, and larger, if not given.
+    flops_per_param_token : float
+        K of the target C = K N D.
 
     Raises
     ------
@@ -90,9 +97,9 @@ def next_runs(
         The law has no optimum or too few draws, or a number is not positive.
     """
     _check(result, target, budget, decision)
-    cost = cost or flops()
+    cost = cost or flops(flops_per_param_token)
     among = candidates or on_grid(result, cost)
-    believed = Belief(result, decision, target, among)
+    believed = Belief(result, decision, target, among, flops_per_param_token)
     beside = off_line(result, among, budget)
     if beside:
         best = _Chosen([(row, np.nan) for row in beside], believed, 0.0, NOT_APART)
@@ -108,7 +115,8 @@ def next_runs(
         len(among.cost),
         cost,
         best.stopped,
-        tuple(_warnings(result)),
+        tuple(_warnings(result, among)),
+        result.notes,
     )
 
 
@@ -157,19 +165,22 @@ def _check(result, target, budget, decision):
             f"decision: {decision!r} is none of {allowed}{nearest(decision, DECISIONS)}"
         )
     if not hasattr(result.law, "optimum"):
-        problems.append(f"{result.law.name} has no compute-optimal allocation")
+        problems.append(no_optimum(result.law))
     elif len(result.draws) < MIN_DRAWS:
         problems.append(f"{MIN_DRAWS} draws are needed, got {len(result.draws)}")
     if problems:
         raise UserError("next", problems)
 
 
-def _warnings(result):
+def _warnings(result, among):
+    if (far := far_from(result, among)) is not None:
+        yield far
     if not result.identified:
         yield (
             f"the law is {result.verdict}; these runs are a first step: do the first of them, and "
             "plan again with what they gave"
         )
+    yield from result.warnings
 
 
 def _frame(rows, among):

@@ -15,7 +15,7 @@ from isoloss.fit.misfit import Misfit
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
-from isoloss.laws.base import Law
+from isoloss.laws.base import Law, no_optimum
 
 
 @dataclass(frozen=True)
@@ -162,12 +162,12 @@ class FitResult:
         Raises
         ------
         UserError
-            The law has no compute-optimal allocation, or a budget is not positive.
+            The law's optimum is not implemented, or a budget is not positive.
         """
         import pandas as pd
 
         if not hasattr(self.law, "optimum"):
-            raise UserError("optimum", [f"{self.law.name} has no compute-optimal allocation"])
+            raise UserError("optimum", [no_optimum(self.law)])
         compute = np.atleast_1d(np.asarray(compute, float))
         if not np.all(np.isfinite(compute) & (compute > 0)):
             raise UserError("optimum", ["compute: must be positive and finite, in FLOP"])

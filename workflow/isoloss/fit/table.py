@@ -47,6 +47,7 @@ def read(
     weights: str | None = None,
     vocabulary: int | None = None,
     n_free: int | None = None,
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
     where: str = "table",
 ) -> Data:
     """Check a table and take from it what `law` needs; the table itself is left as it is.
@@ -61,6 +62,8 @@ def read(
         Columns: which run a row belongs to; how much a row counts.
     vocabulary : int, optional
         Size of the vocabulary: no model that beats chance has a loss above its logarithm.
+    flops_per_param_token : float
+        K of C = K N D, by which any two of N, D and C give the third.
 
     Raises
     ------
@@ -70,6 +73,7 @@ def read(
     t = _Table(table, where)
     found, values = t.quantities([*law.variables, "loss"], columns, law.name)
     named, numbers, problems = t.named, t.numbers, t.problems
+    problems += constant_problems(flops_per_param_token)
     weight = None
     if weights is not None and known(weights, named, "weights", problems):
         weight = t.cells("weights", Found(weights))
@@ -77,7 +81,7 @@ def read(
     if cluster is not None and known(cluster, named, "cluster", problems):
         codes = t.codes(cluster)
     t.raise_problems()
-    values = _complete(values, law.variables, t.notes)
+    values = _complete(values, law.variables, t.notes, flops_per_param_token)
     problems += checks.design_problems(values, found, law, n_free, codes)
     loss = found["loss"].column
     problems += checks.loss_problems(values["loss"], loss, vocabulary, numbers)
@@ -92,7 +96,11 @@ def read(
 
 
 def read_points(
-    table: Any, columns: Mapping[str, str] | None = None, *, where: str = "table"
+    table: Any,
+    columns: Mapping[str, str] | None = None,
+    *,
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+    where: str = "table",
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """n_params and n_tokens of runs that have no loss yet, each of shape (row,), and what was
     assumed: names, units and compute are understood as by `read`.
@@ -106,7 +114,7 @@ def read_points(
     wanted = ("n_params", "n_tokens")
     found, values = t.quantities(wanted, columns or {}, "a run")
     t.raise_problems()
-    values = _complete(values, wanted, t.notes)
+    values = _complete(values, wanted, t.notes, flops_per_param_token)
     t.problems += checks.unit_problems(values, found)
     t.problems += checks.derived_problems(values, found, t.numbers)
     t.raise_problems()
@@ -189,9 +197,15 @@ def _row_numbers(table, n_rows) -> np.ndarray:
     return np.arange(1, n_rows + 1)
 
 
-def _complete(values, variables, notes):
-    """Any two of N, D and C give the third."""
-    k = FLOPS_PER_PARAM_TOKEN
+def constant_problems(flops_per_param_token: float) -> list[str]:
+    """What is wrong with K of C = K N D, if anything."""
+    if np.isfinite(flops_per_param_token) and flops_per_param_token > 0:
+        return []
+    return [f"flops_per_param_token: must be positive and finite, got {flops_per_param_token:g}"]
+
+
+def _complete(values, variables, notes, k):
+    """Any two of N, D and C = k N D give the third."""
     if "compute" not in values or "compute" in variables:
         return values
     if "n_tokens" in variables and "n_tokens" not in values:

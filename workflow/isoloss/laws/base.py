@@ -175,3 +175,11 @@ class Law:
 def grid(*axes) -> np.ndarray:
     """Every combination of the values on the axes, shape (combination, axis)."""
     return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+
+def no_optimum(law: Law) -> str:
+    """Why a law without a method `optimum` gives no compute-optimal allocation."""
+    if {"n_params", "n_tokens"} <= set(law.variables):
+        return f"the optimum of {law.name} is not implemented; use chinchilla"
+    needed = f"{law.name} depends on {', '.join(law.variables)}"
+    return f"an optimum needs a law of n_params and n_tokens, such as chinchilla; {needed}"

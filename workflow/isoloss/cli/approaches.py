@@ -1,0 +1,124 @@
+"""`isoloss optimal --approach 1` and `2`: the optimum without a law."""
+
+import argparse
+import json
+from dataclasses import asdict
+
+from isoloss.cli.arguments import check
+from isoloss.cli.compute import column_of, difference, flop_of
+from isoloss.cli.tables import add_table_arguments, read
+from isoloss.errors import UserError
+
+WITHOUT_LAW = {  # arguments of a law alone
+    "law": "--law",
+    "objective": "--objective",
+    "delta": "--delta",
+    "method": "--method",
+    "intervals": "--intervals",
+    "fix": "--fix",
+    "tie": "--tie",
+    "weights": "--weights",
+    "x": "--x",
+}
+
+
+def run(args) -> int:
+    """Print N* at budgets by the approach that was asked for."""
+    import numpy as np
+
+    from isoloss.analysis.of_table import by_curves, by_isoflops
+
+    table, settings = read(args)
+    check(args, settings, [("--compute", c) for c in args.compute], _problems(args))
+    data = _data(table, settings, args.flops_per_param_token)
+    rows = [*np.exp([data.log_x["n_params"], data.log_x["n_tokens"]]), np.exp(data.log_loss)]
+    k = args.flops_per_param_token
+    counted, flop, notes = f"{k:g} N D", None, list(data.notes)
+    column = column_of(table, settings)
+    if column is not None and args.approach == 2:
+        counted, flop = f"column {column!r}", flop_of(table, column, settings)
+        off = difference(flop, data.log_x, k)
+        notes = [note for note in notes if not note.startswith("compute: ")]
+        notes.append(f"compute: column {column!r}" + (f", {off}" if off else ""))
+    same = {"draws": args.draws, "level": args.level, "seed": args.seed,
+            "flops_per_param_token": k}  # fmt: skip
+    if args.approach == 1:
+        found = by_curves(data.clusters, *rows, args.compute, where=str(args.table), **same)
+    else:
+        try:
+            found = by_isoflops(*rows, args.compute, run_compute=flop, **same)
+        except UserError as error:
+            problems = [f"{text} (budgets are {counted})" for text in error.problems]
+            raise UserError(str(args.table), problems) from None
+    say = _json if args.json else _text
+    print(say(args, data, found, counted, notes))
+    return 0
+
+
+def _problems(args):
+    """Arguments that would change nothing, and one that is needed."""
+    default = argparse.ArgumentParser()
+    add_table_arguments(default)
+    problems = [
+        f"{option}: has no meaning for approach {args.approach}"
+        for name, option in WITHOUT_LAW.items()
+        if getattr(args, name) != default.get_default(name)
+    ]
+    if args.approach == 1 and args.cluster is None:
+        problems.append("--approach 1: --cluster must name the column of the runs")
+    return problems
+
+
+def _data(table, settings, flops_per_param_token):
+    """N, D, the loss and the run of every row."""
+    from isoloss.fit.table import read as read_data
+    from isoloss.laws import law
+
+    return read_data(
+        table,
+        law("chinchilla"),
+        settings["columns"],
+        cluster=settings["cluster"],
+        vocabulary=settings["vocabulary"],
+        flops_per_param_token=flops_per_param_token,
+        where=settings["where"],
+    )
+
+
+def _json(args, data, found, counted, notes):
+    from isoloss.fit.result import plain
+
+    n_opt = [{"compute": c, **asdict(e)} for c, e in zip(args.compute, found.n_opt, strict=True)]
+    said = {
+        "approach": args.approach,
+        "how": found.how,
+        "compute": counted,
+        "level": args.level,
+        "a": asdict(found.a),
+        "coefficient": asdict(found.coefficient),
+        "n_opt": n_opt,
+        "warnings": list(data.warnings),
+        "notes": notes,
+    }
+    return json.dumps(plain(said), allow_nan=False)
+
+
+def _text(args, data, found, counted, notes):
+    from isoloss.cli import show
+
+    rows = [["C (FLOP)", "", "value", f"{100 * args.level:g} % from", "to"]]
+    named = [("", "a", found.a)]
+    named += [(show.number(c), "N*", e) for c, e in zip(args.compute, found.n_opt, strict=True)]
+    for compute, label, one in named:
+        rows.append([compute, label, *map(show.number, (one.value, one.lo, one.hi))])
+    is_column = counted.startswith("column")
+    return "\n".join(
+        [
+            show.columns(rows),
+            f"N* = {show.number(found.coefficient.value)} C^a through {found.how}; "
+            f"C {'is' if is_column else '='} {counted}",
+            show.ranges(data.log_x),
+            *(f"warning: {text}" for text in data.warnings),
+            *(f"assumed: {note}" for note in notes),
+        ]
+    )

@@ -1,0 +1,50 @@
+"""The compute of a table beside K N D: which column it is, and how far the two are apart."""
+
+APART = 0.05  # a median difference from K N D that is worth a note
+
+
+def column_of(table, settings) -> str | None:
+    """The column of compute that was named with --column, else the one that is recognised."""
+    from isoloss.fit.table import recognise
+
+    columns = settings["columns"]
+    return columns.get("compute") or recognise("compute", table, taken=columns.values())
+
+
+def flop_of(table, column, settings):
+    """What each row took, in FLOP, shape (row,).
+
+    Raises
+    ------
+    UserError
+        A cell of the column is no positive number.
+    """
+    import numpy as np
+
+    from isoloss.fit.table import read
+    from isoloss.laws import law
+
+    columns = {"x": column} | {k: v for k, v in settings["columns"].items() if k == "loss"}
+    data = read(table, law("power_law"), columns, n_free=1, where=settings["where"])
+    return np.exp(data.log_x["x"])
+
+
+def difference(flop, log_x, flops_per_param_token: float) -> str | None:
+    """ "1.3 times 6 N D", or from where to where it goes, or None where the two are one.
+
+    Parameters
+    ----------
+    flop : ndarray, shape (row,)
+    log_x : dict of str to ndarray, shape (row,)
+        ln of n_params and n_tokens.
+    """
+    import numpy as np
+
+    log_ratio = np.log(flop / flops_per_param_token) - log_x["n_params"] - log_x["n_tokens"]
+    if np.median(np.abs(log_ratio)) <= np.log1p(APART):
+        return None
+    low, middle, high = np.exp(np.quantile(log_ratio, [0.05, 0.5, 0.95]))
+    k = f"{flops_per_param_token:g} N D"
+    if high < low * (1 + APART):
+        return f"{middle:.3g} times {k}"
+    return f"{low:.3g} to {high:.3g} times {k} ({middle:.3g} in the median)"

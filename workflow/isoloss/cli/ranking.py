@@ -1,0 +1,73 @@
+"""`isoloss fit --law all` and `--holdout`: laws by how well they predict larger runs."""
+
+import json
+import textwrap
+from pathlib import Path
+
+from isoloss.errors import UserError
+
+WIDTH = 100  # characters of a line that explains
+
+
+def problems(holdout: str | None) -> tuple[str, ...]:
+    """What is wrong with the factor of --holdout, if one was given."""
+    from isoloss.fit.holdout import parse_factor
+
+    try:
+        parse_factor(holdout or "4x")
+    except UserError as error:
+        return tuple(f"--holdout: {text}" for text in error.problems)
+    return ()
+
+
+def run(args, table, settings) -> int:
+    """Rank laws; print the ranking, and write it where --output says."""
+    from isoloss.files import write_json, write_parquet
+    from isoloss.fit.holdout import parse_factor, rank
+    from isoloss.fit.result import plain
+
+    ranking = rank(table, args.law, parse_factor(args.holdout or "4x"), **settings)
+    found = plain(
+        {
+            "holdout": ranking.factor,
+            "n_fitted": ranking.n_fitted,
+            "n_held_out": ranking.n_held_out,
+            "level": args.level,
+            "warnings": list(ranking.warnings),
+            "notes": list(ranking.notes),
+            "ranking": ranking.laws.to_dict("records"),
+        }
+    )
+    if args.output:
+        write_json(Path(args.output) / "ranking.json", found)
+        write_parquet(Path(args.output) / "ranking.parquet", ranking.laws)
+    print(json.dumps(found, allow_nan=False) if args.json else _text(ranking))
+    return 0
+
+
+def _text(ranking):
+    from isoloss.cli import show
+
+    lines = [
+        f"fitted to the {ranking.n_fitted} smallest runs, tried on the {ranking.n_held_out} "
+        f"largest: {ranking.factor:g} times their compute and more"
+    ]
+    rows, reasons = [["law", "error of ln L", "bias", "inside interval", "verdict"]], []
+    for row in ranking.laws.to_dict("records"):
+        inside = _number(row["inside"], lambda share: f"{100 * share:.0f} %")
+        error = _number(row["error"], "{:.5f}".format)
+        verdict, colon, reason = row["verdict"].partition(":")
+        if not colon and (semicolon := verdict.find(";")) >= 0:
+            verdict, reason = verdict[:semicolon], verdict[semicolon + 1 :]
+        rows.append([row["law"], error, _number(row["bias"], "{:+.5f}".format), inside, verdict])
+        if reason:
+            text = f"{row['law']}: {row['verdict']}"
+            reasons += textwrap.wrap(text, WIDTH, subsequent_indent="  ")
+    lines += [show.columns(rows), *([""] if reasons else []), *reasons]
+    lines += [f"warning: {text}" for text in ranking.warnings]
+    return "\n".join([*lines, *(f"assumed: {note}" for note in ranking.notes)])
+
+
+def _number(value, text):
+    """A number as text; "-" for none, NaN and infinity."""
+    return "-" if value is None or not abs(value) < float("inf") else text(value)
