@@ -91,6 +91,7 @@ def project(tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "mine.yaml").write_text(yaml.safe_dump(study))
         (tmp_path / "book.txt").write_text("a line of text\n" * 1000)
+        (tmp_path / "mine.csv").write_text("N,D,loss\n1e7,1e9,3.0\n")
         return load({"studies": ["mine"], "budget": BUDGET} | config, tmp_path)
 
     plan.root = tmp_path
