@@ -24,13 +24,13 @@ import numpy as np
 from scipy.optimize import minimize
 
 from isoloss.fit import fit_law
-from isoloss.fit.files import read_table
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import AGREE, find
 from isoloss.fit.problem import Problem
 from isoloss.fit.resample import draw
 from isoloss.fit.table import read
 from isoloss.laws import LAWS
+from isoloss.tables import read_table
 
 DELTA = 1e-3
 REFITS = 4000

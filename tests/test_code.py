@@ -69,7 +69,7 @@ def test_code_that_computes_changes_the_fingerprint(package, module, old, new):
         ("train/loop.py", '"""The training loop', '"""A loop for training'),
         ("train/loop.py", "rows: list", "# One row an evaluation.\n    rows: list"),
         ("tasks/copy.py", "length", "n_length"),
-        ("config/runs.py", "n_evals: PositiveInt = 20", "n_evals: PositiveInt = 21"),
+        ("config/runs.py", "n_evals: Evals = 20", "n_evals: Evals = 21"),
         ("figures/style.py", '"""', '"""Style. '),
     ],
 )

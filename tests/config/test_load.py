@@ -40,6 +40,21 @@ def test_results_stay_inside_the_project(folder):
     assert problems(error) == (f"results: must be a folder inside the project, got {folder!r}",)
 
 
+@pytest.mark.parametrize(
+    ("results", "figures"),
+    [("results", "results/studies"), ("a/b", "a"), ("same", "same"), ("a/b", "a/./b")],
+)
+def test_results_and_figures_are_apart(results, figures):
+    with pytest.raises(UserError) as error:
+        parse_config(CONFIG | {"results": results, "figures": figures})
+    (problem,) = problems(error)
+    assert problem.startswith("figures: ")
+
+
+def test_folders_beside_each_other_are_apart():
+    parse_config(CONFIG | {"results": "out/results", "figures": "out/figures"})
+
+
 def test_a_study_named_twice_or_overridden_without_being_named_is_refused():
     with pytest.raises(UserError) as error:
         parse_config(CONFIG | {"studies": ["one", "one"], "overrides": {"on": {}}})

@@ -151,6 +151,25 @@ def test_a_file_that_may_not_be_read_is_named(root, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "/".join(["folder"] * 2000), "x" * 5000 + "*"])
+def test_a_path_that_no_disk_can_have_is_named(root, name):
+    (problem,) = problems(of_files("one.md", name), root)
+    assert problem.startswith("paths[1]: ") and len(problem) < 300
+
+
+@pytest.mark.parametrize("name", ["locked/one.txt", "locked/*.txt", "locked"])
+def test_a_file_in_a_folder_that_one_may_not_enter_is_named(root, monkeypatch, name):
+    def refuse(path, *args, **kwargs):
+        if "locked" in str(path):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **kwargs)
+
+    real = Path.stat
+    monkeypatch.setattr(Path, "stat", refuse)
+    (problem,) = problems(of_files("one.md", name), root)
+    assert problem.startswith("paths[1]: ") and name in problem
+
+
 def test_more_text_than_allowed_is_refused(root):
     found = problems(of_files("one.md", max_bytes=599), root)
     assert found == ["max_bytes: 599, but the text has 600"]

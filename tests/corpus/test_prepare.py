@@ -248,10 +248,9 @@ def damage_one_bit(folder):
         (damage_format, "card.json is not of format 1; prepare it again"),
         (
             damage_card,
-            "heldout.npy has shape (1100,) and type uint8, but the card says (3,) and uint8;"
-            " prepare it again",
+            "heldout.npy has shape (1100,) and type uint8, but the card says (3,) and uint8",
         ),
-        (damage_one_bit, "heldout.npy has another SHA-256 than the card says; prepare it again"),
+        (damage_one_bit, "heldout.npy is damaged: it has another SHA-256 than the card says"),
     ],
 )
 def test_a_damaged_corpus_is_not_loaded(root, damage, expected):

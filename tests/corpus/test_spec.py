@@ -26,6 +26,10 @@ def test_a_kind_is_enough_for_the_standard_library():
     )
 
 
+def test_a_share_with_an_exponent_is_a_number_though_yaml_says_text():
+    assert read_spec({"kind": "stdlib", "heldout_share": "2e-1"}, ROOT).heldout_share == 0.2
+
+
 def test_a_key_without_a_value_counts_as_absent():
     given = {"kind": "stdlib", "paths": None, "tokenizer": {"kind": "bytes", "vocab_size": None}}
     assert read_spec(given, ROOT) == read_spec({"kind": "stdlib"}, ROOT)

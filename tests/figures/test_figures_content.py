@@ -72,6 +72,16 @@ def test_an_extrapolation_is_told_with_its_interval_and_the_truth():
     assert f"Planted law: {truth:.4g} at 1T." in result.notes
 
 
+def test_series_can_be_split_by_text():
+    asked, tables = CASES["loss_against_x by a column"]()
+    names = {d: f"kind{d}" for d in range(1, 6)}
+    runs = tables.runs.assign(schedule=tables.runs["n_inputs"].map(names))
+    groups = [f"schedule=kind{group.partition('=')[2]}" for group in tables.fits["group"]]
+    split = asked.model_copy(update={"by": "schedule", "by_label": "{}"})
+    result = drawing(split, Tables(runs=runs, fits=tables.fits.assign(group=groups)))
+    assert set(rows(result.table, "fitted law")["series"]) == set(names.values())
+
+
 def test_each_group_has_its_own_law():
     law = rows(drawing(*CASES["loss_against_x by a column"]()).table, "fitted law")
     for d in range(1, 6):

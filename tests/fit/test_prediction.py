@@ -56,6 +56,19 @@ def test_nine_in_ten_new_runs_lie_inside_the_interval():
     assert np.mean(inside_the_law) < np.mean(inside)
 
 
+def test_each_law_is_fitted_to_the_runs_that_its_where_keeps():
+    columns = table(0, 0.01)
+    rows = [
+        {"run_id": f"r{i}", "status": "done", "n_layer": 1 + i % 2, "compute_flops": float(i + 1)}
+        | {"n_params": int(n), "n_tokens": int(d), "loss": float(loss)}
+        for i, (n, d, loss) in enumerate(zip(*columns.values(), strict=True))
+    ]
+    even = FIT.model_copy(update={"name": "even", "where": {"n_layer": [2]}})
+    every, some = predict([FIT, even], typed(rows, RUNS), LARGEST)
+    assert every["n_runs"] == 12
+    assert some["runs"].split() == [f"r{i}" for i in range(1, 12, 2)]
+
+
 def test_a_law_that_cannot_be_fitted_predicts_nothing_and_says_why():
     rows = [{"run_id": "a", "status": "done", "n_params": 10, "n_tokens": 10, "loss": 1.0}]
     (said,) = predict([FIT], typed(rows, RUNS), LARGEST)

@@ -20,8 +20,8 @@ CONFIG = Path(__file__).parents[2] / "config"
 BUDGET = {"flops": 1e11, "runs": 100}
 
 JUNK = [
-    *(None, True, False, 0, -1, 1, 3, 2**31, 10**30, 0.5, -0.0, 1e-308, 1e308),
-    *(float("nan"), float("inf"), -float("inf"), "", " ", "nan", "1e3", "null", "yes"),
+    *(None, True, False, 0, -1, 1, 3, 2**31, 2**63, 10**13, 10**30, 10**400, 0.5, -0.0, 1e-308),
+    *(1e308, float("nan"), float("inf"), -float("inf"), "", " ", "nan", "1e3", "null", "yes"),
     *("x" * 20_000, "ünï✓\u202e", "a\nb", "\t", "../../etc/passwd", "/", "-rf", ".", "~"),
     *("$(touch pwned)", "`touch pwned`", "'; touch pwned; '", "{study}", "{0.__class__}", "%s"),
     *("<script>alert(1)</script>", "__import__('os')", "loss", "n_params", "run_id", "status"),

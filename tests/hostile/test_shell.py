@@ -35,8 +35,10 @@ def project(tmp_path_factory):
     (folder / FILE).write_text("The quick brown fox jumps over the lazy dog. " * 100)
     text["corpora"]["own"]["paths"] = [FILE]
     table = dict.fromkeys(("title", "question", "theory"), EVIL)
-    table |= {"source": "table", "path": TABLE, "columns": {"loss": f"$(touch pwned){TAG}"}}
-    (folder / TABLE).write_text(f"$(touch pwned){TAG}\n1.0\n0.5\n")
+    evil = f"$(touch pwned){TAG}"
+    columns = {"loss": evil, "n_params": f"N {evil}"}
+    table |= {"source": "table", "path": TABLE, "columns": columns}
+    (folder / TABLE).write_text(f"{evil},N {evil}\n1.0,100\n0.5,200\n")
     made = Project(folder, {"sine": sine, "text": text, "table": table})
     made.jobs("--report", "snakemake.zip", "--report-after-run")
     return made

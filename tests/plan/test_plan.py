@@ -129,7 +129,7 @@ def test_a_run_of_a_release_keeps_its_name():
         (FUNCTION, "settings/model/widht", 3,
          "settings.model.widht: unknown key; did you mean 'width'?"),
         (FUNCTION, "sweeps/width/grid/model.width", [0, 4],
-         "settings.model.width: input should be greater than 0, got 0"),
+         "sweeps.width.grid.model.width: input should be greater than 0, got 0"),
         (FUNCTION, "settings/training/batch_size", 257,
          "settings.training.batch_size 257 is larger than data.n_samples 256"),
         (LANGUAGE, "settings/model/n_head", 3,
@@ -143,7 +143,7 @@ def test_a_run_of_a_release_keeps_its_name():
          "sweeps.data: data.n_heldout_tokens: 200 is more than the 199 held-out tokens of the "
          "corpus 'books'"),
         (LANGUAGE, "sweeps/data/grid/data.n_tokens", [10],
-         "settings.data.n_tokens 10 is smaller than one batch of 32"),
+         "sweeps.data.grid.data.n_tokens 10 is smaller than one batch of 32"),
     ],
 )  # fmt: skip
 def test_an_impossible_run_is_refused_with_its_key(study, path, value, problem):

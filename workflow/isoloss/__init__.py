@@ -1,7 +1,7 @@
 """isoloss: scaling laws, measured.
 
 Data flows one way, and imports point only back along it:
-errors, files, code, columns, job, progress | config, counting, plan | laws | corpus |
+errors, files, tables, code, columns, job, progress | config, counting, plan | laws | corpus |
 models, tasks, train | collect | fit | analysis | figures | report |
 references, limits, disk, holder, warm, cluster, workflow, cli.
 """

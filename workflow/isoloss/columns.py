@@ -74,6 +74,15 @@ RUNS = (
     Column("device", TEXT, "", "cpu, cuda or mps"),
     Column("code", TEXT, "", "fingerprint of the code that trained the run"),
 )
+NUMBERS = {c.name: c.dtype for c in RUNS if c.dtype in (WHOLE, REAL)}
+# Numbers of a run that may be zero; all others are positive, and are drawn on log axes.
+MAY_BE_ZERO = frozenset(
+    [
+        *("seed", "noise_sd", "degree", "dropout", "trunk_flops", "best_step", "loss_se"),
+        *("train_loss", "excess_loss", "approximation_loss", "variance_loss", "variance_loss_se"),
+        *("theory_loss", "exact_match", "n_params_non_embedding"),
+    ]
+)
 TIMED = ("elapsed_s", "train_cpu_s", "job_cpu_s", "max_rss_mb")
 
 CURVES = (

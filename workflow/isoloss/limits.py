@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from isoloss.config.reading import read_yaml
-from isoloss.config.study import ENDINGS, Study, Table
+from isoloss.config.study import Study, Table
+from isoloss.tables import READABLE
 
 # Linux passes no argument longer than 128 KiB, and a job's whole command is one.
 MOST_BYTES = 120_000
@@ -34,8 +35,8 @@ def table_problems(study: Study, root: str | Path) -> list[str]:
     if any(character in "{}" or not character.isprintable() for character in study.path):
         return [f"path: must have no braces and no control characters, got {study.path!r}"]
     path = Path(study.path)
-    if path.suffix not in ENDINGS:
-        return [f"path: the name must end in one of {', '.join(ENDINGS)}, got {study.path!r}"]
+    if path.suffix.lower() not in READABLE:
+        return [f"path: the name must end in one of {', '.join(READABLE)}, got {study.path!r}"]
     if not (Path(root) / path).is_file():
         return [f"path: there is no file {study.path}"]
     return []

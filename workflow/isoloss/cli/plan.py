@@ -110,7 +110,9 @@ def _planned(config, studies):
             where = f"{name}: corpora.{corpus}"
             spec = read_spec(settings, root, where=where)
             try:
-                known[name][corpus] = known_corpus(resolve(settings, root, where=where))
+                found = resolve(settings, root, where=where)
+                folder = root / config.results / "corpora" / found.corpus_id
+                known[name][corpus] = known_corpus(found, folder)
             except UserError as error:
                 vocab_size = spec.tokenizer.vocab_size or KnownCorpus.vocab_size
                 known[name][corpus] = KnownCorpus(f"{corpus}-unknown", vocab_size=vocab_size)

@@ -1,22 +1,22 @@
 """A table of losses that a user has, as the runs of a study."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from isoloss.columns import REAL, RUNS, SWEEP, WHOLE, typed
+from isoloss import tables
+from isoloss.columns import MAY_BE_ZERO, NUMBERS, RUNS, SWEEP, WHOLE, typed
 from isoloss.config.study import Table
 from isoloss.errors import UserError, nearest
 
-READERS = {
-    ".csv": pd.read_csv,
-    ".tsv": lambda path: pd.read_csv(path, sep="\t"),
-    ".parquet": pd.read_parquet,
-    ".jsonl": lambda path: pd.read_json(path, lines=True),
-}
-NUMBERS = {column.name: column.dtype for column in RUNS if column.dtype in (WHOLE, REAL)}
 SHOWN_ROWS = 5  # of the rows that have the same problem
+MOST = 2**63  # whole columns are 64-bit
+# Counts that others computed, as from FLOPs, have fractions that mean nothing; of a number as small
+# as this, a fraction says that it is in another unit.
+COMPUTED = 1e6
 
 
 def read_table(study: Table) -> pd.DataFrame:
@@ -27,11 +27,11 @@ def read_table(study: Table) -> pd.DataFrame:
     Raises
     ------
     UserError
-        The file cannot be read, columns are missing, or a value is no positive number: all of it,
-        with the rows, counted from 1 below the header.
+        The file cannot be read, columns are missing, or a value is none that its column can have:
+        all of it, with the rows, counted from 1 below the header.
     """
     path = Path(study.path)
-    table = _read(path)
+    table = tables.read_table(path)
     problems = [
         f"columns.{ours}: the table has no column {theirs!r}{nearest(theirs, table.columns)}"
         for ours, theirs in study.columns.items()
@@ -50,21 +50,14 @@ def read_table(study: Table) -> pd.DataFrame:
         raise UserError(str(path), problems)
     numbers = {}
     for ours, theirs in study.columns.items():
-        values = pd.to_numeric(table[theirs], errors="coerce").to_numpy(float)
-        bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
-        if len(bad):
-            rows = ", ".join(str(row + 1) for row in bad[:SHOWN_ROWS])
-            more = f" and {len(bad) - SHOWN_ROWS} more" if len(bad) > SHOWN_ROWS else ""
-            found = str(table[theirs].iloc[bad[0]])
-            problems.append(
-                f"column {theirs!r}: must be positive and finite, row {rows}{more}: got {found!r}"
-            )
-        numbers[ours] = [
-            round(value) if NUMBERS[ours] == WHOLE and np.isfinite(value) else value
-            for value in values.tolist()
-        ]
+        values = np.array([_number(cell) for cell in table[theirs]])
+        problems += _value_problems(ours, theirs, values, table[theirs])
+        numbers[ours] = values.tolist()
     if problems:
         raise UserError(str(path), problems)
+    for ours in numbers:
+        if NUMBERS[ours] == WHOLE:
+            numbers[ours] = [round(value) for value in numbers[ours]]
     rows = [
         {"sweep": "table", "run_id": f"{path.stem}-row{i + 1}", "task": "table", "status": "done"}
         | {name: column[i] for name, column in numbers.items()}
@@ -73,11 +66,29 @@ def read_table(study: Table) -> pd.DataFrame:
     return typed(rows, (SWEEP, *RUNS))
 
 
-def _read(path: Path) -> pd.DataFrame:
-    if path.suffix not in READERS:
-        allowed = ", ".join(READERS)
-        raise UserError(str(path), [f"the name must end in one of {allowed}"])
+def _number(cell: Any) -> float:
+    """NaN for what is no number."""
     try:
-        return READERS[path.suffix](path)
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's errors are ValueErrors
-        raise UserError(str(path), [f"could not be read: {error}"]) from error
+        return math.nan if isinstance(cell, bool) else float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _value_problems(ours: str, theirs: str, values: np.ndarray, cells: pd.Series) -> list[str]:
+    least = values >= 0 if ours in MAY_BE_ZERO else values > 0
+    sign = "not negative" if ours in MAY_BE_ZERO else "positive"
+    bad = {f"must be {sign} and finite": ~(np.isfinite(values) & least)}
+    if NUMBERS[ours] == WHOLE:
+        bad["must be below 2^63 (9.2e18)"] = np.isfinite(values) & (values >= MOST)
+        apart = np.abs(values - np.round(values)) > 1e-9 * np.abs(values)
+        unit = "must be whole; in millions or billions? Multiply the column, so that it is in units"
+        bad[unit] = np.isfinite(values) & apart & (values > 0) & (values < COMPUTED)
+    problems = []
+    for must, wrong in bad.items():
+        rows = np.flatnonzero(wrong)
+        if len(rows):
+            shown = ", ".join(str(row + 1) for row in rows[:SHOWN_ROWS])
+            more = f" and {len(rows) - SHOWN_ROWS} more" if len(rows) > SHOWN_ROWS else ""
+            found = str(cells.iloc[rows[0]])[:60]
+            problems.append(f"column {theirs!r}: {must}, row {shown}{more}: got {found!r}")
+    return problems

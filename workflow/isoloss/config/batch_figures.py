@@ -3,7 +3,7 @@
 from typing import Literal
 
 from isoloss.config.drawn import Drawn
-from isoloss.config.section import Name, PositiveInt
+from isoloss.config.section import Levels, Name, PositiveInt
 
 
 class OfAnalyses(Drawn):
@@ -11,11 +11,14 @@ class OfAnalyses(Drawn):
 
     loss_label: str = "held-out loss (nats per token)"
 
-    @property
-    def analyses_named(self) -> list[str]:
-        """The analyses of the study that the figure draws."""
-        keys = ("overfitting", "steps", "critical", "check", "rates", "noise")
-        return [name for key in keys if (name := getattr(self, key, None))]
+    analyses_drawn = {
+        "overfitting": "overfitting",
+        "steps": "size_and_steps",
+        "critical": "critical_batch",
+        "check": "cooldown_check",
+        "rates": "learning_rate",
+        "noise": "seed_noise",
+    }
 
     @property
     def sweeps_named(self) -> list[str]:
@@ -61,7 +64,7 @@ class BatchTradeoff(OfAnalyses):
 
     draw: Literal["batch_tradeoff"]
     critical: Name
-    curves: PositiveInt = 5  # losses that are drawn, of those analysed
+    curves: Levels = 5  # losses that are drawn, of those analysed
 
 
 class CooldownChecked(OfAnalyses):

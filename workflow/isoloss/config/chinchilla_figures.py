@@ -9,11 +9,7 @@ from isoloss.config.section import Name
 class Chinchilla(Drawn):
     """What these figures share."""
 
-    @property
-    def analyses_named(self) -> list[str]:
-        """The analyses of the study that the figure draws."""
-        keys = ("approaches", "recount", "curvature")
-        return [name for key in keys if (name := getattr(self, key, None))]
+    analyses_drawn = {name: name for name in ("approaches", "recount", "curvature")}
 
     @property
     def sweeps_named(self) -> list[str]:

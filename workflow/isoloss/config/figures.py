@@ -4,7 +4,7 @@ A figure names columns of the study's table of runs, its sweeps and its fits; it
 hold. `sweeps_named` and `fits_named` say which, so that a misspelt name is found before any run.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,7 +22,7 @@ from isoloss.config.published_figures import (
     ModelPlanes,
     Predictions,
 )
-from isoloss.config.section import Name, PositiveFloat, PositiveInt, Section
+from isoloss.config.section import Levels, Name, PositiveFloat, Section, Values
 from isoloss.errors import nearest
 
 Scale = Literal["log", "linear"]
@@ -34,7 +34,7 @@ class Series(Section):
     label: str
     sweep: Name | list[Name] | None = None  # one or more; null: the one of the series' own name
     y: str | None = None  # column; null: the figure's
-    where: dict[str, list[Any]] = {}  # column -> the values that are drawn
+    where: dict[str, Values] = {}  # column -> the values that are drawn
 
 
 def _in_full(given: dict[str, str | Series], y: str) -> dict[str, Series]:
@@ -68,16 +68,20 @@ class OfRuns(Drawn):
     x_label: str
     y_label: str
     sweeps: list[Name] | None = None  # null: all
-    where: dict[str, list[Any]] = {}  # column -> the values that are drawn
+    where: dict[str, Values] = {}  # column -> the values that are drawn
 
     @property
     def sweeps_named(self) -> list[str]:
         return list(self.sweeps or [])
 
     @property
-    def columns_named(self) -> list[str]:
+    def numbers_named(self) -> list[str]:
         keys = ("x", "y", "by", "compute", "measured", "theory", "standard_error")
-        return [*(value for key in keys if (value := getattr(self, key, None))), *self.where]
+        return [value for key in keys if (value := getattr(self, key, None))]
+
+    @property
+    def columns_named(self) -> list[str]:
+        return list(self.where)
 
 
 class LossAgainstX(Drawn):
@@ -119,9 +123,13 @@ class LossAgainstX(Drawn):
         return list(self.fits.values())
 
     @property
+    def numbers_named(self) -> list[str]:
+        return [self.x, *(series.y for series in self.members().values())]
+
+    @property
     def columns_named(self) -> list[str]:
-        own = [self.x, *([self.by] if self.by else [])]
-        return own + [c for s in self.members().values() for c in (s.y, *s.where)]
+        own = [self.by] if self.by else []
+        return own + [c for series in self.members().values() for c in series.where]
 
 
 class Extrapolation(LossAgainstX):
@@ -167,6 +175,14 @@ class RatioToTheory(OfRuns):
     def sweeps_named(self) -> list[str]:
         return [sweep for series in self.members().values() for sweep in series.sweep]
 
+    @property
+    def numbers_named(self) -> list[str]:
+        return [*super().numbers_named, *(series.y for series in self.members().values())]
+
+    @property
+    def columns_named(self) -> list[str]:
+        return [*self.where, *(c for s in self.members().values() for c in s.where)]
+
 
 class LossGrid(OfRuns):
     """Loss against one quantity, a line for each value of another, which sets the colour."""
@@ -190,8 +206,16 @@ class IsoFlop(OfRuns):
     x: str = "n_params"
     y: str = "loss"
     compute: str = "compute_flops"
-    levels: PositiveInt | list[PositiveFloat] = 5  # how many, or which, in FLOP
+    levels: Levels | list[PositiveFloat] = 5  # how many, or which, in FLOP
     interpolate: Literal["runs", "curves"] = "runs"  # between budgets, or along learning curves
+
+    @property
+    def numbers_named(self) -> list[str]:
+        return [self.x, self.y, *([self.compute] if self.interpolate == "runs" else [])]
+
+    @property
+    def curve_numbers_named(self) -> list[str]:
+        return [self.y, self.compute] if self.interpolate == "curves" else []
 
 
 class LearningCurves(OfRuns):
@@ -203,6 +227,14 @@ class LearningCurves(OfRuns):
     by: str = "n_params"  # column of the runs: the colour
     by_label: str
 
+    @property
+    def numbers_named(self) -> list[str]:
+        return [self.by]
+
+    @property
+    def curve_numbers_named(self) -> list[str]:
+        return [self.x, self.y]
+
 
 class Panel(Section):
     """One study in a figure of several."""
@@ -210,7 +242,7 @@ class Panel(Section):
     title: str
     y: str = "loss"
     y_label: str
-    where: dict[str, list[Any]] = {}
+    where: dict[str, Values] = {}
 
 
 class EfficientFrontier(Drawn):
@@ -226,8 +258,12 @@ class EfficientFrontier(Drawn):
         return list(self.panels)
 
     @property
+    def numbers_named(self) -> list[str]:
+        return [self.x, *(panel.y for panel in self.panels.values())]
+
+    @property
     def columns_named(self) -> list[str]:
-        return [self.x, *(c for p in self.panels.values() for c in (p.y, *p.where))]
+        return [column for panel in self.panels.values() for column in panel.where]
 
 
 class SameCompute(OfRuns):

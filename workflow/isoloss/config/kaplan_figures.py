@@ -11,11 +11,13 @@ class Kaplan(Drawn):
 
     loss_label: str = "held-out loss (nats per token)"
 
-    @property
-    def analyses_named(self) -> list[str]:
-        """The analyses of the study that the figure draws."""
-        keys = ("frontier", "naive", "adjusted", "size", "data", "law", "reached", "crossing")
-        return [name for key in keys if (name := getattr(self, key, None))]
+    analyses_drawn = {
+        **dict.fromkeys(("frontier", "naive", "adjusted"), "kaplan_frontier"),
+        **dict.fromkeys(("size", "data"), "size_laws"),
+        "law": "size_and_steps",
+        "reached": "loss_reached",
+        "crossing": "crossing",
+    }
 
 
 class OfCurves(Kaplan):
@@ -56,6 +58,7 @@ class KaplanDepth(Kaplan):
     """Fig. 6: loss against size for several depths, with embeddings counted and without."""
 
     draw: Literal["kaplan_depth"]
+    analyses_drawn = {"naive": "size_laws", "size": "size_laws"}
     naive: Name  # size_laws over n_params
     size: Name  # size_laws of the same runs over n_params_non_embedding
 
@@ -102,6 +105,7 @@ class KaplanReached(Kaplan):
     """Fig. 19: steps and tokens that each size needs to reach a loss."""
 
     draw: Literal["kaplan_reached"]
+    analyses_drawn = dict.fromkeys(("naive", "adjusted"), "loss_reached")
     naive: Name  # loss_reached
     adjusted: Name
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from isoloss.config.reading import read_yaml
-from isoloss.config.section import problems_of, shown
-from isoloss.config.study import SOURCES, Config, Study
+from isoloss.config.reading import lone_surrogate, read_yaml
+from isoloss.config.section import checked, problems_of, shown
+from isoloss.config.study import SOURCES, Budget, Config, Study, Sweep
 from isoloss.errors import UserError, nearest
 
+MOST_RUNS = 1_000_000  # of one sweep, whatever the budget: they are planned one by one
 # The names of folders stand in commands as they are.
 FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
@@ -20,7 +21,7 @@ FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*
 def parse(model: type[BaseModel], value: Any, where: str) -> Any:
     """Check `value` against `model`; raise a UserError that lists every problem."""
     try:
-        return model.model_validate(value)
+        return checked(model, value)
     except ValidationError as error:
         raise UserError(where, problems_of(error, model)) from error
 
@@ -47,6 +48,13 @@ def parse_config(value: dict[str, Any], where: str = "the configuration") -> Con
         for key in ("results", "figures")
         if not problems and not FOLDER.fullmatch(folder := getattr(config, key))
     ]
+    results, figures = (PurePosixPath(folder).parts for folder in (config.results, config.figures))
+    shorter = min(len(results), len(figures))
+    if not problems and results[:shorter] == figures[:shorter]:
+        problems.append(
+            f"figures: {config.figures!r} and results {config.results!r} must be two folders, "
+            "neither inside the other"
+        )
     problems += [
         f"overrides.{name}: is not one of the studies{nearest(name, config.studies)}"
         for name in config.overrides
@@ -84,6 +92,7 @@ def load_studies(config: Config, folder: str | Path) -> dict[str, Study]:
         except UserError as error:
             problems += [f"{name}: {problem}" for problem in error.problems]
     for name, study in studies.items():
+        problems += [f"{name}: {problem}" for problem in _too_many(study, config.budget)]
         problems += [
             f"{name}: of: {other!r} is not one of the studies{nearest(other, config.studies)}"
             for other in getattr(study, "of", [])
@@ -94,6 +103,19 @@ def load_studies(config: Config, folder: str | Path) -> dict[str, Study]:
     return studies
 
 
+def _too_many(study: Study, budget: Budget) -> Iterator[str]:
+    """Sweeps beyond the budget, counted before any run is made: there may be no end to it."""
+    allowed = min(budget.runs, MOST_RUNS)
+    for name, sweep in getattr(study, "sweeps", {}).items():
+        if isinstance(sweep, Sweep) and sweep.n_runs > allowed:
+            sizes = [f"{len(values):,} of {key}" for key, values in sweep.grid.items()]
+            sizes.append(f"{len(sweep.seed_values):,} of seeds")
+            yield (
+                f"sweeps.{name}: {sweep.n_runs:,} runs ({' x '.join(sizes)}) are more than the "
+                f"{allowed:,} that {'budget.runs allows' if allowed < MOST_RUNS else 'can be'}"
+            )
+
+
 def parse_study(value: dict[str, Any], where: str) -> Study:
     """Check the content of one study's file; its `source` says which kind it is."""
     source = value.get("source", "training")
@@ -101,19 +123,21 @@ def parse_study(value: dict[str, Any], where: str) -> Study:
         allowed = ", ".join(SOURCES)
         hint = nearest(str(source), SOURCES)
         raise UserError(where, [f"source: got {shown(source)}, allowed are {allowed}{hint}"])
-    if infinite := list(not_finite(value)):
-        raise UserError(where, [f"{key}: must be a finite number" for key in infinite])
+    if bad := list(unwritable(value)):
+        raise UserError(where, bad)
     return parse(SOURCES[source], value, where)
 
 
-def not_finite(value: Any, key: str = "") -> Iterator[str]:
-    """The keys of a section, with dots, whose numbers are NaN or infinite."""
+def unwritable(value: Any, key: str = "") -> Iterator[str]:
+    """What no page can hold: NaN, infinite numbers, halves of characters; each with its key."""
     if isinstance(value, float) and not math.isfinite(value):
-        yield key
+        yield f"{key}: must be a finite number"
+    elif isinstance(value, str) and lone_surrogate(value):
+        yield f"{key}: {value[:60]!a} holds half of a character (a surrogate)"
     elif isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for name, part in items:
-            yield from not_finite(part, f"{key}.{name}" if key else str(name))
+            yield from unwritable(part, f"{key}.{name}" if key else str(name))
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -31,12 +31,28 @@ class _Loader(yaml.SafeLoader):
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+        if lone_surrogate(node.value):
+            line = node.start_mark.line + 1
+            problem = f"line {line}: {node.value[:60]!a} holds half of a character (a surrogate)"
+            raise UserError(self.name, [problem])
+        return super().construct_scalar(node)
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
+
+SCIENTIFIC = re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", SCIENTIFIC, list("-+0123456789"))
+
+
+def number_of(value: Any) -> Any:
+    """The number that a text such as 1e-3 is in the files that `read_yaml` reads."""
+    if isinstance(value, str) and len(value) < 400 and SCIENTIFIC.match(value):
+        return float(value.replace("_", ""))
+    return value
+
+
+def lone_surrogate(text: str) -> bool:
+    """Whether a text holds half of a character, as "\\ud83d" does: no file can hold it."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

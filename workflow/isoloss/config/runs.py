@@ -13,13 +13,21 @@ from isoloss.config.section import (
     Section,
 )
 
+MOST_NUMBERS = 10**9  # that a job holds at once: 4 GB
+MOST_NODES = 10**5  # of a quadrature, which takes their square in time
+Evals = Annotated[int, Field(gt=0, le=10_000)]
+Exponent = Annotated[float, Field(ge=-4, le=4)]
+Noise = Annotated[float, Field(ge=0, le=1e6)]  # beside targets of about 1
+Layers = Annotated[int, Field(gt=0, le=10_000)]
+Teacher = Annotated[int, Field(gt=0, le=4096)]
+
 
 class Optimisation(Section):
     """How a model is trained: AdamW and a learning-rate schedule."""
 
     peak_lr: PositiveFloat  # the learning rate after warm-up, at `lr_base_width`
     lr_base_width: PositiveInt | None = None  # the width at which `peak_lr` holds; null: at any
-    lr_width_exponent: float = -1.0  # learning rate ~ (width / base)^this, if there is a base
+    lr_width_exponent: Exponent = -1.0  # learning rate ~ (width / base)^this, if there is a base
     schedule: Literal["constant", "cosine", "linear", "wsd"]
     warmup_fraction: Fraction = 0.0  # share of the steps with a linearly growing rate
     warmup_steps: NonNegativeInt | None = None  # the same as a number, whatever the run's length
@@ -30,8 +38,8 @@ class Optimisation(Section):
     beta2: Fraction = 0.999
     weight_decay: NonNegativeFloat = 0.0  # decoupled; on matrices only
     clip_norm: PositiveFloat | None = None  # largest norm of the gradient; null: any
-    n_evals: PositiveInt = 20  # held-out evaluations, at log-spaced steps; the last step is one
-    evals_per_octave: PositiveInt | None = None  # instead: evaluations a doubling of the steps,
+    n_evals: Evals = 20  # held-out evaluations, at log-spaced steps; the last step is one
+    evals_per_octave: Evals | None = None  # instead: evaluations a doubling of the steps,
     first_eval: PositiveInt = 1  # from this step on, the same for runs of any length
     patience: PositiveInt | None = None  # evaluations without a new lowest loss that end a run
     noise_scale: bool = False  # measure the gradient noise scale on two halves of each batch
@@ -64,7 +72,7 @@ class Mlp(Section):
 
     kind: Literal["mlp"] = "mlp"
     width: PositiveInt
-    n_hidden: PositiveInt = 2  # hidden layers
+    n_hidden: Layers = 2  # hidden layers
     activation: Literal["tanh", "relu"] = "tanh"
 
 
@@ -72,7 +80,7 @@ class Transformer(Section):
     """A decoder-only transformer."""
 
     kind: Literal["transformer"] = "transformer"
-    n_layer: PositiveInt
+    n_layer: Layers
     d_model: PositiveInt
     n_head: PositiveInt
     d_ff: PositiveInt | None = None  # null: 4 d_model
@@ -98,9 +106,9 @@ class FunctionTask(Section):
 
     kind: Literal["function"]
     target: Literal["sine", "teacher"]  # sin x on [-pi, pi]; a random network on [-1, 1]^n_inputs
-    n_inputs: PositiveInt = 1
-    noise_sd: NonNegativeFloat = 0.0
-    teacher_width: PositiveInt = 32
+    n_inputs: Teacher = 1
+    noise_sd: Noise = 0.0
+    teacher_width: Teacher = 32
     teacher_seed: NonNegativeInt = 0
 
     @model_validator(mode="after")
@@ -132,6 +140,11 @@ class FunctionRun(Section):
             raise ValueError(
                 f"training.batch_size {batch} is larger than data.n_samples {self.data.n_samples}"
             )
+        width = self.model.width
+        sample = max(self.task.n_inputs, self.task.teacher_width)
+        _held(self.data.n_samples, "data.n_samples", sample)
+        _held(batch or self.data.n_samples, "training.batch_size", max(sample, width))
+        _held(self.data.n_heldout, "data.n_heldout", max(sample, width))
         return self
 
 
@@ -140,9 +153,9 @@ class PolynomialTask(Section):
 
     kind: Literal["polynomial"]
     target: Literal["sine", "abs"]  # sin(pi x); |x|
-    noise_sd: NonNegativeFloat = 0.0
+    noise_sd: Noise = 0.0
     design: Literal["random", "grid"] = "random"  # x uniform at random, or Gauss-Legendre nodes
-    repeats: PositiveInt = 1
+    repeats: Annotated[int, Field(gt=0, le=10**6)] = 1
 
 
 class PolynomialRun(Section):
@@ -159,6 +172,14 @@ class PolynomialRun(Section):
                 f"data.n_samples {self.data.n_samples} does not determine the "
                 f"{self.model.degree + 1} coefficients of degree {self.model.degree}"
             )
+        _held(self.data.n_samples, "data.n_samples", 8 * (self.model.degree + 1))
+        _held(self.data.n_heldout, "data.n_heldout", 8 * (self.model.degree + 1))
+        nodes = {"n_heldout": self.data.n_heldout}
+        if self.task.design == "grid":
+            nodes["n_samples"] = self.data.n_samples
+        for key, found in nodes.items():
+            if found > MOST_NODES:
+                raise ValueError(f"data.{key} {found:,} is more than {MOST_NODES:,} nodes")
         return self
 
 
@@ -167,7 +188,7 @@ class CopyTask(Section):
 
     kind: Literal["copy"]
     n_symbols: Annotated[int, Field(ge=2, le=1000)] = 26
-    length: PositiveInt = 12  # characters to copy
+    length: Annotated[int, Field(gt=0, le=10**6)] = 12  # characters to copy
 
 
 class SequenceData(Section):
@@ -187,6 +208,7 @@ class CopyRun(Section):
 
     @model_validator(mode="after")
     def _a_batch_is_named_and_fits(self) -> Self:
+        _held(self.data.n_heldout, "data.n_heldout", 2 * self.task.length)
         return _has_steps(self, self.data.n_samples, "data.n_samples", 1)
 
 
@@ -270,6 +292,14 @@ def _has_steps(run: Any, budget: int, key: str, unit: int) -> Any:
     if batch * unit > budget:
         raise ValueError(f"{key} {budget} is smaller than one batch of {batch * unit}")
     return run
+
+
+def _held(count: int, key: str, numbers: int) -> None:
+    if count * numbers > MOST_NUMBERS:
+        raise ValueError(
+            f"{key} {count:,} is too much to hold at once: {numbers:,} numbers each, at most "
+            f"{MOST_NUMBERS:,} in all"
+        )
 
 
 Run = FunctionRun | PolynomialRun | CopyRun | LanguageRun

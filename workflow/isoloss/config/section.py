@@ -1,20 +1,42 @@
 """The base of every section of a config, and the messages about what is wrong in one."""
 
+import re
 import reprlib
 from collections.abc import Iterator
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from isoloss.config.reading import number_of
 from isoloss.errors import nearest
 
-PositiveInt = Annotated[int, Field(gt=0)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
+MOST = 2**63  # the tables' whole columns are 64-bit
+PositiveInt = Annotated[int, Field(gt=0, lt=MOST)]
+NonNegativeInt = Annotated[int, Field(ge=0, lt=MOST)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Draws = Annotated[int, Field(gt=0, le=100_000)]  # resampled fits
+Levels = Annotated[int, Field(gt=0, le=1000)]  # budgets, losses or curves, each fitted or drawn
+
+
+def _scalars(values: list[Any]) -> list[Any]:
+    """Values that a table's cells can equal; 1e6 is a number wherever it was read."""
+    found = [number_of(value) for value in values]
+    for value in found:
+        whole = isinstance(value, int) and not -MOST <= value < MOST
+        if not isinstance(value, str | int | float | None) or whole:
+            raise ValueError(f"holds numbers and text to compare with, got {shown(value)}")
+    return found
+
+
+Values = Annotated[list[Any], AfterValidator(_scalars)]
 # Names become parts of paths: a letter or digit, then letters, digits, "_" or "-".
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
+
+
+# The kinds of a union's values, as pydantic names them in the place of an error.
+TAG = re.compile(r"(constrained-)?(int|str|float)$|(list|dict|literal)\[")
 
 
 class Section(BaseModel):
@@ -23,9 +45,82 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def checked(model: type[BaseModel], value: Any) -> Any:
+    """`value` as a `model`; text such as 1e-3 where a number must be is that number.
+
+    YAML 1.1, which Snakemake reads, wants a dot in a number with an exponent.
+
+    Raises
+    ------
+    ValidationError
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        places = [
+            detail["loc"]
+            for detail in error.errors(include_url=False)
+            if detail["type"] == "float_type" and number_of(detail["input"]) != detail["input"]
+        ]
+        if not places:
+            raise
+    for place in places:
+        value = _with_number(value, place)
+    return model.model_validate(value)
+
+
+def _with_number(value: Any, place: tuple[Any, ...]) -> Any:
+    """A copy of `value` whose text at `place` is a number."""
+    if not place:
+        return number_of(value)
+    first, *rest = place
+    if isinstance(value, dict) and first in value:
+        return value | {first: _with_number(value[first], tuple(rest))}
+    if isinstance(value, list) and isinstance(first, int) and first < len(value):
+        return [_with_number(v, tuple(rest)) if i == first else v for i, v in enumerate(value)]
+    return _with_number(value, tuple(rest))  # the tag of a union
+
+
 def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
     """Every problem that pydantic found: its full key, what was found, what is allowed."""
-    return [_problem(detail, model, prefix) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    unions = {
+        detail["loc"][:at]
+        for detail in details
+        for at, part in enumerate(detail["loc"])
+        if isinstance(part, str) and TAG.match(part)
+    }
+    grouped: dict[Any, list[dict[str, Any]]] = {}
+    for number, detail in enumerate(details):
+        place = next((u for u in unions if detail["loc"][: len(u)] == u), None)
+        grouped.setdefault(number if place is None else place, []).append(detail)
+    problems = []
+    for place, found in grouped.items():
+        if not isinstance(place, tuple):
+            problems.append(_problem(found[0], model, prefix))
+            continue
+        # One value was tried as each kind that it may be: what is wrong inside of one says most.
+        within = [detail for detail in found if len(detail["loc"]) > len(place) + 1]
+        said = []
+        for detail in within or found:
+            loc = (*place, *detail["loc"][len(place) + 1 :])
+            said.append(_problem(detail | {"loc": loc}, model, prefix))
+        problems += said if within else [_either(said)]
+    return problems
+
+
+def _either(said: list[str]) -> str:
+    """One message of several about a value: "levels: input should be a ..., or ..., got true"."""
+    key, _, _ = said[0].partition(": ")
+    messages, found = {}, ""
+    for text in said:
+        message = text.removeprefix(f"{key}: ")
+        if message.startswith("got ") and ", allowed are " in message:
+            messages["allowed are " + message.partition(", allowed are ")[2]] = None
+        else:
+            message, _, found = message.rpartition(", got ")
+            messages[message] = None
+    return f"{key}: {', or '.join(messages)}, got {found}"
 
 
 def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
@@ -34,12 +129,16 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str
     kind = detail["type"]
     if kind == "extra_forbidden":
         allowed = _keys_beside(model, detail["loc"])
-        hint = nearest(str(detail["loc"][-1]), allowed)
+        hint = nearest(str(detail["loc"][-1]), allowed - {detail["loc"][-1]})
         if not hint and allowed:
             hint = f"; allowed are {', '.join(sorted(allowed))}"
         return f"{key}: unknown key{hint}"
     if kind == "missing":
         return f"{key}: missing"
+    if kind == "union_tag_invalid":
+        tags = [tag.strip("' ") for tag in detail["ctx"]["expected_tags"].split(",")]
+        key, found = f"{key}.{detail['ctx']['discriminator'].strip(chr(39))}", detail["ctx"]["tag"]
+        return f"{key}: got {shown(found)}{nearest(found, tags) or f'; there are {_list(tags)}'}"
     if kind == "value_error":
         return f"{key}: {detail['ctx']['error']}".removeprefix(": ")
     message = detail["msg"][0].lower() + detail["msg"][1:]
@@ -51,6 +150,10 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str
     if kind == "string_pattern_mismatch":
         message = "a name has only letters, digits, '_' and '-', and starts with a letter or digit"
     return f"{key}: {message}, got {found}"
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def shown(value: Any, most: int = 200) -> str:
@@ -74,8 +177,15 @@ def _keys_beside(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
             if part in candidate.model_fields:
                 following += list(_models_in(candidate.model_fields[part].annotation))
         # A union's tag or a list's position is part of the location, but not a key.
-        candidates = following or candidates
+        tagged = [candidate for candidate in candidates if part in _tags(candidate)]
+        candidates = following or tagged or candidates
     return {name for candidate in candidates for name in candidate.model_fields}
+
+
+def _tags(model: type[BaseModel]) -> set[str]:
+    """What says that a section is of this kind: the only value of one of its keys."""
+    literals = (get_args(field.annotation) for field in model.model_fields.values())
+    return {values[0] for values in literals if len(values) == 1 and isinstance(values[0], str)}
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

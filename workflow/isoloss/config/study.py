@@ -1,15 +1,65 @@
 """A study: a question, the runs or the table that answer it, what to fit and to draw."""
 
+import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from isoloss.config.analyses import Analysis
 from isoloss.config.figures import Figure
-from isoloss.config.section import Name, NonNegativeFloat, NonNegativeInt, PositiveInt, Section
+from isoloss.config.reading import number_of
+from isoloss.config.section import (
+    MOST,
+    Name,
+    NonNegativeInt,
+    PositiveInt,
+    Section,
+    Values,
+    shown,
+)
 from isoloss.config.table_figures import default_figures
 
+MOST_VALUES = 10_000  # values of a key: each is compared with all before it
 Settings = dict[str, Any]  # a key with dots, or a section: checked when the runs are made
+
+
+def _seeds(given: Any) -> int | list[int]:
+    """A count, or a list: said in one message, where a union would say two."""
+    listed = given if isinstance(given, list) else [given]
+    least = 0 if isinstance(given, list) else 1
+    if not all(type(seed) is int and least <= seed < MOST for seed in listed):
+        raise ValueError(
+            "must be how many (a whole number from 1 on) or a list of whole numbers from 0 to "
+            f"2^63 - 1, got {shown(given)}"
+        )
+    return given
+
+
+def _repeated(values: list[Any]) -> list[Any]:
+    """Those that are equal to one before them."""
+    seen, sections, repeated = set(), [], []
+    for value in values:
+        known = sections if isinstance(value, dict | list) else seen
+        if value in known:
+            repeated.append(value)
+        elif known is seen:
+            seen.add(value)
+        else:
+            sections.append(value)
+    return repeated
+
+
+def _share(given: float) -> float:
+    if not 0 < given < 1:
+        raise ValueError(
+            "must lie between 0 and 1, so that the run that is held out has more compute than any "
+            f"that is fitted; got {given:g}"
+        )
+    return given
+
+
+Share = Annotated[float, AfterValidator(_share)]
 
 
 class Sweep(Section):
@@ -17,25 +67,32 @@ class Sweep(Section):
 
     set: Settings = {}  # changes to the study's settings, for all runs of the sweep
     grid: Annotated[dict[str, list[Any]], Field(min_length=1)]  # key -> the values it takes
-    seeds: PositiveInt | list[NonNegativeInt] = 1  # how many (0, 1, ...), or which
+    seeds: Annotated[int | list[int], PlainValidator(_seeds)] = 1  # how many (0, 1, ...), or which
     may_diverge: bool = False  # a run of it without a result is no reason for an exit code
 
     @property
-    def seed_values(self) -> list[int]:
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+    def seed_values(self) -> Sequence[int]:
+        return range(self.seeds) if isinstance(self.seeds, int) else self.seeds
+
+    @property
+    def n_runs(self) -> int:
+        """Counted without making any: there may be too many to make."""
+        return math.prod(map(len, self.grid.values())) * len(self.seed_values)
 
     @model_validator(mode="after")
     def _values_are_given_once(self) -> Self:
         for key, values in self.grid.items():
+            if len(values) > MOST_VALUES:
+                raise ValueError(f"grid.{key} has {len(values):,} values, at most {MOST_VALUES:,}")
             if not values:
                 raise ValueError(f"grid.{key} has no values, so there would be no runs")
-            repeated = [value for i, value in enumerate(values) if value in values[:i]]
-            if repeated:
-                raise ValueError(f"grid.{key} has {repeated[0]!r} twice")
-        if not self.seed_values:
+            values = [number_of(value) for value in values]
+            if repeated := _repeated(values):
+                raise ValueError(f"grid.{key} has {shown(repeated[0])} twice")
+        if self.seeds == []:
             raise ValueError("seeds is empty, so there would be no runs")
-        if len(set(self.seed_values)) < len(self.seed_values):
-            raise ValueError(f"seeds has a seed twice: {self.seed_values}")
+        if isinstance(self.seeds, list) and len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds has a seed twice: {shown(self.seeds)}")
         return self
 
 
@@ -58,7 +115,7 @@ class Fit(Section):
     law: str
     variables: dict[str, str]  # the law's variable -> the column of the losses table
     sweeps: list[Name] | None = None  # the sweeps whose runs are fitted; null: all
-    where: dict[str, list[Any]] = {}  # column -> the values that are kept
+    where: dict[str, Values] = {}  # column -> the values that are kept
     by: Name | None = None  # a column: one fit for each of its values
     objective: Literal["huber", "lad", "lsq", "lsq_raw"] = "huber"
     theory: dict[str, Theory] = {}  # the law's parameter -> what is expected
@@ -68,7 +125,7 @@ class Prediction(Section):
     """The largest run of a sweep, held out: its loss is predicted before it may start."""
 
     sweep: Name  # its run of the most compute is held out
-    at_most: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of its compute, for runs that are fitted
+    at_most: Share = 0.1  # of its compute, for runs that are fitted
     sweeps: list[Name] | None = None  # the sweeps whose runs are fitted; null: the same
     fits: Annotated[list[Fit], Field(min_length=1)]  # the laws that predict
 
@@ -142,7 +199,7 @@ class Planted(Texts):
     source: Literal["planted"]
     law: str
     parameters: dict[str, float]
-    noise_sd: NonNegativeFloat  # standard deviation of the log of the loss
+    noise_sd: Annotated[float, Field(ge=0, le=10)]  # standard deviation of the log of the loss
     seed: NonNegativeInt = 0
     sweeps: Annotated[dict[Name, dict[str, list[float]]], Field(min_length=1)]
 
@@ -160,14 +217,11 @@ class Frontier(Texts):
     of: Annotated[list[Name], Field(min_length=1)]
 
 
-ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl")  # of tables that can be read
-
-
 class Table(Texts):
     """A study of a table of losses that the user has."""
 
     source: Literal["table"]
-    path: str  # CSV, TSV, Parquet or JSON lines
+    path: str  # what `isoloss.tables` reads
     columns: dict[str, str] = {}  # our column -> the table's
 
     @model_validator(mode="before")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isoloss.columns import MAY_BE_ZERO, NUMBERS
+
 LABELS = {
     "n_params": "parameters N",
     "n_tokens": "tokens D",
@@ -31,7 +33,7 @@ def default_figures(
     """
     figures = []
     for column in columns:
-        if column == "loss":
+        if column == "loss" or column not in NUMBERS:  # else it is said of `columns`
             continue
         label = LABELS.get(column, column.replace("_", " "))
         fit = next((fit.get("name") for fit in fits if _is_of(fit, column)), None)
@@ -44,6 +46,7 @@ def default_figures(
                 "caption": CAPTION.format(law=law),
                 "x": column,
                 "x_label": label,
+                "x_scale": "linear" if column in MAY_BE_ZERO else "log",
                 "y_label": "loss (nats per token)",
                 "series": {"table": "rows of the table"},
                 "fits": {"table": fit} if fit else {},

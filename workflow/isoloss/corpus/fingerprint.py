@@ -18,7 +18,7 @@ from isoloss.corpus.sources import (
 )
 from isoloss.corpus.spec import CorpusSpec, read_spec
 from isoloss.errors import UserError
-from isoloss.files import canonical_json
+from isoloss.files import canonical_json, read_json
 
 FORMAT = 1  # raised when the same settings come to mean other tokens
 COMPRESSED = (b"\x1f\x8b", b"\xfd7zXZ\x00")  # gzip, xz
@@ -120,6 +120,21 @@ def resolve(spec: Mapping[str, Any], root: str | Path, *, where: str = "corpus")
         n_heldout_bytes=sizes[1],
         local_files=tuple(local),
     )
+
+
+def prepared_card(folder: str | Path, corpus_id: str) -> dict[str, Any] | None:
+    """The card of a prepared corpus; None if it is not there, not whole, or another's.
+
+    Whatever is wrong with it is said by the jobs that read the corpus.
+    """
+    try:
+        card = read_json(Path(folder) / "card.json")
+    except UserError:
+        return None
+    if not isinstance(card, dict) or card.get("corpus_id") != corpus_id:
+        return None
+    sizes = [card.get(f"{part}_tokens") for part in ("train", "heldout")]
+    return card if all(type(size) is int and size > 0 for size in sizes) else None
 
 
 def _local_files(spec: CorpusSpec, root: str | Path, where: str) -> tuple[LocalFile, ...]:

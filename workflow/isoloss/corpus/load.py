@@ -10,6 +10,8 @@ from isoloss.corpus.fingerprint import FORMAT
 from isoloss.errors import UserError
 from isoloss.files import read_json, sha256
 
+VERIFIED_BYTES = 1_000_000_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
@@ -48,7 +50,8 @@ def load(folder: str | Path, *, verify: bool = False) -> Corpus:
     folder : path
         `out_dir` of `prepare`.
     verify : bool
-        Also read every file whole and compare its SHA-256 with the card's.
+        Also read every file whole and compare its SHA-256 with the card's, but for files of more
+        than a gigabyte: each of many jobs would read them.
 
     Raises
     ------
@@ -76,10 +79,16 @@ def load(folder: str | Path, *, verify: bool = False) -> Corpus:
             )
     if verify and not problems:
         problems = [
-            f"{name} has another SHA-256 than the card says"
+            f"{name} is damaged: it has another SHA-256 than the card says"
             for name, digest in card["sha256"].items()
-            if not (folder / name).is_file() or sha256(folder / name) != digest
+            if not _is_whole(folder / name, digest)
         ]
     if problems:
-        raise UserError(str(folder), [f"{problem}; prepare it again" for problem in problems])
+        raise UserError(str(folder), problems, f"Remove the folder {folder} and run again.")
     return Corpus(**parts, card=card, folder=folder)
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    if not path.is_file():
+        return False
+    return path.stat().st_size > VERIFIED_BYTES or sha256(path) == digest

@@ -68,28 +68,34 @@ def matching_files(
     found: dict[str, Path] = {}
     problems = []
     for number, pattern in enumerate(patterns):
-        path, problem = Path(root, pattern), None
-        matches = [path] if path.is_file() else []
-        if path.is_dir():
-            inside = f"{pattern.rstrip('/')}/**/*.txt"
-            problem = f"{pattern!r} is a folder; name its files by a glob such as {inside!r}"
-        elif matches and not path.stat().st_size:
-            problem = f"{pattern!r} is an empty file"
-        elif not matches and glob.has_magic(pattern):
-            # Path.glob takes no pattern that is absolute
-            globbed = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
-            existing = [Path(root, match) for match in globbed if Path(root, match).is_file()]
-            matches = [match for match in existing if match.stat().st_size]
-            if not existing:
-                problem = f"no file matches {pattern!r} (looked from {root})"
-            elif not matches:
-                problem = f"every file that matches {pattern!r} is empty"
-        elif not matches:
-            problem = f"there is no file {pattern!r} (looked from {root})"
+        try:
+            matches, problem = _matching(pattern, root)
+        except OSError as error:  # a folder that one may not enter, or a name that is too long
+            shown = pattern if len(pattern) <= 200 else f"{pattern[:200]}..."
+            matches, problem = [], f"{shown!r} could not be read: {error.strerror or error}"
         if problem:
             problems.append(f"paths[{number}]: {problem}")
         found |= {Path(os.path.relpath(match, root)).as_posix(): match for match in matches}
     return sorted(found.items()), problems
+
+
+def _matching(pattern: str, root: str | Path) -> tuple[list[Path], str | None]:
+    """The files that one pattern names, and what is wrong."""
+    path = Path(root, pattern)
+    if path.is_dir():
+        inside = f"{pattern.rstrip('/')}/**/*.txt"
+        return [], f"{pattern!r} is a folder; name its files by a glob such as {inside!r}"
+    if path.is_file():
+        return [path], None if path.stat().st_size else f"{pattern!r} is an empty file"
+    if not glob.has_magic(pattern):
+        return [], f"there is no file {pattern!r} (looked from {root})"
+    # Path.glob takes no pattern that is absolute
+    globbed = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
+    existing = [Path(root, match) for match in globbed if Path(root, match).is_file()]
+    if not existing:
+        return [], f"no file matches {pattern!r} (looked from {root})"
+    matches = [match for match in existing if match.stat().st_size]
+    return matches, None if matches else f"every file that matches {pattern!r} is empty"
 
 
 def hashed(name: str, path: Path, *, is_source: bool) -> LocalFile:

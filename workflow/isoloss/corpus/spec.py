@@ -72,6 +72,10 @@ def read_spec(given: Mapping[str, Any], root: str | Path, *, where: str = "corpu
         Every unknown, missing or impossible setting.
     """
     given = {key: value for key, value in given.items() if value is not None}
+    if isinstance(given.get("heldout_share"), str):
+        from isoloss.config.reading import number_of  # a job that prepares needs no YAML
+
+        given["heldout_share"] = number_of(given["heldout_share"])  # 1e-1 is text in YAML 1.1
     kind = given.get("kind")
     if not isinstance(kind, str) or kind not in KEYS:
         found = "missing" if kind is None else f"got {kind!r}{nearest(kind, KEYS)}"

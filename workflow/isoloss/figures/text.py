@@ -18,8 +18,10 @@ def power_of_ten(exponent: int) -> str:
     return "10" + str(exponent).translate(SUPERSCRIPT)
 
 
-def short(value: float) -> str:
-    """A number in few characters: 0.02, 512, 4.35k, 1.5M, 175B, 1.4T, 3×10²³."""
+def short(value: float | str) -> str:
+    """A number in few characters: 0.02, 512, 4.35k, 1.5M, 175B, 1.4T, 3×10²³. Text is as it is."""
+    if isinstance(value, str):
+        return value
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     size = abs(value)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from isoloss import counting
-from isoloss.columns import PREDICTIONS, RUNS, typed
+from isoloss.columns import PREDICTIONS, RUNS, typed, with_values
 from isoloss.config.load import parse
 from isoloss.config.runs import RUNS as KINDS
 from isoloss.config.runs import LanguageRun
@@ -76,9 +76,10 @@ def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> l
         Columns as `isoloss.columns.PREDICTIONS`; a law that cannot be fitted has no loss, and its
         reason as the verdict.
     """
-    done = runs[runs["status"] == "done"]
+    finished = runs[runs["status"] == "done"]
     rows = []
     for fit in fits:
+        done = with_values(finished, fit.where)
         row = {
             "fit": fit.name,
             "law": fit.law,

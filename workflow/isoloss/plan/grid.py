@@ -2,14 +2,14 @@
 
 import copy
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
 from isoloss.config.load import merged
 from isoloss.config.runs import RUNS, LanguageRun, Run
-from isoloss.config.section import problems_of
+from isoloss.config.section import checked, problems_of
 from isoloss.config.study import Grid, Sweep
 from isoloss.errors import UserError, nearest
 
@@ -32,16 +32,37 @@ def expand(study: Grid) -> dict[str, list[Run]]:
                 for problem in error.problems:
                     problems.setdefault(problem, []).append(name)
     if problems:
-        raise UserError("the runs", _placed(problems, set(study.sweeps)))
+        raise UserError("the runs", _placed(problems, study))
     return sweeps
 
 
-def _placed(problems: dict[str, list[str]], all_sweeps: set[str]) -> list[str]:
-    """Each problem with its place: a sweep, or the settings if every sweep has it."""
-    return [
-        f"settings.{problem}" if set(where) == all_sweeps else f"sweeps.{where[0]}: {problem}"
-        for problem, where in problems.items()
-    ]
+def _placed(problems: dict[str, list[str]], study: Grid) -> list[str]:
+    """Each problem with its place: where a sweep sets the key, or the settings."""
+    return [_place(problem, where, study) + problem for problem, where in problems.items()]
+
+
+def _place(problem: str, where: list[str], study: Grid) -> str:
+    key = problem.partition(" ")[0].rstrip(":")
+    for name in where:
+        sweep = study.sweeps[name]
+        for part, given in (("grid", sweep.grid), ("set", {k: [v] for k, v in sweep.set.items()})):
+            if any(_sets(at, values, key) for at, values in given.items()):
+                return f"sweeps.{name}.{part}."
+    return "settings." if set(where) == set(study.sweeps) else f"sweeps.{where[0]}: "
+
+
+def _sets(at: str, values: list[Any], key: str) -> bool:
+    """Whether one of the values at a key with dots gives `key`, itself or as a part."""
+    if key == at:
+        return True
+    if not key.startswith(f"{at}."):
+        return False
+    for value in values:
+        for part in key.removeprefix(f"{at}.").split("."):
+            value = value.get(part, Grid) if isinstance(value, dict) else Grid
+        if value is not Grid:
+            return True
+    return False
 
 
 def _combinations(settings: dict[str, Any], sweep: Sweep) -> Iterator[dict[str, Any]]:
@@ -73,18 +94,31 @@ def _run(settings: dict[str, Any]) -> Run:
             "a run", [f"task.kind: {found}, allowed are {allowed}{nearest(str(kind), RUNS)}"]
         )
     try:
-        return RUNS[kind].model_validate(settings)
+        return checked(RUNS[kind], settings)
     except ValidationError as error:
         raise UserError("a run", problems_of(error, RUNS[kind])) from error
 
 
-def named_corpora(study: Grid) -> list[str]:
+def named_corpora(study: Grid, known: Collection[str]) -> list[str]:
     """The corpora that the runs of a study name, each once.
 
     Raises
     ------
     UserError
-        As `expand`.
+        As `expand`; a name that is not `known`.
     """
-    runs = itertools.chain.from_iterable(expand(study).values())
-    return list(dict.fromkeys(run.task.corpus for run in runs if isinstance(run, LanguageRun)))
+    names, problems = {}, {}
+    for sweep, runs in expand(study).items():
+        for run in runs:
+            if not isinstance(run, LanguageRun):
+                continue
+            name = run.task.corpus
+            names[name] = None
+            if name not in known:
+                allowed = ", ".join(sorted(known)) or "none"
+                hint = nearest(name, known)
+                problem = f"task.corpus: unknown corpus {name!r}, there are {allowed}{hint}"
+                problems.setdefault(problem, []).append(sweep)
+    if problems:
+        raise UserError("the runs", _placed(problems, study))
+    return list(names)

@@ -10,8 +10,11 @@ from isoloss.plan.cost import cost_of
 from isoloss.plan.grid import expand
 from isoloss.plan.held_out import hold_out
 from isoloss.plan.identity import compact, run_id
+from isoloss.plan.memory import memory_bytes
 from isoloss.plan.planned import HeldOut, Plan, PlannedRun, PlannedTrunk
 from isoloss.plan.trunks import predecessors, trunk_of
+
+MOST_MEMORY = 1e14  # bytes: more than any machine has
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,13 @@ def runs_of(study: Grid, corpora: Mapping[str, KnownCorpus]) -> list[tuple[str, 
                 run, corpus = _with_corpus(run, corpora)
             except UserError as error:
                 problems += [f"sweeps.{sweep}: {problem}" for problem in error.problems]
+                continue
+            needed = memory_bytes(run, corpus and corpus.vocab_size)
+            if needed > MOST_MEMORY:
+                problems.append(
+                    f"sweeps.{sweep}: model: a run needs {needed:.1e} bytes of memory to be trained"
+                    f"; at most {MOST_MEMORY:.0e} are planned for"
+                )
                 continue
             settings, whole = compact(run), cost_of(run, corpus and corpus.vocab_size)
             for seed in study.sweeps[sweep].seed_values:

@@ -4,6 +4,8 @@ import math
 from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from isoloss.config.study import Planted
 from isoloss.errors import UserError, nearest
 from isoloss.laws import LAWS, Law
@@ -12,6 +14,10 @@ from isoloss.tasks.streams import numpy_stream
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST = 2**63  # whole columns of tables are 64-bit
+MOST_ROWS = 100_000  # of a sweep
+LARGEST_LOSS = 1e100  # times noise of some standard deviations, it is a finite number
+WHOLE = ("n_params", "n_tokens", "seed")
 AXES = {
     "n_params": "parameters",
     "n_tokens": "training tokens",
@@ -57,7 +63,48 @@ def problems(study: Planted) -> list[str]:
         found = _law_problems(LAWS[study.law], study.parameters)
     for name, grid in study.sweeps.items():
         found += _sweep_problems(f"sweeps.{name}", grid)
+    return found or _row_problems(study)
+
+
+def _row_problems(study: Planted) -> list[str]:
+    """The first row of each sweep that no table of runs can hold."""
+    law, found = LAWS[study.law], []
+    for name, grid in study.sweeps.items():
+        count = math.prod(map(len, grid.values()))
+        if count > MOST_ROWS:
+            found.append(
+                f"sweeps.{name}: {count:,} runs are more than the {MOST_ROWS:,} that can be drawn"
+            )
+            continue
+        axes = [axis for axis in grid if axis != "seed"]
+        points = [dict(zip(axes, v, strict=True)) for v in product(*(grid[axis] for axis in axes))]
+        found += _point_problems(law, study, name, points)
     return found
+
+
+def _point_problems(law: Law, study: Planted, name: str, points: list[dict]) -> list[str]:
+    sizes = []
+    for point in points:
+        try:
+            found = _sizes(point)
+        except (OverflowError, ValueError, ZeroDivisionError):
+            found = (MOST, MOST)
+        if max(found) >= MOST:
+            must = "n_params and n_tokens must be from 1 to 2^63 (9.2e18)"
+            return [f"sweeps.{name}: {must}; at {_at(point)}, they are not"]
+        sizes.append(found)
+    n_params, n_tokens = np.array(sizes, float).T
+    with np.errstate(all="ignore"):
+        losses = law(study.parameters, n_params=n_params, n_tokens=n_tokens)
+    bad = np.flatnonzero(~(np.isfinite(losses) & (losses > 0) & (losses < LARGEST_LOSS)))
+    if not len(bad):
+        return []
+    loss, at = losses[bad[0]], _at(points[bad[0]])
+    return [f"parameters: the loss at {at} is {loss:g}; it must lie between 0 and 1e100"]
+
+
+def _at(point: dict[str, float]) -> str:
+    return ", ".join(f"{axis} {value:g}" for axis, value in point.items())
 
 
 def _run(law: Law, study: Planted, point: dict[str, float]) -> dict:
@@ -129,10 +176,13 @@ def _sweep_problems(key: str, grid: dict[str, list[float]]) -> list[str]:
         if len(set(values)) < len(values):
             found.append(f"{key}.{axis}: has a value twice")
         if axis == "seed":
-            bad = [value for value in values if value < 0 or value != int(value)]
+            bad = [value for value in values if not (value >= 0 and value % 1 == 0)]
             must = "must be a whole number, 0 or more"
         else:
             bad = [value for value in values if not (math.isfinite(value) and value > 0)]
             must = "must be positive and finite"
+        large = [value for value in values if value >= MOST]
+        if axis in WHOLE and large and not bad:
+            must, bad = "must be below 2^63 (9.2e18)", large
         found += [f"{key}.{axis}: {must}, got {value!r}" for value in bad]
     return found

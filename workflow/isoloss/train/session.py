@@ -46,7 +46,7 @@ class Session:
         if arguments.corpus:
             from isoloss.corpus.load import load
 
-            self.corpus = load(arguments.corpus)
+            self.corpus = load(arguments.corpus, verify=True)
         self.problem = build_of(run)(run, arguments.seed, self.corpus, self.device)
         self.trainer = Trainer(self.problem, run.training)
         self.code = training_fingerprint(run.task.kind)

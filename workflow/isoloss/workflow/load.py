@@ -44,18 +44,28 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
             problems += [f"{name}: {problem}" for problem in planted.problems(study)]
         if not isinstance(study, Trained):
             continue
+        resolved[name] = {}
         try:
-            resolved[name] = {}
-            for corpus, spec in corpora_of(study, root).items():
-                found = resolve(spec, root, where=f"corpora.{corpus}")
-                resolved[name][corpus] = found
-                specs[found.corpus_id] = spec
+            wanted = corpora_of(study, root)
         except UserError as error:
             problems += [f"{name}: {problem}" for problem in error.problems]
+            continue
+        for corpus, spec in wanted.items():
+            own = "corpora." if corpus in study.corpora else "corpus "
+            try:
+                found = resolve(spec, root, where=f"{own}{corpus}")
+            except UserError as error:
+                problems += [f"{name}: {error.where}: {problem}" for problem in error.problems]
+                continue
+            resolved[name][corpus] = found
+            specs[found.corpus_id] = spec
     if problems:
         raise UserError("the studies", problems)
     known = {
-        study: {name: known_corpus(found) for name, found in corpora.items()}
+        study: {
+            name: known_corpus(found, root / config.results / "corpora" / found.corpus_id)
+            for name, found in corpora.items()
+        }
         for study, corpora in resolved.items()
     }
     plan = make_plan(studies, known, config.budget)
@@ -79,9 +89,12 @@ def load(value: dict[str, Any], root: str | Path) -> Workflow:
 def corpora_of(study: Trained, root: Path) -> dict[str, dict[str, Any]]:
     """The settings of the corpora that a study's runs name: its own, else registered ones.
 
-    An unknown name is left out: the plan says so, with the run's key.
+    Raises
+    ------
+    UserError
+        Impossible settings, an unknown name.
     """
     names = registered_names(root) if registry_path(root).exists() else []
     registered = {name: {"kind": "registered", "name": name} for name in names}
     known = registered | study.corpora
-    return {name: known[name] for name in named_corpora(study) if name in known}
+    return {name: known[name] for name in named_corpora(study, known)}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.config.study import Config, Frontier, Study, Trained
-from isoloss.corpus.fingerprint import Resolved
+from isoloss.corpus.fingerprint import Resolved, prepared_card
 from isoloss.errors import UserError, nearest
 from isoloss.plan.plan import KnownCorpus
 from isoloss.plan.planned import HeldOut, Plan
@@ -114,11 +114,15 @@ class Paths:
         return self.studies[name]
 
 
-def known_corpus(found: Resolved) -> KnownCorpus:
-    """What the plan must know of a corpus."""
+def known_corpus(found: Resolved, folder: str | Path | None = None) -> KnownCorpus:
+    """What the plan must know of a corpus; `folder`: where it lies once it is prepared.
+
+    Before that, its bytes bound its tokens; then its card counts them.
+    """
+    card = prepared_card(folder, found.corpus_id) if folder else None
     return KnownCorpus(
         found.corpus_id,
-        found.max_train_tokens,
-        found.max_heldout_tokens,
+        card["train_tokens"] if card else found.max_train_tokens,
+        card["heldout_tokens"] if card else found.max_heldout_tokens,
         found.spec.tokenizer.vocab_size or KnownCorpus.vocab_size,
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from isoloss.config.analyses.base import Analysing
-from isoloss.config.section import PositiveInt
+from isoloss.config.section import Draws, Levels, PositiveInt
 
 Reach = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 Counting = Literal["kaplan", "logits", "embeddings", "exact"]
@@ -14,10 +14,10 @@ Counting = Literal["kaplan", "logits", "embeddings", "exact"]
 class Allocating(Analysing):
     """What the analyses of a grid of sizes and tokens share."""
 
-    levels: PositiveInt = 9  # budgets of the isoFLOP valleys
+    levels: Levels = 9  # budgets of the isoFLOP valleys
     reach: Reach = 3.0  # factor in N about the lowest run within which a parabola is fitted
     first_step: PositiveInt = 100  # learning curves are used from it on
-    draws: PositiveInt = 400
+    draws: Draws = 400
 
 
 class Approaches(Allocating):

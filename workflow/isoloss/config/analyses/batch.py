@@ -3,11 +3,11 @@
 from typing import Literal
 
 from isoloss.config.analyses.base import Analysing
-from isoloss.config.section import PositiveInt
+from isoloss.config.section import Levels
 
 
 class CriticalBatch(Analysing):
     """Steps against batch size at equal loss, the critical batch, and the gradient noise scale."""
 
     do: Literal["critical_batch"]
-    levels: PositiveInt = 8  # losses at which the runs are compared
+    levels: Levels = 8  # losses at which the runs are compared

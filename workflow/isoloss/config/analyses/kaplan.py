@@ -1,11 +1,11 @@
 """Analyses after Kaplan et al. (2020): frontiers of compute, steps and sizes."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from isoloss.config.analyses.base import Analysing
-from isoloss.config.section import NonNegativeInt, PositiveFloat, PositiveInt
+from isoloss.config.section import Draws, Levels, NonNegativeInt, PositiveFloat, Values
 
 Width = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 
@@ -19,7 +19,7 @@ class KaplanFrontier(Analysing):
     do: Literal["kaplan_frontier"]
     along: Literal["curves", "runs"] = "curves"
     adjusted: bool = False  # S_min and C_min, by the critical batch of an analysis before this one
-    levels: PositiveInt = 12  # budgets, spaced evenly in log compute
+    levels: Levels = 12  # budgets, spaced evenly in log compute
     width: Width = 4.0  # sizes within such a factor of the best rule the parabola of a budget
 
 
@@ -29,7 +29,7 @@ class SizeAndSteps(Analysing):
     do: Literal["size_and_steps"]
     adjusted: bool = False  # S_min in place of S
     first_step: NonNegativeInt = 0  # steps before it are left out, as warm-up always is
-    levels: PositiveInt = 5  # budgets of compute, and of steps, at which valleys are given
+    levels: Levels = 5  # budgets of compute, and of steps, at which valleys are given
 
 
 class LossReached(Analysing):
@@ -37,7 +37,7 @@ class LossReached(Analysing):
 
     do: Literal["loss_reached"]
     adjusted: bool = False  # S_min and E_min in place of S and E
-    levels: PositiveInt | list[PositiveFloat] = 6  # how many losses, or which
+    levels: Levels | list[PositiveFloat] = 6  # how many losses, or which
     width: Width = 4.0  # as for a frontier: to find the size that reaches a loss cheapest
 
 
@@ -50,8 +50,8 @@ class SizeLaws(Analysing):
     # The runs with the most tokens; those of the largest size; those of as many tokens as the
     # models of different depth have in common.
     keep: Literal["all", "longest", "largest", "depths"] = "all"
-    where: dict[str, list[Any]] = {}  # column -> the values that are kept
-    draws: PositiveInt = 400
+    where: dict[str, Values] = {}  # column -> the values that are kept
+    draws: Draws = 400
 
 
 class Crossing(KaplanFrontier):
