@@ -37,6 +37,7 @@ from isoloss.fit.resample import noise_model
 SHARE, START, STEP = 0.7, 8, 0.5
 DRAWS = 200
 WIDTHS = (1.25, 1.5, 2.0)
+ANY = (0.0, 1.0)  # where a may lie if the runs say nothing of it
 
 
 def replay(table: pd.DataFrame, seed: int, planted: bool) -> dict:
@@ -75,7 +76,8 @@ def bought(world: pd.DataFrame, seed: int, choose) -> list[dict]:
         spent, result = float(world["cost"][have].sum()), fitted(world.loc[have], seed)
         if result is not None:
             a = result.derived["a"]
-            step = {"spent": spent, "n_runs": len(have), "a": a.value, "lo": a.lo, "hi": a.hi}
+            lo, hi = ANY if a.lo is None else (a.lo, a.hi)
+            step = {"spent": spent, "n_runs": len(have), "a": a.value, "lo": lo, "hi": hi}
             steps.append(step | {"identified": result.identified})
         if not rest:
             return steps
