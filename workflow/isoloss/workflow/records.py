@@ -1,11 +1,11 @@
 """What Snakemake has recorded of a training, and need not compare."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 
-def forget_inputs(persistence: Any, paths: Iterable[str]) -> None:
-    """Forget which files the jobs read that made some files.
+def forget_inputs(persistence: Any, paths: Sequence[str]) -> None:
+    """Forget which files a job read.
 
     A run's name says all that can change its result. Which piece of a trunk it went on from, and
     whether a prediction had to be there first, depends on the other runs of its study and makes
@@ -17,10 +17,13 @@ def forget_inputs(persistence: Any, paths: Iterable[str]) -> None:
     ----------
     persistence : snakemake.persistence.PersistenceBase
         What Snakemake recorded of this folder's jobs.
-    paths : iterable of str
-        Outputs of jobs.
+    paths : list of str
+        All outputs of one job.
     """
-    for path in paths:
+    first = persistence._read_record(paths[0])
+    if first is None or first.input is None:
+        return  # forgotten before: the first is written last
+    for path in reversed(paths):
         record = persistence._read_record(path)
         if record is not None and record.input is not None:
             record.input = None
