@@ -176,6 +176,21 @@ def test_steps_to_a_loss_are_those_of_the_planted_law():
     np.testing.assert_allclose(found["value"].to_numpy(float), truth, rtol=0.01)
 
 
+def test_least_steps_are_told_only_where_the_critical_batch_was_measured():
+    """Elsewhere B_crit(L) = B_star / L**(1 / alpha_B) is a guess that grows with a high power."""
+    near = K.critical_batch_rows(LAW, losses=(2.3, 2.7))
+    asked = {"adjusted": True, "levels": [2.6, 2.4, 2.2, 2.0]}
+    for done, expected in ((near, ["2.6", "2.4"]), (CRITICAL, ["2.6", "2.4", "2.2", "2"])):
+        groups = made("loss_reached", done=done, **asked)["group"].dropna().unique()
+        assert [group.removeprefix("loss=") for group in groups] == expected
+    found = parameters(made("size_and_steps", done=near, adjusted=True, first_step=100))
+    assert found["value"]["alpha_S"] == pytest.approx(LAW.alpha_s, rel=0.05)
+    assert "used where it was measured (losses from 2.3 to 2.7)" in found["warnings"]["alpha_S"]
+    nowhere = K.critical_batch_rows(LAW, losses=(9.0, 9.5))
+    with pytest.raises(UserError, match=r"where B_crit.L. was measured .losses from 9 to 9\.5"):
+        made("size_and_steps", done=nowhere, adjusted=True)
+
+
 def test_a_loss_that_a_size_never_reached_has_no_row():
     found = points(made("loss_reached", levels=[2.0]), "tokens")
     sizes = 24 * np.array(K.WIDTHS) ** 2

@@ -16,6 +16,7 @@ from isoloss.errors import UserError
 ALPHA_B = 0.21
 SOURCE = "Kaplan et al. (2020), arXiv:2001.08361, Table 5"
 N_LINE = 30
+REACH = 1.03  # beyond the measured losses, by which factor B_crit(L) is still used
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,20 @@ class Law:
     def at(self, loss) -> np.ndarray:
         """B_crit at a loss in nats per token, in tokens."""
         return self.b_star / np.asarray(loss, float) ** self.inverse_alpha_b
+
+    def knows(self, loss) -> np.ndarray:
+        """Whether B_crit was measured at a loss, or next to it.
+
+        With an exponent of ten a loss a third lower has a B_crit a hundred times as large, and an
+        S_min by such a B_crit is no measurement.
+        """
+        loss = np.asarray(loss, float)
+        return (self.lo_loss / REACH <= loss) & (loss <= self.hi_loss * REACH)
+
+    @property
+    def range(self) -> str:
+        """Where it was measured, in words."""
+        return f"losses from {self.lo_loss:.3g} to {self.hi_loss:.3g}"
 
 
 def law_of(done: pd.DataFrame) -> Law | None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from isoloss.analysis.critical_batch import REACH, Law, law_of
 from isoloss.analysis.critical_draws import critical_batch_of
 from isoloss.analysis.frontier import valley
 from isoloss.analysis.kaplan_curves import SizeCurve, adjusted, curves_of
@@ -30,12 +31,13 @@ def loss_reached(
         Fewer than four sizes have a learning curve, or B_crit(L) is not known.
     """
     found = curves_of(runs, curves, spec.sweeps, spec.name)
+    known = None
     if spec.adjusted:
-        critical = critical_batch_of(done, spec.name)[0]
+        critical, known = critical_batch_of(done, spec.name)[0], law_of(done)
         found = [adjusted(curve, critical) for curve in found]
     n_params = np.array([curve.n_params for curve in found])
     rows = []
-    for loss in _levels(spec, found):
+    for loss in _levels(spec, found, known):
         needed = {what: np.array([float(curve.needed(what, loss)) for curve in found])
                   for what in ("steps", "tokens", "compute")}  # fmt: skip
         common = {"group": f"loss={loss:g}", "verdict": IDENTIFIED}
@@ -47,12 +49,18 @@ def loss_reached(
     return rows
 
 
-def _levels(spec: LossReached, found: list[SizeCurve]) -> list[float]:
-    """The losses asked for, or round ones that several sizes reach, from high to low."""
+def _levels(spec: LossReached, found: list[SizeCurve], known: Law | None) -> list[float]:
+    """The losses asked for, or round ones that several sizes reach, from high to low.
+
+    With a B_crit(L) only those near which it was measured.
+    """
     if not isinstance(spec.levels, int):
-        return sorted(spec.levels, reverse=True)
+        levels = sorted(spec.levels, reverse=True)
+        return [loss for loss in levels if known is None or known.knows(loss)]
     highest = np.sort([curve.loss.max() for curve in found])[-FEWEST]
     lowest = np.sort([curve.loss.min() for curve in found])[FEWEST - 1]
+    if known:
+        highest, lowest = min(highest, known.hi_loss * REACH), max(lowest, known.lo_loss / REACH)
     inside = np.geomspace(highest, lowest, spec.levels + 2)[1:-1]
     return sorted({float(f"{loss:.3g}") for loss in inside}, reverse=True)
 

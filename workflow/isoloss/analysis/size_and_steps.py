@@ -6,17 +6,19 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from isoloss.analysis.critical_batch import law_of
+from isoloss.analysis.critical_batch import Law, law_of
 from isoloss.analysis.critical_draws import critical_batch_of
 from isoloss.analysis.kaplan_curves import SizeCurve, adjusted, curves_of
 from isoloss.analysis.rows import IDENTIFIED, exponent_verdict, row
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import SizeAndSteps
+from isoloss.errors import UserError
 from isoloss.fit import fit_law
 from isoloss.fit.result import FitResult
 from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY, KAPLAN, VALUES
 
 POINTS = 12  # of each curve that are fitted: neighbours say little more
+FEWEST_SIZES = 4
 DRAWS = 300
 N_LINE = 40
 SIZE = "n_params_non_embedding"
@@ -30,7 +32,8 @@ def size_and_steps(
     """The law's parameters, what they predict of the optimum, and loss against N in two cuts.
 
     The cuts are at fixed steps and at fixed compute, both at the runs' own batch: points are
-    interpolated along the curves, lines are the law. With `adjusted` the law is one of S_min.
+    interpolated along the curves, lines are the law. With `adjusted` the law is one of S_min, and
+    fitted only where B_crit(L) was measured.
 
     Raises
     ------
@@ -40,24 +43,26 @@ def size_and_steps(
     found = curves_of(runs, curves, spec.sweeps, spec.name)
     critical = critical_batch_of(done, spec.name)[0] if spec.adjusted else None
     used = [adjusted(curve, critical) if critical else curve for curve in found]
-    result = _fit(spec, found, used)
+    known = law_of(done) if critical else None
+    result = _fit(spec, found, used, known)
     said = {
         "method": result.method,
         "n_runs": len(found),
         "verdict": result.verdict,
-        "warnings": "; ".join([*_said(spec, result), *result.warnings]),
+        "warnings": "; ".join([*_said(spec, result, known), *result.warnings]),
         "runs": " ".join(run_id for curve in found for run_id in curve.runs),
     }
-    rows = _parameters(result, said) + _predicted(result, said, law_of(done) if critical else None)
+    rows = _parameters(result, said) + _predicted(result, said, known)
     for what in ("compute", "steps"):
         rows += _cut(what, spec, found, result, critical, said)
     return rows
 
 
-def _fit(spec, found: list[SizeCurve], used: list[SizeCurve]) -> FitResult:
+def _fit(spec, found: list[SizeCurve], used: list[SizeCurve], known: Law | None) -> FitResult:
     parts = []
     for raw, curve in zip(found, used, strict=True):
-        late = np.flatnonzero(raw.steps >= max(spec.first_step, 1))
+        late = raw.steps >= max(spec.first_step, 1)
+        late = np.flatnonzero(late & known.knows(raw.loss) if known else late)
         if not len(late):
             continue
         even = np.geomspace(raw.steps[late[0]], raw.steps[-1], POINTS)
@@ -66,19 +71,23 @@ def _fit(spec, found: list[SizeCurve], used: list[SizeCurve]) -> FitResult:
             "n_params": curve.n_params, "n_steps": curve.steps[kept], "loss": curve.loss[kept],
             "run_id": curve.runs[0],
         }))  # fmt: skip
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if len(parts) < FEWEST_SIZES:
+        problem = f"{len(parts)} sizes have a curve from step {spec.first_step} on"
+        problem += f", where B_crit(L) was measured ({known.range})" if known else ""
+        raise UserError(spec.name, [f"{problem}; {FEWEST_SIZES} are needed"])
+    table = pd.concat(parts, ignore_index=True)
     columns = {name: name for name in ("n_params", "n_steps", "loss")}
     return fit_law(table, "kaplan_ns", columns=columns, cluster="run_id",
                    draws=DRAWS, where=spec.name)  # fmt: skip
 
 
-def _said(spec, result):
+def _said(spec, result, known):
     problem = result.problem
     fitted = problem.law.log_loss(result.theta[None], problem.log_x)[0]
     miss = np.sqrt(np.mean((problem.log_loss - fitted) ** 2))
     yield f"misses the curves by {miss:.1%} (root mean square)"
-    if spec.adjusted:
-        yield "B_crit(L) is held at its estimate"
+    if known:
+        yield f"B_crit(L) is held at its estimate, and used where it was measured ({known.range})"
     else:
         yield "S at the runs' own batch, not S_min"
 

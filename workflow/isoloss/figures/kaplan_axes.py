@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from isoloss.figures.analysed import part
 from isoloss.figures.fitted import IDENTIFIED
 from isoloss.figures.panel import Panel, finish
-from isoloss.figures.style import COLORS
+from isoloss.figures.style import COLORS, GREY
 from isoloss.figures.text import short, with_interval
 
+NOTHING = "not shown by these runs: see below"
 WIDE = 8.0  # ends of an interval farther apart than this factor are written each with its digits
 PAPER = {"color": COLORS[1], "linestyle": (0, (4, 2)), "linewidth": 1.4}
 OURS = {"color": COLORS[0], "linestyle": "-", "linewidth": 1.5}
@@ -108,9 +109,11 @@ def close(
 ) -> None:
     """Set limits and ticks; `others` has the second axis of a panel."""
     panels = list(panels)
-    for panel in panels:
-        if not panel.axes.has_data():
-            panel.axes.set(xlim=(1, 10), ylim=(1, 10))
+    empty = [panel for panel in panels if not panel.axes.has_data()]
+    for panel in empty:
+        panel.axes.set(xlim=(1, 10), ylim=(1, 10))
+        panel.axes.text(0.5, 0.5, NOTHING, ha="center", va="center", color=GREY,
+                        transform=panel.axes.transAxes)  # fmt: skip
     for panel, other in (others or {}).items():
         panel.axes.autoscale_view()
         other.axes.autoscale_view()
@@ -119,6 +122,9 @@ def close(
         panel.axes.set_ylim(low, high)
         other.axes.set_ylim(low * other.ratio, high * other.ratio)
     finish(figure, [*panels, *(others or {}).values()])
+    for panel in empty:
+        panel.axes.set(xticks=[], yticks=[])
+        panel.axes.minorticks_off()
 
 
 def law_line(rows: pd.DataFrame, quantity: str = "loss", group: str | None = None) -> pd.DataFrame:

@@ -46,6 +46,8 @@ def joint_laws(spec: JointLaws, tables: Tables) -> Drawing:
             left.line(dense, joint(size, dense), name, "Eq. 1.5", color=color, linestyle=LAW_DASH)
     found = parameters(steps)
     along = {"Nc", "Sc", "alpha_N", "alpha_S"} <= set(found)
+    if along:
+        notes += _said_of_steps(steps)
     for size, (s, loss) in curves.items():
         name, color = f"N {short(size)}", colors[size]
         right.line(s, loss, name, "learning curve", color=color, linewidth=1.2)
@@ -68,6 +70,13 @@ def joint_laws(spec: JointLaws, tables: Tables) -> Drawing:
         ("Eq. 1.5, Eq. 1.6, fitted", {"color": GREY, "linestyle": LAW_DASH}),
     ])  # fmt: skip
     return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def _said_of_steps(steps: pd.DataFrame) -> list[str]:
+    """How far Eq. 1.6 is off, and whether the curves determine it."""
+    row = steps[steps["quantity"] == "alpha_S"].iloc[0]
+    verdict = "" if row["verdict"] == IDENTIFIED else f"; it is {row['verdict']}"
+    return [f"Eq. 1.6 {row['warnings']}{verdict}."]
 
 
 def _points(panel: Panel, group: pd.DataFrame, name: str, color: str, x: str = "x") -> None:
@@ -108,15 +117,18 @@ def _curves(spec: JointLaws, tables: Tables, critical: Law | None, notes: list[s
     except UserError as error:
         notes += [f"No learning curves: {problem}." for problem in error.problems]
         return {}
-    return {
-        curve.n_params: (
-            min_steps(curve.steps, curve.batch_tokens, critical.at(curve.loss))
-            if critical
-            else curve.steps,
-            curve.loss,
+    if critical is None:
+        return {curve.n_params: (curve.steps, curve.loss) for curve in found}
+    notes.append(f"Learning curves are drawn where B_crit(L) was measured, at {critical.range}.")
+    drawn = {}
+    for curve in found:
+        known = critical.knows(curve.loss)
+        loss = curve.loss[known]
+        drawn[curve.n_params] = (
+            min_steps(curve.steps[known], curve.batch_tokens, critical.at(loss)),
+            loss,
         )
-        for curve in found
-    }
+    return drawn
 
 
 def repeated_data(spec: RepeatedData, tables: Tables) -> Drawing:

@@ -9,8 +9,8 @@ from isoloss.figures.panel import Panel, Record, finish
 from isoloss.figures.style import COLORS, GREY, legend_below, new_figure
 from isoloss.figures.tables import Drawing, Tables, chosen, finished, where_of
 
-WITH_DRIFT = {"color": COLORS[0], "linewidth": 1.2}
-NO_DRIFT = {"color": COLORS[0], "linewidth": 4.5, "solid_capstyle": "butt"}
+WITH_DRIFT = {"color": COLORS[0], "linestyle": "-", "linewidth": 1.2}
+NO_DRIFT = WITH_DRIFT | {"linewidth": 4.5, "solid_capstyle": "butt"}
 
 
 def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
@@ -81,7 +81,8 @@ def prediction_tested(spec: PredictionTested, tables: Tables) -> Drawing:
         ("runs that the laws were fitted to", {"color": COLORS[0], "marker": "o", "markersize": 4}),
         ("other runs", {"color": GREY, "marker": "o", "markersize": 4, "mfc": "white"}),
         ("held-out run, measured", {"color": COLORS[1], "marker": "*"}),
-        ("predicted; 90 % if the law goes on", NO_DRIFT | {"marker": "o"}),
-        ("90 %, with the drift of laws beyond their runs", WITH_DRIFT),
+        ("predicted", {"color": COLORS[0], "marker": "o"}),
+        ("90 % if the law goes on", NO_DRIFT),
+        ("90 % with the drift of laws beyond their runs", WITH_DRIFT),
     ])  # fmt: skip
     return Drawing(figure=figure, table=record.table(), notes=notes)
