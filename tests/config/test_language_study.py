@@ -1,5 +1,6 @@
 """The language-model study is what docs/method.md says of it, before anything is trained."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,11 @@ FIGURES = [
 
 
 @pytest.fixture(scope="module")
-def workflow():
-    return load(read_yaml(ROOT / "config" / "config.yaml") | {"studies": ["text"]}, ROOT)
+def workflow(tmp_path_factory):
+    """The study in a folder where nothing was trained yet."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(ROOT / "config", folder / "config")
+    return load(read_yaml(ROOT / "config" / "config.yaml") | {"studies": ["text"]}, folder)
 
 
 @pytest.fixture(scope="module")

@@ -210,7 +210,7 @@ def test_a_laws_parameters_lie_within_their_intervals_with_noise(name):
     loss = LAWS[name](PLANTED[name], **at)
     table = {**at, "loss": loss * np.exp(NOISE * rng.standard_normal(len(loss)))}
     columns = {v: v for v in at} | {"loss": "loss"}
-    result = fit_law(table, name, columns=columns, objective="lsq", draws=200, level=0.999)
+    result = fit_law(table, name, columns=columns, objective="lsq", draws=200, level=0.99)
     for parameter, value in PLANTED[name].items():
         assert result.params[parameter].lo <= value <= result.params[parameter].hi, parameter
 

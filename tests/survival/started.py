@@ -20,8 +20,8 @@ from isoloss.train.keep import INTERVAL
 PATIENCE_S = 300.0
 
 
-def slow_project(folder: Path, steps: int = 20_000) -> Project:
-    """A project of one run that takes seconds, and two that take none."""
+def slow_project(folder: Path, steps: int = 60_000) -> Project:
+    """A project of one run that takes longer than Snakemake takes to see the end of two others."""
     folder.mkdir()
     study = copy.deepcopy(FUNCTION)
     study["sweeps"]["width"]["grid"]["model.width"] = [2, 3]

@@ -75,7 +75,7 @@ def test_a_table_that_is_not_there_is_named_before_any_job_and_nothing_old_is_ke
     project = Project(folder, {"mine": copy.deepcopy(TABLE)})
     for path, said in (
         ("mine.csv", "mine: path: there is no file mine.csv"),
-        ("mine.xls", "mine: path: the name must end in one of .csv, .tsv, .parquet, .jsonl"),
+        ("mine.xls", "mine: path: the name must end in one of .csv, .tsv, .txt"),
     ):
         project.studies["mine"]["path"] = path
         project.write()
