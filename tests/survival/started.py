@@ -20,7 +20,7 @@ from isoloss.train.keep import INTERVAL
 PATIENCE_S = 300.0
 
 
-def slow_project(folder: Path, steps: int = 60_000) -> Project:
+def slow_project(folder: Path, steps: int = 40_000) -> Project:
     """A project of one run that takes longer than Snakemake takes to see the end of two others."""
     folder.mkdir()
     study = copy.deepcopy(FUNCTION)
@@ -41,7 +41,12 @@ def started(project: Project, *arguments: str, cores: int = 2) -> Iterator[subpr
     inherited[INTERVAL] = "0.2"
     with (project.folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
-            command, env=inherited, stdout=output, stderr=output, start_new_session=True
+            command,
+            env=inherited,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=_hear_signals,
         )
         try:
             yield process
@@ -51,6 +56,12 @@ def started(project: Project, *arguments: str, cores: int = 2) -> Iterator[subpr
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             process.wait()
+
+
+def _hear_signals() -> None:
+    """A process that inherits `nohup` would not hear that its terminal is closed."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def descendants(pid: int) -> list[psutil.Process]:
