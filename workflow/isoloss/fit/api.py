@@ -70,7 +70,7 @@ def fit_law(
         Parameters held at a value; pairs of parameters that are one, e.g. [("alpha", "beta")].
     level, draws, method, seed
         Of the intervals: "residual" (new noise on the same design), "cluster" (runs drawn with
-        replacement), "wild" (the residuals of a run change sign together), "none", or "auto". That
+        replacement), "wild" (the residuals of a run are turned together), "none", or "auto". That
         is, with a `cluster` column, "cluster" from 30 runs on and else "wild"; without one
         "cluster" from 150 rows on, else "residual", or "cluster" where that is much wider.
     intervals : {"draws", "profile"}

@@ -28,8 +28,7 @@ ENOUGH = 1e-8  # share of the objective: draws are then within 1e-5 of their spr
 RESCUED = 0.05  # share of the draws that are tried again where they found no minimum
 # What residuals are multiplied by: mean 0, variance 1. Two signs alone give 2**runs tables, too few
 # where runs are few (Webb 2023).
-TURNS = np.sqrt([0.5, 1.0, 1.5])
-TURNS = np.concatenate([-TURNS, TURNS])
+TURNS = np.outer([-1.0, 1.0], np.sqrt([0.5, 1.0, 1.5])).ravel()
 LEAST_LEFT = 0.01  # of a residual by the fit's leverage; less cannot be scaled back up
 MISFIT = 1.4  # wider by this factor: the noise is not as the model of it says
 
