@@ -23,10 +23,11 @@ if Path(workflow.basedir).resolve() not in Path(isoloss.__file__).resolve().pare
         f" export PYTHONPATH={shlex.quote(os.path.join(workflow.basedir, 'workflow'))}"
     )
 
-import isoloss.workflow
-from isoloss import holder, limits, warm
-from isoloss.code import sources
+import isoloss.pipeline
 from isoloss.errors import UserError
+from isoloss.pipeline import limits
+from isoloss.runtime import folder_lock, worker_pool
+from isoloss.runtime.fingerprint import sources
 
 try:
     limits.check_files(["config/config.yaml", *workflow.overwrite_configfiles])

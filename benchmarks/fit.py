@@ -28,9 +28,9 @@ from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import AGREE, find
 from isoloss.fit.problem import Problem
 from isoloss.fit.resample import draw
-from isoloss.fit.table import read
 from isoloss.laws import LAWS
-from isoloss.tables import read_table
+from isoloss.tables.data import read
+from isoloss.tables.read import read_table
 
 DELTA = 1e-3
 REFITS = 4000

@@ -76,7 +76,7 @@ def per_draw(table, draws):
     from isoloss.fit.optimum import find
     from isoloss.fit.problem import Problem
     from isoloss.fit.resample import draw
-    from isoloss.fit.table import read
+    from isoloss.tables.data import read
 
     data = read(table, LAW, {})
     problem = Problem(LAW, data.log_x, data.log_loss, Objective())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from isoloss.progress import Progress, duration, shortened
+from isoloss.runtime.progress import Progress, duration, shortened
 
 
 def halfway(seconds_per_weight):

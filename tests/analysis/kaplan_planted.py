@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from isoloss.columns import ANALYSES, typed
+from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 
 PF_DAY = 8.64e19
 WIDTHS = (8, 12, 16, 24, 40, 56, 88)
@@ -107,7 +107,7 @@ def critical_batch_rows(law=Planted(), spread=0.03, verdict="identified", losses
         rows.append(named | {"kind": "line", "quantity": "B_crit", "group": "law", "x": float(x),
                              "x_quantity": "loss", "value": value, "lo": value / wide,
                              "hi": value * wide})  # fmt: skip
-    return typed(rows, ANALYSES)
+    return typed(rows, ANALYSIS_COLUMNS)
 
 
-NOTHING_DONE = typed([], ANALYSES)
+NOTHING_DONE = typed([], ANALYSIS_COLUMNS)

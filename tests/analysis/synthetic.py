@@ -19,9 +19,9 @@ What is planted:
 import numpy as np
 import pandas as pd
 
-from isoloss.columns import CURVES, RUNS, SWEEP, typed
 from isoloss.config.runs import Transformer
 from isoloss.counting import six_nd, transformer_flops, transformer_params
+from isoloss.tables.schema import CURVE_COLUMNS, RUN_COLUMNS, SWEEP, typed
 
 VOCABULARY, CONTEXT, BATCH = 256, 64, 4
 WIDTHS = (8, 12, 16, 24, 40, 56, 88)
@@ -106,7 +106,7 @@ def tables(seed: int = 0, noise: float = NOISE, size: str = "n_params"):
         for batch in (2, 4, 8, 16, 32):
             study.batch(width, batch)
     curves = [row for row in study.curves if row["n_tokens"]]
-    return typed(study.rows, (SWEEP, *RUNS)), typed(curves, CURVES)
+    return typed(study.rows, (SWEEP, *RUN_COLUMNS)), typed(curves, CURVE_COLUMNS)
 
 
 class _Study:
@@ -255,4 +255,4 @@ def grid_tables(seed: int = 0, noise: float = NOISE, size: str = "n_params"):
     study = _Study(np.random.default_rng(seed), noise, size)
     for width in WIDTHS:
         study.trunk(width, 2, BUDGETS, "grid")
-    return typed(study.rows, (SWEEP, *RUNS)), typed(study.curves, CURVES)
+    return typed(study.rows, (SWEEP, *RUN_COLUMNS)), typed(study.curves, CURVE_COLUMNS)

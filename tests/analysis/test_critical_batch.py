@@ -7,9 +7,9 @@ import pytest
 from isoloss.analysis.batch_scan import steps_to_reach
 from isoloss.analysis.critical_batch import critical_batch, law_of
 from isoloss.analysis.noise_scale import ratio
-from isoloss.columns import ANALYSES, typed
 from isoloss.config.analyses.batch import CriticalBatch
 from isoloss.errors import UserError
+from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 from tests.analysis import synthetic_batch as S
 
 SPEC = CriticalBatch(name="batches", do="critical_batch", sweeps=["batch"])
@@ -17,7 +17,7 @@ SPEC = CriticalBatch(name="batches", do="critical_batch", sweeps=["batch"])
 
 def analysed(runs, curves, spec=SPEC):
     named = {"study": "s", "analysis": spec.name, "do": spec.do}
-    return typed([named | r for r in critical_batch(spec, runs, curves, None)], ANALYSES)
+    return typed([named | r for r in critical_batch(spec, runs, curves, None)], ANALYSIS_COLUMNS)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_the_law_for_other_analyses_is_the_fitted_one(exact):
     assert law.identified
     assert law.at(2.5) == pytest.approx(S.b_crit(2.5), rel=0.02)
     assert 2.0 < law.lo_loss < law.hi_loss < 4.0
-    assert law_of(typed([], ANALYSES)) is None
+    assert law_of(typed([], ANALYSIS_COLUMNS)) is None
 
 
 def test_the_noise_scale_of_each_size_is_the_planted_one_in_tokens(exact):

@@ -8,7 +8,6 @@ from isoloss.analysis import crossing, kaplan_frontier, loss_reached, size_and_s
 from isoloss.analysis.adjusted import min_compute, min_steps, min_tokens
 from isoloss.analysis.frontier import Frontier
 from isoloss.analysis.study import analyse_study
-from isoloss.columns import ANALYSES, typed
 from isoloss.config.analyses.kaplan import (
     Crossing,
     KaplanFrontier,
@@ -17,6 +16,7 @@ from isoloss.config.analyses.kaplan import (
     SizeLaws,
 )
 from isoloss.errors import UserError
+from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 from tests.analysis import kaplan_planted as K
 
 LAW = K.Planted()
@@ -35,7 +35,7 @@ def made(do, study=STUDY, done=CRITICAL, **given):
     """The rows of an analysis, as the table has them."""
     section, function = FUNCTIONS[do]
     spec = section(do=do, name="it", sweeps=["grid"], **given)
-    return typed(function(spec, *study, done), ANALYSES)
+    return typed(function(spec, *study, done), ANALYSIS_COLUMNS)
 
 
 def parameters(rows, group=None):

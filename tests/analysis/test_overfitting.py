@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from isoloss.analysis.overfitting import Collapse, overfitting
-from isoloss.columns import ANALYSES, typed
 from isoloss.config.analyses.limits import Overfitting
 from isoloss.errors import UserError
+from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 from tests.analysis import synthetic_batch as S
 
 SPEC = Overfitting(name="repeated", do="overfitting", sweeps=["limited"])
@@ -15,8 +15,8 @@ TABLE_2 = {"alpha_N": 0.076, "alpha_D": 0.103, "Nc": 6.4e13, "Dc": 1.8e13}
 
 def analysed(runs, curves, spec=SPEC, done=()):
     named = {"study": "s", "analysis": spec.name, "do": spec.do}
-    done = typed(done, ANALYSES)
-    return typed([named | r for r in overfitting(spec, runs, curves, done)], ANALYSES)
+    done = typed(done, ANALYSIS_COLUMNS)
+    return typed([named | r for r in overfitting(spec, runs, curves, done)], ANALYSIS_COLUMNS)
 
 
 @pytest.fixture(scope="module")

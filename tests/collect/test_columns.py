@@ -4,31 +4,39 @@ from pathlib import Path
 
 import pytest
 
-from isoloss.columns import CURVES, FITS, RUNS, STUDIES, SWEEP, document, typed
+from isoloss.tables.schema import (
+    CURVE_COLUMNS,
+    FIT_COLUMNS,
+    RUN_COLUMNS,
+    STUDIES,
+    SWEEP,
+    document,
+    typed,
+)
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_documentation_lists_every_column_with_its_unit_and_type():
     text = (ROOT / "docs" / "data.md").read_text()
-    assert text == document(), "run `python -m isoloss.columns > docs/data.md`"
-    for column in (*RUNS, *CURVES, *FITS, SWEEP, STUDIES):
+    assert text == document(), "run `python -m isoloss.tables.schema > docs/data.md`"
+    for column in (*RUN_COLUMNS, *CURVE_COLUMNS, *FIT_COLUMNS, SWEEP, STUDIES):
         assert f"| `{column.name}` | {column.dtype} | {column.unit} | {column.meaning} |" in text
 
 
 def test_a_table_has_exactly_the_declared_columns_in_order_and_of_their_types():
-    table = typed([{"run_id": "a", "loss": 1.5, "seed": 3}, {"run_id": "b"}], RUNS)
-    assert list(table.columns) == [column.name for column in RUNS]
+    table = typed([{"run_id": "a", "loss": 1.5, "seed": 3}, {"run_id": "b"}], RUN_COLUMNS)
+    assert list(table.columns) == [column.name for column in RUN_COLUMNS]
     assert {name: str(dtype) for name, dtype in table.dtypes.items()} == {
-        column.name: column.dtype for column in RUNS
+        column.name: column.dtype for column in RUN_COLUMNS
     }
 
 
 def test_what_was_not_measured_is_null():
-    table = typed([{"run_id": "a", "loss": None, "exact_match": float("nan")}], RUNS)
+    table = typed([{"run_id": "a", "loss": None, "exact_match": float("nan")}], RUN_COLUMNS)
     assert table[["loss", "exact_match", "seed"]].isna().all(axis=None)
 
 
 def test_a_column_that_nobody_declared_is_not_lost_silently():
     with pytest.raises(KeyError, match="columns that are not declared: lsos"):
-        typed([{"run_id": "a", "lsos": 1.0}], RUNS)
+        typed([{"run_id": "a", "lsos": 1.0}], RUN_COLUMNS)

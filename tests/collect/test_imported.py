@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from isoloss.collect.imported import read_table
 from isoloss.config.study import Table
 from isoloss.errors import UserError
+from isoloss.runs.imported import read_table
 
 COLUMNS = {"n_params": "Model Size", "compute_flops": "FLOP", "loss": "final"}
 

@@ -7,7 +7,7 @@ import yaml
 
 from isoloss.corpus.prepare import prepare
 from isoloss.errors import UserError
-from isoloss.workflow import load
+from isoloss.pipeline import load_project
 
 BUDGET = {"flops": 1e12, "runs": 100}
 TEXTS = {"title": "t", "question": "q", "theory": "th"}
@@ -92,7 +92,7 @@ def project(tmp_path):
         (folder / "mine.yaml").write_text(yaml.safe_dump(study))
         (tmp_path / "book.txt").write_text("a line of text\n" * 1000)
         (tmp_path / "mine.csv").write_text("N,D,loss\n1e7,1e9,3.0\n")
-        return load({"studies": ["mine"], "budget": BUDGET} | config, tmp_path)
+        return load_project({"studies": ["mine"], "budget": BUDGET} | config, tmp_path)
 
     plan.root = tmp_path
     return plan
@@ -183,7 +183,7 @@ def test_half_of_a_character_is_refused_where_it_is_read(project):
     path = project.root / "config" / "studies" / "mine.yaml"
     path.write_text(path.read_text().replace("question: q", 'question: "\\ud83d"'))
     with pytest.raises(UserError, match=r"line \d+: '\\ud83d' holds half of a character"):
-        load({"studies": ["mine"], "budget": BUDGET}, project.root)
+        load_project({"studies": ["mine"], "budget": BUDGET}, project.root)
     overrides = {"mine": {"question": "\ud83d"}}
     assert refusal(project, TRAINED, overrides=overrides).startswith("question: '\\ud83d' holds")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from isoloss.config.load import read_yaml
-from isoloss.workflow import load
+from isoloss.pipeline import load_project
 
 ROOT = Path(__file__).parents[2]
 KAPLAN = (1, 2, 3, 4, 6, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 23)
@@ -22,7 +22,7 @@ def workflow(tmp_path_factory):
     """The study in a folder where nothing was trained yet."""
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "config", folder / "config")
-    return load(read_yaml(ROOT / "config" / "config.yaml") | {"studies": ["text"]}, folder)
+    return load_project(read_yaml(ROOT / "config" / "config.yaml") | {"studies": ["text"]}, folder)
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import synthetic as S
 from pydantic import TypeAdapter
 
 from isoloss.analysis.study import analyse_study
-from isoloss.columns import CURVES, PREDICTIONS, RUNS, SWEEP, typed
 from isoloss.config.figures import Figure
 from isoloss.figures.tables import Tables
+from isoloss.tables.schema import CURVE_COLUMNS, PREDICTION_COLUMNS, RUN_COLUMNS, SWEEP, typed
 
 LAW = {"E": 1.2, "A": 9.0, "B": 60.0, "alpha": 0.30, "beta": 0.35}
 WIDTHS = (13, 97, 1153, 16897)
@@ -153,8 +153,10 @@ def predicted():
                 "verdict": "not identified: flat"},
         said | {"fit": "third", "verdict": "not fitted: too few runs"},
     ]  # fmt: skip
-    runs = typed(runs, (SWEEP, *RUNS))
-    rows = analyse_study("text", [], runs, typed([], CURVES), typed(laws, PREDICTIONS))
+    runs = typed(runs, (SWEEP, *RUN_COLUMNS))
+    rows = analyse_study(
+        "text", [], runs, typed([], CURVE_COLUMNS), typed(laws, PREDICTION_COLUMNS)
+    )
     return spec(draw="prediction_tested", sweeps=["grid"]), Tables(runs=runs, analyses=rows)
 
 

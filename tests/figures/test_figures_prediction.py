@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 
 from isoloss.analysis.study import analyse_study
-from isoloss.columns import CURVES, PREDICTIONS, RUNS, SWEEP, typed
 from isoloss.config.prediction_figure import PredictionTested
 from isoloss.errors import UserError
 from isoloss.figures.draw import drawing
 from isoloss.figures.tables import Tables
+from isoloss.tables.schema import CURVE_COLUMNS, PREDICTION_COLUMNS, RUN_COLUMNS, SWEEP, typed
 
 SPEC = PredictionTested(
     draw="prediction_tested", name="prediction", title="t", caption="c", sweeps=["grid"],
@@ -29,9 +29,9 @@ PREDICTED = [
 
 
 def tables(runs, **said):
-    runs = typed(runs, (SWEEP, *RUNS))
-    prediction = typed([row | said for row in PREDICTED], PREDICTIONS)
-    analyses = analyse_study("text", [], runs, typed([], CURVES), prediction)
+    runs = typed(runs, (SWEEP, *RUN_COLUMNS))
+    prediction = typed([row | said for row in PREDICTED], PREDICTION_COLUMNS)
+    analyses = analyse_study("text", [], runs, typed([], CURVE_COLUMNS), prediction)
     return Tables(runs=runs, analyses=analyses)
 
 
@@ -68,4 +68,4 @@ def test_a_prediction_that_was_made_after_the_run_is_not_shown_as_one_made_befor
 
 def test_a_study_without_a_prediction_is_told_so():
     with pytest.raises(UserError, match="the study has no `prediction`"):
-        drawing(SPEC, Tables(runs=typed(SMALL, (SWEEP, *RUNS)), analyses=pd.DataFrame()))
+        drawing(SPEC, Tables(runs=typed(SMALL, (SWEEP, *RUN_COLUMNS)), analyses=pd.DataFrame()))

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 
-from isoloss.collect.imported import read_table
 from isoloss.config.study import Table
 from isoloss.figures.draw import draw
 from isoloss.figures.tables import Tables
 from isoloss.fit.study import fit_study
+from isoloss.runs.imported import read_table
 
 TEXTS = {"title": "t", "question": "q", "theory": "th", "source": "table"}
 COLUMNS = {"n_params": "Model Size", "n_tokens": "Tokens", "loss": "final"}

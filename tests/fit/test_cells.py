@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from isoloss.errors import UserError
-from isoloss.fit.table import read
 from isoloss.laws import LAWS
+from isoloss.tables.data import read
 
 N = np.array([2e7, 5e7, 3.5e8, 7e8, 1.3e9, 2.7e9, 6.7e9])
 D = np.array([4e8, 3e9, 1e10, 5e9, 4e10, 2e10, 3e11])

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from isoloss import counting
-from isoloss.columns import RUNS, typed
 from isoloss.config.load import parse
-from isoloss.config.runs import RUNS as KINDS
+from isoloss.config.runs import RUN_MODELS
 from isoloss.config.study import Fit
 from isoloss.fit.api import fit_law
 from isoloss.fit.new_run import of_new_run
 from isoloss.fit.prediction import planned_columns, predict
+from isoloss.tables.schema import RUN_COLUMNS, typed
 
 SIZES, TOKENS = [1e4, 3e4, 1e5, 3e5], [1e6, 3e6, 1e7]
 LARGEST = {"n_params": 1e6, "n_tokens": 3e7}
@@ -64,14 +64,14 @@ def test_each_law_is_fitted_to_the_runs_that_its_where_keeps():
         for i, (n, d, loss) in enumerate(zip(*columns.values(), strict=True))
     ]
     even = FIT.model_copy(update={"name": "even", "where": {"n_layer": [2]}})
-    every, some = predict([FIT, even], typed(rows, RUNS), LARGEST)
+    every, some = predict([FIT, even], typed(rows, RUN_COLUMNS), LARGEST)
     assert every["n_runs"] == 12
     assert some["runs"].split() == [f"r{i}" for i in range(1, 12, 2)]
 
 
 def test_a_law_that_cannot_be_fitted_predicts_nothing_and_says_why():
     rows = [{"run_id": "a", "status": "done", "n_params": 10, "n_tokens": 10, "loss": 1.0}]
-    (said,) = predict([FIT], typed(rows, RUNS), LARGEST)
+    (said,) = predict([FIT], typed(rows, RUN_COLUMNS), LARGEST)
     assert "loss" not in said
     assert said["verdict"].startswith("not fitted: ")
 
@@ -84,7 +84,7 @@ def test_diverged_runs_are_not_fitted():
          "loss": given["loss"][i] if i else None}
         for i in range(12)
     ]  # fmt: skip
-    (said,) = predict([FIT], typed(rows, RUNS), LARGEST)
+    (said,) = predict([FIT], typed(rows, RUN_COLUMNS), LARGEST)
     assert said["n_runs"] == 11
     assert "r0" not in said["runs"].split()
     assert said["fitted_compute_flops"] == 11.0
@@ -98,7 +98,7 @@ def test_the_columns_of_a_planned_run_are_those_of_its_row():
         "data": {"n_tokens": 2600},
         "training": {"peak_lr": 0.01, "schedule": "constant", "batch_size": 4},
     }
-    run = parse(KINDS["language"], settings, "run")
+    run = parse(RUN_MODELS["language"], settings, "run")
     columns = planned_columns(run, 256)
     assert columns["n_tokens"] == 2560  # whole batches
     assert columns["n_params_non_embedding"] == 12 * 2 * 16**2

@@ -6,8 +6,8 @@ import pytest
 
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
-from isoloss.fit.table import read, read_points
 from isoloss.laws import LAWS
+from isoloss.tables.data import read, read_points
 
 N, D = (a.ravel() for a in np.meshgrid(np.geomspace(2e7, 2e9, 3), np.geomspace(1e9, 1e11, 3)))
 LOSS = 1.7 + 400 / N**0.34 + 400 / D**0.28

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isoloss.columns import FITS
 from isoloss.config.study import Fit
 from isoloss.fit.study import fit_study
+from isoloss.tables.schema import FIT_COLUMNS
 
 SIZES = np.array([10, 30, 100, 300, 1000, 3000])
 
@@ -47,7 +47,7 @@ def of(table, parameter, group=""):
 def test_a_fit_for_each_group_finds_its_law_and_is_set_beside_its_theory():
     theory = {"alpha": {"by_group": {"n_inputs=1": 0.5, "n_inputs=2": 1.0}, "source": "planted"}}
     table = fit_study("s", [fit(by="n_inputs", theory=theory)], runs())
-    assert list(table.columns) == [column.name for column in FITS]
+    assert list(table.columns) == [column.name for column in FIT_COLUMNS]
     for group, alpha in (("n_inputs=1", 0.5), ("n_inputs=2", 1.0)):
         row = of(table, "alpha", group)
         assert row["value"] == pytest.approx(alpha, abs=0.02)

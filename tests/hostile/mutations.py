@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from isoloss.config.load import merged
 from isoloss.config.reading import read_yaml
 from isoloss.errors import UserError
-from isoloss.workflow import load
+from isoloss.pipeline import load_project
 
 CONFIG = Path(__file__).parents[2] / "config"
 # Enough for each study as the smoke study has it, and so little that all that is accepted is
@@ -170,7 +170,7 @@ class Attempt:
         path.write_text(config)
         (self.folder / "config" / "studies" / f"{name}.yaml").write_text(study)
         try:
-            load(read_yaml(path), self.folder)
+            load_project(read_yaml(path), self.folder)
         except UserError as error:
             return False, str(error)
         finally:

@@ -10,7 +10,7 @@ import yaml
 
 from isoloss.config.reading import read_yaml
 from isoloss.errors import UserError
-from isoloss.limits import check_files
+from isoloss.pipeline.limits import check_files
 from isoloss.train.state import load_state
 
 ROOT = Path(__file__).parents[2]

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from isoloss.columns import ANALYSES, FITS, typed
 from isoloss.report.analyses import RunSets, analyses, compared
 from isoloss.report.study import Paths, runs
+from isoloss.tables.schema import ANALYSIS_COLUMNS, FIT_COLUMNS, typed
 
 MEASURED = {
     "study": "text", "analysis": "recount", "do": "recount", "group": "count=exact",
@@ -33,7 +33,7 @@ def sets(tmp_path):
 
 
 def table(*rows):
-    return typed(list(rows), ANALYSES)
+    return typed(list(rows), ANALYSIS_COLUMNS)
 
 
 def test_a_number_has_its_interval_and_the_list_of_its_runs_and_points_are_left_to_figures(sets):
@@ -69,7 +69,7 @@ def test_a_comparison_takes_its_number_from_the_named_fit_or_analysis_and_its_gr
     rows = [ROW, ROW | {"group": "count=kaplan"}, ROW | {"of": "noise", "group": ""},
             ROW | {"of": "surface", "group": "", "parameter": "alpha"}]  # fmt: skip
     made = table(MEASURED, UNSURE, FAILED)
-    shown = compared(rows, typed([fit], FITS), made, sets)
+    shown = compared(rows, typed([fit], FIT_COLUMNS), made, sets)
     assert [row.value for row in shown] == ["0.512", "–", "–", "0.30"]
     assert [row.verdict for row in shown] == [
         "",

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from isoloss.files import read_json, sha256
-from isoloss.fit import audit_job
+from isoloss.jobs import audit
 from isoloss.laws import LAWS
 from isoloss.report.build import build
 from isoloss.report.study import Paths
@@ -42,7 +42,7 @@ def audited(tmp_path_factory):
     (root / "audit.yaml").write_text(yaml.safe_dump(registry), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ISOLOSS_MIRROR", str(root))
-        audit_job.main(
+        audit.main(
             ["--registry", str(root / "audit.yaml"), "--downloads", str(root / "kept"),
              "--out", str(root / "results" / "audit.json")]
         )  # fmt: skip

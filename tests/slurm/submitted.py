@@ -10,7 +10,7 @@ import pandas as pd
 from tests.slurm.cluster import Slurm
 from tests.workflow.project import REPOSITORY
 
-from isoloss.columns import TIMED
+from isoloss.tables.schema import TIMED
 
 PROFILE = REPOSITORY / "workflow" / "profiles" / "slurm"
 # What a user sets in a copy of the profile: this cluster has no accounting, and little time.
@@ -59,7 +59,7 @@ class Submitted:
     def training(self, job: int) -> int | None:
         """The process that trains in a SLURM job."""
         for process, words in self.slurm.processes(job).items():
-            if words[1:3] == ["-m", "isoloss.job"] and words[3] in ("train", "trunk"):
+            if words[1:3] == ["-m", "isoloss.runtime.job"] and words[3] in ("train", "trunk"):
                 return process
         return None
 

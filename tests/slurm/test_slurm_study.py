@@ -10,7 +10,7 @@ from tests.slurm.submitted import ALONE, Submitted
 from tests.workflow.project import REPOSITORY, Project
 from tests.workflow.test_staleness import FUNCTION
 
-from isoloss.columns import TIMED
+from isoloss.tables.schema import TIMED
 
 # All trainings, and the figures of some studies: none of them is drawn on the cluster.
 STUDIES = ("sine", "polynomial", "copy")

@@ -17,9 +17,9 @@ import psutil
 from tests.workflow.project import REPOSITORY, Project
 from tests.workflow.test_staleness import FUNCTION, LANGUAGE
 
-from isoloss.columns import TIMED
+from isoloss.pipeline import load_project
+from isoloss.tables.schema import TIMED
 from isoloss.train.keep import INTERVAL
-from isoloss.workflow import load
 
 RETRIES = 1000
 EARLIEST_S, MEAN_S = 0.2, 0.6  # between two kills: a job gets a little further each time
@@ -75,7 +75,9 @@ class Monkey:
         self.project, self.random = project, random.Random(seed)
         self.kills: Counter[str] = Counter()
         self.results = project.folder / "results"
-        plan = load({"studies": list(project.studies)} | project.config, project.folder).plan
+        plan = load_project(
+            {"studies": list(project.studies)} | project.config, project.folder
+        ).plan
         self.limited = set(plan.run_ids("limited"))
 
     def run(self, count: int) -> None:
@@ -145,7 +147,7 @@ class Monkey:
         """What a process trains, by the log that it writes to; None for any other process."""
         try:
             log = Path(f"/proc/{pid}/fd/1").readlink()
-            if "isoloss.warm" not in Path(f"/proc/{pid}/cmdline").read_text():
+            if "isoloss.runtime.worker_pool" not in Path(f"/proc/{pid}/cmdline").read_text():
                 return None
         except OSError:
             return None

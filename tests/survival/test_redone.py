@@ -12,7 +12,7 @@ from tests.workflow.test_staleness import FUNCTION
 SABOTAGE = """
 import os, signal, sys, time
 command = " ".join(sys.orig_argv)
-if "isoloss.job" in command:
+if "isoloss.runtime.job" in command:
     {then}
 """
 KILL_THE_JOB = """if " fit " in command:

@@ -7,7 +7,7 @@ import pytest
 
 from isoloss.corpus.prepare import prepare
 from isoloss.errors import UserError
-from isoloss.train.job import main
+from isoloss.jobs.train import main
 
 SETTINGS = {
     "task": {"kind": "language", "corpus": "mine", "context": 8},

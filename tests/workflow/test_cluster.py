@@ -9,12 +9,12 @@ from tests.workflow.project import REPOSITORY, Project
 from tests.workflow.test_staleness import FUNCTION
 from tests.workflow.test_trunk_jobs import FIT, STUDY
 
-import isoloss.workflow
-from isoloss import cluster
-from isoloss.columns import TIMED
+import isoloss.pipeline
 from isoloss.files import canonical_json, read_json
-from isoloss.job import LAST_STATES
-from isoloss.train import job
+from isoloss.jobs import train
+from isoloss.pipeline import cluster
+from isoloss.runtime.job import LAST_STATES
+from isoloss.tables.schema import TIMED
 
 PROFILE = REPOSITORY / "workflow" / "profiles" / "slurm" / "config.yaml"
 ALL = tuple(cluster.GROUPS)
@@ -24,7 +24,7 @@ def workflow_of(folder, study, **config):
     project = Project(folder, {"made": study}, **config)
     (folder / "text.txt").write_text("abcdefgh" * 800)
     config = yaml.safe_load((folder / "config" / "config.yaml").read_text())
-    return isoloss.workflow.load(config, project.folder)
+    return isoloss.pipeline.load_project(config, project.folder)
 
 
 def groups_of(found, known=ALL, device="cpu"):
@@ -112,11 +112,11 @@ def test_a_finished_training_of_a_group_that_is_tried_again_has_nothing_left_to_
     }
     argv = [word for option in options.items() for word in option]
     monkeypatch.setenv(LAST_STATES, "1")
-    job.main(argv)
+    train.main(argv)
     first = read_json(folder / "row.json")
     (folder / "row.json").unlink()
     capfd.readouterr()
-    job.main(argv)
+    train.main(argv)
     assert "going on from step 20 " in capfd.readouterr().err
     again = read_json(folder / "row.json")
     assert {k for k in again if again[k] != first[k]} <= set(TIMED)

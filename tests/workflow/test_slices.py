@@ -8,7 +8,7 @@ from tests.workflow.project import Project
 from tests.workflow.test_staleness import FUNCTION
 
 from isoloss.errors import UserError
-from isoloss.workflow import load
+from isoloss.pipeline import load_project
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def workflow(tmp_path):
     study = copy.deepcopy(FUNCTION)
     study["figures"][0]["caption"] = "|x| falls as N_c*2."
     project = Project(tmp_path, {"sine": study})
-    return load({"studies": ["sine"]} | project.config, tmp_path)
+    return load_project({"studies": ["sine"]} | project.config, tmp_path)
 
 
 def test_a_runs_settings_are_those_that_are_not_at_their_defaults(workflow):

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from isoloss.columns import TIMED
+from isoloss.tables.schema import TIMED
 
 # Wall-clock time is what this figure is about.
 TIMED_FIGURES = {"frontier/time"}

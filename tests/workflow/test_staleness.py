@@ -7,7 +7,7 @@ import shutil
 import pytest
 from tests.workflow.project import Project
 
-from isoloss.columns import TIMED
+from isoloss.tables.schema import TIMED
 
 FUNCTION = {
     "title": "Sine",

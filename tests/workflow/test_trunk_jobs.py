@@ -13,7 +13,7 @@ import pytest
 from tests.workflow.project import REPOSITORY, Project
 from tests.workflow.test_staleness import LANGUAGE
 
-from isoloss.columns import TIMED
+from isoloss.tables.schema import TIMED
 
 STUDY = copy.deepcopy(LANGUAGE)
 STUDY["settings"]["data"]["n_unique_tokens"] = "all"
@@ -136,7 +136,8 @@ def test_a_finished_run_is_not_trained_again_because_it_is_predicted_or_no_longe
 
 
 def run_train_job(folder, run_id, settings, **environ):
-    command = [sys.executable, "-m", "isoloss.job", "train", "--run-id", run_id, "--settings",
+    command = [sys.executable, "-m", "isoloss.runtime.job", "train",
+               "--run-id", run_id, "--settings",
                json.dumps(settings), "--seed", "0", "--folder", f"{folder}/{run_id}",
                "--checkpoint", f"{folder}/{run_id}.safetensors"]  # fmt: skip
     path = {"PYTHONPATH": str(REPOSITORY / "workflow"), "OMP_NUM_THREADS": "1"}

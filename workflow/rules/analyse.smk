@@ -6,7 +6,7 @@ rule analyse:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
         prediction=lambda wildcards: ISOLOSS.predictions_of(wildcards.study),
-        code=sources("isoloss.analysis.job"),
+        code=sources("isoloss.jobs.analyse"),
     output:
         f"{RESULTS}/studies/{{study}}/analyses.parquet",
     log:
@@ -21,6 +21,6 @@ rule analyse:
     message:
         "Analysing the runs of {wildcards.study}"
     shell:
-        "python -m isoloss.job analyse --study {wildcards.study} --analyses {params.analyses:q}"
+        "python -m isoloss.runtime.job analyse --study {wildcards.study} --analyses {params.analyses:q}"
         " --runs {input.runs} --curves {input.curves} --prediction={input.prediction}"
         " --out {output} > {log} 2>&1"

@@ -2,7 +2,7 @@
 import functools
 from pathlib import Path
 
-from isoloss import cluster
+from isoloss.pipeline import cluster
 
 
 # These run where Snakemake does: all but the training takes seconds, and a corpus may need the internet.
@@ -25,7 +25,7 @@ localrules:
 
 if workflow.remote_exec:
     # That of the submitting Snakemake is on another machine, or should be.
-    os.environ.pop(warm.WARM_SOCKET, None)
+    os.environ.pop(worker_pool.WARM_SOCKET, None)
 
 
 @functools.cache
@@ -35,7 +35,7 @@ def prepare_allocation():
     It is called by input functions: earlier, Snakemake has not read its own settings.
     """
     if workflow.remote_exec and cluster.within_an_allocation(workflow):
-        WARM.append(warm.start())
+        WARM.append(worker_pool.start())
 
 
 def tidy_up():

@@ -3,7 +3,7 @@
 
 rule plan:
     input:
-        code=sources("isoloss.plan.job"),
+        code=sources("isoloss.jobs.plan"),
     output:
         f"{RESULTS}/studies/{{study}}/plan.json",
     log:
@@ -16,14 +16,14 @@ rule plan:
     message:
         "Listing the runs of {wildcards.study}"
     shell:
-        "python -m isoloss.job plan --grid {params.grid:q} --corpora {params.corpora:q}"
+        "python -m isoloss.runtime.job plan --grid {params.grid:q} --corpora {params.corpora:q}"
         " --out {output} > {log} 2>&1"
 
 
 rule collect:
     input:
         tables=lambda wildcards: ISOLOSS.inputs(wildcards.study),
-        code=sources("isoloss.collect.job"),
+        code=sources("isoloss.jobs.collect"),
     output:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
@@ -41,14 +41,14 @@ rule collect:
     message:
         "Collecting the runs of {wildcards.study}"
     shell:
-        "python -m isoloss.job collect --study {params.study:q} --studies-folder {params.studies}"
+        "python -m isoloss.runtime.job collect --study {params.study:q} --studies-folder {params.studies}"
         " --runs-folder {params.runs} --out {params.out} > {log} 2>&1"
 
 
 rule losses:
     input:
         runs=[ISOLOSS.study(study, "runs.parquet") for study in ISOLOSS.studies],
-        code=sources("isoloss.collect.losses"),
+        code=sources("isoloss.jobs.losses"),
     output:
         f"{RESULTS}/losses.parquet",
     log:
@@ -58,13 +58,13 @@ rule losses:
     message:
         "Joining the runs of all studies"
     shell:
-        "python -m isoloss.job losses --runs {input.runs} --out {output} > {log} 2>&1"
+        "python -m isoloss.runtime.job losses --runs {input.runs} --out {output} > {log} 2>&1"
 
 
 rule complete:
     input:
         runs=ISOLOSS.trained(),
-        code=sources("isoloss.collect.complete"),
+        code=sources("isoloss.jobs.complete"),
     output:
         f"{RESULTS}/complete.json",
     log:
@@ -76,5 +76,5 @@ rule complete:
     message:
         "Looking for runs without a result"
     shell:
-        "python -m isoloss.job complete --runs {input.runs} --may-diverge {params.may_diverge:q}"
+        "python -m isoloss.runtime.job complete --runs {input.runs} --may-diverge {params.may_diverge:q}"
         " --out {output} > {log} 2>&1"

@@ -3,18 +3,18 @@ import subprocess
 
 from snakemake.logging import logger
 
-from isoloss.disk import nearly_full
+from isoloss.runtime.disk import nearly_full
 from isoloss.files import write_json
-from isoloss.job import UNFINISHED
-from isoloss.workflow import records
+from isoloss.runtime.job import UNFINISHED
+from isoloss.pipeline import records
 
 try:
-    ISOLOSS = isoloss.workflow.load(config, os.curdir)
+    ISOLOSS = isoloss.pipeline.load_project(config, os.curdir)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
-isoloss.workflow.set_environment(workflow.basedir, ISOLOSS.config.device)
+isoloss.pipeline.set_environment(workflow.basedir, ISOLOSS.config.device)
 # What a command that the report prints must say after its target.
 CONFIG_OPTIONS = shlex.join(
     ["--configfile"] * bool(workflow.overwrite_configfiles)
@@ -29,7 +29,7 @@ wildcard_constraints:
     name=r"[A-Za-z0-9_-]+",
 
 
-# One warm process serves all jobs that run on this machine: see workflow/isoloss/warm.py.
+# One warm process serves all jobs that run on this machine: see workflow/isoloss/runtime/worker_pool.py.
 WARM = []
 
 
@@ -46,7 +46,7 @@ def say_what_other_code_trained():
 
 if workflow.is_main_process:
     say_what_other_code_trained()
-    killed = not workflow.output_settings.dryrun and holder.arrive(".snakemake")
+    killed = not workflow.output_settings.dryrun and folder_lock.arrive(".snakemake")
     if killed:
         logger.warning(
             f"The last snakemake here was killed: {killed}. Going on from what is whole."
@@ -96,8 +96,8 @@ onstart:
     let_the_scheduler_rest()
     mark_what_is_not_made_yet()
     if workflow.is_main_process:
-        holder.hold(".snakemake")
-        WARM.append(warm.start())
+        folder_lock.hold(".snakemake")
+        WARM.append(worker_pool.start())
     logger.info(None, extra={"isoloss_planned_core_s": ISOLOSS.untrained_core_s()})
 
 

@@ -22,5 +22,5 @@ rule corpus:
     message:
         "Preparing the corpus {wildcards.corpus_id}"
     shell:
-        "python -m isoloss.job corpus --spec {params.spec:q} --corpus-id {wildcards.corpus_id}"
+        "python -m isoloss.runtime.job corpus --spec {params.spec:q} --corpus-id {wildcards.corpus_id}"
         " --downloads {params.downloads} --out {params.out} > {log} 2>&1"

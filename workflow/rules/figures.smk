@@ -7,7 +7,7 @@ rule figure:
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
         fits=f"{RESULTS}/studies/{{study}}/fits.parquet",
         analyses=lambda wildcards: ISOLOSS.analyses_of(wildcards.study),
-        code=sources("isoloss.figures.job"),
+        code=sources("isoloss.jobs.figure"),
     output:
         pdf=f"{FIGURES}/{{study}}/{{name}}.pdf",
         png=report(
@@ -33,7 +33,7 @@ rule figure:
     message:
         "Drawing {wildcards.study}/{wildcards.name}"
     shell:
-        "python -m isoloss.job figure --figure {params.figure:q} --context {params.context:q}"
+        "python -m isoloss.runtime.job figure --figure {params.figure:q} --context {params.context:q}"
         " --runs {input.runs} --curves {input.curves} --fits {input.fits} {params.analyses}"
         " --stem {params.stem}"
         " > {log} 2>&1"

@@ -4,7 +4,7 @@
 rule fit:
     input:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
-        code=sources("isoloss.fit.job"),
+        code=sources("isoloss.jobs.fit"),
     output:
         f"{RESULTS}/studies/{{study}}/fits.parquet",
     log:
@@ -19,7 +19,7 @@ rule fit:
     message:
         "Fitting the laws of {wildcards.study}"
     shell:
-        "python -m isoloss.job fit --study {wildcards.study} --fits {params.fits:q}"
+        "python -m isoloss.runtime.job fit --study {wildcards.study} --fits {params.fits:q}"
         " --runs {input.runs} --out {output} > {log} 2>&1"
 
 
@@ -45,7 +45,7 @@ rule predict:
     message:
         "Predicting the largest run of {wildcards.study}"
     shell:
-        "python -m isoloss.job predict --study {wildcards.study}"
+        "python -m isoloss.runtime.job predict --study {wildcards.study}"
         " --prediction {params.prediction:q} --rows {input.rows}"
         " --tests {params.tests} --out {output} > {log} 2>&1"
 
@@ -53,7 +53,7 @@ rule predict:
 rule fits:
     input:
         fits=[ISOLOSS.study(study, "fits.parquet") for study in ISOLOSS.studies],
-        code=sources("isoloss.fit.join"),
+        code=sources("isoloss.jobs.fits"),
     output:
         f"{RESULTS}/fits.parquet",
     log:
@@ -63,14 +63,14 @@ rule fits:
     message:
         "Joining the fits of all studies"
     shell:
-        "python -m isoloss.job fits --fits {input.fits} --out {output} > {log} 2>&1"
+        "python -m isoloss.runtime.job fits --fits {input.fits} --out {output} > {log} 2>&1"
 
 
 # Not a part of everything, because it downloads. Once made, it is in the report.
 rule audit:
     input:
         registry="config/audit.yaml",
-        code=sources("isoloss.fit.audit_job"),
+        code=sources("isoloss.jobs.audit"),
     output:
         f"{RESULTS}/audit.json",
     log:
@@ -82,5 +82,5 @@ rule audit:
     message:
         "Refitting published tables"
     shell:
-        "python -m isoloss.job audit --registry {input.registry} --downloads {params.downloads}"
+        "python -m isoloss.runtime.job audit --registry {input.registry} --downloads {params.downloads}"
         " --out {output} > {log} 2>&1"

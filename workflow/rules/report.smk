@@ -10,7 +10,7 @@ rule report:
         ],
         figures=ISOLOSS.figures(),
         audit=[path for path in [f"{RESULTS}/audit.json"] if os.path.exists(path)],
-        code=sources("isoloss.report.job"),
+        code=sources("isoloss.jobs.report"),
     output:
         report(
             f"{RESULTS}/report.html",
@@ -32,7 +32,7 @@ rule report:
     message:
         "Writing the report"
     shell:
-        "python -m isoloss.job report --texts {params.texts:q} --code {params.code:q}"
+        "python -m isoloss.runtime.job report --texts {params.texts:q} --code {params.code:q}"
         " --options={params.options:q} --results {params.results} --figures {params.figures} --out {output}"
         " > {log} 2>&1"
 

@@ -33,7 +33,7 @@ rule trunk:
     message:
         "Training {wildcards.trunk_id}"
     shell:
-        "python -m isoloss.job trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}"
+        "python -m isoloss.runtime.job trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}"
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
         " --trunk={input.trunk} --out {output} > {log} 2>&1"
 
@@ -72,6 +72,6 @@ rule train:
     message:
         "Training {wildcards.run_id}"
     shell:
-        "python -m isoloss.job train --run-id {wildcards.run_id} --settings {params.settings:q}"
+        "python -m isoloss.runtime.job train --run-id {wildcards.run_id} --settings {params.settings:q}"
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
         " --trunk={input.trunk} --folder {params.folder} > {log} 2>&1"

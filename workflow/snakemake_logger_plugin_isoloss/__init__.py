@@ -15,8 +15,8 @@ from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultForma
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from isoloss.holder import in_use
-from isoloss.progress import Progress
+from isoloss.runtime.folder_lock import in_use
+from isoloss.runtime.progress import Progress
 
 REFRESH_S = {True: 1.0, False: 30.0}  # on a terminal, elsewhere
 LOG_LINES = 15  # of a failed job's log

@@ -14,7 +14,7 @@ from isoloss.analysis.envelope import first_approach
 from isoloss.errors import UserError
 from isoloss.fit.isoflop import allocation
 from isoloss.fit.result import Estimate, estimate
-from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN
+from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN
 
 COUNT = "embeddings"  # the one way in which a table counts its parameters
 FEWEST_POINTS = 4

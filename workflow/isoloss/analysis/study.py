@@ -20,9 +20,9 @@ from isoloss.analysis import (
     size_laws,
 )
 from isoloss.analysis.prediction import DO, NAME, prediction_rows
-from isoloss.columns import ANALYSES, typed
 from isoloss.config.analyses import Analysis
 from isoloss.errors import UserError
+from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 
 # What an analysis's `do` says -> the module that has a function of that name. Imported by name, so
 # that an analysis is made again when they change.
@@ -59,11 +59,11 @@ def analyse_study(
     Returns
     -------
     DataFrame
-        Columns as `isoloss.columns.ANALYSES`.
+        Columns as `isoloss.tables.schema.ANALYSIS_COLUMNS`.
     """
     tested = [] if prediction is None else prediction_rows(prediction, runs)
     of_prediction = {"study": study, "analysis": NAME, "do": DO}
-    done = typed([of_prediction | row for row in tested], ANALYSES)
+    done = typed([of_prediction | row for row in tested], ANALYSIS_COLUMNS)
     for spec in analyses:
         function = getattr(MODULES[spec.do], spec.do)
         try:
@@ -71,6 +71,6 @@ def analyse_study(
         except UserError as error:
             rows = [{"verdict": f"not made: {'; '.join(error.problems)}"}]
         named = {"study": study, "analysis": spec.name, "do": spec.do}
-        made = typed([named | row for row in rows], ANALYSES)
+        made = typed([named | row for row in rows], ANALYSIS_COLUMNS)
         done = pd.concat([done, made], ignore_index=True) if len(done) else made
     return done

@@ -71,8 +71,8 @@ def _problems(args):
 
 def _data(table, settings, flops_per_param_token):
     """N, D, the loss and the run of every row."""
-    from isoloss.fit.table import read as read_data
     from isoloss.laws import law
+    from isoloss.tables.data import read as read_data
 
     return read_data(
         table,

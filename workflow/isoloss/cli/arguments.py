@@ -4,7 +4,7 @@ import argparse
 
 from isoloss.errors import UserError
 
-FLOPS_PER_PARAM_TOKEN = 6.0  # as in `isoloss.fit.table`, which is too slow to import for --help
+FLOPS_PER_PARAM_TOKEN = 6.0  # as in `isoloss.tables.data`, which is too slow to import for --help
 
 
 def add_flops_argument(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +40,9 @@ def check(args, settings, budgets=(), more=(), optimum=False) -> None:
     import numpy as np
 
     from isoloss.fit.arguments import check as check_fit
-    from isoloss.fit.table import constant_problems
     from isoloss.laws import law
     from isoloss.laws.base import no_optimum
+    from isoloss.tables.data import constant_problems
 
     problems = list(more)
     problems += [

@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from isoloss.code import PACKAGE
+from isoloss.runtime.fingerprint import PACKAGE
 
 REGISTRY = Path("config/audit.yaml")
 

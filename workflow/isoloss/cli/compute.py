@@ -5,7 +5,7 @@ APART = 0.05  # a median difference from K N D that is worth a note
 
 def column_of(table, settings) -> str | None:
     """The column of compute that was named with --column, else the one that is recognised."""
-    from isoloss.fit.table import recognise
+    from isoloss.tables.data import recognise
 
     columns = settings["columns"]
     return columns.get("compute") or recognise("compute", table, taken=columns.values())
@@ -21,8 +21,8 @@ def flop_of(table, column, settings):
     """
     import numpy as np
 
-    from isoloss.fit.table import read
     from isoloss.laws import law
+    from isoloss.tables.data import read
 
     columns = {"x": column} | {k: v for k, v in settings["columns"].items() if k == "loss"}
     data = read(table, law("power_law"), columns, n_free=1, where=settings["where"])

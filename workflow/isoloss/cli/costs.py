@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from isoloss import counting
-from isoloss.config.runs import RUNS, PolynomialRun, Run
+from isoloss.config.runs import RUN_MODELS, PolynomialRun, Run
 from isoloss.plan.cost import Cost
 from isoloss.plan.memory import CHECKPOINT_BYTES, memory_bytes
 from isoloss.plan.planned import Plan, PlannedRun, PlannedTrunk
@@ -75,7 +75,7 @@ def _trunk_job(planned: PlannedTrunk, plan: Plan, vocab_sizes: Mapping[str, int]
 
 
 def _parsed(settings: dict) -> Run:
-    return RUNS[settings["task"]["kind"]].model_validate(settings)
+    return RUN_MODELS[settings["task"]["kind"]].model_validate(settings)
 
 
 def needed_by(plan: Plan, run_ids: Iterable[str]) -> list[str]:

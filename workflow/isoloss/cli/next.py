@@ -128,8 +128,8 @@ def _candidates(args, cost, columns):
         return None, []
     from isoloss.errors import UserError
     from isoloss.fit.candidates import of_table
-    from isoloss.fit.table import read_points
-    from isoloss.tables import read_table
+    from isoloss.tables.data import read_points
+    from isoloss.tables.read import read_table
 
     table, where = read_table(args.candidates), str(args.candidates)
     sizes = {"n_params", "n_tokens", "compute"}

@@ -97,9 +97,9 @@ def _planned(config, studies):
     from isoloss.config.study import Trained
     from isoloss.corpus.fingerprint import resolve
     from isoloss.corpus.spec import read_spec
+    from isoloss.pipeline.paths import known_corpus
+    from isoloss.pipeline.project import corpora_of
     from isoloss.plan.plan import KnownCorpus, make_plan
-    from isoloss.workflow.load import corpora_of
-    from isoloss.workflow.paths import known_corpus
 
     root, known, missing = Path(), {}, {}
     for name, study in studies.items():

@@ -6,8 +6,8 @@ from pathlib import Path
 from isoloss.config.load import merged, read_yaml
 from isoloss.errors import UserError
 from isoloss.files import read_json
-from isoloss.workflow.load import load
-from isoloss.workflow.slices import Workflow
+from isoloss.pipeline.project import load
+from isoloss.pipeline.slices import Workflow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

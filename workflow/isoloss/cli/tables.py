@@ -59,7 +59,7 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
 
 def read(args: argparse.Namespace):
     """The table, and the keywords of `fit_law` that the arguments give (without the law)."""
-    from isoloss.tables import read_table
+    from isoloss.tables.read import read_table
 
     problems = []
     columns = dict(_pairs("--column", args.column, problems))

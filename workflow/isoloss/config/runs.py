@@ -303,7 +303,7 @@ def _held(count: int, key: str, numbers: int) -> None:
 
 
 Run = FunctionRun | PolynomialRun | CopyRun | LanguageRun
-RUNS: dict[str, type[Run]] = {
+RUN_MODELS: dict[str, type[Run]] = {
     "function": FunctionRun,
     "polynomial": PolynomialRun,
     "copy": CopyRun,

@@ -221,7 +221,7 @@ class Table(Texts):
     """A study of a table of losses that the user has."""
 
     source: Literal["table"]
-    path: str  # what `isoloss.tables` reads
+    path: str  # what `isoloss.tables.read` reads
     columns: dict[str, str] = {}  # our column -> the table's
 
     @model_validator(mode="before")

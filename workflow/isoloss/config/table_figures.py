@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isoloss.columns import MAY_BE_ZERO, NUMBERS
+from isoloss.tables.schema import MAY_BE_ZERO, NUMBERS
 
 LABELS = {
     "n_params": "parameters N",

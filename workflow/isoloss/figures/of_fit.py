@@ -22,7 +22,7 @@ from isoloss.figures.tables import Drawing
 from isoloss.figures.text import short
 from isoloss.fit.influence import TELLING, leave_one_out, residuals
 from isoloss.fit.result import FitResult
-from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN
+from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN
 
 N_POINTS = 80
 LEVELS = (0.05, 0.5, 0.95)  # quantiles of the other variable at which a law of two is drawn

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 from matplotlib.figure import Figure
 
-from isoloss.columns import with_values
 from isoloss.errors import UserError, nearest
+from isoloss.tables.schema import with_values
 
 
 @dataclass(frozen=True, kw_only=True)

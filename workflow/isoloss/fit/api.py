@@ -17,9 +17,9 @@ from isoloss.fit.problem import Problem, leaders_of
 from isoloss.fit.profile import profiles
 from isoloss.fit.resample import choose, draw
 from isoloss.fit.result import Estimate, FitResult, estimate, fewest_draws
-from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN, Data, read
 from isoloss.laws import Law
 from isoloss.laws import law as law_named
+from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN, Data, read
 
 FEW_RUNS = 15  # with several rows each; below, 90 % intervals hold 78 to 88 % of truths
 

@@ -13,7 +13,7 @@ from isoloss.fit.api import fit_law
 from isoloss.fit.objective import influence
 from isoloss.fit.registry import PublishedFit, Registry, Table
 from isoloss.fit.result import FitResult
-from isoloss.tables import read_table
+from isoloss.tables.read import read_table
 
 MIRROR = "ISOLOSS_MIRROR"  # environment variable: a folder with copies of the tables
 SAME_OBJECTIVE = 1e-4  # relative excess over the optimum that rounding explains

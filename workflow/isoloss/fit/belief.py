@@ -15,7 +15,7 @@ from isoloss.fit.candidates import Candidates
 from isoloss.fit.noise import MOST_LEVEL
 from isoloss.fit.resample import noise_model
 from isoloss.fit.result import FitResult, bounds
-from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN
+from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN
 
 DECISIONS = ("n_params", "loss", "a")
 MIN_DRAWS = 100

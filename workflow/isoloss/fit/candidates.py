@@ -9,7 +9,7 @@ import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.fit.result import FitResult
-from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN, rows_text
+from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN, rows_text
 
 GRID = 25  # candidates along N, and along tokens per parameter
 LARGER = 4.0  # they reach this far beyond the largest size so far

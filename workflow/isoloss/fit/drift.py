@@ -15,7 +15,7 @@ import numpy as np
 from isoloss.fit.api import fit_problem
 from isoloss.fit.new_run import of_new_run, run_noise
 from isoloss.fit.result import FitResult
-from isoloss.fit.table import Data
+from isoloss.tables.data import Data
 
 PUBLISHED = 0.03  # drift of ln L for each unit of ln C: typical of published tables at 10 times C
 PUBLISHED_TRIALS = 2.0  # that it counts for

@@ -8,9 +8,9 @@ import numpy as np
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
 from isoloss.fit.drift import extent, forecast
-from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN, read
 from isoloss.laws import LAWS, Law
 from isoloss.laws import law as law_named
+from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN, read
 
 SHARES = (0.2, 0.1, 0.05, 0.0)  # of the rows, held out; the first that leaves enough to fit
 NOT_FITTED = "not fitted: "

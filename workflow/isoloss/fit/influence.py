@@ -6,7 +6,7 @@ import numpy as np
 
 from isoloss.fit.resample import draw
 from isoloss.fit.result import FitResult
-from isoloss.fit.table import FLOPS_PER_PARAM_TOKEN, Data
+from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN, Data
 
 EXACT_RUNS = 2000  # up to so many runs are each left out in a refit; beyond, by one Newton step
 SHARE = 0.02  # of the runs that a set to leave out may hold

@@ -16,8 +16,8 @@ import numpy as np
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.fit.resample import noise_model
-from isoloss.fit.table import Data
 from isoloss.laws.sums import Sum
+from isoloss.tables.data import Data
 
 SIGNIFICANT = 0.01
 EXACT = 1e-9  # root mean square residual of ln L that leaves nothing to explain

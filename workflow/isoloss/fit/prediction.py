@@ -9,20 +9,19 @@ import numpy as np
 import pandas as pd
 
 from isoloss import counting
-from isoloss.columns import PREDICTIONS, RUNS, typed, with_values
 from isoloss.config.load import parse
-from isoloss.config.runs import RUNS as KINDS
-from isoloss.config.runs import LanguageRun
+from isoloss.config.runs import RUN_MODELS, LanguageRun
 from isoloss.config.study import Fit
 from isoloss.errors import UserError
 from isoloss.files import read_json, write_parquet
 from isoloss.fit.api import fit_law
 from isoloss.fit.drift import forecast
+from isoloss.tables.schema import PREDICTION_COLUMNS, RUN_COLUMNS, typed, with_values
 
 
 def main(argv: list[str]) -> None:
     """Write the prediction that the arguments describe."""
-    parser = argparse.ArgumentParser(prog="isoloss.job predict", description=__doc__)
+    parser = argparse.ArgumentParser(prog="isoloss.runtime.job predict", description=__doc__)
     parser.add_argument("--study", required=True)
     parser.add_argument("--prediction", required=True, help="JSON: laws, settings, runs")
     parser.add_argument("--rows", nargs="+", required=True, help="row.json of the fitted runs")
@@ -31,8 +30,8 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     given = json.loads(arguments.prediction)
     fits = [parse(Fit, fit, arguments.study) for fit in given["fits"]]
-    runs = typed([read_json(path) for path in arguments.rows], RUNS)
-    kind = KINDS[given["settings"]["task"]["kind"]]
+    runs = typed([read_json(path) for path in arguments.rows], RUN_COLUMNS)
+    kind = RUN_MODELS[given["settings"]["task"]["kind"]]
     run = parse(kind, given["settings"], arguments.study)
     vocabulary = runs["vocab_size"].dropna()
     columns = planned_columns(run, int(vocabulary.iloc[0]) if len(vocabulary) else None)
@@ -44,7 +43,7 @@ def main(argv: list[str]) -> None:
         "made_before": not any(Path(path).exists() for path in arguments.tests),
     }
     rows = [common | row for row in predict(fits, runs, columns)]
-    write_parquet(arguments.out, typed(rows, PREDICTIONS))
+    write_parquet(arguments.out, typed(rows, PREDICTION_COLUMNS))
 
 
 def planned_columns(run: Any, vocab_size: int | None) -> dict[str, float]:
@@ -73,8 +72,8 @@ def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> l
     Returns
     -------
     list of dict
-        Columns as `isoloss.columns.PREDICTIONS`; a law that cannot be fitted has no loss, and its
-        reason as the verdict.
+        Columns as `isoloss.tables.schema.PREDICTION_COLUMNS`; a law that cannot be fitted has no
+        loss, and its reason as the verdict.
     """
     finished = runs[runs["status"] == "done"]
     rows = []

@@ -16,7 +16,7 @@ import numpy as np
 
 from isoloss.fit.problem import Problem
 from isoloss.fit.resample import ENOUGH, resampled
-from isoloss.fit.table import Data
+from isoloss.tables.data import Data
 
 CALIBRATED = 500  # resampled tables at most: their critical value is known to a twentieth
 REACH = 60  # steps of growing size on the way out; then the profile is called flat

@@ -16,7 +16,7 @@ from isoloss.fit.noise import Noise, noise_of
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.fit.starts import starting_points
-from isoloss.fit.table import Data
+from isoloss.tables.data import Data
 
 METHODS = ("auto", "residual", "cluster", "wild", "none")
 MIN_CLUSTERS = 30  # below, drawing whole runs loses too much of the design

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.columns import FITS, typed, with_values
 from isoloss.config.study import Fit
 from isoloss.errors import UserError
 from isoloss.files import canonical_json
 from isoloss.fit.api import fit_law
 from isoloss.fit.result import FitResult
+from isoloss.tables.schema import FIT_COLUMNS, typed, with_values
 
 KEPT_DRAWS = 200  # of the resampled parameters, for bands around the curves
 
@@ -22,14 +22,15 @@ def fit_study(study: str, fits: Iterable[Fit], runs: pd.DataFrame) -> pd.DataFra
     Returns
     -------
     DataFrame
-        Columns as `isoloss.columns.FITS`: a row for each parameter and derived quantity. A fit
-        that the data do not allow has one row, without a parameter, whose verdict says why.
+        Columns as `isoloss.tables.schema.FIT_COLUMNS`: a row for each parameter and derived
+        quantity. A fit that the data do not allow has one row, without a parameter, whose verdict
+        says why.
     """
     rows = []
     for fit in fits:
         for group, points in _groups(fit, runs):
             rows += [{"study": study} | row for row in _rows(fit, group, points)]
-    return typed(rows, FITS)
+    return typed(rows, FIT_COLUMNS)
 
 
 def _groups(fit: Fit, runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

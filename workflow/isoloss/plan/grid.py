@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from isoloss.config.load import merged
-from isoloss.config.runs import RUNS, LanguageRun, Run
+from isoloss.config.runs import RUN_MODELS, LanguageRun, Run
 from isoloss.config.section import checked, problems_of
 from isoloss.config.study import Grid, Sweep
 from isoloss.errors import UserError, nearest
@@ -87,16 +87,16 @@ def _with(settings: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 def _run(settings: dict[str, Any]) -> Run:
     task = settings.get("task")
     kind = task.get("kind") if isinstance(task, dict) else None
-    if not isinstance(kind, str) or kind not in RUNS:
-        allowed = ", ".join(RUNS)
+    if not isinstance(kind, str) or kind not in RUN_MODELS:
+        allowed = ", ".join(RUN_MODELS)
         found = "missing" if kind is None else f"got {kind!r}"
         raise UserError(
-            "a run", [f"task.kind: {found}, allowed are {allowed}{nearest(str(kind), RUNS)}"]
+            "a run", [f"task.kind: {found}, allowed are {allowed}{nearest(str(kind), RUN_MODELS)}"]
         )
     try:
-        return checked(RUNS[kind], settings)
+        return checked(RUN_MODELS[kind], settings)
     except ValidationError as error:
-        raise UserError("a run", problems_of(error, RUNS[kind])) from error
+        raise UserError("a run", problems_of(error, RUN_MODELS[kind])) from error
 
 
 def named_corpora(study: Grid, known: Collection[str]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from isoloss import counting
-from isoloss.config.runs import RUNS, LanguageRun
+from isoloss.config.runs import RUN_MODELS, LanguageRun
 from isoloss.config.study import Fit, Prediction
 from isoloss.errors import UserError
 from isoloss.plan.planned import HeldOut, PlannedRun
@@ -78,7 +78,7 @@ def _kept(fit: Fit, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _columns(planned: PlannedRun) -> dict[str, Any]:
     """Of a run's row, what its settings give for certain; and its "size" and its "data"."""
-    run = RUNS[planned.settings["task"]["kind"]].model_validate(planned.settings)
+    run = RUN_MODELS[planned.settings["task"]["kind"]].model_validate(planned.settings)
     cost = counting.cost_of(run, BYTES)
     model = run.model.model_dump()
     given = {**run.task.model_dump(), **model}

@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from isoloss.columns import RUNS, typed
 from isoloss.errors import UserError
 from isoloss.figures.text import with_interval
 from isoloss.files import read_json, read_parquet
 from isoloss.laws import LAWS
+from isoloss.tables.schema import RUN_COLUMNS, typed
 
 MOST_ROWS = 60  # of a table that is shown whole
 IDENTIFIED = "identified"
@@ -226,7 +226,7 @@ def rows(paths: Paths, run_ids: Sequence[str]) -> pd.DataFrame:
     """The rows of those runs that have a result, where the tables of all runs are not made."""
     there = [run_id for run_id in run_ids if paths.has(run_id)]
     found = [read_json(paths.results / "runs" / run_id / "row.json") for run_id in there]
-    return typed(found, RUNS)
+    return typed(found, RUN_COLUMNS)
 
 
 @dataclass

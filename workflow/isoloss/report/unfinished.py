@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from isoloss.job import UNFINISHED
+from isoloss.runtime.job import UNFINISHED
 
 
 @dataclass(frozen=True)

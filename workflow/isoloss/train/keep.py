@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isoloss.errors import Interrupted, UserError
-from isoloss.job import LAST_STATES
+from isoloss.runtime.job import LAST_STATES
 from isoloss.train.loop import Trainer
 from isoloss.train.state import State, load_state, save_state
 

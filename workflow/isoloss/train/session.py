@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from isoloss.code import training_fingerprint
 from isoloss.config.runs import Run
 from isoloss.errors import UserError
-from isoloss.job import DEVICE
+from isoloss.runtime.fingerprint import training_fingerprint
+from isoloss.runtime.job import DEVICE
 from isoloss.tasks.problem import Problem
 from isoloss.train.keep import Keeper
 from isoloss.train.loop import Trainer, TrainingDiverged, pick_device

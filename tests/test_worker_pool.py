@@ -1,0 +1,141 @@
+"""Jobs that are forks of one warm process: the same bytes, and nothing left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from isoloss.runtime import worker_pool
+from isoloss.runtime.job import WARM_SOCKET
+from isoloss.tables.schema import TIMED
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm processes are for Linux")
+WORKFLOW = Path(worker_pool.__file__).parents[2]
+SETTINGS = {
+    "task": {"kind": "function", "target": "sine"},
+    "model": {"width": 8},
+    "data": {"n_samples": 64},
+    "training": {"steps": 20, "peak_lr": 0.01, "schedule": "cosine"},
+}
+
+
+@pytest.fixture(scope="module")
+def address():
+    """The address of a warm process that the module's tests share."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(WORKFLOW)
+    started = worker_pool.start()
+    yield os.environ.pop(WARM_SOCKET)
+    started.stop()
+    assert started.process.returncode == 0
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
+
+
+def command(folder, seed=0, **training):
+    settings = SETTINGS | {"training": SETTINGS["training"] | training}
+    return [
+        *(
+            sys.executable,
+            "-m",
+            "isoloss.runtime.job",
+            "train",
+            "--run-id",
+            "r",
+            "--seed",
+            str(seed),
+        ),
+        *("--settings", json.dumps(settings), "--folder", str(folder)),
+    ]
+
+
+def environ(address=None):
+    inherited = os.environ | {"PYTHONPATH": str(WORKFLOW)}
+    return inherited | ({WARM_SOCKET: address} if address else {})
+
+
+def run(arguments, address=None):
+    return subprocess.run(arguments, env=environ(address), capture_output=True, text=True)
+
+
+def untimed(folder):
+    row = json.loads((folder / "row.json").read_text())
+    return {name: value for name, value in row.items() if name not in TIMED}
+
+
+def test_a_forked_job_gives_what_a_fresh_process_gives(tmp_path, address):
+    results = {}
+    for name, where in (("warm", address), ("again", address), ("cold", None)):
+        assert run(command(tmp_path / name), where).stderr == ""
+        results[name] = untimed(tmp_path / name)
+    assert results["warm"] == results["again"] == results["cold"]
+    run(command(tmp_path / "other", seed=1), address)
+    assert untimed(tmp_path / "other")["loss"] != results["warm"]["loss"]
+
+
+def test_a_users_mistake_is_a_message_and_an_exit_code(tmp_path, address):
+    for where in (address, None):
+        finished = run(command(tmp_path, steps=0), where)
+        assert finished.returncode == 1
+        assert finished.stderr == (
+            "isoloss train: r: 1 problem\n"
+            "  - training.steps: input should be greater than 0, got 0\n"
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_job_ends_when_its_client_is_killed(tmp_path, address, number):
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    client = subprocess.Popen(command(tmp_path, steps=10**7), env=environ(address))
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        jobs = [
+            child
+            for child in psutil.Process().children(recursive=True)
+            if child.pid not in before and child.pid != client.pid
+        ]
+        if jobs:
+            break
+        time.sleep(0.02)
+    client.send_signal(number)
+    client.wait()
+    _, alive = psutil.wait_procs(jobs, timeout=20)
+    assert jobs
+    assert not alive
+    assert not (tmp_path / "row.json").exists()
+
+
+def test_without_a_warm_process_at_the_address_the_job_runs_by_itself(tmp_path):
+    finished = run(command(tmp_path), "/nowhere/warm")
+    assert finished.returncode == 0
+    assert "no warm process at /nowhere/warm" in finished.stderr
+    assert untimed(tmp_path)["status"] == "done"
+
+
+def test_it_ends_when_the_process_that_started_it_is_killed():
+    starter = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            "from isoloss.runtime import worker_pool; import time; "
+            "print(worker_pool.start().process.pid, flush=True); "
+            "time.sleep(60)",
+        ],
+        env=environ(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    server = psutil.Process(int(starter.stdout.readline()))
+    starter.kill()
+    starter.wait()
+    starter.stdout.close()
+    _, alive = psutil.wait_procs([server], timeout=30)
+    assert not alive

@@ -1,1 +1,0 @@
-"""The runs of a study, and of all studies, as tables."""

@@ -1,0 +1,1 @@
+"""The commands that rules run, a module each: `python -m isoloss.runtime.job COMMAND`."""

@@ -1,0 +1,57 @@
+"""The job that makes the tables of one study."""
+
+import argparse
+import json
+from pathlib import Path
+
+from isoloss.config.study import SOURCES, Planted, Study
+from isoloss.config.study import Table as TableStudy
+from isoloss.files import read_json, read_parquet, write_parquet
+from isoloss.runs.collected import Tables, of_studies, of_training
+from isoloss.tables.schema import CURVE_COLUMNS, RUN_COLUMNS, SWEEP, typed
+
+
+def main(argv: list[str]) -> None:
+    """Write runs.parquet and curves.parquet of the study that the arguments describe."""
+    parser = argparse.ArgumentParser(prog="isoloss.runtime.job collect", description=__doc__)
+    parser.add_argument("--study", required=True, help="JSON: the source, and what it needs")
+    parser.add_argument("--studies-folder", required=True)
+    parser.add_argument("--runs-folder", required=True)
+    parser.add_argument("--out", required=True, help="the study's folder")
+    arguments = parser.parse_args(argv)
+    given = json.loads(arguments.study)
+    runs, curves = _tables(given, arguments)
+    write_parquet(Path(arguments.out) / "runs.parquet", runs)
+    write_parquet(Path(arguments.out) / "curves.parquet", curves)
+
+
+def _tables(given: dict, arguments: argparse.Namespace) -> Tables:
+    match given["source"]:
+        case "training":
+            members = read_json(Path(arguments.out) / "plan.json")["members"]
+            return of_training(members, arguments.runs_folder)
+        case "studies":
+            folder = Path(arguments.studies_folder)
+            return of_studies(
+                {
+                    study: tuple(
+                        read_parquet(folder / study / name)
+                        for name in ("runs.parquet", "curves.parquet")
+                    )
+                    for study in given["of"]
+                }
+            )
+        case "planted":
+            from isoloss.tasks.planted import simulate
+
+            return simulate(_study(given, Planted)), typed([], CURVE_COLUMNS)
+        case "table":
+            from isoloss.runs.imported import read_table
+
+            return read_table(_study(given, TableStudy)), typed([], CURVE_COLUMNS)
+    return typed([], (SWEEP, *RUN_COLUMNS)), typed([], CURVE_COLUMNS)
+
+
+def _study(given: dict, model: type[Study]) -> Study:
+    """The study without its texts, which its tables do not depend on."""
+    return SOURCES[given["source"]].model_construct(**given)

@@ -1,0 +1,56 @@
+"""The job of one piece of a trunk: train it, and write where it is for others to go on from."""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from isoloss.config.load import parse
+from isoloss.config.runs import LanguageRun
+from isoloss.files import write_json
+from isoloss.jobs.train import add_training_arguments, forget, made_with, max_rss_mb
+from isoloss.train.session import Session
+from isoloss.train.state import save_state
+
+
+def main(argv: list[str]) -> None:
+    """Train the piece of a trunk that the arguments describe."""
+    parser = argparse.ArgumentParser(prog="isoloss.runtime.job trunk", description=__doc__)
+    parser.add_argument("--trunk-id", required=True)
+    add_training_arguments(parser)
+    parser.add_argument("--trunk", help="the checkpoint of the piece before")
+    parser.add_argument("--out", required=True, help="the checkpoint to write")
+    arguments = parser.parse_args(argv)
+
+    run = parse(LanguageRun, json.loads(arguments.settings), arguments.trunk_id)
+    started_at_utc = datetime.now(UTC).isoformat(timespec="seconds")
+    start_s = time.perf_counter()
+    session = Session(run, arguments, of=arguments.trunk_id, trunk=arguments.trunk)
+    begun_at = session.trunk.step if session.trunk else 0
+    reason = session.train(to_be_continued=True)
+    machine = session.machine()
+    about = session.about | {"code": machine["code"]} | ({"diverged": reason} if reason else {})
+    state = session.trainer.state()
+    timed = {
+        "elapsed_s": session.before_s[0] + time.perf_counter() - start_s,
+        "train_cpu_s": state.cpu_s,
+        "job_cpu_s": time.process_time(),
+        "max_rss_mb": max_rss_mb(),
+    }
+    described = {
+        "trunk_id": arguments.trunk_id,
+        "settings": run.model_dump(mode="json"),
+        "seed": arguments.seed,
+        "started_at_utc": started_at_utc,
+        "steps": [begun_at, session.problem.steps],  # after the first, to the last
+        "compute_flops": (session.problem.steps - begun_at) * session.problem.flops_per_step,
+        "timed": timed,
+    }
+    out = Path(arguments.out)
+    write_json(out.with_suffix(".json"), described | made_with() | machine)
+    # The cooldowns judge divergence as if they had been trained from the start.
+    rows = session.trainer.rows
+    save_state(out, replace(state, rows=rows, step=session.problem.steps), about)
+    forget(arguments.checkpoint)

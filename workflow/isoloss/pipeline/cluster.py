@@ -1,0 +1,94 @@
+"""Which jobs share an allocation of a cluster, and what Snakemake has to be told inside of one.
+
+Snakemake submits a job by starting itself again in an allocation. For a run of seconds that costs
+more than the run, so short runs share one: the groups of `group-components` in a cluster's profile,
+for example `short=32`. Runs that go on from one trunk stay together.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from isoloss.plan.plan import Plan
+from isoloss.plan.resources import START_MIN, Resources, seconds_of
+from isoloss.runtime.job import LAST_STATES
+
+# Planned seconds of what is trained together, at most, by the name of its group.
+GROUPS = {"short": 6.0, "medium": 60.0, "long": 3600.0}
+START_IN_GROUP_MIN = 1
+
+
+class Groups:
+    """The groups of a plan's jobs.
+
+    Parameters
+    ----------
+    plan : Plan
+        All runs, and the trunks that they go on from.
+    device : str
+        As the config names it.
+    """
+
+    def __init__(self, plan: Plan, device: str):
+        self._waiting = plan.predicted_by
+        self._family: dict[str, str] = {}  # run or trunk -> the first of those trained together
+        for run_id, run in plan.runs.items():
+            chain = [run_id, *plan.chain(run)]
+            self._family |= dict.fromkeys(chain, chain[-1])
+        self._seconds: dict[str, float] = defaultdict(float)
+        for job_id, job in (plan.runs | plan.trunks).items():
+            self._seconds[self._family[job_id]] += seconds_of(job.cost, device)
+
+    def of(self, job_id: str, known: Collection[str]) -> str | None:
+        """The group of a run or a trunk; None where it has an allocation of its own.
+
+        `known` are the groups of the profile: none, where it has no `group-components`.
+        """
+        # What waits for a prediction cannot be in a group with what the prediction is made from.
+        if job_id not in self._family or job_id in self._waiting:
+            return None
+        seconds = self._seconds[self._family[job_id]]
+        fitting = (name for name, most in GROUPS.items() if name in known and seconds <= most)
+        return next(fitting, None)
+
+    def runtime_min(self, job_id: str, resources: Resources, known: Collection[str]) -> int:
+        """The longest that a job may take: in a group, there is less of a start to allow for."""
+        spared = START_MIN - START_IN_GROUP_MIN if self.of(job_id, known) else 0
+        return resources.runtime_min - spared
+
+
+def gpus(device: str) -> int:
+    """How many GPUs the allocation of a training has, whether of one run or of a group."""
+    return 1 if device == "cuda" else 0
+
+
+def within_an_allocation(workflow: Any) -> bool:
+    """Prepare a Snakemake that a cluster's job has started; tell whether it runs a group of jobs.
+
+    The Snakemake that submits passes on none of this, neither from its profile nor its command.
+    """
+    if not workflow.local_exec:
+        # SLURM's plugin starts a Snakemake that starts another, in a job step. One step for all.
+        workflow.group_settings.group_components = dict.fromkeys(GROUPS, 10**6)
+        return False
+    # When a run of a group fails, the others go on.
+    workflow.execution_settings.keep_going = True
+    # As many jobs at a time as there are cores in the allocation, not in the machine.
+    cores = os.environ.get("SLURM_CPUS_PER_TASK")
+    if cores:
+        workflow.global_resources["_cores"] = int(cores)
+    grouped = len(workflow.dag_settings.target_jobs) > 1
+    if grouped:
+        # If one of them fails, all are tried again: those that had finished, from their end.
+        os.environ[LAST_STATES] = "1"
+    return grouped
+
+
+def remove_last_states(results: Path) -> None:
+    """Remove the checkpoints that groups have left of trainings whose results are there."""
+    for path in (results / "checkpoints").glob("*.safetensors"):
+        row, trunk = results / "runs" / path.stem / "row.json", results / "trunks" / path.name
+        if row.exists() or trunk.exists():
+            path.unlink(missing_ok=True)

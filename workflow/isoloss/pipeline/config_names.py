@@ -1,0 +1,153 @@
+"""The names that a study's fits, analyses and figures use, checked against what there is."""
+
+from collections.abc import Collection, Iterator
+
+from isoloss.config.analyses.kaplan import SizeLaws
+from isoloss.config.drawn import Drawn
+from isoloss.config.study import Compared, Fit, Frontier, Study, Table
+from isoloss.errors import nearest
+from isoloss.laws import LAWS, Law
+from isoloss.tables.schema import CURVE_COLUMNS, NUMBERS, RUN_COLUMNS, SWEEP, TEXT
+
+COLUMNS = [column.name for column in (SWEEP, *RUN_COLUMNS)]
+CURVE_NUMBERS = [column.name for column in CURVE_COLUMNS if column.dtype != TEXT]
+CURVE_COLUMNS = [column.name for column in CURVE_COLUMNS]
+OF_A_TABLE = ("sweep", "run_id", "task", "status")  # of any table, beside the columns it gives
+
+
+def unknown_names(study: Study) -> list[str]:
+    """Every law, variable, column, sweep, fit and analysis that a study names and has not."""
+    sweeps, columns = _sweeps(study), _columns(study)
+    problems = _table_columns(study) if isinstance(study, Table) else []
+    for fit in study.fits:
+        problems += [f"fits.{fit.name}.{problem}" for problem in _of_fit(fit, sweeps, columns)]
+    for analysis in study.analyses:
+        named = list(_unknown("sweeps", analysis.sweeps_named, sweeps))
+        if isinstance(analysis, SizeLaws):
+            named += _of_size_laws(analysis, columns)
+        problems += [f"analyses.{analysis.name}: {problem}" for problem in named]
+    if prediction := getattr(study, "prediction", None):
+        named = [prediction.sweep, *(prediction.sweeps or ())]
+        problems += [f"prediction.{p}" for p in _unknown("sweeps", named, sweeps)]
+        for fit in prediction.fits:
+            problems += [f"prediction.fits.{fit.name}.{p}" for p in _of_fit(fit, sweeps, columns)]
+    problems += [f"comparison.{p}" for row in study.comparison for p in _of_compared(row, study)]
+    for figure in study.figures:
+        named = _of_figure(figure, study, sweeps, columns)
+        problems += [f"figures.{figure.name}: {problem}" for problem in named]
+    return list(dict.fromkeys(problems))
+
+
+def _sweeps(study: Study) -> list[str]:
+    if isinstance(study, Frontier):
+        return study.of
+    return ["table"] if isinstance(study, Table) else list(getattr(study, "sweeps", []))
+
+
+def _columns(study: Study) -> list[str]:
+    """The columns of the study's table of runs that can have values."""
+    given = [*OF_A_TABLE, "loss", *study.columns] if isinstance(study, Table) else COLUMNS
+    return list(dict.fromkeys(given))
+
+
+def _table_columns(study: Table) -> list[str]:
+    missing = [] if "loss" in study.columns else ["columns.loss: missing"]
+    return missing + [
+        f"columns.{name}: is not a column of runs with numbers{nearest(name, NUMBERS)}"
+        for name in study.columns
+        if name not in NUMBERS
+    ]
+
+
+def _of_fit(fit: Fit, sweeps: Collection[str], columns: Collection[str]) -> Iterator[str]:
+    if fit.law not in LAWS:
+        yield _no_law("law", fit.law)
+    else:
+        law = LAWS[fit.law]
+        needed = (*law.variables, "loss")
+        for name in needed:
+            if name not in fit.variables:
+                yield f"variables.{name}: missing; {fit.law} depends on {', '.join(law.variables)}"
+        yield from _unknown("variables", fit.variables, needed)
+        yield from _unknown("theory", fit.theory, _parameters(law))
+    for name, column in fit.variables.items():
+        yield from _no_numbers(f"variables.{name}", [column], columns)
+    yield from _unknown("sweeps", fit.sweeps or (), sweeps)
+    yield from _unknown("columns", [*fit.where, *([fit.by] if fit.by else [])], columns)
+
+
+def _of_size_laws(analysis: SizeLaws, columns: Collection[str]) -> Iterator[str]:
+    yield from _no_numbers("x", [analysis.x], columns)
+    yield from _unknown("where", analysis.where, columns)
+    for name in analysis.laws:
+        if name not in LAWS:
+            yield _no_law("laws", name)
+        elif len(LAWS[name].variables) != 1:
+            variables = ", ".join(LAWS[name].variables)
+            yield f"laws: must be laws of one variable, {name!r} is one of {variables}"
+
+
+def _of_compared(row: Compared, study: Study) -> Iterator[str]:
+    """Analyses are not looked into: what they find depends on the runs."""
+    fits = {fit.name: fit for fit in study.fits}
+    prediction = getattr(study, "prediction", None)
+    measured = {*fits, *(analysis.name for analysis in study.analyses)}
+    yield from _unknown("of", [row.of], measured | ({"prediction"} if prediction else set()))
+    if row.of == "prediction" and prediction and row.group:
+        yield from _unknown("group", [row.group], [fit.name for fit in prediction.fits])
+    if (fit := fits.get(row.of)) and fit.law in LAWS:
+        yield from _unknown("parameter", [row.parameter], _parameters(LAWS[fit.law]))
+        if row.group and not (fit.by and row.group.startswith(f"{fit.by}=")):
+            known = f"its groups are {fit.by}=VALUE" if fit.by else "it has no groups"
+            yield f"group: got {row.group!r}, of the fit {fit.name!r}; {known}"
+
+
+def _of_figure(
+    figure: Drawn, study: Study, sweeps: Collection[str], columns: Collection[str]
+) -> Iterator[str]:
+    fits = {fit.name: fit for fit in study.fits}
+    kinds = {analysis.name: analysis.do for analysis in study.analyses}
+    yield from _unknown("sweeps", figure.sweeps_named, sweeps)
+    yield from _unknown("fits", figure.fits_named, fits)
+    yield from _unknown("analyses", figure.analyses_named, kinds)
+    for key, kind in figure.analyses_drawn.items():
+        name = getattr(figure, key, None)
+        if name in kinds and kinds[name] != kind:
+            there = [other for other, do in kinds.items() if do == kind]
+            hint = f"; there are {', '.join(there)}" if there else ""
+            yield f"{key}: {name!r} is of kind {kinds[name]}, needed is {kind}{hint}"
+    yield from _no_numbers("columns", figure.numbers_named, columns)
+    yield from _unknown("columns", figure.columns_named, columns)
+    for name in figure.curve_numbers_named:
+        if name not in CURVE_NUMBERS:
+            found = "holds text, not numbers" if name in CURVE_COLUMNS else "is none of the curves'"
+            yield f"columns: {name!r} {found}{nearest(name, CURVE_NUMBERS)}"
+    fit = fits.get(getattr(figure, "fit", None) or "")
+    if (parameter := getattr(figure, "parameter", None)) and fit and fit.law in LAWS:
+        yield from _unknown("parameter", [parameter], _parameters(LAWS[fit.law]))
+
+
+def _parameters(law: Law) -> list[str]:
+    return [*law.names, *law.derived(dict.fromkeys(law.names, 0.5))]
+
+
+def _no_law(key: str, name: str) -> str:
+    hint = nearest(name, LAWS) or f"; there are {', '.join(LAWS)}"
+    return f"{key}: got {name!r}{hint}"
+
+
+def _no_numbers(what: str, names: Collection[str], columns: Collection[str]) -> Iterator[str]:
+    """Those names that are no columns, or columns of text."""
+    numbers = [name for name in columns if name in NUMBERS]
+    for name in names:
+        if name in columns and name not in NUMBERS:
+            yield f"{what}: got {name!r}, a column of text; there are {', '.join(sorted(numbers))}"
+        else:
+            yield from _unknown(what, [name], numbers)
+
+
+def _unknown(what: str, names: Collection[str], known: Collection[str]) -> Iterator[str]:
+    for name in names:
+        if name not in known:
+            hint = nearest(name, known) or f"; there are {', '.join(sorted(known)) or 'none'}"
+            yield f"{what}: got {name!r}{hint}"

@@ -1,0 +1,155 @@
+"""The jobs that train: what each reads, what it costs, and what other code has trained."""
+
+from isoloss.config.runs import RUN_MODELS
+from isoloss.errors import UserError
+from isoloss.files import canonical_json, read_json
+from isoloss.pipeline.paths import RUN_FILES, Paths, known_corpus
+from isoloss.plan.planned import PlannedRun, PlannedTrunk
+from isoloss.plan.resources import Resources, resources_of
+from isoloss.runtime.fingerprint import training_fingerprint
+
+URGENT = 10**8  # milliseconds of priority: more than any run, less than a corpus
+
+
+class Jobs(Paths):
+    """The runs, and the pieces of trunks that they go on from."""
+
+    def planned(self, run_id: str) -> PlannedRun:
+        """A run of the plan.
+
+        Raises
+        ------
+        UserError
+            No study of the config wants that run.
+        """
+        if run_id not in self.plan.runs:
+            raise UserError("the target", [f"{run_id} is not a run of any study of the config"])
+        return self.plan.runs[run_id]
+
+    def planned_trunk(self, trunk_id: str) -> PlannedTrunk:
+        """A piece of a trunk of the plan.
+
+        Raises
+        ------
+        UserError
+            No run of the config goes on from it.
+        """
+        if trunk_id not in self.plan.trunks:
+            raise UserError("the target", [f"{trunk_id} is not a trunk of any run of the config"])
+        return self.plan.trunks[trunk_id]
+
+    def job(self, job_id: str) -> PlannedRun | PlannedTrunk:
+        """A run, or a piece of a trunk."""
+        trunks = self.plan.trunks
+        return trunks[job_id] if job_id in trunks else self.planned(job_id)
+
+    def trunk_of(self, job_id: str) -> list[str]:
+        """The checkpoint that a run, or a piece of a trunk, goes on from; none at step 0."""
+        job = self.job(job_id)
+        if isinstance(job, PlannedTrunk):
+            return [self.trunk_file(job.before)] if job.before else []
+        return [self.trunk_file(job.trunk.trunk_id)] if job.trunk else []
+
+    def files_of(self, job_id: str) -> list[str]:
+        """What a run, or a piece of a trunk, leaves."""
+        if job_id in self.plan.trunks:
+            return [self.trunk_file(job_id)]
+        return [self.run(job_id, name) for name in RUN_FILES]
+
+    def corpus_of(self, job_id: str) -> list[str]:
+        """The file that says that a job's corpus is whole; none for a run without one."""
+        corpus_id = self.job(job_id).corpus_id
+        return [self.corpus(corpus_id, "card.json")] if corpus_id else []
+
+    def corpus_option(self, job_id: str) -> str:
+        """The option that gives a training job its corpus."""
+        corpus_id = self.job(job_id).corpus_id
+        return f"--corpus {self.corpus(corpus_id, '')}" if corpus_id else ""
+
+    def prediction_before(self, job_id: str) -> list[str]:
+        """The prediction that must be written before a job may start; none once it is done.
+
+        A run that is done would otherwise be trained again whenever its prediction is made anew.
+        """
+        study = self.plan.predicted_by.get(job_id)
+        done = study and all((self.root / path).exists() for path in self.files_of(job_id))
+        return [self.study(study, "prediction.parquet")] if study and not done else []
+
+    def untrained_core_s(self) -> dict[str, float]:
+        """The planned cost of each run that has no result yet, and of each trunk that they need."""
+        runs = [
+            run
+            for run in self.plan.runs.values()
+            if not (self.root / self.run(run.run_id, "row.json")).exists()
+        ]
+        trunks = {trunk_id for run in runs for trunk_id in self.plan.chain(run)}
+        missing = {
+            trunk_id: self.plan.trunks[trunk_id].cost.core_s
+            for trunk_id in trunks
+            if not (self.root / self.trunk_file(trunk_id)).exists()
+        }
+        return missing | {run.run_id: run.cost.core_s for run in runs}
+
+    def priority(self, job_id: str) -> int:
+        """The core-milliseconds that a run takes, or that wait for a piece of a trunk.
+
+        What a prediction is made from comes before the rest, because a long run waits for it.
+        """
+        waiting_s = self.plan.waiting_s.get(job_id, self.job(job_id).cost.core_s)
+        return round(1000 * waiting_s) + URGENT * (job_id in self.plan.urgent)
+
+    def resources(self, job_id: str) -> Resources:
+        """What a job asks of the machine that runs it."""
+        job = self.job(job_id)
+        settings = job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings
+        run = RUN_MODELS[settings["task"]["kind"]].model_validate(settings)
+        vocab_size = None
+        if job.corpus_id:
+            vocab_size = known_corpus(self.corpora[job.corpus_id]).vocab_size
+        return resources_of(run, job.cost, self.config.device, vocab_size)
+
+    def settings(self, job_id: str) -> str:
+        """The settings of a run, or those by which a piece of a trunk is trained."""
+        job = self.job(job_id)
+        return canonical_json(job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings)
+
+    def seed(self, job_id: str) -> int:
+        """The seed of a run or of a trunk."""
+        job = self.job(job_id)
+        return job.trunk.seed if isinstance(job, PlannedTrunk) else job.seed
+
+    def superseded(self, study: str) -> str:
+        """The runs of a study that `isoloss retrain` has set aside so far."""
+        wanted = set(self.plan.run_ids(study))
+        aside = (self.root / self.config.results / "superseded").glob("*-*")
+        found = [path.name for path in aside if path.name.rpartition("-")[0] in wanted]
+        return canonical_json(sorted(found))
+
+    def trained_by_other_code(self) -> list[str]:
+        """The runs of the plan whose results are from other training code than the present."""
+        found = []
+        for run_id, run in self.plan.runs.items():
+            try:
+                row = read_json(self.root / self.run(run_id, "row.json"))
+            except UserError:
+                continue  # not trained yet, or redone when it is read
+            if row.get("code") != training_fingerprint(run.settings["task"]["kind"]):
+                found.append(run_id)
+        return found
+
+    def trunks_by_other_code(self) -> dict[str, str]:
+        """The trunks of the plan that other training code made, and which."""
+        found = {}
+        for trunk_id, job in self.plan.trunks.items():
+            try:
+                about = read_json((self.root / self.trunk_file(trunk_id)).with_suffix(".json"))
+            except UserError:
+                continue
+            kind = job.trunk.settings["task"]["kind"]
+            if about.get("code") != training_fingerprint(kind):
+                found[trunk_id] = str(about.get("code"))
+        return found
+
+    def training_code(self) -> str:
+        """The fingerprint of the code that would train each task now."""
+        return canonical_json({task: training_fingerprint(task) for task in RUN_MODELS})

@@ -1,0 +1,145 @@
+"""Each job's slice of the config, as text."""
+
+import json
+import re
+
+from isoloss.config.figures import Figure
+from isoloss.config.study import Trained
+from isoloss.errors import UserError, nearest
+from isoloss.files import canonical_json, without_tags
+from isoloss.pipeline.jobs import Jobs
+
+# What begins a construct of reStructuredText: inside a line, and at its start.
+RST_MARKUP = re.compile(r"([\\*`|_]|^\W)")
+HTML_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
+class Workflow(Jobs):
+    """A checked config, ready to be run.
+
+    A rule's `params` are strings of canonical JSON, because Snakemake compares params by their
+    text: a job is stale when, and only when, the slice that it reads has changed.
+    """
+
+    def spec(self, corpus_id: str) -> str:
+        """The settings of a corpus."""
+        if corpus_id not in self.specs:
+            raise UserError("the target", [f"{corpus_id} is not a corpus of any study"])
+        return canonical_json(self.specs[corpus_id])
+
+    def corpora_json(self, study: str) -> str:
+        """The corpora of a study: name -> identity."""
+        return canonical_json(self.corpus_ids.get(study, {}))
+
+    def prediction(self, study: str) -> str:
+        """What a study predicts: the laws, the settings of the run, and from which runs."""
+        held = self._held_out(study)
+        fits = [
+            fit.model_dump(mode="json", exclude_defaults=True)
+            for fit in self._study(study).prediction.fits
+        ]
+        return canonical_json(
+            {
+                "fits": fits,
+                "run_ids": held.run_ids,
+                "settings": self.planned(held.run_ids[0]).settings,
+                "fitted": held.fitted,
+            }
+        )
+
+    def grid(self, study: str) -> str:
+        """The settings and sweeps of a study."""
+        found = self._study(study).model_dump(mode="json", include={"settings", "sweeps"})
+        for sweep in found["sweeps"].values():
+            del sweep["may_diverge"]  # changes no run
+        return canonical_json(found)
+
+    def source(self, study: str) -> str:
+        """What the tables of a study are made from."""
+        found = self._study(study)
+        texts = {"title", "question", "theory", "notes", "errata", "comparison"}
+        texts |= {"fits", "analyses", "figures", "corpora", "prediction"}
+        grid = {"settings", "sweeps"} if isinstance(found, Trained) else set()
+        kept = set(type(found).model_fields) - texts - grid
+        return canonical_json(found.model_dump(mode="json", include=kept))
+
+    def fits(self, study: str) -> str:
+        """The fits of a study."""
+        fits = self._study(study).fits
+        return canonical_json([fit.model_dump(mode="json", exclude_defaults=True) for fit in fits])
+
+    def analyses(self, study: str) -> str:
+        """The analyses of a study, which are made in this order."""
+        analyses = self._study(study).analyses
+        return canonical_json(
+            [one.model_dump(mode="json", exclude_defaults=True) for one in analyses]
+        )
+
+    def figure(self, study: str, name: str) -> str:
+        """One figure of a study."""
+        found = self._figure(study, name).model_dump(mode="json", exclude_defaults=True)
+        # Not with sorted keys: series are drawn in the order in which they are given.
+        return without_tags(json.dumps(found))
+
+    def caption(self, study: str, name: str) -> str:
+        """The caption of a figure for Snakemake's own report, which takes it for markup."""
+        line = " ".join(self._figure(study, name).caption.split())
+        # Snakemake also puts it into a script of its page, where no escape of HTML holds.
+        return RST_MARKUP.sub(r"\\\1", HTML_TAG.sub("‹", line))
+
+    def _figure(self, study: str, name: str) -> Figure:
+        figures = {figure.name: figure for figure in self._study(study).figures}
+        if name not in figures:
+            raise UserError(
+                "the target", [f"{study} has no figure {name!r}{nearest(name, figures)}"]
+            )
+        return figures[name]
+
+    def figure_context(self, study: str) -> str:
+        """What a study's figures must know beside its tables: its fits' variables, its truth."""
+        found = self._study(study)
+        truth = [found.law, found.parameters] if found.source == "planted" else None
+        variables = {fit.name: fit.variables for fit in found.fits}
+        return canonical_json({"variables": variables, "truth": truth})
+
+    def texts(self) -> str:
+        """What the report says of the studies, in order, and which figures and fits they have."""
+        said = {"source", "title", "question", "theory", "notes", "errata", "comparison"}
+        return canonical_json(
+            [
+                study.model_dump(mode="json", include=said)
+                | {
+                    "name": name,
+                    "figures": [figure.name for figure in study.figures],
+                    "fits": [fit.name for fit in study.fits],
+                    "analyses": bool(self.analyses_of(name)),
+                }
+                for name, study in self.studies.items()
+            ]
+        )
+
+    def may_diverge(self) -> str:
+        """The sweeps of each study whose runs may diverge."""
+        return canonical_json(
+            {
+                name: [sweep for sweep, found in study.sweeps.items() if found.may_diverge]
+                for name, study in self.studies.items()
+                if isinstance(study, Trained)
+            }
+        )
+
+    def slices(self) -> dict[str, str]:
+        """What users write and commands carry, by the key in a study's file."""
+        found = {"the texts of all studies": self.texts()}
+        for name, study in self.studies.items():
+            found[f"{name}: fits"] = self.fits(name)
+            found[f"{name}: analyses"] = self.analyses(name)
+            for figure in study.figures:
+                found[f"{name}: figures.{figure.name}"] = self.figure(name, figure.name)
+            if isinstance(study, Trained):
+                found[f"{name}: sweeps"] = self.grid(name)
+                corpora = self.corpus_ids.get(name, {}).items()
+                found |= {f"{name}: corpora.{key}": self.spec(value) for key, value in corpora}
+            else:
+                found[name] = self.source(name)
+        return found

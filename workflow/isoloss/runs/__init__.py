@@ -1,0 +1,1 @@
+"""Tables of runs: collected from their files, or imported from a table of the user's."""

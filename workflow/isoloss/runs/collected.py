@@ -1,0 +1,59 @@
+"""The tables of one study: its runs and their learning curves, wherever they come from."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from isoloss.errors import UserError
+from isoloss.files import read_json, read_parquet
+from isoloss.tables.schema import CURVE_COLUMNS, RUN_COLUMNS, SWEEP, typed
+
+Tables = tuple[pd.DataFrame, pd.DataFrame]  # runs, curves
+
+
+def of_training(members: Iterable[tuple[str, str]], runs_folder: str | Path) -> Tables:
+    """The runs that a study trained.
+
+    Parameters
+    ----------
+    members : iterable of (sweep, run_id)
+        A run may be wanted by several sweeps: it then has a row for each, and one curve.
+    runs_folder : path
+        Holds one folder a run.
+
+    Raises
+    ------
+    UserError
+        A run's files are missing or not whole: all of them are named.
+    """
+    members, rows, curves, problems = list(members), {}, [], []
+    for run_id in dict.fromkeys(run_id for _, run_id in members):
+        folder = Path(runs_folder) / run_id
+        try:
+            rows[run_id] = read_json(folder / "row.json")
+            curves.append(read_parquet(folder / "curve.parquet"))
+        except UserError as error:
+            problems += [f"{error.where}: {problem}" for problem in error.problems]
+    if problems:
+        raise UserError(
+            "the runs", [f"{problem}; remove the file to redo it" for problem in problems]
+        )
+    table = typed(
+        [{"sweep": sweep} | rows[run_id] for sweep, run_id in members if run_id in rows],
+        (SWEEP, *RUN_COLUMNS),
+    )
+    return table, pd.concat(curves, ignore_index=True) if curves else typed([], CURVE_COLUMNS)
+
+
+def of_studies(tables: dict[str, Tables]) -> Tables:
+    """The runs of several studies; the sweep is the study that they came from."""
+    runs = [
+        runs.assign(sweep=pd.array([study] * len(runs), dtype=SWEEP.dtype)).drop_duplicates(
+            "run_id"
+        )
+        for study, (runs, _) in tables.items()
+    ]
+    curves = [curves for _, curves in tables.values()]
+    joined = pd.concat(curves, ignore_index=True).drop_duplicates(["run_id", "step"])
+    return pd.concat(runs, ignore_index=True), joined.reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""What jobs and the workflow share at run time: locks, progress, workers, fingerprints."""

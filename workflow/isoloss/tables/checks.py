@@ -1,0 +1,159 @@
+"""Whether the numbers of a table can be what they are said to be, and are enough for a law."""
+
+import numpy as np
+
+from isoloss.tables.recognised import (
+    FLOP_PER_PF_DAY,
+    IN_PF_DAYS,
+    Found,
+    implied_unit,
+    times,
+)
+
+UNITS = {"n_params": "parameters", "n_tokens": "tokens"}
+MOST = {"n_params": 1e13, "n_tokens": 1e14}  # of a unit that a column's name states
+FEWEST = 1e4  # where the largest is below, it may be in millions
+TOKENS_PER_PARAM = (1e-2, 1e8)  # medians beyond are more likely units than runs
+MOST_PF_DAYS = 1e9
+LEAST_PF_DAYS = 1e9 / FLOP_PER_PF_DAY  # of the largest run, where FLOP are assumed
+LISTED = 8  # rows named in one message
+
+
+def rows_text(rows, numbers=None) -> str:
+    """ "row 3" or "rows 3, 7, 9 and 12 more", counted from 1 if there are no `numbers`."""
+    rows = [int(row) + 1 if numbers is None else int(numbers[row]) for row in rows]
+    text = ", ".join(map(str, rows[:LISTED]))
+    more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
+    return f"row{'s' if len(rows) > 1 else ''} {text}{more}"
+
+
+def without(rows, numbers) -> str:
+    """The option that leaves rows out: "--without 3,7-12"; long runs of rows are a range."""
+    rows = sorted(int(numbers[row]) for row in rows)
+    parts, start = [], 0
+    for i in range(1, len(rows) + 1):
+        if i == len(rows) or rows[i] != rows[i - 1] + 1:
+            group = rows[start:i]
+            parts += [f"{group[0]}-{group[-1]}"] if len(group) > 3 else map(str, group)
+            start = i
+    return f"--without {','.join(parts)}"
+
+
+def unit_problems(values, found: dict[str, Found]):
+    """Columns whose numbers cannot be in the unit that is wanted, or that their name states."""
+    for name, unit in UNITS.items():
+        if name not in found:
+            continue
+        one, largest = found[name], values[name].max()
+        if one.assumed and largest > MOST[name]:
+            yield (
+                f"column {one.column!r}: in the unit that its name states the largest is "
+                f"{largest:g} {unit}; if its numbers are {unit} already, "
+                f"add --column {name}='{one.column}*1'"
+            )
+        elif largest < FEWEST and np.any(values[name] != np.round(values[name])):
+            implied = 1.0 if one.assumed else implied_unit(one.column)
+            factors = [implied] if implied != 1 else [1e6, 1e9]
+            said = " or ".join(f"'{times(one.column, one.factor * f)}'" for f in factors)
+            yield (
+                f"column {one.column!r} looks like millions or billions of {unit} "
+                f"(largest {largest:g}); {unit} are wanted, e.g. --column {name}={said}"
+            )
+    for name in IN_PF_DAYS:
+        if name not in found:
+            continue
+        one, largest = found[name], values[name].max()
+        if largest > MOST_PF_DAYS:
+            yield (
+                f"column {one.column!r} goes to {largest:g} PF-days; in FLOP? Divide: "
+                f'--column "{name}={one.column}*1.1574e-20"'
+            )
+
+
+def derived_problems(values, found, numbers):
+    """N or D below one where compute and the other give it: compute is in another unit."""
+    for name, other in (("n_params", "n_tokens"), ("n_tokens", "n_params")):
+        if name in values and name not in found and np.any(values[name] < 1):
+            rows = np.flatnonzero(values[name] < 1)
+            compute = found["compute"].column
+            yield (
+                f"{name} = column {compute!r} / (6 column {found[other].column!r}) is below 1: "
+                f"{rows_text(rows, numbers)}; compute is wanted in FLOP, for PFLOP add "
+                f"--column compute='{times(compute, 1e15)}'"
+            )
+
+
+def unit_warnings(values, found):
+    """Numbers that can be right, and look as if their unit was another."""
+    for name, unit in UNITS.items():
+        if name in found and values[name].max() < FEWEST:
+            one, column = found[name], values[name]
+            factor = implied_unit(one.column)
+            factor = 1e6 if factor == 1 or one.assumed else factor
+            word = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}[factor]
+            yield (
+                f"{name} goes from {column.min():g} to {column.max():g}: if these are {word} of "
+                f'{unit}, add --column {name}="{times(one.column, one.factor * factor)}"'
+            )
+    for name in IN_PF_DAYS:
+        if name in found and found[name].assumed and values[name].max() < LEAST_PF_DAYS:
+            column = found[name].column
+            yield (
+                f"column {column!r} goes to {values[name].max() * FLOP_PER_PF_DAY:g} FLOP only; "
+                f'if these are PF-days, add --column "{name}={column}"'
+            )
+    if set(UNITS) <= set(values):
+        ratio = np.median(values["n_tokens"] / values["n_params"])
+        if not TOKENS_PER_PARAM[0] <= ratio <= TOKENS_PER_PARAM[1]:
+            columns = " and ".join(
+                repr(found[name].column) for name in (*UNITS, "compute") if name in found
+            )
+            yield f"{ratio:.3g} tokens per parameter in median: look at the units of {columns}"
+
+
+def design_problems(values, found, law, n_free, codes):
+    """Too few different points for the law's parameters, or for an interval."""
+    n_rows = len(values["loss"])
+    needed = n_free if n_free is not None else len(law.parameters)
+    points = len(np.unique(np.stack([values[v] for v in law.variables]), axis=1).T)
+    if min(n_rows, points) <= needed:
+        what = f"{n_rows} row{'s' if n_rows != 1 else ''} at {points} different points"
+        yield (
+            f"{needed} parameters of {law.name} need more than {needed} different "
+            f"points, got {what}"
+        )
+    if codes is not None and len(np.unique(codes)) < 2:
+        yield "all rows are of one cluster: no interval can be had from them"
+    for name in law.variables:
+        if n_rows > 1 and np.ptp(values[name]) == 0:
+            column = found[name].column if name in found else name
+            yield (
+                f"column {column!r}: {name} is {values[name][0]:g} in "
+                f"every row, so its exponent cannot be found"
+            )
+
+
+def loss_problems(loss, column, vocabulary, numbers):
+    """Losses above that of guessing, where the vocabulary's size is known."""
+    high = np.flatnonzero(loss > np.log(vocabulary)) if vocabulary is not None else []
+    if len(high):
+        yield (
+            f"column {column!r} is above ln({vocabulary}) = "
+            f"{np.log(vocabulary):.3f} nats, worse than chance: {rows_text(high, numbers)}"
+        )
+
+
+def duplicates(named, numbers):
+    """Rows that are the same in every column as an earlier one."""
+    seen: set[tuple] = set()
+    again = []
+    for i, row in enumerate(zip(*(map(str, c.tolist()) for c in named.values()), strict=True)):
+        if row in seen:
+            again.append(i)
+        seen.add(row)
+    if again:
+        yield (
+            f"the same in every column as an earlier row: {rows_text(again, numbers)} "
+            f"({without(again, numbers)} leaves them out; repeated runs need a column that tells "
+            "them apart, e.g. their seed)"
+        )

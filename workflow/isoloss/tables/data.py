@@ -1,0 +1,217 @@
+"""A user's table as the arrays of a law: columns recognised, every problem named at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from isoloss.errors import UserError
+from isoloss.laws.base import Law
+from isoloss.tables import checks
+from isoloss.tables.cells import is_empty, read_cells
+from isoloss.tables.checks import rows_text
+from isoloss.tables.recognised import Found, find, known, recognise
+
+__all__ = ["FLOPS_PER_PARAM_TOKEN", "Data", "read", "recognise", "rows_text"]
+
+FLOPS_PER_PARAM_TOKEN = 6.0  # C = 6 N D: forward 2, backward 4 (Kaplan et al. 2020, Sec. 2.1)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a fit sees: ln of each variable and of the loss, all of shape (row,)."""
+
+    log_x: dict[str, np.ndarray]
+    log_loss: np.ndarray
+    weights: np.ndarray | None = None
+    clusters: np.ndarray | None = None  # integers; rows of one run share one
+    notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())  # of units that look wrong
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.log_loss)
+
+    @property
+    def n_clusters(self) -> int:
+        return self.n_rows if self.clusters is None else len(np.unique(self.clusters))
+
+
+def read(
+    table: Any,
+    law: Law,
+    columns: Mapping[str, str],
+    *,
+    cluster: str | None = None,
+    weights: str | None = None,
+    vocabulary: int | None = None,
+    n_free: int | None = None,
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+    where: str = "table",
+) -> Data:
+    """Check a table and take from it what `law` needs; the table itself is left as it is.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame or mapping of name to array
+    columns : mapping
+        Variable of the law, or "loss", -> its column, or "COLUMN*FACTOR". What is not named is
+        recognised.
+    cluster, weights : str, optional
+        Columns: which run a row belongs to; how much a row counts.
+    vocabulary : int, optional
+        Size of the vocabulary: no model that beats chance has a loss above its logarithm.
+    flops_per_param_token : float
+        K of C = K N D, by which any two of N, D and C give the third.
+
+    Raises
+    ------
+    UserError
+        With every problem of the table, its rows counted from 1 below the header.
+    """
+    t = _Table(table, where)
+    found, values = t.quantities([*law.variables, "loss"], columns, law.name)
+    named, numbers, problems = t.named, t.numbers, t.problems
+    problems += constant_problems(flops_per_param_token)
+    weight = None
+    if weights is not None and known(weights, named, "weights", problems):
+        weight = t.cells("weights", Found(weights))
+    codes = None
+    if cluster is not None and known(cluster, named, "cluster", problems):
+        codes = t.codes(cluster)
+    t.raise_problems()
+    values = _complete(values, law.variables, t.notes, flops_per_param_token)
+    problems += checks.design_problems(values, found, law, n_free, codes)
+    loss = found["loss"].column
+    problems += checks.loss_problems(values["loss"], loss, vocabulary, numbers)
+    problems += checks.unit_problems(values, found)
+    problems += checks.derived_problems(values, found, numbers)
+    if len(numbers) > 1:
+        problems += checks.duplicates(named, numbers)
+    t.raise_problems()
+    log_x = {name: np.log(values[name]) for name in law.variables}
+    warnings = tuple(checks.unit_warnings(values, found))
+    return Data(log_x, np.log(values["loss"]), weight, codes, tuple(t.notes), warnings)
+
+
+def read_points(
+    table: Any,
+    columns: Mapping[str, str] | None = None,
+    *,
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+    where: str = "table",
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """n_params and n_tokens of runs that have no loss yet, each of shape (row,), and what was
+    assumed: names, units and compute are understood as by `read`.
+
+    Raises
+    ------
+    UserError
+        With every problem of the table.
+    """
+    t = _Table(table, where)
+    wanted = ("n_params", "n_tokens")
+    found, values = t.quantities(wanted, columns or {}, "a run")
+    t.raise_problems()
+    values = _complete(values, wanted, t.notes, flops_per_param_token)
+    t.problems += checks.unit_problems(values, found)
+    t.problems += checks.derived_problems(values, found, t.numbers)
+    t.raise_problems()
+    return {name: values[name] for name in wanted}, tuple(t.notes)
+
+
+class _Table:
+    """A table that is being read: its columns, and what was assumed and is wrong so far."""
+
+    def __init__(self, table, where):
+        self.where = where
+        self.named = _columns_of(table, where)
+        self.numbers = _row_numbers(table, len(next(iter(self.named.values()))))
+        self.decimal_comma = getattr(table, "attrs", {}).get("separator") == ";"
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.bad: set[int] = set()  # rows that can be left out
+
+    def quantities(self, wanted, columns, law_name):
+        """The columns of what is wanted, and their numbers."""
+        found = find(self.named, wanted, columns, self.problems, self.notes, law_name)
+        return found, {name: self.cells(name, one) for name, one in found.items()}
+
+    def cells(self, name, one):
+        got = read_cells(
+            self.named[one.column], name, factor=one.factor, decimal_comma=self.decimal_comma
+        )
+        for rows, what in got.issues:
+            self._add(one.column, what, rows)
+        for cell, number in got.examples.values():
+            self.notes.append(f"{name}: column {one.column!r}, {cell!r} is {number:g}")
+        return got.numbers
+
+    def codes(self, column) -> np.ndarray:
+        """An integer for each run; rows without a label belong to no known one."""
+        labels = self.named[column]
+        missing = [i for i, label in enumerate(labels) if is_empty(label)]
+        if missing:
+            self._add(column, "does not say which run", missing)
+        return np.unique(np.asarray([str(label) for label in labels]), return_inverse=True)[1]
+
+    def _add(self, column, what, rows):
+        self.problems.append(f"column {column!r} {what}: {rows_text(rows, self.numbers)}")
+        self.bad.update(map(int, rows))
+
+    def raise_problems(self):
+        """Raise, and say how to go on without the bad rows where most are good."""
+        if self.problems:
+            few = 0 < len(self.bad) < len(self.numbers) / 2
+            hint = checks.without(self.bad, self.numbers) if few else ""
+            raise UserError(self.where, self.problems, hint and f"to leave these rows out: {hint}")
+
+
+def _columns_of(table, where) -> dict[str, np.ndarray]:
+    if hasattr(table, "columns") and hasattr(table, "to_numpy"):
+        names = list(table.columns)
+        twice = sorted({str(n) for n in names if names.count(n) > 1})
+        if twice:
+            raise UserError(where, [f"column {name!r} occurs twice" for name in twice])
+        named = {str(name): table[name].to_numpy() for name in names}
+    elif isinstance(table, Mapping):
+        named = {str(name): np.asarray(values) for name, values in table.items()}
+    else:
+        kind = type(table).__name__
+        raise UserError(where, [f"is no table: a DataFrame or a mapping is needed, got {kind}"])
+    lengths = {name: len(v) if v.ndim == 1 else -1 for name, v in named.items()}
+    if len(set(lengths.values())) > 1 or -1 in lengths.values():
+        raise UserError(where, [f"columns differ in length: {lengths}"])
+    if not named or not next(iter(lengths.values())):
+        raise UserError(where, [f"has no rows (columns: {', '.join(named) or 'none'})"])
+    return named
+
+
+def _row_numbers(table, n_rows) -> np.ndarray:
+    """What messages call each row: from 1, and with gaps where rows of a frame were left out."""
+    index = np.asarray(getattr(table, "index", ()))
+    whole = len(index) == n_rows and index.dtype.kind in "iu"
+    if whole and index.min() >= 0 and np.all(np.diff(index) > 0):
+        return index + 1
+    return np.arange(1, n_rows + 1)
+
+
+def constant_problems(flops_per_param_token: float) -> list[str]:
+    """What is wrong with K of C = K N D, if anything."""
+    if np.isfinite(flops_per_param_token) and flops_per_param_token > 0:
+        return []
+    return [f"flops_per_param_token: must be positive and finite, got {flops_per_param_token:g}"]
+
+
+def _complete(values, variables, notes, k):
+    """Any two of N, D and C = k N D give the third."""
+    if "compute" not in values or "compute" in variables:
+        return values
+    if "n_tokens" in variables and "n_tokens" not in values:
+        notes.append(f"n_tokens = compute / ({k:g} n_params)")
+        return {**values, "n_tokens": values["compute"] / (k * values["n_params"])}
+    if "n_params" in variables and "n_params" not in values:
+        notes.append(f"n_params = compute / ({k:g} n_tokens)")
+        return {**values, "n_params": values["compute"] / (k * values["n_tokens"])}
+    return values

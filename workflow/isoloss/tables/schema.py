@@ -1,0 +1,262 @@
+"""The columns of the tables that the workflow writes: names, types, units, meaning."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column."""
+
+    name: str
+    dtype: str  # of pandas
+    unit: str
+    meaning: str
+
+
+TEXT, WHOLE, REAL, FLAG = "string", "Int64", "Float64", "boolean"
+
+RUN_COLUMNS = (
+    Column("run_id", TEXT, "", "who the run is: a readable name, the seed, a hash of its settings"),
+    Column("task", TEXT, "", "function, polynomial, copy, language, planted or table"),
+    Column("target", TEXT, "", "the function that is learned; for language, the corpus"),
+    Column("seed", WHOLE, "", "of the initial weights, the data's order and drawn data"),
+    Column("n_inputs", WHOLE, "", "input dimensions of a function"),
+    Column("noise_sd", REAL, "", "standard deviation of the noise on the targets"),
+    Column("degree", WHOLE, "", "of a polynomial"),
+    Column("width", WHOLE, "", "hidden units of an MLP, d_model of a transformer"),
+    Column("n_layer", WHOLE, "", "hidden layers of an MLP, blocks of a transformer"),
+    Column("context", WHOLE, "tokens", "that a prediction of a language model can see"),
+    Column("vocab_size", WHOLE, "tokens", "different tokens"),
+    Column("dropout", REAL, "share", "of the activations that are set to zero in training"),
+    Column("n_params", WHOLE, "parameters", "all of them, embeddings too"),
+    Column("n_params_non_embedding", WHOLE, "parameters", "without token and position embeddings"),
+    Column("n_samples", WHOLE, "samples", "samples or sequences to learn from, each counted once"),
+    Column("n_tokens", WHOLE, "tokens", "targets trained on, counted each time"),
+    Column("n_unique_tokens", WHOLE, "tokens", "of the corpus that were used"),
+    Column("steps", WHOLE, "steps", "of the optimiser"),
+    Column("batch_size", WHOLE, "samples", "samples or sequences a step"),
+    Column("schedule", TEXT, "", "of the learning rate: constant, cosine, linear or wsd"),
+    Column("peak_lr", REAL, "", "largest learning rate, at the run's own width"),
+    Column("trunk", TEXT, "", "the trunk that the run continued; null: it began at step 0"),
+    Column("trunk_flops", REAL, "FLOP", "of compute_flops, what the trunk had paid"),
+    Column("compute_flops", REAL, "FLOP", "of training, forward and backward, counted exactly"),
+    Column("compute_6nd_flops", REAL, "FLOP", "6 n_params D (Hoffmann et al. 2022)"),
+    Column(
+        "compute_6nd_non_embedding_flops",
+        REAL,
+        "FLOP",
+        "6 n_params_non_embedding D (Kaplan et al. 2020)",
+    ),
+    Column(
+        "compute_6nd_logits_flops",
+        REAL,
+        "FLOP",
+        "6 (n_params_non_embedding + vocab_size width) D: Kaplan's, and the output layer "
+        "(Porian et al. 2024)",
+    ),
+    Column("loss", REAL, "nats per token, or squared error", "final, held-out"),
+    Column("best_loss", REAL, "as loss", "lowest held-out loss of the curve: early stopping"),
+    Column("best_step", WHOLE, "steps", "where it was"),
+    Column("loss_se", REAL, "as loss", "standard error, where a run is a mean of repeats"),
+    Column("train_loss", REAL, "as loss", "mean over the last steps of training"),
+    Column("excess_loss", REAL, "as loss", "error against the noiseless function"),
+    Column("approximation_loss", REAL, "as loss", "excess of a polynomial fitted without noise"),
+    Column("variance_loss", REAL, "as loss", "what noise adds to a polynomial's excess"),
+    Column("variance_loss_se", REAL, "as loss", "its standard error about theory_loss"),
+    Column("theory_loss", REAL, "as loss", "what theory says of variance_loss; the planted loss"),
+    Column("exact_match", REAL, "share", "sequences copied without a mistake"),
+    Column("status", TEXT, "", "done or diverged"),
+    Column("reason", TEXT, "", "why a run is not done"),
+    Column("elapsed_s", REAL, "s", "wall-clock time of the training; differs between repetitions"),
+    Column("train_cpu_s", REAL, "s", "CPU time of the training; differs between repetitions"),
+    Column("job_cpu_s", REAL, "s", "CPU time of the whole job; differs between repetitions"),
+    Column("max_rss_mb", REAL, "MB", "largest memory of the job; differs between repetitions"),
+    Column("device", TEXT, "", "cpu, cuda or mps"),
+    Column("code", TEXT, "", "fingerprint of the code that trained the run"),
+)
+NUMBERS = {c.name: c.dtype for c in RUN_COLUMNS if c.dtype in (WHOLE, REAL)}
+# Numbers of a run that may be zero; all others are positive, and are drawn on log axes.
+MAY_BE_ZERO = frozenset(
+    [
+        *("seed", "noise_sd", "degree", "dropout", "trunk_flops", "best_step", "loss_se"),
+        *("train_loss", "excess_loss", "approximation_loss", "variance_loss", "variance_loss_se"),
+        *("theory_loss", "exact_match", "n_params_non_embedding"),
+    ]
+)
+TIMED = ("elapsed_s", "train_cpu_s", "job_cpu_s", "max_rss_mb")
+
+CURVE_COLUMNS = (
+    Column("run_id", TEXT, "", "the run"),
+    Column("step", WHOLE, "steps", "of the optimiser, from 1"),
+    Column("n_samples_seen", WHOLE, "samples", "trained on, counted each time"),
+    Column("n_tokens", WHOLE, "tokens", "targets trained on, counted each time"),
+    Column("compute_flops", REAL, "FLOP", "until then, counted exactly"),
+    Column("lr", REAL, "", "learning rate of the step"),
+    Column("train_loss", REAL, "as loss", "mean over the steps since the last row"),
+    Column("loss", REAL, "nats per token, or squared error", "held-out"),
+    Column("excess_loss", REAL, "as loss", "error against the noiseless function"),
+    Column("exact_match", REAL, "share", "sequences copied without a mistake"),
+    Column("grad_sq", REAL, "", "|G|^2 of the true gradient, unbiased, mean since the last row"),
+    Column("grad_noise", REAL, "", "trace of a sequence's gradient covariance, likewise"),
+    Column("elapsed_s", REAL, "s", "since the training began; differs between repetitions"),
+)
+
+ESTIMATE = (
+    Column("value", REAL, "as `unit`", "the estimate"),
+    Column("lo", REAL, "as `unit`", "lower end of the interval"),
+    Column("hi", REAL, "as `unit`", "upper end of the interval"),
+    Column("se", REAL, "as `unit`", "standard error"),
+    Column("unit", TEXT, "", "of value, lo, hi and se"),
+    Column("level", REAL, "", "of the interval"),
+)
+BELIEF = (
+    Column("verdict", TEXT, "", "identified, or why the number is not to be used"),
+    Column("warnings", TEXT, "", "what a reader must know, separated by semicolons"),
+)
+
+FIT_COLUMNS = (
+    Column("study", TEXT, "", "the study"),
+    Column("fit", TEXT, "", "the fit's name in the study"),
+    Column("group", TEXT, "", "which runs, where there is a fit for each value of a column"),
+    Column("law", TEXT, "", "as `isoloss fit --law` names it"),
+    Column("kind", TEXT, "", "parameter, or derived from the parameters"),
+    Column("parameter", TEXT, "", "its name; null where the data allow no fit"),
+    *ESTIMATE,
+    Column("method", TEXT, "", "of the interval: residual or cluster resampling"),
+    Column("objective", TEXT, "", "what was minimised: huber, lad, lsq or lsq_raw"),
+    Column("n_runs", WHOLE, "runs", "that were fitted"),
+    *BELIEF,
+    Column("theory", REAL, "as `unit`", "what is expected of the parameter"),
+    Column("theory_source", TEXT, "", "who expects it"),
+    Column("diagnostics", TEXT, "", "JSON, in the first row of a fit: certificate, some draws"),
+    Column("runs", TEXT, "", "ids of the runs that were fitted, separated by spaces"),
+)
+
+ANALYSIS_COLUMNS = (
+    Column("study", TEXT, "", "the study"),
+    Column("analysis", TEXT, "", "the analysis's name in the study"),
+    Column("do", TEXT, "", "what kind of analysis it is"),
+    Column("group", TEXT, "", "which part of it"),
+    Column("kind", TEXT, "", "parameter; point, measured; or line, calculated"),
+    Column("quantity", TEXT, "", "what `value` is"),
+    Column("x_quantity", TEXT, "", "what `x` is, for points and lines"),
+    Column("x", REAL, "as x_quantity", "where the value holds"),
+    *ESTIMATE,
+    Column("method", TEXT, "", "of the interval"),
+    Column("n_runs", WHOLE, "runs", "that the number is made from"),
+    *BELIEF,
+    Column("theory", REAL, "as `unit`", "what is expected of it"),
+    Column("theory_source", TEXT, "", "who expects it"),
+    Column("runs", TEXT, "", "ids of the runs behind a measured number, separated by spaces"),
+)
+
+PREDICTION_COLUMNS = (
+    Column("study", TEXT, "", "the study"),
+    Column("fit", TEXT, "", "the name of the law in the study's `prediction`"),
+    Column("law", TEXT, "", "as `isoloss fit --law` names it"),
+    Column("run_ids", TEXT, "", "the runs that are predicted: one, or its seeds"),
+    Column("made_before", FLAG, "", "whether these runs had no result yet when this was written"),
+    Column("loss", REAL, "nats per token", "predicted"),
+    Column("lo", REAL, "nats per token", "lower end of the interval of a new run"),
+    Column("hi", REAL, "nats per token", "upper end"),
+    Column("law_lo", REAL, "nats per token", "lower end if the law goes on without drift"),
+    Column("law_hi", REAL, "nats per token", "upper end, likewise"),
+    Column("drift", REAL, "1", "standard deviation of ln L for each unit of ln C beyond"),
+    Column("level", REAL, "", "of the interval"),
+    Column("method", TEXT, "", "of the interval"),
+    Column("verdict", TEXT, "", "identified, or why the fit is not to be trusted"),
+    Column("compute_flops", REAL, "FLOP", "of the run that is predicted"),
+    Column("fitted_compute_flops", REAL, "FLOP", "largest of the runs that were fitted"),
+    Column("n_runs", WHOLE, "runs", "that were fitted"),
+    Column("runs", TEXT, "", "their ids, separated by spaces"),
+)
+
+SWEEP = Column("sweep", TEXT, "", "the sweep of the study that wants the run")
+STUDIES = Column("studies", TEXT, "", "the studies that want the run, separated by spaces")
+
+
+def typed(rows, columns):
+    """A DataFrame with exactly `columns`, in order and of their types; what is missing is null.
+
+    Raises
+    ------
+    KeyError
+        A row has a column that is not declared: it would be lost.
+    """
+    import pandas as pd
+
+    names = [column.name for column in columns]
+    undeclared = {name for row in rows for name in row} - set(names)
+    if undeclared:
+        raise KeyError(f"columns that are not declared: {', '.join(sorted(undeclared))}")
+    return pd.DataFrame(
+        {
+            column.name: pd.array([row.get(column.name) for row in rows], dtype=column.dtype)
+            for column in columns
+        }
+    )
+
+
+def with_values(table, where):
+    """The rows of a table whose columns have one of the wanted values.
+
+    Parameters
+    ----------
+    table : DataFrame
+    where : mapping
+        Column -> values; `largest` and `smallest` are those of the column in the whole table.
+    """
+    whole = table
+    for name, values in where.items():
+        column = whole[name]
+        extremes = {"largest": column.max, "smallest": column.min}
+        wanted = [extremes[value]() if value in extremes else value for value in values]
+        table = table[table[name].isin(wanted)]
+    return table
+
+
+def document() -> str:
+    """docs/data.md: where each table is, and its columns."""
+    tables = {
+        "results/losses.parquet": ("One row a run, over all studies.", (*RUN_COLUMNS, STUDIES)),
+        "results/studies/STUDY/runs.parquet": (
+            "One row for each sweep of the study and each run that it wants: a run that two sweeps "
+            "want has two rows.",
+            (SWEEP, *RUN_COLUMNS),
+        ),
+        "results/studies/STUDY/curves.parquet": (
+            "The learning curves of the study's runs: one row an evaluation.",
+            CURVE_COLUMNS,
+        ),
+        "results/fits.parquet": (
+            "One row for each parameter of each fit, and for each quantity derived from them; also "
+            "for each study alone, in results/studies/STUDY/fits.parquet.",
+            FIT_COLUMNS,
+        ),
+        "results/studies/STUDY/prediction.parquet": (
+            "For studies that predict their largest run: written before that run may start, and "
+            "never changed by its outcome. If it is made again later, because the laws or the "
+            "fitted runs have changed, `made_before` is false.",
+            PREDICTION_COLUMNS,
+        ),
+        "results/studies/STUDY/analyses.parquet": (
+            "For studies with analyses: one row a parameter, a measured point or a point of a "
+            "calculated line.",
+            ANALYSIS_COLUMNS,
+        ),
+    }
+    parts = [
+        "# The tables\n\nAll are Parquet. A value that was not measured is null, never zero. "
+        "Losses are in nats, never in bits. Columns that differ between repetitions say so; "
+        "everything else has the same bytes whenever it is computed again on the same machine.\n\n"
+        "Written from `workflow/isoloss/tables/schema.py` by `python -m isoloss.tables.schema`.\n"
+    ]
+    for path, (text, columns) in tables.items():
+        rows = [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning} |" for c in columns]
+        head = "| column | type | unit | meaning |\n| --- | --- | --- | --- |"
+        parts.append("\n".join([f"\n## {path}\n\n{text}\n", head, *rows]) + "\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    print(document(), end="")
