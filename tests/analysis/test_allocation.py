@@ -14,12 +14,12 @@ from isoloss.analysis.design import COUNTS, Design, design_of
 from isoloss.analysis.design_noise import draw_noise
 from isoloss.analysis.envelope import envelope, first_approach, handovers, smoothed
 from isoloss.analysis.parametric import optima, third_approach
-from isoloss.analysis.study import analyse_study
 from isoloss.analysis.valleys import second_approach, valleys
-from isoloss.config.analyses import Analysis
+from isoloss.config.study import Analysis
 from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
 from tests.analysis import synthetic as truth
+from tests.exhibits.made import analyse_study
 
 A = truth.BETA / (truth.ALPHA + truth.BETA)
 

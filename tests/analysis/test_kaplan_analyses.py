@@ -7,7 +7,6 @@ import pytest
 from isoloss.analysis import crossing, kaplan_frontier, loss_reached, size_and_steps, size_laws
 from isoloss.analysis.adjusted import min_compute, min_steps, min_tokens
 from isoloss.analysis.frontier import Frontier
-from isoloss.analysis.study import analyse_study
 from isoloss.config.analyses.kaplan import (
     Crossing,
     KaplanFrontier,
@@ -18,6 +17,7 @@ from isoloss.config.analyses.kaplan import (
 from isoloss.errors import UserError
 from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 from tests.analysis import kaplan_planted as K
+from tests.exhibits.made import analyse_study
 
 LAW = K.Planted()
 STUDY = K.study(LAW)

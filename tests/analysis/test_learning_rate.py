@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isoloss.analysis.learning_rate import learning_rate
-from isoloss.config.analyses.limits import LearningRate
 from isoloss.errors import UserError
+from isoloss.exhibits.training.learning_rate import LearningRate
+from tests.exhibits.made import rows_of
 
 SPEC = LearningRate(name="rate", do="learning_rate", sweeps=["lr"])
 BEND = 0.05  # of the loss in ln rate squared, relative
@@ -27,7 +27,7 @@ def runs_of(noise=0.0, seed=0, slope=-0.75, factors=(0.25, 0.5, 1, 2, 4), widths
 
 
 def made(runs, spec=SPEC):
-    return pd.DataFrame(learning_rate(spec, runs, pd.DataFrame(), pd.DataFrame()))
+    return rows_of(spec, runs)
 
 
 def of(rows, quantity, kind="parameter"):

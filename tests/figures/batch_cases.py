@@ -5,11 +5,10 @@ import functools
 import pandas as pd
 from pydantic import TypeAdapter
 from tests.analysis import synthetic, synthetic_batch
+from tests.exhibits.made import analyse_study
 
-from isoloss.analysis.study import analyse_study
-from isoloss.config.analyses import Analysis
-from isoloss.config.figures import Figure
-from isoloss.figures.tables import Tables
+from isoloss.config.study import Analysis, Figure
+from isoloss.exhibits.base import Tables
 
 ANALYSES = [
     {"do": "critical_batch", "name": "batches", "sweeps": ["batch"]},

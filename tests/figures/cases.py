@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import synthetic as S
 from pydantic import TypeAdapter
+from tests.exhibits.made import analyse_study
 
-from isoloss.analysis.study import analyse_study
-from isoloss.config.figures import Figure
-from isoloss.figures.tables import Tables
+from isoloss.config.study import Figure
+from isoloss.exhibits.base import Tables
 from isoloss.tables.schema import CURVE_COLUMNS, PREDICTION_COLUMNS, RUN_COLUMNS, SWEEP, typed
 
 LAW = {"E": 1.2, "A": 9.0, "B": 60.0, "alpha": 0.30, "beta": 0.35}

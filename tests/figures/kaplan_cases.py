@@ -7,8 +7,8 @@ from batch_cases import analysed
 from pydantic import TypeAdapter
 from tests.analysis import kaplan_planted
 
-from isoloss.config.figures import Figure
-from isoloss.figures.tables import Tables
+from isoloss.config.study import Figure
+from isoloss.exhibits.base import Tables
 
 LAW = kaplan_planted.Planted()
 GRID = {"sweeps": ["grid"]}

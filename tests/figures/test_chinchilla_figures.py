@@ -6,8 +6,8 @@ import pytest
 from tests.analysis import synthetic
 
 from isoloss.errors import UserError
-from isoloss.figures.draw import drawing
-from isoloss.figures.tables import Tables
+from isoloss.exhibits.base import Tables
+from isoloss.exhibits.make import drawing
 from isoloss.laws.published_allocation import APPROACHES_A, PORIAN_LADDER
 
 

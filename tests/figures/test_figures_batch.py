@@ -7,7 +7,7 @@ from tests.analysis import synthetic, synthetic_batch
 
 from isoloss.analysis.critical_batch import law_of
 from isoloss.errors import UserError
-from isoloss.figures.draw import drawing
+from isoloss.exhibits.make import drawing
 
 
 @pytest.fixture(scope="module")

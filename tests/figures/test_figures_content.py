@@ -10,15 +10,15 @@ from cases import CASES, LAW, language, spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isoloss.charts.style import log_ticks
+from isoloss.charts.text import science, short, superscripts, with_interval
 from isoloss.config.figures import Series
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Tables, plain
+from isoloss.exhibits.make import drawing
 from isoloss.figures.allocation import tokens_for
 from isoloss.figures.curves import efficient
-from isoloss.figures.draw import drawing
 from isoloss.figures.fitted import fitted
-from isoloss.figures.style import log_ticks
-from isoloss.figures.tables import Tables, plain
-from isoloss.figures.text import science, short, superscripts, with_interval
 
 
 def rows(table, what):

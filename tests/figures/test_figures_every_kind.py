@@ -13,8 +13,8 @@ import pytest
 from cases import CASES
 from matplotlib.collections import PolyCollection
 
-from isoloss.config.figures import Figure
-from isoloss.figures.draw import draw, drawing
+from isoloss.config.study import Figure
+from isoloss.exhibits.make import draw, drawing
 
 HERE = Path(__file__).parent
 _DRAWN = {}
@@ -125,7 +125,7 @@ def test_the_same_figure_has_the_same_bytes_in_another_process(tmp_path):
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from cases import CASES\n"
-        "from isoloss.figures.draw import draw\n"
+        "from isoloss.exhibits.make import draw\n"
         "draw(*CASES['loss_against_x'](), sys.argv[2])\n"
     )
     environment = os.environ | {

@@ -5,8 +5,8 @@ import synthetic as S
 from cases import LAW, spec
 
 from isoloss.config.study import Fit
-from isoloss.figures.draw import drawing
-from isoloss.figures.tables import Tables
+from isoloss.exhibits.base import Tables
+from isoloss.exhibits.make import drawing
 from isoloss.fit.study import fit_study
 
 

@@ -2,12 +2,12 @@
 
 import pandas as pd
 import pytest
+from tests.exhibits.made import analyse_study
 
-from isoloss.analysis.study import analyse_study
-from isoloss.config.prediction_figure import PredictionTested
 from isoloss.errors import UserError
-from isoloss.figures.draw import drawing
-from isoloss.figures.tables import Tables
+from isoloss.exhibits.base import Tables
+from isoloss.exhibits.make import drawing
+from isoloss.exhibits.prediction import PredictionTested
 from isoloss.tables.schema import CURVE_COLUMNS, PREDICTION_COLUMNS, RUN_COLUMNS, SWEEP, typed
 
 SPEC = PredictionTested(

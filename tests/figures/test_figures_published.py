@@ -7,8 +7,8 @@ import pytest
 from cases import CASES
 
 from isoloss.config.load import parse_study, read_yaml
-from isoloss.figures.draw import drawing
-from isoloss.figures.tables import Tables
+from isoloss.exhibits.base import Tables
+from isoloss.exhibits.make import drawing
 from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from kaplan_cases import FIGURES, LAW, spec, study, without_critical_batch
 
-from isoloss.figures.draw import drawing
+from isoloss.exhibits.base import Tables
+from isoloss.exhibits.make import drawing
 from isoloss.figures.kaplan_calculated import excess_steps, published_crossing
-from isoloss.figures.tables import Tables
 
 PAPER = {"alpha_n": 0.077, "alpha_s": 0.76}  # Table 3
 

@@ -6,8 +6,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from isoloss.config.study import Table
-from isoloss.figures.draw import draw
-from isoloss.figures.tables import Tables
+from isoloss.exhibits.base import Tables
+from isoloss.exhibits.make import draw
 from isoloss.fit.study import fit_study
 from isoloss.runs.imported import read_table
 

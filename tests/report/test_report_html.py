@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from isoloss.config.figures import LossAgainstX
-from isoloss.figures.draw import draw
-from isoloss.figures.tables import Tables
+from isoloss.exhibits.base import Tables
+from isoloss.exhibits.make import draw
 from isoloss.files import write_parquet
 from isoloss.laws import published
 from isoloss.report.build import build, main_number, prose, seconds

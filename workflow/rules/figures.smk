@@ -6,8 +6,13 @@ rule figure:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
         fits=f"{RESULTS}/studies/{{study}}/fits.parquet",
-        analyses=lambda wildcards: ISOLOSS.analyses_of(wildcards.study),
-        code=sources("isoloss.jobs.figure"),
+        analyses=lambda wildcards: ISOLOSS.analyses_drawn(
+            wildcards.study, wildcards.name
+        ),
+        code=lambda wildcards: sources(
+            "isoloss.jobs.figure",
+            ISOLOSS.figure_module(wildcards.study, wildcards.name),
+        ),
     output:
         pdf=f"{FIGURES}/{{study}}/{{name}}.pdf",
         png=report(
@@ -26,14 +31,11 @@ rule figure:
         figure=lambda wildcards: ISOLOSS.figure(wildcards.study, wildcards.name),
         context=lambda wildcards: ISOLOSS.figure_context(wildcards.study),
         caption=lambda wildcards: ISOLOSS.caption(wildcards.study, wildcards.name),
-        analyses=lambda wildcards: shlex.join(
-            f"--analyses={path}" for path in ISOLOSS.analyses_of(wildcards.study)
-        ),
         stem=lambda wildcards, output: output.pdf.removesuffix(".pdf"),
     message:
         "Drawing {wildcards.study}/{wildcards.name}"
     shell:
         "python -m isoloss.runtime.job figure --figure {params.figure:q} --context {params.context:q}"
-        " --runs {input.runs} --curves {input.curves} --fits {input.fits} {params.analyses}"
-        " --stem {params.stem}"
+        " --runs {input.runs} --curves {input.curves} --fits {input.fits}"
+        " --analyses {input.analyses} --stem {params.stem}"
         " > {log} 2>&1"

@@ -7,8 +7,8 @@ import numpy as np
 
 from isoloss.analysis.allocation import Allocation
 from isoloss.analysis.rows import LEVEL, exponent_verdict, row
-from isoloss.fit.identify import OFTEN
-from isoloss.fit.result import bounds
+from isoloss.results.verdict import OFTEN
+from isoloss.stats.intervals import bounds
 
 METHOD = "new noise for every run, shared by runs of one size as far as theirs is"
 NAMES = {1: "envelope of learning curves", 2: "isoFLOP valleys", 3: "parametric law"}

@@ -11,13 +11,15 @@ from isoloss.analysis.allocation_rows import METHOD, NAMES, difference, exponent
 from isoloss.analysis.design import Design, design_of
 from isoloss.analysis.design_noise import Draws, draw_noise
 from isoloss.analysis.envelope import envelope, first_approach
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.parametric import Surface, third_approach
 from isoloss.analysis.rows import LEVEL, row
 from isoloss.analysis.valleys import DrawnValley, second_approach, valleys
 from isoloss.config.analyses.allocation import Approaches
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysis
 from isoloss.fit.isoflop import INTERIOR
-from isoloss.fit.result import bounds
+from isoloss.stats.intervals import bounds
 
 LINE_POINTS = 40
 SHOWN_WINNERS = 150
@@ -163,3 +165,6 @@ def law_rows(law: Surface, group: str, design: Design) -> list[dict[str, Any]]:
         )
         for i, name in enumerate(names)
     ]  # fmt: skip
+
+
+ANALYSES = {"approaches": Analysis(Approaches, of_dicts(approaches))}

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, LEVEL
 from isoloss.config.analyses.limits import CooldownCheck
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysis
 
 SIZE = "n_params_non_embedding"
 SHARE = "trained FLOPs / independent FLOPs"
@@ -112,3 +114,6 @@ def _saved(grid: pd.DataFrame) -> list[dict[str, Any]]:
         common | {"quantity": "independent FLOPs", "value": independent, "unit": "FLOP"},
         common | {"quantity": SHARE, "value": trained / independent},
     ]
+
+
+ANALYSES = {"cooldown_check": Analysis(CooldownCheck, of_dicts(cooldown_check))}

@@ -9,9 +9,11 @@ import pandas as pd
 from isoloss.analysis.batch_fit import Scan, fitted, noise, solve
 from isoloss.analysis.batch_scan import SIZE, scan_of, steady_curves
 from isoloss.analysis.noise_scale import noise_scale
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import DRAWS, IDENTIFIED, SEED, exponent_verdict, row, scale_verdict
 from isoloss.config.analyses.batch import CriticalBatch
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysis
 
 ALPHA_B = 0.21
 SOURCE = "Kaplan et al. (2020), arXiv:2001.08361, Table 5"
@@ -182,3 +184,6 @@ def _cell(scan: Scan, cell: int, new: np.ndarray, method: str) -> list[dict[str,
                         group=f"{SIZE}={size}, loss={loss:.6g}", x_quantity="tokens",
                         x=float(np.exp(log_s + log_b)), runs=part.run_ids[run]))  # fmt: skip
     return rows
+
+
+ANALYSES = {"critical_batch": Analysis(CriticalBatch, of_dicts(critical_batch))}

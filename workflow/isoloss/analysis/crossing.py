@@ -11,9 +11,11 @@ import pandas as pd
 
 from isoloss.analysis.kaplan_curves import finished_runs
 from isoloss.analysis.kaplan_frontier import frontier_of
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, row, scale_verdict
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import Crossing
+from isoloss.exhibits.base import Analysis
 from isoloss.fit import fit_law
 from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 
@@ -93,3 +95,6 @@ def _verdict(met: np.ndarray) -> str:
     if np.mean(~met[1:]) > SHARE:
         return f"not identified: in {np.mean(~met[1:]):.0%} of the draws the lines do not meet"
     return IDENTIFIED
+
+
+ANALYSES = {"crossing": Analysis(Crossing, of_dicts(crossing))}

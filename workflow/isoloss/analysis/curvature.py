@@ -14,10 +14,12 @@ from isoloss.analysis.allocation_rows import METHOD, slope_row
 from isoloss.analysis.design import design_of
 from isoloss.analysis.design_noise import draw_noise
 from isoloss.analysis.envelope import envelope, frontier
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import LEVEL
 from isoloss.config.analyses.allocation import Curvature
 from isoloss.errors import UserError
-from isoloss.fit.result import bounds
+from isoloss.exhibits.base import Analysis
+from isoloss.stats.intervals import bounds
 
 THIRDS = 3
 FEWEST_BUDGETS = 30
@@ -107,3 +109,6 @@ def _line(group, x, y, count):
          "x_quantity": f"compute, {count} (FLOP)", "x": float(np.exp(c)), "value": float(np.exp(n))}
         for c, n in zip(x, y, strict=True)
     ]  # fmt: skip
+
+
+ANALYSES = {"curvature": Analysis(Curvature, of_dicts(curvature))}

@@ -15,11 +15,13 @@ from isoloss.analysis.kaplan_curves import (
     final_losses_of,
     finished_runs,
 )
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, LEVEL, exponent_verdict, row, scale_verdict
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import KaplanFrontier
-from isoloss.fit.result import bounds
+from isoloss.exhibits.base import Analysis
 from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY, KAPLAN, VALUES
+from isoloss.stats.intervals import bounds
 
 METHOD = "whole curves moved"
 CURVES_OF_BATCH = 40  # draws of B_crit: each costs an interpolation of every curve
@@ -168,3 +170,6 @@ def _parameters(spec, found, values, said) -> list[dict[str, Any]]:
             one("exponent of the batch", batch, "", _share_verdict(batch[1:], allocation), theory)
         )
     return rows
+
+
+ANALYSES = {"kaplan_frontier": Analysis(KaplanFrontier, of_dicts(kaplan_frontier))}

@@ -9,9 +9,11 @@ from isoloss.analysis.critical_batch import REACH, Law, law_of
 from isoloss.analysis.critical_draws import critical_batch_of
 from isoloss.analysis.frontier import valley
 from isoloss.analysis.kaplan_curves import SizeCurve, adjusted, curves_of
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import LossReached
+from isoloss.exhibits.base import Analysis
 
 SIZE = "n_params_non_embedding"
 FEWEST = 3  # sizes that must reach a loss
@@ -84,3 +86,6 @@ def _excess(n_params, needed, width, found, common):
         rows += points(name, "size over the cheapest", ratio, values, unit="ratio",
                        n_runs=int(np.isfinite(values).sum()), runs=runs, **common)  # fmt: skip
     return rows
+
+
+ANALYSES = {"loss_reached": Analysis(LossReached, of_dicts(loss_reached))}

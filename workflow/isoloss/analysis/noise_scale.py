@@ -10,7 +10,7 @@ from scipy.stats import t
 
 from isoloss.analysis.batch_scan import SIZE
 from isoloss.analysis.rows import IDENTIFIED, LEVEL
-from isoloss.fit.identify import RATIO
+from isoloss.results.verdict import RATIO
 
 METHOD = "delta method, by run"
 

@@ -13,7 +13,7 @@ from isoloss.analysis.design_noise import draw_noise
 from isoloss.analysis.envelope import first_approach
 from isoloss.errors import UserError
 from isoloss.fit.isoflop import allocation
-from isoloss.fit.result import Estimate, estimate
+from isoloss.stats.intervals import Estimate, estimate
 from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN
 
 COUNT = "embeddings"  # the one way in which a table counts its parameters

@@ -8,14 +8,16 @@ import pandas as pd
 from scipy.stats import norm
 
 from isoloss.analysis.early_stopping import early_stopping
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import DRAWS, IDENTIFIED, LEVEL, exponent_verdict, row, scale_verdict
 from isoloss.analysis.series import points
 from isoloss.config.analyses.limits import Overfitting
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysis
 from isoloss.fit import fit_law
-from isoloss.fit.identify import OFTEN
 from isoloss.fit.result import FitResult
 from isoloss.laws.published import KAPLAN
+from isoloss.results.verdict import OFTEN
 
 SIZE = "n_params_non_embedding"
 N_LINE = 40
@@ -179,3 +181,6 @@ def _relative_sd(done: pd.DataFrame) -> float | None:
     found = done[(done["do"] == "seed_noise") & (done["quantity"] == "relative sd of the loss")]
     found = found[found["verdict"] == IDENTIFIED]
     return float(found["value"].iloc[0]) if len(found) else None
+
+
+ANALYSES = {"overfitting": Analysis(Overfitting, of_dicts(overfitting))}

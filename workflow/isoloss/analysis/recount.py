@@ -15,10 +15,12 @@ from isoloss.analysis.allocation_rows import NAMES, difference, exponents, slope
 from isoloss.analysis.design import COUNTS, design_of
 from isoloss.analysis.design_noise import draw_noise
 from isoloss.analysis.envelope import first_approach
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.parametric import surface, third_approach
 from isoloss.analysis.valleys import second_approach
 from isoloss.config.analyses.allocation import Recount
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysis
 
 PREDICTED = "predicted"
 PREDICTED_BY = (
@@ -104,3 +106,6 @@ def _embeddings(design) -> list[dict[str, Any]]:
          "unit": "", "verdict": "identified"}
         for n, all_of_it in zip(inner, total, strict=True)
     ]  # fmt: skip
+
+
+ANALYSES = {"recount": Analysis(Recount, of_dicts(recount))}

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from isoloss.fit.identify import OFTEN, RATIO, WIDE
-from isoloss.fit.result import estimate
+from isoloss.stats.intervals import estimate
 
 LEVEL, DRAWS, SEED = 0.9, 1000, 0
 IDENTIFIED = "identified"

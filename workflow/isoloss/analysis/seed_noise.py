@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, LEVEL
 from isoloss.config.analyses.limits import SeedNoise
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysis
 
 # What says that runs differ in nothing but the seed; the first three are always named.
 SETTINGS = ("width", "n_layer", "n_tokens", "n_unique_tokens", "batch_size", "schedule", "peak_lr")
@@ -74,3 +76,6 @@ def _row(quantity: str, groups: list[np.ndarray], run_ids) -> dict[str, Any]:
         "verdict": IDENTIFIED,
         "runs": " ".join(run_ids),
     }
+
+
+ANALYSES = {"seed_noise": Analysis(SeedNoise, of_dicts(seed_noise))}

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from isoloss.analysis.rows import LEVEL
-from isoloss.fit.result import bounds
+from isoloss.stats.intervals import bounds
 
 
 def points(

@@ -9,10 +9,12 @@ from scipy.optimize import brentq
 from isoloss.analysis.critical_batch import Law, law_of
 from isoloss.analysis.critical_draws import critical_batch_of
 from isoloss.analysis.kaplan_curves import SizeCurve, adjusted, curves_of
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, exponent_verdict, row
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import SizeAndSteps
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysis
 from isoloss.fit import fit_law
 from isoloss.fit.result import FitResult
 from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY, KAPLAN, VALUES
@@ -159,3 +161,6 @@ def _loss_after(result: FitResult, n_params: float, steps: float, batch: float, 
     if critical is None:
         return law(steps)
     return brentq(lambda loss: law(steps / (1 + float(critical(loss)) / batch)) - loss, 1e-3, 1e3)
+
+
+ANALYSES = {"size_and_steps": Analysis(SizeAndSteps, of_dicts(size_and_steps))}

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from isoloss.analysis.kaplan_curves import finished_runs
+from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, row
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import SizeLaws
 from isoloss.errors import UserError, nearest
+from isoloss.exhibits.base import Analysis
 from isoloss.fit import FitResult, fit_law
 
 N_LINE = 60
@@ -97,3 +99,6 @@ def _miss_left_out(result: FitResult) -> float:
     ends = problem.solve(starts, damping=0.1, weights=1.0 - np.eye(n))
     fitted = problem.law.log_loss(problem.theta(ends.z), problem.log_x)
     return float(np.sqrt(np.mean((problem.log_loss - np.diagonal(fitted)) ** 2)))
+
+
+ANALYSES = {"size_laws": Analysis(SizeLaws, of_dicts(size_laws))}

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from isoloss.config.drawn import Drawn
 from isoloss.config.section import Levels, Name, PositiveInt
+from isoloss.exhibits.base import Drawn
 
 
 class OfAnalyses(Drawn):
@@ -16,13 +16,12 @@ class OfAnalyses(Drawn):
         "steps": "size_and_steps",
         "critical": "critical_batch",
         "check": "cooldown_check",
-        "rates": "learning_rate",
         "noise": "seed_noise",
     }
 
     @property
     def sweeps_named(self) -> list[str]:
-        keys = ("sweeps", "used", "independent")
+        keys = ("sweeps", "independent")
         return [name for key in keys for name in getattr(self, key, None) or []]
 
 
@@ -77,28 +76,8 @@ class CooldownChecked(OfAnalyses):
     width: PositiveInt | None = None  # of the right panel; null: the largest that was compared
 
 
-class LearningRates(OfAnalyses):
-    """Loss against learning rate at each width, and the best rate against the width."""
-
-    draw: Literal["learning_rates"]
-    rates: Name  # a learning_rate
-    used: list[Name] = []  # sweeps whose rates are shown beside the best
-
-
 class SeedScatter(OfAnalyses):
     """The scatter of the loss over seeds against the size."""
 
     draw: Literal["seed_scatter"]
     noise: Name  # a seed_noise
-
-
-BatchFigure = (
-    JointLaws
-    | RepeatedData
-    | CriticalBatchSize
-    | EarlyStopping
-    | BatchTradeoff
-    | CooldownChecked
-    | LearningRates
-    | SeedScatter
-)

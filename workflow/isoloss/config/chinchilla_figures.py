@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from isoloss.config.drawn import Drawn
 from isoloss.config.section import Name
+from isoloss.exhibits.base import Drawn
 
 
 class Chinchilla(Drawn):
@@ -72,15 +72,3 @@ class Recounted(Chinchilla):
 
     draw: Literal["recounted"]
     recount: Name
-
-
-ChinchillaFigure = (
-    ChinchillaFrontiers
-    | ChinchillaEnvelope
-    | ChinchillaIsoFlop
-    | ChinchillaContours
-    | ChinchillaTokens
-    | ChinchillaCurvature
-    | ApproachesCompared
-    | Recounted
-)

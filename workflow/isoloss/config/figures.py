@@ -8,22 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from isoloss.config.batch_figures import BatchFigure
-from isoloss.config.chinchilla_figures import ChinchillaFigure
-from isoloss.config.drawn import Drawn
-from isoloss.config.kaplan_figures import KaplanFigure
-from isoloss.config.prediction_figure import PredictionTested
-from isoloss.config.published_figures import (
-    Allocation,
-    Configurations,
-    Doubling,
-    IsoLoss,
-    KaplanLaws,
-    ModelPlanes,
-    Predictions,
-)
 from isoloss.config.section import Levels, Name, PositiveFloat, Section, Values
 from isoloss.errors import nearest
+from isoloss.exhibits.base import Drawn
 
 Scale = Literal["log", "linear"]
 
@@ -281,28 +268,3 @@ class SameCompute(OfRuns):
     @property
     def fits_named(self) -> list[str]:
         return [self.fit] if self.fit else []
-
-
-Figure = Annotated[
-    LossAgainstX
-    | Extrapolation
-    | ExponentAgainstTheory
-    | RatioToTheory
-    | LossGrid
-    | IsoFlop
-    | LearningCurves
-    | EfficientFrontier
-    | SameCompute
-    | KaplanLaws
-    | Predictions
-    | Allocation
-    | IsoLoss
-    | Doubling
-    | Configurations
-    | ModelPlanes
-    | PredictionTested
-    | BatchFigure
-    | ChinchillaFigure
-    | KaplanFigure,
-    Field(discriminator="draw"),
-]

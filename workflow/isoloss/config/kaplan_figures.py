@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from isoloss.config.drawn import Drawn
 from isoloss.config.section import Name, PositiveFloat
+from isoloss.exhibits.base import Drawn
 
 
 class Kaplan(Drawn):
@@ -115,18 +115,3 @@ class KaplanSizeLaws(Kaplan):
 
     draw: Literal["kaplan_size_laws"]
     size: Name  # size_laws with power_law and logarithmic
-
-
-KaplanFigure = (
-    KaplanSummary
-    | KaplanTraining
-    | KaplanShares
-    | KaplanDepth
-    | KaplanValleys
-    | KaplanExcess
-    | KaplanFrontiers
-    | KaplanOptimum
-    | KaplanCrossing
-    | KaplanReached
-    | KaplanSizeLaws
-)

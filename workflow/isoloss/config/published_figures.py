@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from isoloss.config.drawn import Drawn
 from isoloss.config.section import PositiveFloat, PositiveInt, Section
+from isoloss.exhibits.base import Drawn
 
 Range = Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)]
 

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
-from isoloss.config.analyses import Analysis
-from isoloss.config.figures import Figure
+from isoloss.config.exhibits import analysis_settings, figure_settings
 from isoloss.config.reading import number_of
 from isoloss.config.section import (
     MOST,
@@ -20,6 +19,7 @@ from isoloss.config.section import (
 )
 from isoloss.config.table_figures import default_figures
 
+Analysis, Figure = analysis_settings(), figure_settings()
 MOST_VALUES = 10_000  # values of a key: each is compared with all before it
 Settings = dict[str, Any]  # a key with dots, or a section: checked when the runs are made
 
@@ -191,6 +191,12 @@ class Trained(Texts, Grid):
     source: Literal["training"] = "training"
     corpora: dict[Name, dict[str, Any]] = {}  # corpora of the study's own, by name
     prediction: Prediction | None = None  # made before the run that tests it
+
+    @model_validator(mode="after")
+    def _the_name_of_the_prediction_is_free(self) -> Self:
+        if self.prediction and any(analysis.name == "prediction" for analysis in self.analyses):
+            raise ValueError("analyses has the name 'prediction', which the prediction has already")
+        return self
 
 
 class Planted(Texts):

@@ -3,11 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from isoloss.config.figures import SameCompute
-from isoloss.config.published_figures import Allocation, IsoLoss
-from isoloss.figures.fitted import fitted
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import (
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import (
     COLORS,
     GREY,
     MARKERS,
@@ -16,10 +13,14 @@ from isoloss.figures.style import (
     new_figure,
     ordered_colors,
 )
-from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
-from isoloss.figures.text import science
+from isoloss.charts.text import science
+from isoloss.config.figures import SameCompute
+from isoloss.config.published_figures import Allocation, IsoLoss
+from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
+from isoloss.figures.fitted import fitted
 from isoloss.laws import CHINCHILLA, law
 from isoloss.laws import published as P
+from isoloss.runs.select import chosen, finished
 
 N_POINTS = 100
 
@@ -150,3 +151,10 @@ def tokens_for(loss: float, n_params: np.ndarray, params: dict[str, float]) -> n
     left = loss - params["E"] - params["A"] / n_params ** params["alpha"]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(left > 0, (params["B"] / left) ** (1 / params["beta"]), np.inf)
+
+
+FIGURES = {
+    "same_compute": Figure(SameCompute, same_compute),
+    "allocation": Figure(Allocation, allocation),
+    "iso_loss": Figure(IsoLoss, iso_loss),
+}

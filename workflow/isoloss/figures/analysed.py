@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from isoloss.errors import UserError, nearest
+from isoloss.exhibits.base import Tables
 from isoloss.figures.fitted import IDENTIFIED
-from isoloss.figures.tables import Tables
 
 
 def analysed(tables: Tables, name: str, where: str) -> pd.DataFrame:

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
+from isoloss.charts.text import short, with_interval
 from isoloss.config.batch_figures import CooldownChecked
+from isoloss.exhibits.base import Drawing, Figure, Tables, where_of
 from isoloss.figures.analysed import analysed, part, unmade
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import COLORS, GREY, legend_below, new_figure
-from isoloss.figures.tables import Drawing, Tables, chosen, where_of
-from isoloss.figures.text import short, with_interval
+from isoloss.runs.select import chosen
 
 COOLED = {"color": COLORS[0], "marker": "o"}
 ALONE = {"color": COLORS[1], "marker": "s"}
@@ -105,3 +106,8 @@ def _trunk(spec, tables: Tables, rows, place, record) -> Panel:
     if runs.empty and alone.empty:
         panel.axes.set(xlim=(1, 10), ylim=(1, 10))
     return panel
+
+
+FIGURES = {
+    "cooldown_checked": Figure(CooldownChecked, cooldown_checked),
+}

@@ -2,11 +2,8 @@
 
 import numpy as np
 
-from isoloss.config.batch_figures import BatchTradeoff, CriticalBatchSize
-from isoloss.figures.analysed import analysed, part, undetermined, unmade
-from isoloss.figures.fitted import IDENTIFIED
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import (
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import (
     COLORS,
     GREY,
     MARKERS,
@@ -15,8 +12,11 @@ from isoloss.figures.style import (
     new_figure,
     ordered_colors,
 )
-from isoloss.figures.tables import Drawing, Tables, where_of
-from isoloss.figures.text import short, with_interval
+from isoloss.charts.text import short, with_interval
+from isoloss.config.batch_figures import BatchTradeoff, CriticalBatchSize
+from isoloss.exhibits.base import Drawing, Figure, Tables, where_of
+from isoloss.figures.analysed import analysed, part, undetermined, unmade
+from isoloss.figures.fitted import IDENTIFIED
 
 PAPER = (2.1e8, 4.8)  # B_crit = 2.1e8 tokens / L**4.8, the legend of Fig. 10
 DASH = {"color": GREY, "linewidth": 1.1, "linestyle": (0, (4, 2))}
@@ -141,3 +141,9 @@ def batch_tradeoff(spec: BatchTradeoff, tables: Tables) -> Drawing:
 
 def _group(size: float, loss: float) -> str:
     return f"n_params_non_embedding={size:.0f}, loss={loss:.6g}"
+
+
+FIGURES = {
+    "critical_batch_size": Figure(CriticalBatchSize, critical_batch_size),
+    "batch_tradeoff": Figure(BatchTradeoff, batch_tradeoff),
+}

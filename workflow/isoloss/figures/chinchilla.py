@@ -2,11 +2,15 @@
 
 import numpy as np
 
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
+from isoloss.charts.text import science, with_interval
 from isoloss.config.chinchilla_figures import (
     ChinchillaCurvature,
     ChinchillaFrontiers,
     ChinchillaTokens,
 )
+from isoloss.exhibits.base import Drawing, Figure, Tables
 from isoloss.figures.analysed import unmade
 from isoloss.figures.chinchilla_rows import (
     APPROACHES,
@@ -21,10 +25,6 @@ from isoloss.figures.chinchilla_rows import (
     said,
     size_label,
 )
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import COLORS, GREY, legend_below, new_figure
-from isoloss.figures.tables import Drawing, Tables
-from isoloss.figures.text import science, with_interval
 from isoloss.laws import published as P
 
 KAPLAN = {"color": "black", "linestyle": DASHED, "linewidth": 1.2}
@@ -173,3 +173,10 @@ def _third(rows, third, name):
     one = rows[(rows["group"] == f"third={third}") & (rows["quantity"] == "a")].iloc[0]
     value, interval = with_interval(one["value"], one["lo"], one["hi"])
     return f"The {name} third: a = {value}" + (f", 90 % interval {interval}." if interval else ".")
+
+
+FIGURES = {
+    "chinchilla_frontiers": Figure(ChinchillaFrontiers, chinchilla_frontiers),
+    "chinchilla_tokens": Figure(ChinchillaTokens, chinchilla_tokens),
+    "chinchilla_curvature": Figure(ChinchillaCurvature, chinchilla_curvature),
+}

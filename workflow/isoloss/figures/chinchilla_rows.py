@@ -6,12 +6,12 @@ from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from isoloss.analysis.allocation_rows import NAMES
 from isoloss.analysis.design import COUNTS
+from isoloss.charts.panel import Panel
+from isoloss.charts.style import COLORS, MARKERS
+from isoloss.charts.text import science, with_interval
+from isoloss.exhibits.base import Tables, where_of
 from isoloss.figures.analysed import analysed
 from isoloss.figures.fitted import IDENTIFIED
-from isoloss.figures.panel import Panel
-from isoloss.figures.style import COLORS, MARKERS
-from isoloss.figures.tables import Tables, where_of
-from isoloss.figures.text import science, with_interval
 
 APPROACHES = {
     number: (f"{number}: {name}", {"color": COLORS[number - 1], "marker": MARKERS[number - 1]})

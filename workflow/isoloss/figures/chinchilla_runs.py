@@ -4,11 +4,15 @@ import numpy as np
 import pandas as pd
 
 from isoloss.analysis.design import COUNTS
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
+from isoloss.charts.text import science, short
 from isoloss.config.chinchilla_figures import (
     ChinchillaContours,
     ChinchillaEnvelope,
     ChinchillaIsoFlop,
 )
+from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
 from isoloss.figures.analysed import unmade
 from isoloss.figures.chinchilla_rows import (
     APPROACHES,
@@ -24,11 +28,8 @@ from isoloss.figures.chinchilla_rows import (
     size_label,
 )
 from isoloss.figures.fitted import IDENTIFIED
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
-from isoloss.figures.text import science, short
 from isoloss.laws import CHINCHILLA
+from isoloss.runs.select import chosen, finished
 
 CONTOURS = 9
 
@@ -237,3 +238,10 @@ def _longest(spec, tables, count):
 
 def _unmade(rows, number):
     return unmade(rows[rows["group"] == f"approach={number}"])
+
+
+FIGURES = {
+    "chinchilla_envelope": Figure(ChinchillaEnvelope, chinchilla_envelope),
+    "chinchilla_isoflop": Figure(ChinchillaIsoFlop, chinchilla_isoflop),
+    "chinchilla_contours": Figure(ChinchillaContours, chinchilla_contours),
+}

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
+from isoloss.charts.text import short
 from isoloss.config.figures import EfficientFrontier, LearningCurves
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
-from isoloss.figures.text import short
+from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
+from isoloss.runs.select import chosen, finished
 
 
 def learning_curves(spec: LearningCurves, tables: Tables) -> Drawing:
@@ -82,3 +83,9 @@ def efficient(runs: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     ordered = runs.sort_values([x, y], kind="stable")
     before = np.minimum.accumulate(np.concatenate([[np.inf], ordered[y].to_numpy(float)[:-1]]))
     return ordered[ordered[y].to_numpy(float) < before]
+
+
+FIGURES = {
+    "learning_curves": Figure(LearningCurves, learning_curves),
+    "frontier": Figure(EfficientFrontier, frontier),
+}

@@ -4,14 +4,14 @@ import numpy as np
 
 from isoloss.analysis.allocation_rows import NAMES
 from isoloss.analysis.design import COUNTS
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
+from isoloss.charts.text import with_interval
 from isoloss.config.chinchilla_figures import ApproachesCompared, Recounted
+from isoloss.exhibits.base import Drawing, Figure, Tables
 from isoloss.figures.analysed import unmade
 from isoloss.figures.chinchilla_rows import APPROACHES, rows_of
 from isoloss.figures.fitted import IDENTIFIED
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import COLORS, GREY, legend_below, new_figure
-from isoloss.figures.tables import Drawing, Tables
-from isoloss.figures.text import with_interval
 from isoloss.laws.published_allocation import (
     APPROACHES_A,
     APPROACHES_B,
@@ -160,3 +160,9 @@ def _categories(panel, labels):
     panel.axes.set_ylim(len(labels) - 0.5, -0.5)
     panel.axes.grid(False, axis="y")
     panel.axes.margins(x=0.08)
+
+
+FIGURES = {
+    "approaches_compared": Figure(ApproachesCompared, approaches_compared),
+    "recounted": Figure(Recounted, recounted),
+}

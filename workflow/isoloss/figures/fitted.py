@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from isoloss.figures.tables import Tables
+from isoloss.exhibits.base import Tables
 from isoloss.laws import Law, law
 
 BAND = 0.90

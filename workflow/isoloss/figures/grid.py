@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import key_of_values, new_figure, ordered_colors
+from isoloss.charts.text import science, short
 from isoloss.config.figures import IsoFlop, LossGrid
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
 from isoloss.figures.fitted import Fitted, fitted
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import key_of_values, new_figure, ordered_colors
-from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
-from isoloss.figures.text import science, short
+from isoloss.runs.select import chosen, finished
 
 FEWEST_SIZES = 3  # that must reach a level of compute for it to be drawn
 
@@ -133,3 +134,9 @@ def levels_of(spec: IsoFlop, ranges: list[tuple[float, float]]) -> list[float]:
         return []
     chosen_levels = np.exp(np.linspace(good[0], good[-1], spec.levels + 2)[1:-1])
     return sorted({float(f"{level:.1e}") for level in chosen_levels})
+
+
+FIGURES = {
+    "loss_grid": Figure(LossGrid, loss_grid),
+    "isoflop": Figure(IsoFlop, isoflop),
+}

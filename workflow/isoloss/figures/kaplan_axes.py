@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from isoloss.charts.panel import Panel, finish
+from isoloss.charts.style import COLORS, GREY
+from isoloss.charts.text import short, with_interval
 from isoloss.figures.analysed import part
 from isoloss.figures.fitted import IDENTIFIED
-from isoloss.figures.panel import Panel, finish
-from isoloss.figures.style import COLORS, GREY
-from isoloss.figures.text import short, with_interval
 
 NOTHING = "not shown by these runs: see below"
 WIDE = 8.0  # ends of an interval farther apart than this factor are written each with its digits

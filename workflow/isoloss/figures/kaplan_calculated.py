@@ -2,7 +2,11 @@
 
 import numpy as np
 
+from isoloss.charts.panel import Panel, Record
+from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
+from isoloss.charts.text import science
 from isoloss.config.kaplan_figures import KaplanCrossing, KaplanExcess, KaplanShares
+from isoloss.exhibits.base import Drawing, Figure, Tables, where_of
 from isoloss.figures.analysed import analysed, part, unmade
 from isoloss.figures.fitted import IDENTIFIED
 from isoloss.figures.kaplan_axes import (
@@ -17,10 +21,6 @@ from isoloss.figures.kaplan_axes import (
     of_group,
     told,
 )
-from isoloss.figures.panel import Panel, Record
-from isoloss.figures.style import COLORS, GREY, legend_below, new_figure
-from isoloss.figures.tables import Drawing, Tables, where_of
-from isoloss.figures.text import science
 from isoloss.laws import published as P
 
 N_POINTS = 120
@@ -183,3 +183,10 @@ def published_crossing() -> tuple[float, float]:
     )
     at = float(np.exp((height[0] - height[1]) / (fall[0] - fall[1])))
     return at, float((V["kaplan_c_c_min"] / at) ** V["kaplan_alpha_c_min"])
+
+
+FIGURES = {
+    "kaplan_shares": Figure(KaplanShares, kaplan_shares),
+    "kaplan_excess": Figure(KaplanExcess, kaplan_excess),
+    "kaplan_crossing": Figure(KaplanCrossing, kaplan_crossing),
+}

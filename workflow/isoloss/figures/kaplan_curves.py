@@ -3,7 +3,10 @@
 import numpy as np
 
 from isoloss.analysis.kaplan_curves import SizeCurve, curves_of, finished_runs
+from isoloss.charts.panel import Panel, Record
+from isoloss.charts.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
 from isoloss.config.kaplan_figures import KaplanFrontiers, KaplanSummary, KaplanTraining
+from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
 from isoloss.figures.analysed import analysed, part, unmade
 from isoloss.figures.kaplan_axes import (
     COMPUTE,
@@ -19,9 +22,6 @@ from isoloss.figures.kaplan_axes import (
     told,
     warned,
 )
-from isoloss.figures.panel import Panel, Record
-from isoloss.figures.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.figures.tables import Drawing, Tables, need, where_of
 from isoloss.laws import published as P
 
 N_ENVELOPE = 200
@@ -178,3 +178,10 @@ def _fewer_tokens(curves: list[SizeCurve]) -> list[str]:
                 f"size (N = {large.n_params:,.0f}) takes {ratio:.3g} times fewer tokens."
             ]
     return []
+
+
+FIGURES = {
+    "kaplan_summary": Figure(KaplanSummary, kaplan_summary),
+    "kaplan_training": Figure(KaplanTraining, kaplan_training),
+    "kaplan_frontiers": Figure(KaplanFrontiers, kaplan_frontiers),
+}

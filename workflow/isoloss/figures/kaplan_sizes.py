@@ -2,6 +2,17 @@
 
 import numpy as np
 
+from isoloss.charts.panel import Panel, Record
+from isoloss.charts.style import (
+    COLORS,
+    GREY,
+    MARKERS,
+    key_of_values,
+    legend_below,
+    new_figure,
+    ordered_colors,
+)
+from isoloss.charts.text import science, short
 from isoloss.config.kaplan_figures import (
     KaplanDepth,
     KaplanOptimum,
@@ -9,6 +20,7 @@ from isoloss.config.kaplan_figures import (
     KaplanSizeLaws,
     KaplanValleys,
 )
+from isoloss.exhibits.base import Drawing, Figure, Tables, where_of
 from isoloss.figures.analysed import analysed, part, unmade
 from isoloss.figures.kaplan_axes import (
     OURS,
@@ -25,18 +37,6 @@ from isoloss.figures.kaplan_axes import (
     told,
     warned,
 )
-from isoloss.figures.panel import Panel, Record
-from isoloss.figures.style import (
-    COLORS,
-    GREY,
-    MARKERS,
-    key_of_values,
-    legend_below,
-    new_figure,
-    ordered_colors,
-)
-from isoloss.figures.tables import Drawing, Tables, where_of
-from isoloss.figures.text import science, short
 from isoloss.laws import published as P
 
 V = P.VALUES
@@ -239,3 +239,12 @@ def kaplan_size_laws(spec: KaplanSizeLaws, tables: Tables) -> Drawing:
 
 def _xy(rows):
     return rows["x"], rows["value"]
+
+
+FIGURES = {
+    "kaplan_depth": Figure(KaplanDepth, kaplan_depth),
+    "kaplan_valleys": Figure(KaplanValleys, kaplan_valleys),
+    "kaplan_optimum": Figure(KaplanOptimum, kaplan_optimum),
+    "kaplan_reached": Figure(KaplanReached, kaplan_reached),
+    "kaplan_size_laws": Figure(KaplanSizeLaws, kaplan_size_laws),
+}

@@ -5,13 +5,14 @@ from itertools import cycle, pairwise
 import numpy as np
 import pandas as pd
 
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure, ordered_colors
+from isoloss.charts.text import short, with_interval
 from isoloss.config.figures import Extrapolation, LossAgainstX, Series
+from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
 from isoloss.figures.fitted import Fitted, fitted
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import COLORS, GREY, MARKERS, legend_below, new_figure, ordered_colors
-from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
-from isoloss.figures.text import short, with_interval
 from isoloss.laws import law
+from isoloss.runs.select import chosen, finished
 
 N_POINTS = 60  # of a drawn law
 ASIDE = 2.5  # points on the paper between series that share their x, where no law is drawn
@@ -164,3 +165,9 @@ def _slope(panel, slope, ends, dash):
     look = {"color": GREY, "linewidth": 1.6, "linestyle": dash}
     panel.line(x, y, slope.label, "slope", **look)
     return [(slope.label, look)]
+
+
+FIGURES = {
+    "loss_against_x": Figure(LossAgainstX, loss_against_x),
+    "extrapolation": Figure(Extrapolation, extrapolation),
+}

@@ -5,13 +5,13 @@ import pandas as pd
 from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
 
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure
 from isoloss.config.published_figures import Configurations, ModelPlanes
 from isoloss.config.runs import Transformer
 from isoloss.counting import transformer_params
+from isoloss.exhibits.base import Drawing, Figure, Tables
 from isoloss.figures.allocation import rules
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import COLORS, GREY, MARKERS, legend_below, new_figure
-from isoloss.figures.tables import Drawing, Tables
 from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN
 
 AROUND = ((6, 0, "left"), (-6, 0, "right"), (0, 8, "center"), (0, -8, "center"), (6, 8, "left"),
@@ -149,3 +149,9 @@ def _overlap(a, b) -> float:
 
 def _outside(box, frame) -> float:
     return max(0.0, box[2] - frame.x1) + max(0.0, frame.x0 - box[0])
+
+
+FIGURES = {
+    "configurations": Figure(Configurations, configurations),
+    "model_planes": Figure(ModelPlanes, model_planes),
+}

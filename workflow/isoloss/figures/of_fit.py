@@ -6,10 +6,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from isoloss.config.drawn import Drawn
-from isoloss.figures.panel import REFERENCE, Panel, Record, finish
-from isoloss.figures.save import save
-from isoloss.figures.style import (
+from isoloss.charts.panel import REFERENCE, Panel, Record, finish
+from isoloss.charts.save import save
+from isoloss.charts.style import (
     COLORS,
     GREY,
     MARKERS,
@@ -18,8 +17,8 @@ from isoloss.figures.style import (
     ordered_colors,
     styled,
 )
-from isoloss.figures.tables import Drawing
-from isoloss.figures.text import short
+from isoloss.charts.text import short
+from isoloss.exhibits.base import Drawing, Drawn
 from isoloss.fit.influence import TELLING, leave_one_out, residuals
 from isoloss.fit.result import FitResult
 from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN

@@ -6,14 +6,14 @@ import pandas as pd
 from isoloss.analysis.adjusted import min_steps
 from isoloss.analysis.critical_batch import Law, law_of
 from isoloss.analysis.kaplan_curves import curves_of
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
+from isoloss.charts.text import short, with_interval
 from isoloss.config.batch_figures import JointLaws, RepeatedData
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Drawing, Figure, Tables, where_of
 from isoloss.figures.analysed import analysed, parameters, part, unmade
 from isoloss.figures.fitted import IDENTIFIED
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.figures.tables import Drawing, Tables, where_of
-from isoloss.figures.text import short, with_interval
 from isoloss.laws import law
 
 ND = ("Nc", "Dc", "alpha_N", "alpha_D")
@@ -192,3 +192,9 @@ def _rule(rows: pd.DataFrame) -> list[str]:
             sure = row.verdict == IDENTIFIED
             said.append(known if sure else f"{known} It is {row.verdict.partition(':')[0]}.")
     return said
+
+
+FIGURES = {
+    "joint_laws": Figure(JointLaws, joint_laws),
+    "repeated_data": Figure(RepeatedData, repeated_data),
+}

@@ -1,12 +1,13 @@
 """When to stop: Kaplan et al. (2020, arXiv:2001.08361), Fig. 16."""
 
+from isoloss.charts.panel import REFERENCE, Panel, Record, finish
+from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
+from isoloss.charts.text import short
 from isoloss.config.batch_figures import EarlyStopping
+from isoloss.exhibits.base import Drawing, Figure, Tables, where_of
 from isoloss.figures.analysed import analysed, part, undetermined, unmade
 from isoloss.figures.overfitting import DATA, LAW_DASH
-from isoloss.figures.panel import REFERENCE, Panel, Record, finish
-from isoloss.figures.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.figures.tables import Drawing, Tables, chosen, where_of
-from isoloss.figures.text import short
+from isoloss.runs.select import chosen
 
 
 def early_stopping(spec: EarlyStopping, tables: Tables) -> Drawing:
@@ -89,3 +90,8 @@ def _repeated_curves(spec, tables, place, record, colors) -> Panel:
     if of_size.empty:
         panel.axes.set(xlim=(1, 10), ylim=(1, 10))
     return panel
+
+
+FIGURES = {
+    "early_stopping": Figure(EarlyStopping, early_stopping),
+}

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import COLORS, legend_below, new_figure
+from isoloss.charts.text import science, short
 from isoloss.config.published_figures import Doubling, KaplanLaws, Predictions
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import COLORS, legend_below, new_figure
-from isoloss.figures.tables import Drawing, Tables
-from isoloss.figures.text import science, short
+from isoloss.exhibits.base import Drawing, Figure, Tables
 from isoloss.laws import published as P
 
 LOSS = "loss (nats per token)"
@@ -100,3 +100,10 @@ def doubling(spec: Doubling, tables: Tables) -> Drawing:
     return Drawing(figure=figure, table=record.table(), notes=[
         "A fall of the whole loss, by laws without an irreducible term (Kaplan et al. 2020).",
     ])  # fmt: skip
+
+
+FIGURES = {
+    "kaplan_laws": Figure(KaplanLaws, kaplan_laws),
+    "predictions": Figure(Predictions, predictions),
+    "doubling": Figure(Doubling, doubling),
+}

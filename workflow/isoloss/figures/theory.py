@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, t
 
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure
 from isoloss.config.figures import ExponentAgainstTheory, RatioToTheory
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
 from isoloss.figures.fitted import BAND, IDENTIFIED, group_value, rows_of
-from isoloss.figures.panel import Panel, Record, finish
-from isoloss.figures.style import COLORS, GREY, MARKERS, legend_below, new_figure
-from isoloss.figures.tables import Drawing, Tables, chosen, finished, need, where_of
+from isoloss.runs.select import chosen, finished
 
 
 def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Drawing:
@@ -105,3 +106,9 @@ def ratio_by_x(runs: pd.DataFrame, measured: str, spec: RatioToTheory) -> pd.Dat
             half = np.nan
         rows.append({"x": x, "ratio": mean, "lo": mean - half, "hi": mean + half})
     return pd.DataFrame(rows)
+
+
+FIGURES = {
+    "exponent_against_theory": Figure(ExponentAgainstTheory, exponent_against_theory),
+    "ratio_to_theory": Figure(RatioToTheory, ratio_to_theory),
+}

@@ -24,6 +24,7 @@ Laws: `isoloss.laws.LAWS`. How it works and what the intervals cover: docs/fitti
 
 from isoloss.fit.api import fit_law
 from isoloss.fit.drift import Forecast, forecast
-from isoloss.fit.result import Estimate, FitResult
+from isoloss.fit.result import FitResult
+from isoloss.stats.intervals import Estimate
 
 __all__ = ["Estimate", "FitResult", "Forecast", "fit_law", "forecast"]

@@ -16,9 +16,10 @@ from isoloss.fit.optimum import find, near_bounds
 from isoloss.fit.problem import Problem, leaders_of
 from isoloss.fit.profile import profiles
 from isoloss.fit.resample import choose, draw
-from isoloss.fit.result import Estimate, FitResult, estimate, fewest_draws
+from isoloss.fit.result import FitResult
 from isoloss.laws import Law
 from isoloss.laws import law as law_named
+from isoloss.stats.intervals import Estimate, estimate, fewest_draws
 from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN, Data, read
 
 FEW_RUNS = 15  # with several rows each; below, 90 % intervals hold 78 to 88 % of truths

@@ -8,11 +8,17 @@ from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.loose import FLAT
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
-from isoloss.fit.result import fewest_draws
+from isoloss.results.verdict import (
+    IDENTIFIED,
+    OFTEN,
+    RATIO,
+    WIDE,
+    Status,
+    Verdict,
+    not_identified,
+)
+from isoloss.stats.intervals import fewest_draws
 
-WIDE = 0.7  # the interval of an exponent or a floor may be this wide, in units of its value
-RATIO = 10.0  # and the two ends of a scale's interval this far apart
-OFTEN = 0.05  # share of the draws that may end on a bound
 FAILED = 0.05  # share of the draws that may fail
 STAND_IN = 400  # normal draws that a fit without draws is judged by
 
@@ -27,16 +33,17 @@ def verdict(
     bend: LackOfFit | None,
     flat: Mapping[str, tuple[str, ...]],
     loose: tuple[str, ...],
-) -> str:
+) -> Verdict:
     """ "identified", or what is wrong; `flat` are the sides of profiles without an end.
 
     Without enough draws it is judged by the normal distribution that the Jacobian gives.
     """
     if bend is not None and bend.bends:
-        return (
-            f"not a power law: the local exponent goes from {bend.exponent_first:.3g} to "
+        return Verdict(
+            Status.NOT_A_POWER_LAW,
+            f"the local exponent goes from {bend.exponent_first:.3g} to "
             f"{bend.exponent_last:.3g} over the runs (curvature {bend.curvature:.3g}, "
-            f"{bend.lo:.3g} to {bend.hi:.3g}; p = {bend.p_value:.2g})"
+            f"{bend.lo:.3g} to {bend.hi:.3g}; p = {bend.p_value:.2g})",
         )
     judged = draws if len(draws) >= fewest_draws(level) else normal_draws(problem, theta)
     reasons = list(why_not(problem, certificate, theta, judged, level, loose))
@@ -45,7 +52,7 @@ def verdict(
     ]
     if lost > FAILED:
         reasons.append(f"{lost:.0%} of the resampled tables have no minimum")
-    return f"not identified: {'; '.join(reasons)}" if reasons else "identified"
+    return not_identified("; ".join(reasons)) if reasons else IDENTIFIED
 
 
 def normal_draws(problem: Problem, theta: np.ndarray) -> np.ndarray:

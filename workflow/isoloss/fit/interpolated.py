@@ -13,7 +13,7 @@ import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.fit.isoflop import EDGE, FEW, INTERIOR, Allocation, Valley, line
-from isoloss.fit.result import estimate
+from isoloss.stats.intervals import estimate
 
 FINE = 25  # points between two sizes at which the spline is read
 LEAST_SD = 0.33  # of ln N*, in units of the sizes' spacing: the spline cannot resolve less

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.errors import UserError
-from isoloss.fit.result import Estimate, estimate
+from isoloss.stats.intervals import Estimate, estimate
 
 REACH = 2.0  # factor in N about the lowest run within which runs are fitted
 WIDEST = 1.5  # times that reach, where it holds fewer than

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from isoloss.fit.result import FitResult, bounds
+from isoloss.fit.result import FitResult
+from isoloss.stats.intervals import bounds
 
 SEED = 0
 

@@ -1,7 +1,5 @@
 """What a fit returns: values with intervals, how they were got, and whether to believe them."""
 
-import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,21 +14,7 @@ from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
 from isoloss.laws.base import Law, no_optimum
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value, its interval (None where there is none), its standard error, and its unit.
-
-    The standard error is half the distance between the 16th and the 84th percentile of the draws:
-    that of a normal distribution, but not ruled by a few wild draws.
-    """
-
-    value: float
-    lo: float | None
-    hi: float | None
-    se: float | None
-    unit: str
+from isoloss.stats.intervals import Estimate, bounds
 
 
 @dataclass(frozen=True)
@@ -234,38 +218,6 @@ class FitResult:
         ]
         frame = pd.DataFrame(rows)
         return frame.astype({"value": float, "lo": float, "hi": float, "se": float})
-
-
-def bounds(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """The central interval of the draws along the first axis; NaN where there are too few.
-
-    Weibull's quantiles: between them one more draw falls with probability `level` however many
-    draws there are, where the usual ones leave the interval of 200 draws 1 % too narrow. They exist
-    from `fewest_draws` on.
-    """
-    if len(draws) < fewest_draws(level):
-        nothing = np.full(draws.shape[1:], np.nan)
-        return nothing, nothing
-    shares = [(1 - level) / 2, (1 + level) / 2]
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="All-NaN slice")
-        lo, hi = np.nanquantile(draws, shares, axis=0, method="weibull")
-    return lo, hi
-
-
-def fewest_draws(level: float) -> int:
-    """How many draws an interval needs: 19 for one of 90 %."""
-    return max(1, math.ceil(2 / (1 - level) - 1 - 1e-9))
-
-
-def estimate(value: float, draws: np.ndarray, level: float, unit: str) -> Estimate:
-    """A value with the interval and standard error that its draws give."""
-    draws = draws[np.isfinite(draws)]
-    if len(draws) < fewest_draws(level):
-        return Estimate(float(value), None, None, None, unit)
-    lo, hi = bounds(draws, level)
-    low, high = np.quantile(draws, [0.158655, 0.841345])
-    return Estimate(float(value), float(lo), float(hi), float(high - low) / 2, unit)
 
 
 def plain(value):

@@ -11,6 +11,7 @@ from isoloss.errors import UserError
 from isoloss.files import canonical_json
 from isoloss.fit.api import fit_law
 from isoloss.fit.result import FitResult
+from isoloss.results.verdict import Status, Verdict, verdict_columns
 from isoloss.tables.schema import FIT_COLUMNS, typed, with_values
 
 KEPT_DRAWS = 200  # of the resampled parameters, for bands around the curves
@@ -68,13 +69,13 @@ def _rows(fit: Fit, group: str, points: pd.DataFrame) -> list[dict[str, Any]]:
         )
     except UserError as error:
         reason = "; ".join(error.problems)
-        return [common | {"verdict": f"not fitted: {reason}", "warnings": "; ".join(said)}]
+        verdict = Verdict(Status.NOT_FITTED, reason)
+        return [common | verdict_columns(verdict) | {"warnings": "; ".join(said)}]
     common |= {
         "level": result.level,
         "method": result.method,
-        "verdict": result.verdict,
         "warnings": "; ".join([*said, *result.warnings, *result.notes]),
-    }
+    } | verdict_columns(result.verdict)
     ranges = {v: [float(usable[c].min()), float(usable[c].max())] for v, c in fit.variables.items()}
     diagnostics = canonical_json(_diagnostics(result) | {"ranges": ranges})
     estimates = [

@@ -4,11 +4,11 @@ import argparse
 import json
 
 import pandas as pd
-from pydantic import TypeAdapter
 
-from isoloss.config.figures import Figure
-from isoloss.figures.draw import draw
-from isoloss.figures.tables import Tables
+from isoloss.config import exhibits
+from isoloss.config.load import parse
+from isoloss.exhibits.base import Tables
+from isoloss.exhibits.make import draw
 from isoloss.files import read_parquet
 
 
@@ -20,16 +20,18 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--runs", required=True, help="the study's runs.parquet")
     parser.add_argument("--curves", required=True, help="the study's curves.parquet")
     parser.add_argument("--fits", required=True, help="the study's fits.parquet")
-    parser.add_argument("--analyses", help="the study's analyses.parquet, if it has any")
+    parser.add_argument("--analyses", nargs="*", default=[], help="the analyses that it draws")
     parser.add_argument("--stem", required=True, help="path of the figure, without its ending")
     arguments = parser.parse_args(argv)
-    spec = TypeAdapter(Figure).validate_python(json.loads(arguments.figure))
+    given = json.loads(arguments.figure)
+    spec = parse(exhibits.figure(given["draw"]).settings, given, given.get("name", given["draw"]))
     context = json.loads(arguments.context)
+    analyses = [read_parquet(path) for path in arguments.analyses]
     tables = Tables(
         runs=read_parquet(arguments.runs),
         curves=read_parquet(arguments.curves),
         fits=read_parquet(arguments.fits),
-        analyses=read_parquet(arguments.analyses) if arguments.analyses else pd.DataFrame(),
+        analyses=pd.concat(analyses, ignore_index=True) if analyses else pd.DataFrame(),
         variables=context["variables"],
         truth=context["truth"] and tuple(context["truth"]),
     )

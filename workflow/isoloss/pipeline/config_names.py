@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Iterator
 
-from isoloss.config.analyses.kaplan import SizeLaws
-from isoloss.config.drawn import Drawn
 from isoloss.config.study import Compared, Fit, Frontier, Study, Table
 from isoloss.errors import nearest
+from isoloss.exhibits.base import Analysing, Drawn
 from isoloss.laws import LAWS, Law
 from isoloss.tables.schema import CURVE_COLUMNS, NUMBERS, RUN_COLUMNS, SWEEP, TEXT
 
@@ -23,8 +22,7 @@ def unknown_names(study: Study) -> list[str]:
         problems += [f"fits.{fit.name}.{problem}" for problem in _of_fit(fit, sweeps, columns)]
     for analysis in study.analyses:
         named = list(_unknown("sweeps", analysis.sweeps_named, sweeps))
-        if isinstance(analysis, SizeLaws):
-            named += _of_size_laws(analysis, columns)
+        named += _of_analysis(analysis, columns)
         problems += [f"analyses.{analysis.name}: {problem}" for problem in named]
     if prediction := getattr(study, "prediction", None):
         named = [prediction.sweep, *(prediction.sweeps or ())]
@@ -76,10 +74,10 @@ def _of_fit(fit: Fit, sweeps: Collection[str], columns: Collection[str]) -> Iter
     yield from _unknown("columns", [*fit.where, *([fit.by] if fit.by else [])], columns)
 
 
-def _of_size_laws(analysis: SizeLaws, columns: Collection[str]) -> Iterator[str]:
-    yield from _no_numbers("x", [analysis.x], columns)
-    yield from _unknown("where", analysis.where, columns)
-    for name in analysis.laws:
+def _of_analysis(analysis: Analysing, columns: Collection[str]) -> Iterator[str]:
+    yield from _no_numbers("x", analysis.numbers_named, columns)
+    yield from _unknown("where", analysis.columns_named, columns)
+    for name in analysis.laws_named:
         if name not in LAWS:
             yield _no_law("laws", name)
         elif len(LAWS[name].variables) != 1:
@@ -107,6 +105,7 @@ def _of_figure(
 ) -> Iterator[str]:
     fits = {fit.name: fit for fit in study.fits}
     kinds = {analysis.name: analysis.do for analysis in study.analyses}
+    kinds |= {"prediction": "prediction"} if getattr(study, "prediction", None) else {}
     yield from _unknown("sweeps", figure.sweeps_named, sweeps)
     yield from _unknown("fits", figure.fits_named, fits)
     yield from _unknown("analyses", figure.analyses_named, kinds)

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoloss.config import exhibits
 from isoloss.config.study import Config, Frontier, Study, Trained
 from isoloss.corpus.fingerprint import Resolved, prepared_card
 from isoloss.errors import UserError, nearest
 from isoloss.plan.plan import KnownCorpus
 from isoloss.plan.planned import HeldOut, Plan
 
+PREDICTION = "prediction"  # the analysis that a study which predicts has without being asked
+PREDICTION_SETTINGS = exhibits.analysis(PREDICTION).settings
 TABLES = ("runs.parquet", "curves.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
 RUN_FILES = ("row.json", "curve.parquet", "about.json")
@@ -52,14 +55,37 @@ class Paths:
             for end in FIGURE_FILES
         ]
 
+    def analysis(self, study: str, name: str) -> str:
+        """The table of one analysis of a study."""
+        return self.study(study, f"analyses/{name}.parquet")
+
+    def analyses(self, study: str) -> dict[str, Any]:
+        """The settings of a study's analyses, by name, in the order in which they are made."""
+        found = {one.name: one for one in self._study(study).analyses}
+        predicted = {PREDICTION: PREDICTION_SETTINGS()} if study in self.plan.held_out else {}
+        return predicted | found
+
     def analyses_of(self, study: str) -> list[str]:
-        """The table of a study's analyses; nothing where it has none."""
-        made = self._study(study).analyses or study in self.plan.held_out
-        return [self.study(study, "analyses.parquet")] if made else []
+        """The table of all analyses of a study; nothing where it has none."""
+        return [self.study(study, "analyses.parquet")] if self.analyses(study) else []
+
+    def each_analysis(self, study: str) -> list[str]:
+        """The tables of a study's analyses, one by one."""
+        return [self.analysis(study, name) for name in self.analyses(study)]
+
+    def done_before(self, study: str, name: str) -> list[str]:
+        """The tables of the analyses that one of a study goes on from."""
+        known = self.analyses(study)
+        before = list(known)[: list(known).index(name)]
+        return [self.analysis(study, o) for o in before if known[o].do in known[name].reads]
 
     def predictions_of(self, study: str) -> list[str]:
         """The prediction of a study; nothing where it makes none."""
         return [self.study(study, "prediction.parquet")] if study in self.plan.held_out else []
+
+    def predicted(self, study: str, name: str) -> list[str]:
+        """The prediction that an analysis is made from; nothing for most of them."""
+        return self.predictions_of(study) if name == PREDICTION else []
 
     def fitted_rows(self, study: str) -> list[str]:
         """The files of the runs that a study's prediction is made from."""

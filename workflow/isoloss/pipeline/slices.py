@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 
-from isoloss.config.figures import Figure
+from isoloss.config import exhibits
 from isoloss.config.study import Trained
 from isoloss.errors import UserError, nearest
 from isoloss.files import canonical_json, without_tags
@@ -68,18 +70,27 @@ class Workflow(Jobs):
         fits = self._study(study).fits
         return canonical_json([fit.model_dump(mode="json", exclude_defaults=True) for fit in fits])
 
-    def analyses(self, study: str) -> str:
-        """The analyses of a study, which are made in this order."""
-        analyses = self._study(study).analyses
-        return canonical_json(
-            [one.model_dump(mode="json", exclude_defaults=True) for one in analyses]
-        )
+    def analysis_json(self, study: str, name: str) -> str:
+        """The settings of one analysis of a study."""
+        return _settings(self._analysis(study, name), "do", canonical_json)
+
+    def analysis_module(self, study: str, name: str) -> str:
+        """The module that has the analysis."""
+        return exhibits.ANALYSES[self._analysis(study, name).do]
+
+    def figure_module(self, study: str, name: str) -> str:
+        """The module that has the figure."""
+        return exhibits.FIGURES[self._figure(study, name).draw]
+
+    def analyses_drawn(self, study: str, name: str) -> list[str]:
+        """The tables of the analyses that a figure draws."""
+        drawn = self._figure(study, name).analyses_named
+        return [self.analysis(study, one) for one in dict.fromkeys(drawn)]
 
     def figure(self, study: str, name: str) -> str:
         """One figure of a study."""
-        found = self._figure(study, name).model_dump(mode="json", exclude_defaults=True)
         # Not with sorted keys: series are drawn in the order in which they are given.
-        return without_tags(json.dumps(found))
+        return without_tags(_settings(self._figure(study, name), "draw", json.dumps))
 
     def caption(self, study: str, name: str) -> str:
         """The caption of a figure for Snakemake's own report, which takes it for markup."""
@@ -87,7 +98,14 @@ class Workflow(Jobs):
         # Snakemake also puts it into a script of its page, where no escape of HTML holds.
         return RST_MARKUP.sub(r"\\\1", HTML_TAG.sub("‹", line))
 
-    def _figure(self, study: str, name: str) -> Figure:
+    def _analysis(self, study: str, name: str) -> Any:
+        known = self.analyses(study)
+        if name not in known:
+            problem = f"{study} has no analysis {name!r}{nearest(name, known)}"
+            raise UserError("the target", [problem])
+        return known[name]
+
+    def _figure(self, study: str, name: str) -> Any:
         figures = {figure.name: figure for figure in self._study(study).figures}
         if name not in figures:
             raise UserError(
@@ -133,7 +151,8 @@ class Workflow(Jobs):
         found = {"the texts of all studies": self.texts()}
         for name, study in self.studies.items():
             found[f"{name}: fits"] = self.fits(name)
-            found[f"{name}: analyses"] = self.analyses(name)
+            for one in study.analyses:
+                found[f"{name}: analyses.{one.name}"] = self.analysis_json(name, one.name)
             for figure in study.figures:
                 found[f"{name}: figures.{figure.name}"] = self.figure(name, figure.name)
             if isinstance(study, Trained):
@@ -143,3 +162,9 @@ class Workflow(Jobs):
             else:
                 found[name] = self.source(name)
         return found
+
+
+def _settings(spec: Any, kind: str, write: Callable[[Any], str]) -> str:
+    """Settings that are not at their defaults, and the key that says of which kind they are."""
+    found = spec.model_dump(mode="json", exclude_defaults=True)
+    return write({kind: getattr(spec, kind)} | found)

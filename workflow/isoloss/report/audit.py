@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from isoloss.figures.text import with_interval
+from isoloss.charts.text import with_interval
 from isoloss.files import read_json
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from isoloss.charts.text import with_interval
 from isoloss.errors import UserError
-from isoloss.figures.text import with_interval
 from isoloss.files import read_json, read_parquet
 from isoloss.laws import LAWS
 from isoloss.tables.schema import RUN_COLUMNS, typed

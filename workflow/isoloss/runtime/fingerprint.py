@@ -12,12 +12,13 @@ PACKAGE = Path(__file__).parents[1]
 NOT_COMPUTING = ("isoloss.config", "isoloss.errors", "isoloss.files")
 
 
-def sources(module: str) -> list[str]:
-    """The files of the package that a module depends on, itself included, sorted.
+@functools.cache
+def sources(*modules: str) -> list[str]:
+    """The files of the package that some modules depend on, themselves included, sorted.
 
     For the `input` of a rule: Snakemake does not see what a module imports.
     """
-    return sorted(str(path) for path in map(_path, _closure((module,), ())) if path)
+    return sorted(str(path) for path in map(_path, _closure(modules, ())) if path)
 
 
 def training_fingerprint(task: str) -> str:

@@ -34,6 +34,7 @@ COMMANDS = {
     "fits": "isoloss.jobs.fits",
     "audit": "isoloss.jobs.audit",
     "analyse": "isoloss.jobs.analyse",
+    "analyses": "isoloss.jobs.analyses",
     "figure": "isoloss.jobs.figure",
     "report": "isoloss.jobs.report",
 }

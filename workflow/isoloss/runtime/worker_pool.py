@@ -31,7 +31,18 @@ from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.runtime.job import COMMANDS, ONE_THREAD, WARM_SOCKET, run_command
 
 # What jobs import, when they start or at their first use.
-STAGES = ("tasks", "models", "train", "runs", "laws", "fit", "analysis", "figures", "report")
+STAGES = (
+    "tasks",
+    "models",
+    "train",
+    "runs",
+    "laws",
+    "fit",
+    "analysis",
+    "figures",
+    "exhibits",
+    "report",
+)
 LIBRARIES = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
@@ -194,8 +205,8 @@ def _modules_of(packages: Iterable[str]) -> Iterator[str]:
     for package in packages:
         folder = Path(__file__).parents[1] / package
         yield f"isoloss.{package}"
-        for module in pkgutil.iter_modules([str(folder)]):
-            yield f"isoloss.{package}.{module.name}"
+        for module in pkgutil.walk_packages([str(folder)], f"isoloss.{package}."):
+            yield module.name
 
 
 def main(listener: int) -> None:

@@ -111,6 +111,7 @@ ESTIMATE = (
 )
 BELIEF = (
     Column("verdict", TEXT, "", "identified, or why the number is not to be used"),
+    Column("status", TEXT, "", "the verdict without its reason: identified, not identified, ..."),
     Column("warnings", TEXT, "", "what a reader must know, separated by semicolons"),
 )
 

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from isoloss.config.analyses.base import Analysing
 from isoloss.config.section import Draws, Levels, PositiveInt
+from isoloss.exhibits.base import Analysing
 
 Reach = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 Counting = Literal["kaplan", "logits", "embeddings", "exact"]

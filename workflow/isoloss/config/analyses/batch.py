@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from isoloss.config.analyses.base import Analysing
 from isoloss.config.section import Levels
+from isoloss.exhibits.base import Analysing
 
 
 class CriticalBatch(Analysing):

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from isoloss.config.analyses.base import Analysing
 from isoloss.config.section import Draws, Levels, NonNegativeInt, PositiveFloat, Values
+from isoloss.exhibits.base import Analysing
 
 Width = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 
@@ -22,6 +22,10 @@ class KaplanFrontier(Analysing):
     levels: Levels = 12  # budgets, spaced evenly in log compute
     width: Width = 4.0  # sizes within such a factor of the best rule the parabola of a budget
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("critical_batch",) if self.adjusted else ()
+
 
 class SizeAndSteps(Analysing):
     """L(N, S) along learning curves at a constant rate (Eq. 1.6), and its valleys."""
@@ -31,6 +35,10 @@ class SizeAndSteps(Analysing):
     first_step: NonNegativeInt = 0  # steps before it are left out, as warm-up always is
     levels: Levels = 5  # budgets of compute, and of steps, at which valleys are given
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("critical_batch",) if self.adjusted else ()
+
 
 class LossReached(Analysing):
     """Steps and tokens that each size needs to reach a loss, and what other sizes cost more."""
@@ -39,6 +47,10 @@ class LossReached(Analysing):
     adjusted: bool = False  # S_min and E_min in place of S and E
     levels: Levels | list[PositiveFloat] = 6  # how many losses, or which
     width: Width = 4.0  # as for a frontier: to find the size that reaches a loss cheapest
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("critical_batch",) if self.adjusted else ()
 
 
 class SizeLaws(Analysing):
@@ -52,6 +64,18 @@ class SizeLaws(Analysing):
     keep: Literal["all", "longest", "largest", "depths"] = "all"
     where: dict[str, Values] = {}  # column -> the values that are kept
     draws: Draws = 400
+
+    @property
+    def numbers_named(self) -> list[str]:
+        return [self.x]
+
+    @property
+    def columns_named(self) -> list[str]:
+        return list(self.where)
+
+    @property
+    def laws_named(self) -> list[str]:
+        return self.laws
 
 
 class Crossing(KaplanFrontier):

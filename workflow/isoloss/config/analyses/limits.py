@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from isoloss.config.analyses.base import Analysing
 from isoloss.config.section import Name, PositiveFloat, PositiveInt
+from isoloss.exhibits.base import Analysing
 
 
 class SeedNoise(Analysing):
@@ -19,6 +19,10 @@ class Overfitting(Analysing):
     threshold: PositiveFloat = 0.02  # share of the loss that counts as overfitting
     few_updates: PositiveInt = 40  # runs whose epoch has so few steps or fewer are not fitted
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("seed_noise",)
+
 
 class CooldownCheck(Analysing):
     """Runs that cool a shared trunk down against independent ones, and what the trunks saved.
@@ -33,10 +37,3 @@ class CooldownCheck(Analysing):
     @property
     def sweeps_named(self) -> list[str]:
         return [*self.sweeps, *self.cooled, *self.independent]
-
-
-class LearningRate(Analysing):
-    """The best learning rate at each width, and how it changes with the width."""
-
-    do: Literal["learning_rate"]
-    reach: PositiveFloat = 4.0  # factor about the best rate tried within which runs are fitted

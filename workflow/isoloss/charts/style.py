@@ -1,22 +1,20 @@
 """Colours, markers, axes and ticks that all figures share."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib import style
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, ListedColormap, to_hex
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
-from isoloss.figures.text import power_of_ten, short, superscripts
+from isoloss.charts.text import power_of_ten, short, superscripts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("isoloss.mplstyle")
 # Okabe and Ito (2008), told apart with any common colour blindness; yellow left out: too light.
@@ -28,6 +26,9 @@ GREY = "#6f6f6f"
 @contextmanager
 def styled():
     """The project's style, and nothing of the user's own matplotlib settings."""
+    import matplotlib
+    from matplotlib import style
+
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         style.use(STYLE)
@@ -36,6 +37,9 @@ def styled():
 
 def new_figure(columns: int = 1, rows: int = 1, width: float = 6.4, height: float = 4.2):
     """A figure with a canvas of its own, and its axes as an array of shape (rows, columns)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False)
@@ -43,6 +47,9 @@ def new_figure(columns: int = 1, rows: int = 1, width: float = 6.4, height: floa
 
 def ordered_colors(count: int, colormap: str = "viridis") -> list[str]:
     """Colours for ordered values, from dark to light, stopping before they are too light."""
+    import matplotlib
+    from matplotlib.colors import to_hex
+
     positions = np.linspace(0.0, 0.88, count) if count != 1 else [0.3]
     return [to_hex(color) for color in matplotlib.colormaps[colormap](positions)]
 
@@ -56,6 +63,10 @@ def key_of_values(
     write: Callable[[float], str] = short,
 ) -> None:
     """A colour bar with one block for each value."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
     mappable = ScalarMappable(
         BoundaryNorm(np.arange(len(values) + 1), len(values)), ListedColormap(list(colors))
     )
@@ -81,6 +92,8 @@ def log_ticks(low: float, high: float, most: int = 7) -> tuple[list[float], list
     values = [m * 10.0**e for e in range(first - 1, last + 1) for m in (1, 2, 5)]
     values = [value for value in values if low * 0.9999 <= value <= high * 1.0001]
     if len(values) < 3:
+        from matplotlib.ticker import MaxNLocator
+
         ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
         values = [value for value in ticks if low <= value <= high and value > 0]
     if len(values) > most:
@@ -90,6 +103,8 @@ def log_ticks(low: float, high: float, most: int = 7) -> tuple[list[float], list
 
 def set_log_ticks(axis: Axis) -> None:
     """Replace the ticks of a log axis, whose limits are final, by `log_ticks`."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
+
     low, high = sorted(axis.get_view_interval())
     values, labels = log_ticks(low, high)
     axis.set_major_locator(FixedLocator(values))
@@ -109,6 +124,8 @@ def legend_below(figure: Figure, entries: Sequence[tuple[str, dict]], width: int
 
     It has as many columns as fit into `width` characters.
     """
+    from matplotlib.lines import Line2D
+
     looks = {superscripts(label): look for label, look in entries}
     if not looks:
         return

@@ -1,15 +1,19 @@
 """Axes that remember what is drawn on them, so that a figure and its table cannot differ."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation
 
-from isoloss.figures.style import GREY, set_log_ticks
-from isoloss.figures.text import superscripts
+from isoloss.charts.style import GREY, set_log_ticks
+from isoloss.charts.text import superscripts
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLUMNS = ["panel", "series", "what", "x_quantity", "x", "y_quantity", "y", "lo", "hi"]
 REFERENCE = {"color": GREY, "linewidth": 1.1, "linestyle": (0, (4, 2))}
@@ -22,10 +26,15 @@ class Record:
         self._parts: list[pd.DataFrame] = []
 
     def add(self, **columns) -> None:
+        """Add rows, by column."""
+        import pandas as pd
+
         self._parts.append(pd.DataFrame(columns))
 
     def table(self) -> pd.DataFrame:
         """One row a point; `lo` and `hi` are there only if something has an interval."""
+        import pandas as pd
+
         filled = [part for part in self._parts if len(part)]
         if not filled:
             return pd.DataFrame(columns=COLUMNS[:-2])
@@ -85,6 +94,8 @@ class Panel:
         """The transform that moves points aside; their data still count for the axes' limits."""
         if not aside:
             return {}
+        from matplotlib.transforms import ScaledTranslation
+
         for y in heights:
             points = np.stack([np.asarray(x, float), np.asarray(y, float)], axis=1)
             self.axes.update_datalim(points[np.isfinite(points).all(axis=1)])

@@ -1,0 +1,1 @@
+"""Drawing without knowledge of laws: axes that record, style, numbers as text, files."""

@@ -1,0 +1,49 @@
+"""Write a figure: PDF, PNG, the table drawn and its texts; whole, and the same bytes every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isoloss.charts.style import styled
+from isoloss.files import whole, write_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".pdf", ".png", ".csv", ".json")
+
+
+def save(
+    stem: str | Path, figure: Figure, table: pd.DataFrame, texts: dict[str, Any]
+) -> list[Path]:
+    """Write <stem>.pdf, .png, .csv and .json; give their paths.
+
+    Parameters
+    ----------
+    stem : path
+        Without its ending.
+    figure, table
+        The figure, and the numbers that it draws.
+    texts : dict
+        What the JSON holds: the title, the caption, the notes. No file holds a date or a version.
+
+    Raises
+    ------
+    UserError
+        A file could not be written; it is as it was before.
+    """
+    stem = Path(stem)
+    pdf, png, csv, json = (stem.with_name(stem.name + suffix) for suffix in SUFFIXES)
+    write_text(csv, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+    with styled():
+        with whole(png) as partial:
+            figure.savefig(partial, format="png", metadata={"Software": None})
+        # Both files have the layout that the first one found: laying out again would move things.
+        figure.set_layout_engine("none")
+        with whole(pdf) as partial:
+            undated = dict.fromkeys(("CreationDate", "Creator", "Producer"))
+            figure.savefig(partial, format="pdf", metadata=undated | {"Title": texts["title"]})
+    write_json(json, texts)
+    return [pdf, png, csv, json]

@@ -1,0 +1,222 @@
+"""What every analysis and every figure has, and what they are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from isoloss.config.section import Name, Section
+from isoloss.errors import UserError, nearest
+from isoloss.results.analysed import Analysed
+from isoloss.results.rows import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as Canvas
+
+
+class Analysing(Section):
+    """An analysis: its name in the study, and the sweeps whose runs it reads."""
+
+    name: Name
+    sweeps: list[Name]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Kinds of analyses (`do`) whose rows it reads, where the study makes them before it."""
+        return ()
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        """The sweeps that it reads."""
+        return self.sweeps
+
+    @property
+    def numbers_named(self) -> list[str]:
+        """The columns of the table of runs that it reads, which must hold numbers."""
+        return []
+
+    @property
+    def columns_named(self) -> list[str]:
+        """The columns of the table of runs that choose or divide what it reads."""
+        return []
+
+    @property
+    def laws_named(self) -> list[str]:
+        """The laws of one variable that it fits."""
+        return []
+
+
+class Drawn(Section):
+    """A figure: the name of its files, and what a reader is told."""
+
+    name: Name  # of its files
+    title: str
+    caption: str  # what is drawn and how to read it, and what it cannot show
+    tabulate: bool = False  # the report shows the numbers that are drawn, not only a link to them
+
+    # Keys that name analyses of the study -> what these must `do`.
+    analyses_drawn: ClassVar[dict[str, str]] = {}
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        """The sweeps of the study that the figure draws."""
+        return []
+
+    @property
+    def fits_named(self) -> list[str]:
+        """The fits of the study that the figure draws."""
+        return []
+
+    @property
+    def analyses_named(self) -> list[str]:
+        """The analyses of the study that the figure draws."""
+        return [name for key in self.analyses_drawn if (name := getattr(self, key, None))]
+
+    @property
+    def numbers_named(self) -> list[str]:
+        """The columns of the table of runs that the figure draws, which must hold numbers."""
+        return []
+
+    @property
+    def curve_numbers_named(self) -> list[str]:
+        """The same of the learning curves."""
+        return []
+
+    @property
+    def columns_named(self) -> list[str]:
+        """The columns of the table of runs that choose or divide what is drawn."""
+        return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What an analysis is made from.
+
+    Attributes
+    ----------
+    runs, curves : DataFrame
+        The study's, columns as docs/data.md lists them.
+    done : DataFrame
+        The rows of the analyses that the settings' `reads` names, in the study's order.
+    prediction : DataFrame or None
+        The study's prediction, if it makes one.
+    """
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    done: pd.DataFrame
+    prediction: pd.DataFrame | None = None
+
+    def first(self, do: str) -> Analysed | None:
+        """The first analysis of a kind that was made before, or None."""
+        rows = self.done[self.done["do"] == do] if len(self.done) else self.done
+        if rows.empty:
+            return None
+        name = rows["analysis"].iloc[0]
+        return Analysed(rows[rows["analysis"] == name], name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """What a figure is made from: the tables of one study.
+
+    Attributes
+    ----------
+    runs, curves, fits, analyses : DataFrame
+        Columns as docs/data.md lists them; an empty frame where a study has none.
+    variables : mapping
+        Fit -> the law's variable -> the column of `runs` (as the study's fits say).
+    truth : tuple of (law, parameters) or None
+        The law that losses were drawn from, where it is known.
+    """
+
+    runs: pd.DataFrame = None
+    curves: pd.DataFrame = None
+    fits: pd.DataFrame = None
+    analyses: pd.DataFrame = None
+    variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    truth: tuple[str, Mapping[str, float]] | None = None
+
+    def __post_init__(self):
+        import pandas as pd
+
+        for name in ("runs", "curves", "fits", "analyses"):
+            table = getattr(self, name)
+            table = pd.DataFrame() if table is None else plain(table)
+            object.__setattr__(self, name, table)
+
+    def analysed(self, name: str, where: str) -> Analysed:
+        """The rows of one analysis.
+
+        Raises
+        ------
+        UserError
+            The study has no analysis of that name.
+        """
+        return Analysed.of_table(self.analyses, name, where)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A figure, every number on it, and what a reader must know beside the caption.
+
+    `table` has the columns panel, series, what, x_quantity, x, y_quantity, y, lo, hi; figures
+    that are tables by nature add their own columns.
+    """
+
+    figure: Canvas
+    table: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """An analysis as the dictionary of a module has it.
+
+    `analyse(spec, inputs)` gives rows. It raises UserError where the runs do not allow it.
+    """
+
+    settings: type[Analysing]
+    analyse: Callable[[Analysing, Inputs], list[Row]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as the dictionary of a module has it: `draw(spec, tables)` gives a drawing.
+
+    It raises UserError where a column, a law or a group that the settings name is not there.
+    """
+
+    settings: type[Drawn]
+    draw: Callable[[Drawn, Tables], Drawing]
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with NumPy's numbers in place of nullable ones: NaN where nothing is known."""
+    import pandas as pd
+
+    numbers = {
+        name: column.to_numpy("int64" if column.dtype.kind in "iu" and column.notna().all()
+                              else "float64", na_value=float("nan"))
+        for name, column in table.items()
+        if isinstance(column.dtype, pd.api.extensions.ExtensionDtype) and column.dtype.kind in "iuf"
+    }  # fmt: skip
+    return table.assign(**numbers) if numbers else table
+
+
+def need(table: pd.DataFrame, columns: Iterable[str], where: str, what: str) -> None:
+    """Raise a UserError that names every column that `table` lacks."""
+    problems = [
+        f"there is no column {column!r} in the table of {what}{nearest(column, table.columns)}"
+        for column in dict.fromkeys(columns)
+        if column not in table.columns
+    ]
+    if problems:
+        raise UserError(where, problems)
+
+
+def where_of(spec: Drawn) -> str:
+    """How messages name a figure."""
+    return f"figure {spec.name}"

@@ -1,0 +1,54 @@
+"""Make an analysis of a study, and draw a figure of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isoloss.charts.save import save
+from isoloss.charts.style import styled
+from isoloss.config import exhibits
+from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysing, Drawing, Drawn, Inputs, Tables
+from isoloss.results.rows import Row, table_of
+from isoloss.results.verdict import not_made
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def analyse(study: str, spec: Analysing, inputs: Inputs) -> pd.DataFrame:
+    """The rows of one analysis of a study.
+
+    One that its runs do not allow has one row, without a quantity, whose verdict says why.
+
+    Returns
+    -------
+    DataFrame
+        Columns as `isoloss.tables.schema.ANALYSIS_COLUMNS`.
+    """
+    try:
+        rows = exhibits.analysis(spec.do).analyse(spec, inputs)
+    except UserError as error:
+        rows = [Row(verdict=not_made("; ".join(error.problems)))]
+    return table_of(rows, study=study, analysis=spec.name, do=spec.do)
+
+
+def drawing(spec: Drawn, tables: Tables) -> Drawing:
+    """The figure that `spec` asks for.
+
+    Raises
+    ------
+    UserError
+        A column, a law or a group that it names is not there.
+    """
+    with styled():
+        return exhibits.figure(spec.draw).draw(spec, tables)
+
+
+def draw(spec: Drawn, tables: Tables, stem: str | Path) -> list[Path]:
+    """Draw and write <stem>.pdf, .png, .csv and .json; give their paths."""
+    made = drawing(spec, tables)
+    texts = {"title": spec.title, "caption": spec.caption, "notes": made.notes,
+             "tabulate": spec.tabulate}  # fmt: skip
+    return save(stem, made.figure, made.table, texts)

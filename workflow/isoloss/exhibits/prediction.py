@@ -1,0 +1,176 @@
+"""A run that is predicted before it is trained: what each law said, and what was measured."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
+from isoloss.config.section import Name
+from isoloss.exhibits.base import (
+    Analysing,
+    Analysis,
+    Drawing,
+    Drawn,
+    Figure,
+    Inputs,
+    Tables,
+    where_of,
+)
+from isoloss.results.group import Group
+from isoloss.results.quantity import Kind, Q, X
+from isoloss.results.rows import Row
+from isoloss.results.verdict import IDENTIFIED, Verdict
+from isoloss.runs.select import chosen, finished
+
+NAME = "prediction"  # of the analysis: a study that predicts has it without being asked
+MEASURED_AFTER, MEASURED_BEFORE = "measured afterwards", "measured before"
+LATE = "predicted after the run was made"
+WITH_DRIFT = {"color": COLORS[0], "linestyle": "-", "linewidth": 1.2}
+NO_DRIFT = WITH_DRIFT | {"linewidth": 4.5, "solid_capstyle": "butt"}
+
+
+class Prediction(Analysing):
+    """The predictions of a study's largest run, beside the loss that was measured."""
+
+    do: Literal["prediction"] = "prediction"
+    name: Name = NAME
+    sweeps: list[Name] = []
+
+
+class PredictionTested(Drawn):
+    """The runs, the run that was held out, and what each law said of it before it was trained."""
+
+    draw: Literal["prediction_tested"]
+    name: Name = "prediction"
+    title: str = "A run that was predicted before it was trained"
+    caption: str = (
+        "Left: all runs; the predictions were made from the filled ones. Right: what each law said "
+        "of the largest run, written to a file before that run could start, and the loss that was "
+        "measured. The thick bar is the 90 % interval if the law goes on unchanged. The thin bar "
+        "also counts how far losses drift from this law beyond its runs, as tried on the smaller "
+        "ones. One run tests a law at one point. How often both bars hold the loss: "
+        "docs/performance.md."
+    )
+    sweeps: list[Name]
+    labels: dict[str, str] = {}  # fit of the prediction -> what the figure calls it
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return self.sweeps
+
+    @property
+    def analyses_named(self) -> list[str]:
+        return [NAME]
+
+
+def analyse(spec: Prediction, inputs: Inputs) -> list[Row]:
+    """Each law's prediction, with the measured loss as its `theory`.
+
+    Where several seeds of the run were trained, their losses are averaged.
+    """
+    runs = inputs.runs
+    losses = runs[runs["status"] == "done"].drop_duplicates("run_id").set_index("run_id")["loss"]
+    rows = []
+    for law in inputs.prediction.to_dict("records"):
+        tested = losses.reindex(law["run_ids"].split()).dropna()
+        measured = float(tested.mean()) if len(tested) else None
+        late = law["made_before"] is False
+        warnings = ["the run that tests it has no loss"] if measured is None else []
+        warnings += [LATE] if late else []
+        of_law = {"group": Group.of(law["fit"]), "unit": "nats per token", "value": law["loss"],
+                  "level": law["level"]}  # fmt: skip
+        rows.append(Row(
+            quantity=Q.PREDICTED, kind=Kind.PARAMETER, x_quantity=X.COMPUTE_FLOPS,
+            x=law["compute_flops"], lo=law["lo"], hi=law["hi"], method=law["method"],
+            n_runs=law["n_runs"], verdict=Verdict.read(law["verdict"]), theory=measured,
+            theory_source=MEASURED_BEFORE if late else MEASURED_AFTER,
+            warnings="; ".join(warnings), runs=law["run_ids"], **of_law,
+        ))  # fmt: skip
+        rows.append(Row(
+            quantity=Q.PREDICTED_WITHOUT_DRIFT, kind=Kind.POINT, lo=law["law_lo"],
+            hi=law["law_hi"], **of_law,
+        ))  # fmt: skip
+    fitted = inputs.prediction["fitted_compute_flops"].dropna()
+    if len(fitted):
+        rows.append(Row(quantity=Q.LARGEST_FITTED, kind=Kind.POINT, value=float(fitted.max()),
+                        unit="FLOP"))  # fmt: skip
+    return rows
+
+
+def draw(spec: PredictionTested, tables: Tables) -> Drawing:
+    """Left: the loss of all runs. Right: each law's prediction, and the loss measured later."""
+    found = tables.analysed(NAME, where_of(spec))
+    fitted_flops = found.points(Q.LARGEST_FITTED, optional=True)["value"].max()  # NaN without laws
+    plain = found.all(Q.PREDICTED_WITHOUT_DRIFT).set_index("group")
+    said = found.all(Q.PREDICTED)
+    runs, notes = finished(chosen(tables.runs, spec.sweeps), "loss")
+    runs = runs.drop_duplicates("run_id")
+    held = set(" ".join(said["runs"]).split())
+    tested, others = runs[runs["run_id"].isin(held)], runs[~runs["run_id"].isin(held)]
+    late = (said["theory_source"] == MEASURED_BEFORE).any()
+    panel = "Measured before, said after" if late else "Said before, measured after"
+    notes += ["The run was measured before this prediction was made."] if late else []
+    figure, axes = new_figure(columns=2, width=9.2, height=3.9)
+    record = Record()
+    left = Panel(axes[0, 0], record, "training compute C (FLOP, exact count)",
+                 "held-out loss (nats per token)", "The runs")  # fmt: skip
+    small = others["compute_flops"] <= fitted_flops
+    left.points(others.loc[small, "compute_flops"], others.loc[small, "loss"], "fitted runs",
+                "measured", color=COLORS[0], markersize=4)  # fmt: skip
+    left.points(others.loc[~small, "compute_flops"], others.loc[~small, "loss"], "other runs",
+                "measured", color=GREY, markersize=4, mfc="white")  # fmt: skip
+    left.points(tested["compute_flops"], tested["loss"], "held-out run", "measured",
+                color=COLORS[1], marker="*", markersize=13)  # fmt: skip
+    right = Panel(axes[0, 1], record, "loss of the held-out run (nats per token)", "",
+                  panel, x_scale="linear", y_scale="linear")  # fmt: skip
+    drawn = said.dropna(subset=["value"])
+    places = np.arange(len(drawn))
+    for place, (_, law) in zip(places, drawn.iterrows(), strict=True):
+        name = spec.labels.get(law["group"], law["group"])
+        record.add(panel=panel, series=[name], what="predicted",
+                   x_quantity="", x=[np.nan], y_quantity="loss", y=[law["value"]],
+                   lo=[law["lo"]], hi=[law["hi"]])  # fmt: skip
+        sure = law["verdict"] == IDENTIFIED
+        narrow = plain.loc[law["group"]]
+        record.add(panel=panel, series=[name], what="without drift",
+                   x_quantity="", x=[np.nan], y_quantity="loss", y=[narrow["value"]],
+                   lo=[narrow["lo"]], hi=[narrow["hi"]])  # fmt: skip
+        right.axes.plot([law["lo"], law["hi"]], [place, place], **WITH_DRIFT)
+        right.axes.plot([narrow["lo"], narrow["hi"]], [place, place], **NO_DRIFT)
+        right.axes.plot([law["value"]], [place], color=COLORS[0], marker="o",
+                        mfc=COLORS[0] if sure else "white")  # fmt: skip
+        if not sure:
+            notes.append(f"{name}: {law['verdict']} (hollow marker).")
+    for _, law in said[said["value"].isna()].iterrows():
+        notes.append(f"{spec.labels.get(law['group'], law['group'])}: {law['verdict']}.")
+    measured = float(said["theory"].iloc[0])
+    if np.isfinite(measured):
+        record.add(panel=panel, series=["held-out run"], what="measured",
+                   x_quantity="loss", x=[measured], y_quantity="", y=[np.nan])  # fmt: skip
+        right.axes.axvline(measured, color=COLORS[1], linewidth=1.4)
+        inside = ((drawn["lo"] <= measured) & (measured <= drawn["hi"])).sum()
+        plain = plain.loc[drawn["group"]]
+        narrow = ((plain["lo"] <= measured) & (measured <= plain["hi"])).sum()
+        notes.append(f"The measured loss, {measured:.4f}, lies within {inside} of {len(drawn)} "
+                     f"90 % intervals, and within {narrow} of those without drift.")  # fmt: skip
+    names = [spec.labels.get(group, group) for group in drawn["group"]]
+    right.axes.set_yticks(places, names)
+    right.axes.set_ylim(len(drawn) - 0.3, -0.7)  # the first law at the top
+    right.axes.margins(x=0.12)
+    finish(figure, [left])
+    legend_below(figure, [
+        ("runs that the laws were fitted to", {"color": COLORS[0], "marker": "o", "markersize": 4}),
+        ("other runs", {"color": GREY, "marker": "o", "markersize": 4, "mfc": "white"}),
+        ("held-out run, measured", {"color": COLORS[1], "marker": "*"}),
+        ("predicted", {"color": COLORS[0], "marker": "o"}),
+        ("90 % if the law goes on", NO_DRIFT),
+        ("90 % with the drift of laws beyond their runs", WITH_DRIFT),
+    ])  # fmt: skip
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+ANALYSES = {"prediction": Analysis(Prediction, analyse)}
+FIGURES = {"prediction_tested": Figure(PredictionTested, draw)}

@@ -1,0 +1,1 @@
+"""How the runs were trained: learning rates, batches, seeds, cooldowns."""

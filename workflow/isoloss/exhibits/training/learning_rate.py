@@ -1,0 +1,287 @@
+"""The best learning rate at each width: a sweep in the study itself, and its figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import (
+    COLORS,
+    GREY,
+    key_of_values,
+    legend_below,
+    new_figure,
+    ordered_colors,
+)
+from isoloss.charts.text import with_interval
+from isoloss.config.section import Name, PositiveFloat
+from isoloss.errors import UserError
+from isoloss.exhibits.base import (
+    Analysing,
+    Analysis,
+    Drawing,
+    Drawn,
+    Figure,
+    Inputs,
+    Tables,
+    where_of,
+)
+from isoloss.fit.isoflop import INTERIOR, Valley, line, valley
+from isoloss.results.analysed import Analysed
+from isoloss.results.group import Group
+from isoloss.results.quantity import Kind, Q, X
+from isoloss.results.rows import DRAWS, SEED, Row, row
+from isoloss.results.verdict import (
+    IDENTIFIED,
+    OFTEN,
+    Status,
+    Verdict,
+    exponent_verdict,
+    not_identified,
+)
+from isoloss.runs.select import chosen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MUP = -1.0  # of the rate in the width, for hidden matrices under Adam
+SOURCE = "Yang et al. (2022), arXiv:2203.03466: hidden matrices under Adam"
+N_LINE = 40
+
+
+class LearningRate(Analysing):
+    """The best learning rate at each width, and how it changes with the width."""
+
+    do: Literal["learning_rate"]
+    name: Name = "learning_rate"
+    reach: PositiveFloat = 4.0  # factor about the best rate tried within which runs are fitted
+
+
+class LearningRates(Drawn):
+    """Loss against learning rate at each width, and the best rate against the width."""
+
+    draw: Literal["learning_rates"]
+    name: Name = "learning_rate"
+    title: str = "The learning rate at each width"
+    caption: str = (
+        "Left: final loss against the learning rate, and the parabola in its logarithm through the "
+        "runs near the best. Right: the best rates with 90 % intervals, their slope, the slope "
+        "that muP gives for hidden matrices, and the rates that the study uses. One length of "
+        "training says nothing of other lengths or batches. Intervals leave out the scatter "
+        "over seeds."
+    )
+    loss_label: str = "held-out loss (nats per token)"
+    rates: Name = "learning_rate"  # a learning_rate
+    used: list[Name] = []  # sweeps whose rates are shown beside the best
+
+    analyses_drawn = {"rates": "learning_rate"}
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return self.used
+
+
+@dataclass(frozen=True)
+class Bowl:
+    """A width's parabola of the loss in ln rate, and draws of its three numbers."""
+
+    width: float
+    valley: Valley
+    middle: float  # of ln rate
+    coefficients: np.ndarray  # shape (3,): of the square, of ln rate - middle, constant
+    draws: np.ndarray  # shape (draw, 3)
+
+    def best(self) -> np.ndarray:
+        """ln of the best rate in each draw; NaN where it lies outside the rates fitted."""
+        bend, slope, _ = self.draws.T
+        with np.errstate(all="ignore"):
+            at = self.middle - slope / (2 * bend)
+        ends = np.log(self.valley.n_params[[0, -1]])
+        return np.where((bend > 0) & (ends[0] < at) & (at < ends[1]), at, np.nan)
+
+    def loss(self, rate: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """The parabola at some rates, shape (..., rate)."""
+        return coefficients @ np.vander(np.log(rate) - self.middle, 3).T
+
+
+def analyse(spec: LearningRate, inputs: Inputs) -> list[Row]:
+    """The best rate at each width, what a factor of two costs, and the slope between widths.
+
+    A parabola in the log of the rate goes through the runs near the best. What it misses, at all
+    widths together, is the noise from which the intervals are drawn, widened for the few runs.
+
+    Raises
+    ------
+    UserError
+        At fewer than two widths does the loss have a minimum between the rates that were tried.
+    """
+    runs = inputs.runs
+    tried = runs[runs["sweep"].isin(spec.sweeps)].drop_duplicates("run_id")
+    lost = tried[tried["status"] != "done"]
+    tried = tried[(tried["status"] == "done") & tried["loss"].notna()]
+    valleys = {
+        float(width): valley(float(width), group["peak_lr"], group["loss"], spec.reach)
+        for width, group in tried.groupby("width", sort=True)
+    }
+    good = {width: found for width, found in valleys.items() if found.status == INTERIOR}
+    if len(good) < 2:
+        text = ", ".join(f"width {width:g}: {found.status}" for width, found in valleys.items())
+        what = f"two widths with a minimum between the rates tried are needed ({text})"
+        raise UserError(spec.name, [what])
+    bowls = _bowls(good, np.random.default_rng(SEED))
+    said = [f"width {width:g}: {found.status}" for width, found in valleys.items()
+            if width not in good]  # fmt: skip
+    said += [f"{len(lost)} of {len(lost) + len(tried)} runs diverged"] * bool(len(lost))
+    if not tried.duplicated(["width", "peak_lr"]).any():
+        said.append("one seed at every rate: what another seed would move is not in the intervals")
+    rows = [_slope(bowls, tried, said)]
+    for width, group in tried.groupby("width", sort=True):
+        rows += _of_width(bowls.get(float(width)), width, group)
+    return rows + [
+        Row(quantity=Q.DIVERGED, kind=Kind.POINT, group=Group.of(width=run.width),
+            x_quantity=X.PEAK_LR, x=float(run.peak_lr), runs=run.run_id, n_runs=1,
+            verdict=Verdict(Status.NOT_MEASURED,
+                            run.reason if isinstance(run.reason, str) else "diverged"))
+        for run in lost.itertuples()
+    ]  # fmt: skip
+
+
+def _bowls(good: dict[float, Valley], rng: np.random.Generator) -> dict[float, Bowl]:
+    fits, pool, freedom = {}, [], 0
+    for width, found in good.items():
+        x = np.log(found.n_params)
+        design = np.vander(x - x.mean(), 3)
+        inverse = np.linalg.pinv(design)
+        coefficients = inverse @ found.loss
+        leverage = np.minimum(np.einsum("rp,pr->r", design, inverse), 0.99)
+        miss = (found.loss - design @ coefficients) / np.sqrt(1 - leverage)
+        pool.append(miss / found.loss.min())
+        freedom += len(x) - 3
+        fits[width] = (found, float(x.mean()), coefficients, inverse)
+    pool = np.concatenate(pool) - np.concatenate(pool).mean()
+    scale = np.sqrt(freedom / rng.chisquare(freedom, size=(DRAWS, 1)))
+    bowls = {}
+    for width, (found, middle, coefficients, inverse) in fits.items():
+        noise = rng.choice(pool, size=(DRAWS, len(found.loss))) * scale * found.loss.min()
+        draws = coefficients + noise @ inverse.T
+        bowls[width] = Bowl(width, found, middle, coefficients, draws)
+    return bowls
+
+
+def _slope(bowls: dict[float, Bowl], tried: pd.DataFrame, said: list[str]) -> Row:
+    """d ln(best rate) / d ln(width), through all widths with a minimum."""
+    best = np.array([bowl.best() for bowl in bowls.values()])
+    at = np.array([bowl.valley.n_opt for bowl in bowls.values()])
+    widths = np.array(list(bowls))
+    value = line(widths, at)[0]
+    centred = np.log(widths) - np.log(widths).mean()
+    draws = centred @ best / (centred @ centred)
+    lost = np.mean(~np.isfinite(draws))
+    draws = draws[np.isfinite(draws)]
+    used = tried[tried["width"].astype(float).isin(widths)]
+    if lost:
+        said = [*said, f"{lost:.0%} of the draws have a width without a minimum; left out"]
+    return row(Q.RATE_SLOPE, value, draws, theory=MUP,
+               theory_source=SOURCE, verdict=exponent_verdict(value, draws),
+               warnings="; ".join(said), n_runs=len(used), runs=" ".join(used["run_id"]),
+               method="residual")  # fmt: skip
+
+
+def _of_width(bowl: Bowl | None, width, group: pd.DataFrame) -> list[Row]:
+    """The runs of a width as points; its best rate and the price of others, where it has one."""
+    named = Group.of(width=width)
+    rows = [
+        row(Q.LOSS, float(run.loss), kind=Kind.POINT, group=named, unit="nats per token",
+            x_quantity=X.PEAK_LR, x=float(run.peak_lr), n_runs=1, runs=run.run_id)
+        for run in group.sort_values("peak_lr").itertuples()
+    ]  # fmt: skip
+    if bowl is None:
+        return rows
+    best = bowl.best()
+    best = best[np.isfinite(best)]
+    common = {"group": named, "x_quantity": X.WIDTH, "x": float(width), "method": "residual",
+              "n_runs": len(bowl.valley.loss), "runs": " ".join(group["run_id"])}  # fmt: skip
+    lost = 1 - len(best) / len(bowl.draws)
+    known = lost <= OFTEN
+    verdict = IDENTIFIED if known else not_identified(f"{lost:.0%} of the draws have none")
+    rows.append(row(Q.BEST_RATE, bowl.valley.n_opt, np.exp(best), verdict=verdict, **common))
+    price = np.log(2.0) ** 2
+    rows.append(row(Q.LOSS_FOR_FACTOR_2, bowl.coefficients[0] * price,
+                    bowl.draws[:, 0] * price, unit="nats per token", **common))  # fmt: skip
+    rates = np.geomspace(bowl.valley.n_params.min(), bowl.valley.n_params.max(), N_LINE)
+    for rate, loss in zip(rates, bowl.loss(rates, bowl.coefficients), strict=True):
+        rows.append(row(Q.LOSS, float(loss), kind=Kind.LINE, group=named, unit="nats per token",
+                        x_quantity=X.PEAK_LR, x=float(rate)))  # fmt: skip
+    return rows
+
+
+def draw(spec: LearningRates, tables: Tables) -> Drawing:
+    """Left: loss against the rate, by width. Right: the best rate against the width."""
+    found = tables.analysed(spec.rates, where_of(spec))
+    diverged = found.all(Q.DIVERGED, optional=True)
+    notes = [] if found.made else found.why_not()
+    figure, axes = new_figure(2, 1, width=9.2, height=4.2)
+    record = Record()
+    left = Panel(axes[0, 0], record, "learning rate", spec.loss_label, "Loss")
+    right = Panel(axes[0, 1], record, "width d_model", "best learning rate", "Best rate")
+    losses, lines = found.points(Q.LOSS), found.line(Q.LOSS)
+    best = found.parameters(Q.BEST_RATE)
+    widths = sorted(losses["of"].unique())
+    colors = ordered_colors(len(widths))
+    for width, color in zip(widths, colors, strict=True):
+        name = f"width {width:g}"
+        here, bowl = losses[losses["of"] == width], lines[lines["of"] == width]
+        left.points(here["x"], here["value"], name, "run", color=color)
+        left.line(bowl["x"], bowl["value"], name, "parabola in ln rate", color=color, linewidth=1.2)
+        for rate in diverged["x"][diverged["of"] == width]:
+            left.axes.plot([rate], [0.97], color=color, marker="x", linestyle="none",
+                           transform=left.axes.get_xaxis_transform())  # fmt: skip
+            record.add(panel="Loss", series=[name], what="diverged", x_quantity="learning rate",
+                       x=[rate], y_quantity=spec.loss_label, y=[np.nan])  # fmt: skip
+        at = best[best["x"] == width]
+        right.intervals(at["x"], at["value"], at["lo"], at["hi"], name, "best rate", color=color)
+    key = [("run", {"color": GREY, "marker": "o"})]
+    if len(diverged):
+        key.append(("diverged", {"color": GREY, "marker": "x"}))
+    key += _slopes(right, found, best, notes)
+    used = chosen(tables.runs, spec.used) if spec.used else tables.runs[:0]
+    if len(used):
+        rates = used.groupby("width")["peak_lr"].median()
+        look = {"color": COLORS[1], "marker": "_", "markersize": 12, "markeredgewidth": 2}
+        right.points(rates.index, rates, "used in the study", "rate", **look)
+        key.append(("rate that the study uses", look))
+    finish(figure, [left, right])
+    if widths:
+        key_of_values(figure, [left.axes, right.axes], widths, colors, "width d_model")
+    legend_below(figure, key)
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def _slopes(panel: Panel, found: Analysed, best, notes) -> list[tuple[str, dict]]:
+    """The fitted slope and that of muP, through the middle of the best rates."""
+    slope = found.parameter(Q.RATE_SLOPE)
+    if slope is None or best.empty:
+        panel.axes.set(xlim=(1, 10), ylim=(1e-4, 1e-1))
+        return []
+    middle = np.exp(np.log(best["x"]).mean()), np.exp(np.log(best["value"]).mean())
+    x = np.geomspace(best["x"].min(), best["x"].max(), 2)
+    mine = {"color": "black", "linewidth": 1.2, "linestyle": "-"}
+    mup = {"color": GREY, "linewidth": 1.1, "linestyle": (0, (4, 2))}
+    value, interval = with_interval(slope["value"], slope["lo"], slope["hi"])
+    panel.line(x, middle[1] * (x / middle[0]) ** slope["value"], "fitted slope", "slope", **mine)
+    panel.line(x, middle[1] * (x / middle[0]) ** MUP, "muP", "slope", **mup)
+    unsure = "" if slope["verdict"] == IDENTIFIED else f" ({slope['verdict']})"
+    notes.append(f"Best rate ~ width^a with a {value}, 90 % interval {interval}{unsure}.")
+    for one in found.parameters(Q.LOSS_FOR_FACTOR_2).itertuples():
+        price, ends = with_interval(one.value, one.lo, one.hi)
+        notes.append(f"Width {one.x:g}: half or twice the best rate costs {price} nats ({ends}).")
+    if isinstance(slope["warnings"], str) and slope["warnings"]:
+        notes.append(f"{slope['warnings'][0].upper()}{slope['warnings'][1:]}.")
+    return [(f"slope {slope['value']:.2f}", mine), ("slope -1 (muP, hidden matrices)", mup)]
+
+
+ANALYSES = {"learning_rate": Analysis(LearningRate, analyse)}
+FIGURES = {"learning_rates": Figure(LearningRates, draw)}

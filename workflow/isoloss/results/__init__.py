@@ -1,0 +1,1 @@
+"""What a study finds, typed: quantities, groups and verdicts, written and read in one place."""

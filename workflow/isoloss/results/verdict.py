@@ -1,0 +1,131 @@
+"""Verdicts: does a table determine a number, and if not, why?
+
+A verdict is text, as the tables and the report hold it: its status, and after a colon the reason.
+Only this module writes that text and reads it back.
+"""
+
+from enum import StrEnum
+from typing import Any, Self
+
+import numpy as np
+
+from isoloss.stats.intervals import LEVEL
+
+WIDE = 0.7  # the interval of an exponent or a floor may be this wide, in units of its value
+RATIO = 10.0  # and the two ends of a scale's interval this far apart
+OFTEN = 0.05  # share of the draws that may end on a bound, or have no value
+
+
+class Status(StrEnum):
+    """What a verdict says first. Each member has a sentence of meaning."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str):
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    IDENTIFIED = "identified", "The table determines the number."
+    NOT_IDENTIFIED = (
+        "not identified",
+        "Many values fit equally well; the reason says which, or what is missing.",
+    )
+    NOT_A_POWER_LAW = "not a power law", "The local exponent changes along the runs."
+    NOT_FITTED = "not fitted", "The law could not be fitted to the table."
+    NOT_MADE = "not made", "The runs do not allow the analysis, or this part of it."
+    NOT_MEASURED = "not measured", "The run has no result."
+    AT_THE_EDGE = "at the edge", "The next size has no loss at this compute."
+    EDGE = "edge", "The minimum of a parabola lies beyond the runs that it goes through."
+    NO_MINIMUM = "no minimum", "A parabola through the runs opens downwards."
+    TOO_FEW_RUNS = "too few runs", "A parabola needs more runs than there are at this budget."
+
+
+class Verdict(str):
+    """A verdict as the tables hold it: "identified", or a status, a colon and the reason."""
+
+    status: Status
+    reason: str
+
+    def __new__(cls, status: Status, reason: str = "") -> Self:
+        made = super().__new__(cls, f"{status}: {reason}" if reason else str(status))
+        made.status, made.reason = Status(status), reason
+        return made
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The verdict that a table holds.
+
+        Raises
+        ------
+        ValueError
+            The text begins with no known status.
+        """
+        status, colon, reason = str(text).partition(": ")
+        return cls(Status(status), reason) if colon else cls(Status(status))
+
+    @property
+    def identified(self) -> bool:
+        return self.status is Status.IDENTIFIED
+
+    def __reduce__(self):
+        return (type(self), (self.status, self.reason))
+
+
+IDENTIFIED = Verdict(Status.IDENTIFIED)
+
+
+def verdict_columns(verdict: Verdict) -> dict[str, str]:
+    """A verdict as columns of a table."""
+    return {"verdict": str(verdict), "status": str(verdict.status)}
+
+
+def not_identified(reason: str) -> Verdict:
+    """The verdict on a number that the table does not determine."""
+    return Verdict(Status.NOT_IDENTIFIED, reason)
+
+
+def not_made(reason: str) -> Verdict:
+    """The verdict on an analysis, or a part of one, that the runs do not allow."""
+    return Verdict(Status.NOT_MADE, reason)
+
+
+def scale_verdict(draws: np.ndarray, lost: np.ndarray | None = None) -> Verdict:
+    """Is a positive scale determined? As the fitting engine judges one (`fit.identify`).
+
+    `lost` says which draws mean nothing, besides those that are not finite.
+    """
+    draws, share = _kept(draws, lost)
+    if not len(draws):
+        return not_identified("there is no interval")
+    if share > OFTEN:
+        return not_identified(f"{share:.0%} of the draws lie far outside what was tried")
+    lo, hi = _ends(draws)
+    if hi > RATIO * lo:
+        return not_identified(f"may be anything from {lo:.2g} to {hi:.2g}")
+    return IDENTIFIED
+
+
+def exponent_verdict(value: float, draws: np.ndarray) -> Verdict:
+    """Is an exponent determined? As the fitting engine judges one (`fit.identify`)."""
+    draws, share = _kept(draws, None)
+    if not len(draws):
+        return not_identified("there is no interval")
+    if share > OFTEN:
+        return not_identified(f"{share:.0%} of the draws have no value")
+    lo, hi = _ends(draws)
+    if hi - lo > WIDE * abs(value):
+        return not_identified(f"may be anything from {lo:.2g} to {hi:.2g}")
+    return IDENTIFIED
+
+
+def _ends(draws: np.ndarray) -> Any:
+    return np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+
+
+def _kept(draws, lost: np.ndarray | None) -> tuple[np.ndarray, float]:
+    """The finite draws, and the share of all that are lost or not finite."""
+    draws = np.asarray(draws, float)
+    gone = ~np.isfinite(draws) if lost is None else lost | ~np.isfinite(draws)
+    return draws[np.isfinite(draws)], float(np.mean(gone)) if len(gone) else 0.0

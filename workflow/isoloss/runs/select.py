@@ -1,0 +1,38 @@
+"""Which runs of a table are drawn: those of some sweeps, with some values, that have a result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from isoloss.tables.schema import with_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def chosen(
+    runs: pd.DataFrame,
+    sweeps: Iterable[str] | None = None,
+    where: Mapping[str, Iterable] | None = None,
+) -> pd.DataFrame:
+    """The runs of the given sweeps with one of the given values, in a stable order."""
+    if sweeps is not None:
+        runs = runs[runs["sweep"].isin(list(sweeps))]
+    found = with_values(runs, where or {})
+    order = [column for column in ("sweep", "run_id") if column in found.columns]
+    return found.sort_values(order, kind="stable") if order else found
+
+
+def finished(runs: pd.DataFrame, y: str) -> tuple[pd.DataFrame, list[str]]:
+    """The runs that ended with a finite `y`, and a note about those that did not."""
+    good = runs[y].notna() & ~runs[y].isin([float("inf"), float("-inf")])
+    if "status" in runs.columns:
+        good &= runs["status"] == "done"
+    lost = int((~good).sum())
+    if not lost:
+        return runs, []
+    of = f"{len(runs)} run" + ("s" if len(runs) != 1 else "")
+    return runs[good], [f"{lost} of {of} diverged or has no {y}, and is not drawn."
+                        if lost == 1 else
+                        f"{lost} of {of} diverged or have no {y}, and are not drawn."]  # fmt: skip

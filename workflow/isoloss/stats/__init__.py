@@ -1,0 +1,1 @@
+"""Numerics that several parts share: pure functions of arrays, each with its source."""

@@ -1,0 +1,56 @@
+"""Intervals from draws: central quantiles, and the standard error that they give."""
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVEL = 0.9  # of the intervals of a study
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, its interval (None where there is none), its standard error, and its unit.
+
+    The standard error is half the distance between the 16th and the 84th percentile of the draws:
+    that of a normal distribution, but not ruled by a few wild draws.
+    """
+
+    value: float
+    lo: float | None
+    hi: float | None
+    se: float | None
+    unit: str
+
+
+def bounds(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """The central interval of the draws along the first axis; NaN where there are too few.
+
+    Weibull's quantiles: between them one more draw falls with probability `level` however many
+    draws there are, where the usual ones leave the interval of 200 draws 1 % too narrow. They exist
+    from `fewest_draws` on.
+    """
+    if len(draws) < fewest_draws(level):
+        nothing = np.full(draws.shape[1:], np.nan)
+        return nothing, nothing
+    shares = [(1 - level) / 2, (1 + level) / 2]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="All-NaN slice")
+        lo, hi = np.nanquantile(draws, shares, axis=0, method="weibull")
+    return lo, hi
+
+
+def fewest_draws(level: float) -> int:
+    """How many draws an interval needs: 19 for one of 90 %."""
+    return max(1, math.ceil(2 / (1 - level) - 1 - 1e-9))
+
+
+def estimate(value: float, draws: np.ndarray, level: float, unit: str) -> Estimate:
+    """A value with the interval and standard error that its draws give."""
+    draws = draws[np.isfinite(draws)]
+    if len(draws) < fewest_draws(level):
+        return Estimate(float(value), None, None, None, unit)
+    lo, hi = bounds(draws, level)
+    low, high = np.quantile(draws, [0.158655, 0.841345])
+    return Estimate(float(value), float(lo), float(hi), float(high - low) / 2, unit)
