@@ -22,8 +22,8 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 
-# "errors, files | config | ... | cli." in the package's docstring.
-FLOW = re.search(r"\b(errors\b.*\bcli)\.", isoloss.__doc__, flags=re.DOTALL)[1]
+# "constants, errors, files | ... | cli." in the package's docstring.
+FLOW = re.search(r"\b(constants\b.*\bcli)\.", isoloss.__doc__, flags=re.DOTALL)[1]
 STAGES = [
     {name.strip() for name in stage.split(",")} for stage in FLOW.replace("\n", " ").split("|")
 ]

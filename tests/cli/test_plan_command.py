@@ -11,9 +11,10 @@ from isoloss.cli.machines import Core, Gpu
 from isoloss.cli.main import main
 from isoloss.config.load import parse
 from isoloss.config.runs import LanguageRun, Transformer
+from isoloss.constants import LAUNCH_S
 from isoloss.counting import transformer_flops, transformer_params
 from isoloss.plan.cost import JOB_S, Cost
-from isoloss.plan.gpu import LAUNCH_S, GpuSpeed, gpu_percent
+from isoloss.plan.gpu import GpuSpeed, gpu_percent
 from isoloss.plan.memory import memory_bytes
 
 CONTEXT, BATCH, VOCAB = 8, 4, 256

@@ -1,8 +1,8 @@
 """isoloss: scaling laws, measured.
 
 Data flows one way, and imports point only back along it:
-errors, files | stats | laws | tables | results | charts | config, counting | runtime | plan |
-corpus | models, tasks, train | runs | fit | exhibits, analysis, figures | report | jobs |
+constants, errors, files | stats | laws | tables | results | charts | config, counting | runtime |
+plan | corpus | models, tasks, train | runs | fit | exhibits, analysis, figures | report | jobs |
 pipeline, cli.
 """
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.errors import UserError
+from isoloss.stats.line import through_rows
 
 FEWEST = 3  # places that a line is drawn through
 
@@ -118,25 +119,12 @@ def moved(drawn: np.ndarray, value) -> np.ndarray:
 def _lines(log_c0, log_c, log_n, log_d, steep) -> dict[str, np.ndarray]:
     """Slopes and levels for each row; NaN where a row has fewer than three places."""
     if not steep:
-        a, log_n0 = _line(log_c, log_n, log_c0)
-        b, log_d0 = _line(log_c, log_d, log_c0)
+        a, log_n0 = through_rows(log_c, log_n, log_c0, FEWEST)
+        b, log_d0 = through_rows(log_c, log_d, log_c0, FEWEST)
         return {"a": a, "b": b, "log_n0": log_n0, "log_d0": log_d0}
-    turned, level = _line(log_n, log_c, 0.0)
-    slope, share = _line(log_n, log_d, 0.0)
+    turned, level = through_rows(log_n, log_c, 0.0, FEWEST)
+    slope, share = through_rows(log_n, log_d, 0.0, FEWEST)
     with np.errstate(all="ignore"):
         log_n0 = (log_c0 - level) / turned
         return {"a": 1 / turned, "b": slope / turned, "log_n0": log_n0,
                 "log_d0": share + slope * log_n0}  # fmt: skip
-
-
-def _line(x, y, at):
-    """Slope and value at `at` of the least-squares line of each row, which may have NaN."""
-    here = np.isfinite(x) & np.isfinite(y)
-    count = here.sum(axis=1)
-    with np.errstate(all="ignore"):
-        x, y = np.where(here, x, 0.0), np.where(here, y, 0.0)
-        mean_x, mean_y = x.sum(axis=1) / count, y.sum(axis=1) / count
-        away = np.where(here, x - mean_x[:, None], 0.0)
-        slope = np.sum(away * y, axis=1) / np.sum(away**2, axis=1)
-        slope[count < FEWEST] = np.nan
-        return slope, mean_y + slope * (at - mean_x)

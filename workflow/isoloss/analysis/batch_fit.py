@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.stats import student
+
 BEYOND = np.log(1000.0)  # B_crit is looked for so far outside the batches that were tried
 FAR = np.log(20.0)  # and not believed so far outside
 ROUNDS = 60
@@ -145,5 +147,5 @@ def noise(
     n_runs = len(scan.run_ids)
     freedom = n_runs - n_free
     signs = rng.choice([-1.0, 1.0], size=(draws, n_runs))
-    scale = np.sqrt(n_runs / rng.chisquare(freedom, size=(draws, 1)))
+    scale = student.scales(freedom, draws, rng, runs=n_runs)
     return residual * signs[:, scan.run] * scale

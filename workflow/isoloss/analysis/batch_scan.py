@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.optimize import isotonic_regression
 
 from isoloss.analysis.batch_fit import Scan
+from isoloss.runs.curves import near_highest_rate
 
 FEWEST = 4  # batch sizes per model size and loss: two more than Eq. 5.1 has numbers
 SIZE = "n_params_non_embedding"
@@ -15,10 +16,7 @@ SIZE = "n_params_non_embedding"
 def steady_curves(runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Each run's curve at its full learning rate: without warm-up, and without a cooldown."""
     wanted = curves[curves["run_id"].isin(runs["run_id"])]
-    return {
-        str(run_id): curve[curve["lr"] >= 0.999 * curve["lr"].max()].sort_values("step")
-        for run_id, curve in wanted.groupby("run_id")
-    }
+    return {str(run_id): near_highest_rate(curve) for run_id, curve in wanted.groupby("run_id")}
 
 
 def steps_to_reach(step, loss, levels) -> np.ndarray:

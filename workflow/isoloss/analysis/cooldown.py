@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, LEVEL
 from isoloss.config.analyses.limits import CooldownCheck
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis
+from isoloss.runs.select import finished_in
+from isoloss.stats import student
 
 SIZE = "n_params_non_embedding"
 SHARE = "trained FLOPs / independent FLOPs"
@@ -32,9 +33,7 @@ def cooldown_check(
     UserError
         No size and length has two seeds both of cooled and of independent runs.
     """
-    usable = runs[runs["status"] == "done"]
-    cooled = usable[usable["sweep"].isin(spec.cooled)].drop_duplicates("run_id")
-    alone = usable[usable["sweep"].isin(spec.independent)].drop_duplicates("run_id")
+    cooled, alone = finished_in(runs, spec.cooled), finished_in(runs, spec.independent)
     alone = alone[~alone["run_id"].isin(cooled["run_id"])]
     others = dict(tuple(alone.groupby(list(SETTING))))
     rows, pairs, ids = [], [], []
@@ -58,7 +57,7 @@ def cooldown_check(
         what = "no size and length has two seeds both of cooled and of independent runs"
         raise UserError(spec.name, [what])
     together = _row("cooled / independent - 1", pairs, ids)
-    return [*rows, together, *_saved(usable[usable["sweep"].isin(spec.sweeps)])]
+    return [*rows, together, *_saved(finished_in(runs, spec.sweeps))]
 
 
 def _losses(what: str, frame: pd.DataFrame, named: str) -> list[dict[str, Any]]:
@@ -78,7 +77,7 @@ def _row(quantity: str, pairs: list[list[np.ndarray]], run_ids: list[str]) -> di
     spread = sum(part**2 / degrees for part, degrees in parts)
     se = float(np.sqrt(variance))
     degrees = variance**2 / spread if spread else 1.0
-    half = float(t.ppf((1 + LEVEL) / 2, degrees)) * se
+    half = student.quantile(LEVEL, degrees) * se
     return {
         "quantity": quantity,
         "kind": "parameter",
@@ -98,7 +97,6 @@ def _row(quantity: str, pairs: list[list[np.ndarray]], run_ids: list[str]) -> di
 
 def _saved(grid: pd.DataFrame) -> list[dict[str, Any]]:
     """FLOPs that were trained, each trunk once, over those of runs that share nothing."""
-    grid = grid.drop_duplicates("run_id")
     shared = grid["trunk_flops"].astype("Float64").fillna(0.0).astype(float)
     if not len(grid) or not shared.any():
         verdict = "not measured: no run of these sweeps goes on from a trunk"

@@ -14,6 +14,8 @@ from isoloss.analysis.rows import DRAWS, IDENTIFIED, SEED, exponent_verdict, row
 from isoloss.config.analyses.batch import CriticalBatch
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis
+from isoloss.runs.select import finished_in
+from isoloss.stats.spread import root_mean_square
 
 ALPHA_B = 0.21
 SOURCE = "Kaplan et al. (2020), arXiv:2001.08361, Table 5"
@@ -88,8 +90,7 @@ def critical_batch(
     UserError
         No loss is reached with enough batch sizes, or there are too few runs for an interval.
     """
-    chosen = runs[runs["sweep"].isin(spec.sweeps) & (runs["status"] == "done")]
-    chosen = chosen.drop_duplicates("run_id").sort_values([SIZE, "batch_size", "run_id"])
+    chosen = finished_in(runs, spec.sweeps).sort_values([SIZE, "batch_size", "run_id"])
     steady = steady_curves(chosen, curves)
     scan = scan_of(chosen, steady, spec.levels)
     if scan is None:
@@ -131,7 +132,7 @@ def _scanned(scan: Scan, sizes: int) -> list[dict[str, Any]]:
         row("alpha_B", 1 / theta[1], alphas, **common | {"verdict": said["1 / alpha_B"]},
             theory=ALPHA_B, theory_source=SOURCE),
         row("B_star", star, stars, unit="tokens", **common | {"verdict": scale_verdict(stars)}),
-        row("misfit of ln S", float(np.sqrt(np.mean(residual**2))), **common),
+        row("misfit of ln S", root_mean_square(residual), **common),
     ]  # fmt: skip
     if sizes > 1:
         rows.append(_of_size(scan, design, sizes, rng) | common)

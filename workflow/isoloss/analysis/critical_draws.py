@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from isoloss.analysis.critical_batch import law_of
 from isoloss.analysis.rows import LEVEL
 from isoloss.errors import UserError
+from isoloss.stats import student
 
 KNOWN = 4.0  # most ratio of the ends of its interval, where B_crit is known best, to adjust by it
 Critical = Callable[[np.ndarray], np.ndarray]  # loss -> B_crit, in tokens
@@ -36,7 +36,7 @@ def critical_batch_of(done: pd.DataFrame, where: str) -> tuple[Critical, np.ndar
         raise UserError(where, ["no critical batch was measured before: S_min and C_min need it"])
     line = done[(done["do"] == "critical_batch") & (done["kind"] == "line")]
     x, lo, hi = (np.log(line[name].to_numpy(float)) for name in ("x", "lo", "hi"))
-    width = (hi - lo) / (2 * norm.ppf((1 + LEVEL) / 2))
+    width = (hi - lo) / (2 * student.quantile(LEVEL))
     best = int(np.nanargmin(width))
     if not law.identified and hi[best] - lo[best] > np.log(KNOWN):
         raise UserError(where, [f"the critical batch is {law.verdict}"])

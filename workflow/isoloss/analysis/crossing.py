@@ -15,9 +15,9 @@ from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, row, scale_verdict
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import Crossing
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.exhibits.base import Analysis
 from isoloss.fit import fit_law
-from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 
 N_LINE = 60
 BEYOND = 1e4  # the lines are drawn so many times farther than the data, or ten times than they meet

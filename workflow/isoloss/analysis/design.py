@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from isoloss.errors import UserError
+from isoloss.runs.curves import at_peak_rate
+from isoloss.runs.select import finished_in
 
 FEWEST_SIZES, FEWEST_BUDGETS = 4, 3
-AT_PEAK = 1e-6  # relative difference to the peak rate, from rounding
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,9 @@ def design_of(
     UserError
         Fewer than four sizes, or than three numbers of tokens, have a loss.
     """
-    chosen = runs[runs["sweep"].isin(list(sweeps)) & (runs["status"] == "done")]
-    chosen = chosen[chosen["loss"].notna()].drop_duplicates("run_id")
-    chosen = chosen.sort_values(["n_params", "n_tokens", "run_id"], kind="stable")
+    chosen = finished_in(runs, sweeps, "loss").sort_values(
+        ["n_params", "n_tokens", "run_id"], kind="stable"
+    )
     sizes, size = np.unique(chosen["n_params"].to_numpy("int64"), return_inverse=True)
     n_budgets = chosen["n_tokens"].nunique()
     problems = [
@@ -151,10 +152,9 @@ def _curve(chosen, curves, places, first_step):
     """The curve of the longest of some runs while its rate was at the peak."""
     place = int(places[-1])  # by rising tokens
     run = chosen.iloc[place]
-    curve = curves[curves["run_id"] == run["run_id"]].sort_values("step", kind="stable")
-    at_peak = np.isclose(curve["lr"].to_numpy(float), float(run["peak_lr"]), rtol=AT_PEAK, atol=0)
-    loss = curve["loss"].to_numpy(float)
-    kept = at_peak & (loss > 0) & (curve["step"].to_numpy("int64") >= first_step)
-    if kept.sum() < 4:
+    curve = at_peak_rate(curves[curves["run_id"] == run["run_id"]], run["peak_lr"])
+    curve = curve[curve["step"] >= first_step]
+    if len(curve) < 4:
         return None
-    return Curve(np.log(curve["n_tokens"].to_numpy(float)[kept]), np.log(loss[kept]), place)
+    log_d, log_loss = (np.log(curve[name].to_numpy(float)) for name in ("n_tokens", "loss"))
+    return Curve(log_d, log_loss, place)

@@ -14,6 +14,7 @@ from isoloss.analysis.allocation import Allocation, Places, through
 from isoloss.analysis.design import FEWEST_SIZES, Design
 from isoloss.analysis.design_noise import Draws, polynomial
 from isoloss.errors import UserError
+from isoloss.stats.parabola import vertex_of_three
 
 N_BUDGETS = 600
 SPAN = 0.7  # ln D about a point over which a curve is smoothed
@@ -155,11 +156,7 @@ def _vertex(log_loss, log_n):
     middle = np.where(inside, winner, 1)
     y = [np.take_along_axis(log_loss, (middle + k)[:, None], axis=1)[:, 0] for k in (-1, 0, 1)]
     x = [log_n[middle + k] for k in (-1, 0, 1)]
-    low, high = (y[1] - y[0]) / (x[1] - x[0]), (y[2] - y[1]) / (x[2] - x[1])
-    with np.errstate(all="ignore"):
-        bend = (high - low) / (x[2] - x[0])
-        at = (x[0] + x[1]) / 2 - low / (2 * bend)
-    return np.where(inside & (bend > 0), at, np.nan)
+    return np.where(inside, vertex_of_three(x, y), np.nan)
 
 
 def _winners(log_loss):

@@ -14,6 +14,8 @@ import numpy as np
 
 from isoloss.analysis.kaplan_curves import FEWEST_SIZES, SizeCurve
 from isoloss.errors import UserError
+from isoloss.stats import parabola, student
+from isoloss.stats.line import through_rows
 
 DRAWS, SEED = 400, 0
 FEWEST_LEVELS = 3
@@ -51,14 +53,7 @@ class Frontier:
 
     def power(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """p and ln(c) of values = c C**p, each of shape (1 + draw,)."""
-        y = np.log(values)
-        there = np.isfinite(y)
-        x, y = np.where(there, np.log(self.compute), 0.0), np.where(there, y, 0.0)
-        count = there.sum(axis=1)
-        x_mean, y_mean = x.sum(axis=1) / count, y.sum(axis=1) / count
-        away = np.where(there, x - x_mean[:, None], 0.0)
-        p = np.sum(away * y, axis=1) / np.sum(away**2, axis=1)
-        return p, y_mean - p * x_mean
+        return through_rows(np.log(self.compute), np.log(values))
 
     def bend(self, values: np.ndarray) -> str | None:
         """Why values are no power of C, or None: a parabola in logs that bends, surely and much."""
@@ -107,11 +102,10 @@ class Valley:
     def lowest(self, heights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """ln N and height of the bottom, for heights of shape (..., size); NaN beyond the sizes."""
         bend, slope, height = np.moveaxis(heights[..., self.chosen] @ self.solve.T, -1, 0)
-        with np.errstate(all="ignore"):
-            at = -slope / (2 * bend)
-            inside = (bend > 0) & (self.x.min() <= at) & (at <= self.x.max())
-            bottom = height - slope**2 / (4 * bend)
-        return np.where(inside, at + self.middle, np.nan), np.where(inside, bottom, np.nan)
+        at, bottom = parabola.minimum_between(
+            bend, slope, height, self.x.min(), self.x.max(), ends=True
+        )
+        return at + self.middle, bottom
 
 
 def frontier(
@@ -141,9 +135,7 @@ def frontier(
     rng = np.random.default_rng(SEED)
     sd = max(_unexplained(valleys, loss), seed_sd)
     freedom = max(len(curves) - 3, 1)
-    factors = rng.standard_normal((DRAWS, len(curves))) * np.sqrt(
-        freedom / rng.chisquare(freedom, size=(DRAWS, 1))
-    )
+    factors = rng.standard_normal((DRAWS, len(curves))) * student.scales(freedom, DRAWS, rng)
     # Another B_crit moves the ends of the curves a little: what they no longer reach stays.
     others = [_losses(version, compute) for version in versions[1:]] or [loss]
     others = [np.where(np.isfinite(other), other, loss) for other in others]
@@ -201,9 +193,7 @@ def valley(log_n: np.ndarray, heights: np.ndarray, width: float) -> Valley | Non
     for _ in range(CENTRED):
         x = log_n[seen] - middle
         weight = np.exp(-0.5 * (x / np.log(width)) ** 2)
-        root = np.sqrt(weight)
-        solve = np.linalg.pinv(np.vander(x, 3) * root[:, None]) * root
-        found = Valley(seen, x, weight, middle, solve)
+        found = Valley(seen, x, weight, middle, parabola.solver(x, weight))
         middle = float(found.lowest(heights)[0])
         if not np.isfinite(middle):
             return None

@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 
 from isoloss.analysis.adjusted import min_compute, min_steps, min_tokens
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
-from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN, pf_days
+from isoloss.laws.published import pf_days
+from isoloss.runs.curves import at_peak_rate
+from isoloss.runs.select import finished_in
+from isoloss.stats.interpolation import log_log
 
 FEWEST_SIZES = 4
-AT_PEAK = 1e-6  # relative difference to the peak rate, from rounding
 
 
 @dataclass(frozen=True)
@@ -40,22 +43,18 @@ class SizeCurve:
 
     def at(self, what: str, values) -> np.ndarray:
         """The loss at steps, tokens or compute: log-linear between points, NaN beyond them."""
-        x = np.log(getattr(self, what))
-        found = np.interp(np.log(values), x, np.log(self.loss), left=np.nan, right=np.nan)
-        return np.exp(found)
+        return log_log(values, getattr(self, what), self.loss, beyond=np.nan)
 
     def needed(self, what: str, losses) -> np.ndarray:
         """Steps, tokens or compute until a loss was first reached; NaN where it was not."""
         falls = np.minimum.accumulate(self.loss)
         first = np.concatenate([[True], falls[1:] < falls[:-1]])
-        x, y = np.log(getattr(self, what)[first])[::-1], np.log(self.loss[first])[::-1]
-        return np.exp(np.interp(np.log(losses), y, x, left=np.nan, right=np.nan))
+        return log_log(losses, self.loss[first], getattr(self, what)[first], beyond=np.nan)
 
 
 def finished_runs(runs: pd.DataFrame, sweeps: Iterable[str]) -> pd.DataFrame:
     """The runs of some sweeps that have a loss, each once."""
-    found = runs[runs["sweep"].isin(list(sweeps)) & (runs["status"] == "done")]
-    found = found[found["loss"].notna()].drop_duplicates("run_id")
+    found = finished_in(runs, sweeps, "loss")
     return found.sort_values(["n_params_non_embedding", "n_tokens", "run_id"], kind="stable")
 
 
@@ -77,9 +76,7 @@ def curves_of(
         curve = by_run.get(run.run_id)
         if curve is None:
             continue
-        curve = curve.sort_values("step", kind="stable")
-        at_peak = np.isclose(curve["lr"].astype(float), float(run.peak_lr), rtol=AT_PEAK, atol=0)
-        curve = curve[at_peak & (curve["loss"].astype(float) > 0)]
+        curve = at_peak_rate(curve, run.peak_lr)
         if len(curve) > 1:
             columns = (curve[name].to_numpy(float) for name in ("step", "n_tokens", "loss"))
             found.append(_curve(run, *columns, (run.run_id,)))

@@ -19,8 +19,9 @@ from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, LEVEL, exponent_verdict, row, scale_verdict
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import KaplanFrontier
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.exhibits.base import Analysis
-from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY, KAPLAN, VALUES
+from isoloss.laws.published import KAPLAN, VALUES
 from isoloss.stats.intervals import bounds
 
 METHOD = "whole curves moved"

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from isoloss.analysis.batch_scan import SIZE
 from isoloss.analysis.rows import IDENTIFIED, LEVEL
 from isoloss.results.verdict import RATIO
+from isoloss.stats import student
 
 METHOD = "delta method, by run"
 
@@ -92,7 +92,7 @@ def ratio(pairs: np.ndarray) -> tuple[float | None, float | None, float | None, 
         return None, None, None, "not identified: the squared gradient cannot be told from zero"
     value = above / below
     miss = pairs[:, 1] / above - pairs[:, 0] / below
-    half = t.ppf((1 + LEVEL) / 2, n - 1) * np.sqrt(np.sum(miss**2) / (n - 1) / n)
+    half = student.quantile(LEVEL, n - 1) * np.sqrt(np.sum(miss**2) / (n - 1) / n)
     lo, hi = value * np.exp(-half), value * np.exp(half)
     wide = f"not identified: may be anything from {lo:.2g} to {hi:.2g}"
     return float(value), float(lo), float(hi), wide if hi > RATIO * lo else IDENTIFIED

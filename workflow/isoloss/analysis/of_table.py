@@ -11,10 +11,10 @@ import numpy as np
 from isoloss.analysis.design import Curve, Design
 from isoloss.analysis.design_noise import draw_noise
 from isoloss.analysis.envelope import first_approach
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.fit.isoflop import allocation
 from isoloss.stats.intervals import Estimate, estimate
-from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN
 
 COUNT = "embeddings"  # the one way in which a table counts its parameters
 FEWEST_POINTS = 4

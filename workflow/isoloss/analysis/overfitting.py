@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from isoloss.analysis.early_stopping import early_stopping
 from isoloss.analysis.of_dicts import of_dicts
@@ -18,6 +17,9 @@ from isoloss.fit import fit_law
 from isoloss.fit.result import FitResult
 from isoloss.laws.published import KAPLAN
 from isoloss.results.verdict import OFTEN
+from isoloss.runs.select import finished_in
+from isoloss.stats import student
+from isoloss.stats.spread import root_mean_square
 
 SIZE = "n_params_non_embedding"
 N_LINE = 40
@@ -70,8 +72,7 @@ def overfitting(
     UserError
         There are no limited runs, no unlimited ones, or the law cannot be fitted to them.
     """
-    chosen = runs[runs["sweep"].isin(spec.sweeps) & (runs["status"] == "done")]
-    chosen = chosen[chosen["best_loss"].notna()].drop_duplicates("run_id")
+    chosen = finished_in(runs, spec.sweeps, "best_loss")
     table = pd.DataFrame({
         "run_id": chosen["run_id"].astype(str),
         "n_params": chosen[SIZE].astype(float),
@@ -130,7 +131,7 @@ def _law(spec, result: FitResult, fitted, said, common) -> list[dict[str, Any]]:
         row("k", *k, unit="tokens", **judged(scale_verdict(k[1])) | theory["k"]),
         row("tokens that suffice", *suffice, unit="tokens", x_quantity=SIZE, x=middle,
             **judged(scale_verdict(suffice[1]))),
-        row("misfit of ln L", float(np.sqrt(np.mean(residual**2))), **common),
+        row("misfit of ln L", root_mean_square(residual), **common),
     ]  # fmt: skip
     size = fitted["n_params"].to_numpy()
     ratio = size**at.p / fitted["n_tokens"].to_numpy()
@@ -167,7 +168,7 @@ def _measured(table, result, relative_sd) -> list[dict[str, Any]]:
             at = {"x_quantity": "N^p / D", "x": run.n_params**p / run.n_tokens}
             found = row("excess", excess, **common | at)
             if relative_sd is not None:
-                half = norm.ppf((1 + LEVEL) / 2) * np.sqrt(2) * relative_sd * (1 + excess)
+                half = student.quantile(LEVEL) * np.sqrt(2) * relative_sd * (1 + excess)
                 ends = {"lo": excess - half, "hi": excess + half, "level": LEVEL}
                 found |= ends | {"method": "scatter over seeds"}
             rows.append(found)

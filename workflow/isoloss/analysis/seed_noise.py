@@ -11,6 +11,7 @@ from isoloss.analysis.rows import IDENTIFIED, LEVEL
 from isoloss.config.analyses.limits import SeedNoise
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis
+from isoloss.runs.select import finished_in
 
 # What says that runs differ in nothing but the seed; the first three are always named.
 SETTINGS = ("width", "n_layer", "n_tokens", "n_unique_tokens", "batch_size", "schedule", "peak_lr")
@@ -30,8 +31,7 @@ def seed_noise(
     UserError
         No setting was run with two seeds.
     """
-    chosen = runs[runs["sweep"].isin(spec.sweeps) & (runs["status"] == "done")]
-    chosen = chosen.drop_duplicates("run_id")
+    chosen = finished_in(runs, spec.sweeps)
     keys = [name for name in SETTINGS if name in chosen]
     varying = [name for name in keys[NAMED:] if chosen[name].nunique() > 1]
     rows, pooled, ids = [], [], []

@@ -13,11 +13,13 @@ from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, exponent_verdict, row
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import SizeAndSteps
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis
 from isoloss.fit import fit_law
 from isoloss.fit.result import FitResult
-from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY, KAPLAN, VALUES
+from isoloss.laws.published import KAPLAN, VALUES
+from isoloss.stats.spread import root_mean_square
 
 POINTS = 12  # of each curve that are fitted: neighbours say little more
 FEWEST_SIZES = 4
@@ -86,7 +88,7 @@ def _fit(spec, found: list[SizeCurve], used: list[SizeCurve], known: Law | None)
 def _said(spec, result, known):
     problem = result.problem
     fitted = problem.law.log_loss(result.theta[None], problem.log_x)[0]
-    miss = np.sqrt(np.mean((problem.log_loss - fitted) ** 2))
+    miss = root_mean_square(problem.log_loss - fitted)
     yield f"misses the curves by {miss:.1%} (root mean square)"
     if known:
         yield f"B_crit(L) is held at its estimate, and used where it was measured ({known.range})"

@@ -13,6 +13,7 @@ from isoloss.config.analyses.kaplan import SizeLaws
 from isoloss.errors import UserError, nearest
 from isoloss.exhibits.base import Analysis
 from isoloss.fit import FitResult, fit_law
+from isoloss.stats.spread import root_mean_square
 
 N_LINE = 60
 
@@ -89,7 +90,7 @@ def _numbers(result: FitResult, table: pd.DataFrame, name: str, said) -> list[di
 def _miss(result: FitResult) -> float:
     problem = result.problem
     fitted = problem.law.log_loss(result.theta[None], problem.log_x)[0]
-    return float(np.sqrt(np.mean((problem.log_loss - fitted) ** 2)))
+    return root_mean_square(problem.log_loss - fitted)
 
 
 def _miss_left_out(result: FitResult) -> float:
@@ -98,7 +99,7 @@ def _miss_left_out(result: FitResult) -> float:
     starts = np.repeat(problem.z(result.theta[None]), n, axis=0)
     ends = problem.solve(starts, damping=0.1, weights=1.0 - np.eye(n))
     fitted = problem.law.log_loss(problem.theta(ends.z), problem.log_x)
-    return float(np.sqrt(np.mean((problem.log_loss - np.diagonal(fitted)) ** 2)))
+    return root_mean_square(problem.log_loss - np.diagonal(fitted))
 
 
 ANALYSES = {"size_laws": Analysis(SizeLaws, of_dicts(size_laws))}

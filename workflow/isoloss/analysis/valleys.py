@@ -14,6 +14,7 @@ from isoloss.analysis.design import FEWEST_SIZES, Design
 from isoloss.analysis.design_noise import Draws
 from isoloss.errors import UserError
 from isoloss.fit.isoflop import INTERIOR, Valley, valley
+from isoloss.stats import parabola
 
 FINE = 1000  # budgets among which those of the valleys are chosen
 
@@ -122,9 +123,6 @@ def _minima(one: Valley, losses: np.ndarray):
     nothing = np.full(len(losses), np.nan)
     if one.status != INTERIOR:
         return nothing, nothing
-    bend, slope, level = (losses @ np.linalg.pinv(np.vander(x - middle, 3)).T).T
-    with np.errstate(all="ignore"):
-        at = -slope / (2 * bend)
-        inside = (bend > 0) & (x.min() - middle < at) & (at < x.max() - middle)
-        return (np.where(inside, at + middle, np.nan),
-                np.where(inside, level - slope**2 / (4 * bend), np.nan))  # fmt: skip
+    coefficients = (losses @ parabola.solver(x - middle).T).T
+    at, lowest = parabola.minimum_between(*coefficients, x.min() - middle, x.max() - middle)
+    return at + middle, lowest

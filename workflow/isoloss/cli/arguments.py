@@ -2,9 +2,8 @@
 
 import argparse
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
-
-FLOPS_PER_PARAM_TOKEN = 6.0  # as in `isoloss.tables.data`, which is too slow to import for --help
 
 
 def add_flops_argument(parser: argparse.ArgumentParser) -> None:

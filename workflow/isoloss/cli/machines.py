@@ -10,8 +10,10 @@ import numpy as np
 
 from isoloss.cli.costs import Job
 from isoloss.config.runs import LanguageData, LanguageRun, PolynomialRun, Run
+from isoloss.constants import LAUNCH_S
 from isoloss.plan.cost import FLOPS_PER_S, JOB_S, STEP_S
-from isoloss.plan.gpu import LAUNCH_S, GpuSpeed
+from isoloss.plan.gpu import GpuSpeed
+from isoloss.stats.interpolation import log_log
 
 PROBES = 4  # sizes of a kind of job that are measured
 PROBE_S, WARM_UP = 0.2, 3  # how long each, about; steps before
@@ -80,8 +82,7 @@ class Core:
 
 def _between(measured: list[tuple[float, float]], x: float) -> float:
     """Interpolated in logarithms; outside, as at the nearest."""
-    xs, ys = np.log(np.array(measured)).T
-    return float(np.exp(np.interp(np.log(x), xs, ys)))
+    return float(log_log(x, *np.array(measured).T))
 
 
 def measure(jobs: Iterable[Job]) -> Core:

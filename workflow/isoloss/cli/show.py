@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.fit.result import FitResult
 
 
@@ -36,7 +37,7 @@ def ranges(log_x) -> str:
     values = {labels.get(name, name): np.exp(log) for name, log in log_x.items()}
     if {"N", "D"} <= set(values):
         n, d = values["N"], values["D"]
-        values |= {"C = 6 N D": 6 * n * d, "D/N": d / n}
+        values |= {"C = 6 N D": FLOPS_PER_PARAM_TOKEN * n * d, "D/N": d / n}
     n_rows = len(next(iter(values.values())))
     said = (f"{name} {x.min():.3g} to {x.max():.3g}" for name, x in values.items())
     return f"{n_rows} rows: {', '.join(said)}"

@@ -23,7 +23,7 @@ from isoloss.results.group import Group
 from isoloss.results.quantity import Kind, Q, X
 from isoloss.results.rows import Row
 from isoloss.results.verdict import IDENTIFIED, Verdict
-from isoloss.runs.select import chosen, finished
+from isoloss.runs.select import chosen, finished, is_finished
 
 NAME = "prediction"  # of the analysis: a study that predicts has it without being asked
 MEASURED_AFTER, MEASURED_BEFORE = "measured afterwards", "measured before"
@@ -72,7 +72,7 @@ def analyse(spec: Prediction, inputs: Inputs) -> list[Row]:
     Where several seeds of the run were trained, their losses are averaged.
     """
     runs = inputs.runs
-    losses = runs[runs["status"] == "done"].drop_duplicates("run_id").set_index("run_id")["loss"]
+    losses = runs[is_finished(runs)].drop_duplicates("run_id").set_index("run_id")["loss"]
     rows = []
     for law in inputs.prediction.to_dict("records"):
         tested = losses.reindex(law["run_ids"].split()).dropna()

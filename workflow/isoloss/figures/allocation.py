@@ -16,6 +16,7 @@ from isoloss.charts.style import (
 from isoloss.charts.text import science
 from isoloss.config.figures import SameCompute
 from isoloss.config.published_figures import Allocation, IsoLoss
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
 from isoloss.figures.fitted import fitted
 from isoloss.laws import CHINCHILLA, law
@@ -44,7 +45,7 @@ def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
         of_level = runs[runs["level"] == level]
         if curve is not None:
             ratio = np.geomspace(of_level["ratio"].min() / 2, of_level["ratio"].max() * 2, N_POINTS)
-            size = np.sqrt(level / (P.FLOPS_PER_PARAM_TOKEN * ratio))
+            size = np.sqrt(level / (FLOPS_PER_PARAM_TOKEN * ratio))
             loss = curve(size, ratio * size)
             panel.line(ratio, loss, f"{science(level)} FLOP", name, color=color, linewidth=1.1)
         for marker, (sweep, label) in zip(MARKERS, spec.series.items(), strict=False):
@@ -129,8 +130,9 @@ def iso_loss(spec: IsoLoss, tables: Tables) -> Drawing:
         seen = (tokens >= spec.n_tokens[0]) & (tokens <= spec.n_tokens[1])
         label = f"{loss:g} nats per token"
         panel.line(sizes[seen], tokens[seen], label, "equal loss", color=color)
-    compute = np.geomspace(6 * spec.n_params[0] * spec.n_tokens[0],
-                           6 * spec.n_params[1] * spec.n_tokens[1], 2 * N_POINTS)  # fmt: skip
+    compute = np.geomspace(*(FLOPS_PER_PARAM_TOKEN * n * d
+                             for n, d in zip(spec.n_params, spec.n_tokens, strict=True)),
+                           2 * N_POINTS)  # fmt: skip
     best = pd.DataFrame(CHINCHILLA.optimum(params, compute))
     best = best[best["n_params"].between(*spec.n_params) & best["n_tokens"].between(*spec.n_tokens)]
     panel.line(best["n_params"], best["n_tokens"], "least compute", "optimum", color="black",

@@ -9,7 +9,9 @@ from isoloss.charts.text import short, with_interval
 from isoloss.config.batch_figures import CooldownChecked
 from isoloss.exhibits.base import Drawing, Figure, Tables, where_of
 from isoloss.figures.analysed import analysed, part, unmade
-from isoloss.runs.select import chosen
+from isoloss.runs.curves import near_highest_rate
+from isoloss.runs.select import chosen, is_finished
+from isoloss.stats.interpolation import log_log
 
 COOLED = {"color": COLORS[0], "marker": "o"}
 ALONE = {"color": COLORS[1], "marker": "s"}
@@ -78,23 +80,23 @@ def _trunk(spec, tables: Tables, rows, place, record) -> Panel:
                   f"Width {width}")  # fmt: skip
     by_run = dict(tuple(tables.curves.groupby("run_id")))
     runs = chosen(tables.runs, spec.sweeps)
-    runs = runs[(runs["width"] == width) & (runs["status"] == "done")].drop_duplicates("run_id")
+    runs = runs[(runs["width"] == width) & is_finished(runs)].drop_duplicates("run_id")
     trunk = None
     for run in runs.sort_values("n_tokens", ascending=False).itertuples():
         curve = by_run.get(run.run_id)
         if curve is None:
             continue
         if trunk is None:  # the longest run's: the others' are its beginning
-            trunk = curve[curve["lr"] >= 0.999 * curve["lr"].max()].sort_values("step")
+            trunk = near_highest_rate(curve)
             panel.line(trunk["n_tokens"], trunk["loss"], "trunk", "constant rate", color=GREY)
         begun = run.n_tokens * run.trunk_flops / run.compute_flops
         if np.isfinite(begun) and len(trunk):
-            left_at = np.interp(np.log(begun), np.log(trunk["n_tokens"]), np.log(trunk["loss"]))
-            panel.line([begun, run.n_tokens], [np.exp(left_at), run.loss], run.run_id, "cooldown",
+            left_at = log_log(begun, trunk["n_tokens"], trunk["loss"])
+            panel.line([begun, run.n_tokens], [left_at, run.loss], run.run_id, "cooldown",
                        color=COLORS[0], linewidth=1.1)  # fmt: skip
         panel.points([run.n_tokens], [run.loss], run.run_id, "final", **COOLED)
     alone = chosen(tables.runs, spec.independent)
-    alone = alone[(alone["width"] == width) & (alone["status"] == "done")]
+    alone = alone[(alone["width"] == width) & is_finished(alone)]
     for run in alone.drop_duplicates("run_id").itertuples():
         curve = by_run.get(run.run_id)
         if curve is None:

@@ -10,6 +10,7 @@ from isoloss.config.chinchilla_figures import (
     ChinchillaFrontiers,
     ChinchillaTokens,
 )
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.exhibits.base import Drawing, Figure, Tables
 from isoloss.figures.analysed import unmade
 from isoloss.figures.chinchilla_rows import (
@@ -116,11 +117,11 @@ def _diagonals(panel, ends):
     n, d = np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
     panel.axes.set(xlim=(n.min() / 1.5, n.max() * 1.5), ylim=(d.min() / 2, d.max() * 3))
     look = {"color": GREY, "linewidth": 0.7, "alpha": 0.7}
-    product = np.log10(6 * n * d)
+    product = np.log10(FLOPS_PER_PARAM_TOKEN * n * d)
     powers = np.arange(np.ceil(product.min()), np.floor(product.max()) + 1)
     for power in powers[:: max(1, -(-len(powers) // DIAGONALS))]:
         size = np.geomspace(*panel.axes.get_xlim(), 40)
-        data = 10.0**power / (6 * size)
+        data = 10.0**power / (FLOPS_PER_PARAM_TOKEN * size)
         low, high = panel.axes.get_ylim()
         seen = (data >= low) & (data <= high / 1.3)
         if seen.sum() < 2:

@@ -12,6 +12,7 @@ from isoloss.charts.text import science, with_interval
 from isoloss.exhibits.base import Tables, where_of
 from isoloss.figures.analysed import analysed
 from isoloss.figures.fitted import IDENTIFIED
+from isoloss.stats.interpolation import log_log
 
 APPROACHES = {
     number: (f"{number}: {name}", {"color": COLORS[number - 1], "marker": MARKERS[number - 1]})
@@ -64,19 +65,14 @@ def draw_frontier(
     value, lo, hi = (line[name].to_numpy(float) for name in ("value", "lo", "hi"))
     inside = np.geomspace(float(at["x"].min()), float(at["x"].max()), 20)
     if not beyond:
-        x, value, lo, hi = inside, *(_between(inside, x, y) for y in (value, lo, hi))
+        x, value, lo, hi = inside, *(log_log(inside, x, y) for y in (value, lo, hi))
     panel.band(x, value, lo, hi, label, "90 % band", color=color)
     if beyond:
         panel.line(x, value, label, "line beyond its places", color=color, linestyle=DASHED,
                    linewidth=1.1)  # fmt: skip
-    inner = value if not beyond else _between(inside, x, value)
+    inner = value if not beyond else log_log(inside, x, value)
     panel.line(inside, inner, label, "line", color=color, linewidth=1.8)
     return {"color": color, "linestyle": "-"}
-
-
-def _between(at, x, y):
-    """Linear in logarithms between points."""
-    return np.exp(np.interp(np.log(at), np.log(x), np.log(y)))
 
 
 def flop_ticks(panel: Panel) -> None:

@@ -12,6 +12,7 @@ from isoloss.config.chinchilla_figures import (
     ChinchillaEnvelope,
     ChinchillaIsoFlop,
 )
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
 from isoloss.figures.analysed import unmade
 from isoloss.figures.chinchilla_rows import (
@@ -29,7 +30,9 @@ from isoloss.figures.chinchilla_rows import (
 )
 from isoloss.figures.fitted import IDENTIFIED
 from isoloss.laws import CHINCHILLA
+from isoloss.runs.curves import at_peak_rate
 from isoloss.runs.select import chosen, finished
+from isoloss.stats.spread import root_mean_square
 
 CONTOURS = 9
 
@@ -43,8 +46,8 @@ def chinchilla_envelope(spec: ChinchillaEnvelope, tables: Tables) -> Drawing:
     sizes = sorted(runs[count.n_params].unique())
     colors = dict(zip(sizes, ordered_colors(len(sizes)), strict=True))
     for run in runs.to_dict("records"):
-        curve = tables.curves[tables.curves["run_id"] == run["run_id"]].sort_values("step")
-        curve = curve[np.isclose(curve["lr"], run["peak_lr"], rtol=1e-6) & (curve["loss"] > 0)]
+        curve = tables.curves[tables.curves["run_id"] == run["run_id"]]
+        curve = at_peak_rate(curve, run["peak_lr"])
         compute = curve["n_tokens"] * run[count.compute] / run["n_tokens"]
         size = run[count.n_params]
         panels[0].line(compute, curve["loss"], f"N = {short(size)}", "learning curve",
@@ -163,7 +166,7 @@ def chinchilla_contours(spec: ChinchillaContours, tables: Tables) -> Drawing:
     constants = ", ".join(f"{name} {value:.3g}" for name, value in params.items())
     miss = CHINCHILLA(params, n_params=n, n_tokens=d) / runs["loss"].to_numpy(float)
     notes.append(f"{CHINCHILLA.formula} with {constants}; it misses the runs by "
-                 f"{np.sqrt(np.mean(np.log(miss) ** 2)):.1%} (root mean square).")  # fmt: skip
+                 f"{root_mean_square(np.log(miss)):.1%} (root mean square).")  # fmt: skip
     verdict = rows["verdict"][(rows["group"] == "approach=3") & (rows["quantity"] == "E")].iloc[0]
     if verdict != IDENTIFIED:
         notes.append(f"Its parameters are {verdict}.")
@@ -172,7 +175,7 @@ def chinchilla_contours(spec: ChinchillaContours, tables: Tables) -> Drawing:
 
 def _contours(figure, panel, params, n, d, measured):
     """Lines of equal loss over C = 6 N D and N, the runs, and the optimum of each budget."""
-    compute = 6 * n * d
+    compute = FLOPS_PER_PARAM_TOKEN * n * d
     xlim = compute.min() / 2, compute.max() * 4
     ylim = n.min() / 2, n.max() * 2
     panel.axes.set(xlim=xlim, ylim=ylim)
@@ -184,9 +187,8 @@ def _contours(figure, panel, params, n, d, measured):
     for loss, color in zip(losses, colors, strict=True):
         left = loss - params["E"] - params["A"] / sizes ** params["alpha"]
         with np.errstate(all="ignore"):
-            at = (
-                6 * sizes * np.where(left > 0, (params["B"] / left) ** (1 / params["beta"]), np.inf)
-            )
+            tokens = np.where(left > 0, (params["B"] / left) ** (1 / params["beta"]), np.inf)
+            at = FLOPS_PER_PARAM_TOKEN * sizes * tokens
         seen = (at >= xlim[0]) & (at <= xlim[1])
         if seen.any():
             panel.line(at[seen], sizes[seen], f"{loss:g} nats per token", "equal loss", color=color,
@@ -212,7 +214,8 @@ def _slices(panel, rows, params, n):
         seen, label = of(rows, group, "loss at n_params"), f"{science(level)} FLOP"
         panel.points(seen["x"], seen["value"], label, "loss between runs", color=color)
         span = (sizes >= seen["x"].min() / 2.5) & (sizes <= seen["x"].max() * 2.5)
-        loss = CHINCHILLA(params, n_params=sizes[span], n_tokens=level / (6 * sizes[span]))
+        tokens = level / (FLOPS_PER_PARAM_TOKEN * sizes[span])
+        loss = CHINCHILLA(params, n_params=sizes[span], n_tokens=tokens)
         panel.line(sizes[span], loss, label, "law", color=color, linewidth=1.1)
     return levels, colors
 

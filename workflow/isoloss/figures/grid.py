@@ -11,6 +11,7 @@ from isoloss.errors import UserError
 from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
 from isoloss.figures.fitted import Fitted, fitted
 from isoloss.runs.select import chosen, finished
+from isoloss.stats.spread import root_mean_square
 
 FEWEST_SIZES = 3  # that must reach a level of compute for it to be drawn
 
@@ -51,7 +52,7 @@ def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
 def _miss(found: Fitted, runs: pd.DataFrame, spec: LossGrid) -> float:
     """Root mean square of the relative deviation of the runs from a law."""
     at = {column: runs[column].to_numpy(float) for column in (spec.x, spec.by)}
-    return float(np.sqrt(np.mean(np.log(runs[spec.y].to_numpy(float) / found.curve(**at)) ** 2)))
+    return root_mean_square(np.log(runs[spec.y].to_numpy(float) / found.curve(**at)))
 
 
 def isoflop(spec: IsoFlop, tables: Tables) -> Drawing:

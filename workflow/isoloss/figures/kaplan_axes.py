@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -11,6 +10,7 @@ from isoloss.charts.style import COLORS, GREY
 from isoloss.charts.text import short, with_interval
 from isoloss.figures.analysed import part
 from isoloss.figures.fitted import IDENTIFIED
+from isoloss.stats.interpolation import log_log
 
 NOTHING = "not shown by these runs: see below"
 WIDE = 8.0  # ends of an interval farther apart than this factor are written each with its digits
@@ -100,7 +100,7 @@ def own_axis(panel: Panel, x, y, meet: tuple[float, float], label: str, what: st
     axes.tick_params(axis="y", colors=PAPER["color"])
     axes.yaxis.label.set_color(PAPER["color"])
     other.line(x, y, label, what, **(PAPER | look))
-    other.ratio = float(np.exp(np.interp(np.log(meet[0]), np.log(x), np.log(y)))) / meet[1]
+    other.ratio = float(log_log(meet[0], x, y)) / meet[1]
     return other
 
 

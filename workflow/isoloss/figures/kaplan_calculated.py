@@ -6,6 +6,7 @@ from isoloss.charts.panel import Panel, Record
 from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
 from isoloss.charts.text import science
 from isoloss.config.kaplan_figures import KaplanCrossing, KaplanExcess, KaplanShares
+from isoloss.constants import FLOPS_PER_PF_DAY
 from isoloss.exhibits.base import Drawing, Figure, Tables, where_of
 from isoloss.figures.analysed import analysed, part, unmade
 from isoloss.figures.fitted import IDENTIFIED
@@ -145,7 +146,7 @@ def kaplan_crossing(spec: KaplanCrossing, tables: Tables) -> Drawing:
               Panel(axes[0, 1], record, COMPUTE, spec.loss_label, "Ours")]  # fmt: skip
     looks = {"L(C)": OURS, "L(D(C))": {"color": COLORS[2], "linestyle": "-", "linewidth": 1.5}}
     compute = np.geomspace(1e-8, 1e7, N_POINTS)
-    least = P.kaplan_loss(compute_min_flops=compute * P.FLOPS_PER_PF_DAY)
+    least = P.kaplan_loss(compute_min_flops=compute * FLOPS_PER_PF_DAY)
     tokens = V["kaplan_d_opt"] * compute ** V["kaplan_d_opt_exponent"]
     for group, y in (("L(C)", least), ("L(D(C))", P.kaplan_loss(n_tokens=tokens))):
         panels[0].line(compute, y, group, "the paper's law", **looks[group])

@@ -6,6 +6,7 @@ from isoloss.analysis.kaplan_curves import SizeCurve, curves_of, finished_runs
 from isoloss.charts.panel import Panel, Record
 from isoloss.charts.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
 from isoloss.config.kaplan_figures import KaplanFrontiers, KaplanSummary, KaplanTraining
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
 from isoloss.figures.analysed import analysed, part, unmade
 from isoloss.figures.kaplan_axes import (
@@ -161,7 +162,7 @@ def _curves(spec, tables) -> list[SizeCurve]:
 
 def _finals(spec, tables):
     runs = finished_runs(tables.runs, spec.sweeps)
-    compute = P.pf_days(P.FLOPS_PER_PARAM_TOKEN * runs["n_params_non_embedding"] * runs["n_tokens"])
+    compute = P.pf_days(FLOPS_PER_PARAM_TOKEN * runs["n_params_non_embedding"] * runs["n_tokens"])
     return runs.assign(compute=compute)
 
 

@@ -9,10 +9,10 @@ from isoloss.charts.panel import Panel, Record, finish
 from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure
 from isoloss.config.published_figures import Configurations, ModelPlanes
 from isoloss.config.runs import Transformer
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.counting import transformer_params
 from isoloss.exhibits.base import Drawing, Figure, Tables
 from isoloss.figures.allocation import rules
-from isoloss.laws.published import FLOPS_PER_PARAM_TOKEN
 
 AROUND = ((6, 0, "left"), (-6, 0, "right"), (0, 8, "center"), (0, -8, "center"), (6, 8, "left"),
           (6, -8, "left"), (-6, 8, "right"), (-6, -8, "right"), (10, 15, "left"),

@@ -18,10 +18,11 @@ from isoloss.charts.style import (
     styled,
 )
 from isoloss.charts.text import short
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.exhibits.base import Drawing, Drawn
 from isoloss.fit.influence import TELLING, leave_one_out, residuals
 from isoloss.fit.result import FitResult
-from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN
+from isoloss.stats.spread import root_mean_square
 
 N_POINTS = 80
 LEVELS = (0.05, 0.5, 0.95)  # quantiles of the other variable at which a law of two is drawn
@@ -114,7 +115,7 @@ def residual_figure(result: FitResult, labels: Mapping[str, str]) -> Drawing:
         panel.level(0.0, "fitted")
         panels.append(panel)
     finish(figure, panels)
-    spread = float(np.sqrt(np.mean(frame["residual"] ** 2)))
+    spread = root_mean_square(frame["residual"])
     note = f"Root mean square of the residuals: {spread:.2g}."
     return Drawing(figure=figure, table=record.table(), notes=[note])
 

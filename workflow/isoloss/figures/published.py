@@ -6,6 +6,7 @@ from isoloss.charts.panel import Panel, Record, finish
 from isoloss.charts.style import COLORS, legend_below, new_figure
 from isoloss.charts.text import science, short
 from isoloss.config.published_figures import Doubling, KaplanLaws, Predictions
+from isoloss.constants import FLOPS_PER_PF_DAY
 from isoloss.exhibits.base import Drawing, Figure, Tables
 from isoloss.laws import published as P
 
@@ -16,7 +17,7 @@ def kaplan_laws(spec: KaplanLaws, tables: Tables) -> Drawing:
     """Kaplan et al. (2020), Fig. 1, from the constants of its Table 5: lines, no measurements."""
     panels = (
         ("Compute", "compute C_min (PF-days)", spec.compute_pf_days, "c_c_min", "alpha_c_min",
-         lambda x: P.kaplan_loss(compute_min_flops=x * P.FLOPS_PER_PF_DAY)),
+         lambda x: P.kaplan_loss(compute_min_flops=x * FLOPS_PER_PF_DAY)),
         ("Data", "dataset size D (tokens)", spec.n_tokens, "d_c", "alpha_d",
          lambda x: P.kaplan_loss(n_tokens=x)),
         ("Size", "parameters N (non-embedding)", spec.n_params, "n_c", "alpha_n",
@@ -47,7 +48,7 @@ def kaplan_laws(spec: KaplanLaws, tables: Tables) -> Drawing:
 
 def predictions(spec: Predictions, tables: Tables) -> Drawing:
     """The loss that each one-variable law predicts, and what the wrong unit would give."""
-    wrong = P.kaplan_loss(compute_min_flops=spec.compute_flops * P.FLOPS_PER_PF_DAY)
+    wrong = P.kaplan_loss(compute_min_flops=spec.compute_flops * FLOPS_PER_PF_DAY)
     pf_days = P.pf_days(spec.compute_flops)
     rows = [
         (f"size, N = {short(spec.n_params)}", P.kaplan_loss(n_params=spec.n_params), True),

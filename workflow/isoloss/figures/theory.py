@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
 
 from isoloss.charts.panel import Panel, Record, finish
 from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure
@@ -11,6 +10,7 @@ from isoloss.errors import UserError
 from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
 from isoloss.figures.fitted import BAND, IDENTIFIED, group_value, rows_of
 from isoloss.runs.select import chosen, finished
+from isoloss.stats import student
 
 
 def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Drawing:
@@ -99,9 +99,9 @@ def ratio_by_x(runs: pd.DataFrame, measured: str, spec: RatioToTheory) -> pd.Dat
         count, mean = len(ratio), float(ratio.mean())
         if spec.standard_error:
             errors = (group[spec.standard_error] / group[spec.theory]).to_numpy(float)
-            half = norm.ppf((1 + BAND) / 2) * np.sqrt(np.sum(errors**2)) / count
+            half = student.quantile(BAND) * np.sqrt(np.sum(errors**2)) / count
         elif count > 1:
-            half = t.ppf((1 + BAND) / 2, count - 1) * ratio.std(ddof=1) / np.sqrt(count)
+            half = student.quantile(BAND, count - 1) * ratio.std(ddof=1) / np.sqrt(count)
         else:
             half = np.nan
         rows.append({"x": x, "ratio": mean, "lo": mean - half, "hi": mean + half})

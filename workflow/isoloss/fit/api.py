@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.fit.arguments import check, check_floor, columns_of
 from isoloss.fit.curvature import lack_of_fit
 from isoloss.fit.identify import verdict
@@ -20,7 +21,7 @@ from isoloss.fit.result import FitResult
 from isoloss.laws import Law
 from isoloss.laws import law as law_named
 from isoloss.stats.intervals import Estimate, estimate, fewest_draws
-from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN, Data, read
+from isoloss.tables.data import Data, read
 
 FEW_RUNS = 15  # with several rows each; below, 90 % intervals hold 78 to 88 % of truths
 

@@ -13,6 +13,7 @@ from isoloss.fit.api import fit_law
 from isoloss.fit.objective import influence
 from isoloss.fit.registry import PublishedFit, Registry, Table
 from isoloss.fit.result import FitResult
+from isoloss.stats.spread import standard_error
 from isoloss.tables.read import read_table
 
 MIRROR = "ISOLOSS_MIRROR"  # environment variable: a folder with copies of the tables
@@ -130,7 +131,7 @@ def refit(fit: PublishedFit, path: Path, **settings) -> Audited:
         return Audited(fit, {}, result, {}, None, result.objective_value, "nothing published")
     values = _natural(fit, result)
     theta = result.law.internal(values)
-    spread = np.subtract(*np.quantile(result.draws, [0.841345, 0.158655], axis=0)) / 2
+    spread = standard_error(result.draws)
     difference = dict(
         zip(result.law.names, ((theta - result.theta) / spread).tolist(), strict=True)
     )

@@ -10,13 +10,13 @@ import copy
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.fit.candidates import Candidates
 from isoloss.fit.noise import MOST_LEVEL
 from isoloss.fit.resample import noise_model
 from isoloss.fit.result import FitResult
 from isoloss.stats.intervals import bounds
-from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN
 
 DECISIONS = ("n_params", "loss", "a")
 MIN_DRAWS = 100

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.fit.result import FitResult
-from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN, rows_text
+from isoloss.stats.spread import root_mean_square
+from isoloss.tables.data import rows_text
 
 GRID = 25  # candidates along N, and along tokens per parameter
 LARGER = 4.0  # they reach this far beyond the largest size so far
@@ -88,7 +90,7 @@ def measured(n_params, n_tokens, cost, unit: str, numbers=None) -> CostModel:
             [f"four runs whose N and D vary independently are needed for {unit!r} as a cost"],
         )
     found, *_ = np.linalg.lstsq(design, log_cost, rcond=None)
-    error = float(np.sqrt(np.mean((log_cost - design @ found) ** 2)))
+    error = root_mean_square(log_cost - design @ found)
     return CostModel(float(np.exp(found[0])), float(found[1]), float(found[2]), unit, error)
 
 

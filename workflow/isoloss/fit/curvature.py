@@ -9,6 +9,7 @@ from isoloss.fit.optimum import find
 from isoloss.fit.problem import Problem
 from isoloss.laws.curved import Curved
 from isoloss.laws.sums import Sum
+from isoloss.stats import student
 
 SIGNIFICANT = 0.01
 MATERIAL = 0.25  # change of the local exponent over the runs, as a share of its middle value
@@ -84,7 +85,7 @@ def _judged(f_value, freedom, theta, u, level):
 
     p_value = float(stats.f.sf(f_value, 1, freedom))
     kappa, alpha = float(theta[2]), float(theta[1])
-    half = abs(kappa) / max(np.sqrt(f_value), 1e-12) * stats.t.ppf((1 + level) / 2, freedom)
+    half = abs(kappa) / max(np.sqrt(f_value), 1e-12) * student.quantile(level, freedom)
     first, last = alpha + 2 * kappa * u.min(), alpha + 2 * kappa * u.max()
     material = abs(last - first) > MATERIAL * max(abs(first + last) / 2, 1e-12)
     return LackOfFit(

@@ -15,6 +15,7 @@ import numpy as np
 from isoloss.fit.api import fit_problem
 from isoloss.fit.new_run import of_new_run, run_noise
 from isoloss.fit.result import FitResult
+from isoloss.stats.spread import standard_error
 from isoloss.tables.data import Data
 
 PUBLISHED = 0.03  # drift of ln L for each unit of ln C: typical of published tables at 10 times C
@@ -152,8 +153,7 @@ def _trial(result, size, edge):
     error = fitted.law.log_loss(fitted.theta[None], log_x)[0] - result.problem.log_loss[large]
     with np.errstate(all="ignore"):
         many = fitted.law.log_loss(fitted.draws, log_x)
-    low, high = np.quantile(many, [0.158655, 0.841345], axis=0)
-    explained = ((high - low) / 2) ** 2 + np.var(run_noise(fitted))
+    explained = standard_error(many) ** 2 + np.var(run_noise(fitted))
     unit = np.mean((size[large] - edge) ** 2)
     if not np.mean(explained) < unit * (TELLING * PUBLISHED) ** 2:
         return None

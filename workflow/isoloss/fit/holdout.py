@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
 from isoloss.fit.drift import extent, forecast
 from isoloss.laws import LAWS, Law
 from isoloss.laws import law as law_named
-from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN, read
+from isoloss.stats.spread import root_mean_square
+from isoloss.tables.data import read
 
 SHARES = (0.2, 0.1, 0.05, 0.0)  # of the rows, held out; the first that leaves enough to fit
 NOT_FITTED = "not fitted: "
@@ -171,7 +173,7 @@ def _try(data, law, small, large, settings):
     if not np.isfinite(miss).all():  # the logarithmic law ends where its loss is zero
         return {"verdict": f"predicts no positive loss for some of the runs; {verdict}"}
     return {
-        "error": float(np.sqrt(np.mean(miss**2))),
+        "error": root_mean_square(miss),
         "bias": float(np.mean(miss)),
         "inside": _inside(result, held, data.log_loss[large]),
         "verdict": verdict,

@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.fit.resample import draw
 from isoloss.fit.result import FitResult
-from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN, Data
+from isoloss.stats.spread import root_mean_square, standard_error
+from isoloss.tables.data import Data
 
 EXACT_RUNS = 2000  # up to so many runs are each left out in a refit; beyond, by one Newton step
 SHARE = 0.02  # of the runs that a set to leave out may hold
@@ -33,7 +35,7 @@ def leave_one_out(result: FitResult):
     moved = _refits(problem, result.theta, clusters, runs) - result.theta
     spread = np.full(moved.shape[1], np.nan)
     if len(result.draws):
-        spread = np.subtract(*np.quantile(result.draws, [0.841345, 0.158655], axis=0)) / 2
+        spread = standard_error(result.draws)
     spread[~(spread > 1e-9 * np.maximum(1.0, np.abs(result.theta)))] = np.nan  # held, or rounding
     shifts = moved / spread
     frame = pd.DataFrame(
@@ -114,7 +116,7 @@ def _without(result, alone, name, i, size, sign):
     codes = np.unique(result.clusters[keep], return_inverse=True)[1]
     data = Data(part.log_x, part.log_loss, part.weights, codes)
     spread = part.theta(draw(part, z, data, result.method, SET_DRAWS, np.random.default_rng(0)).z)
-    se = np.subtract(*np.quantile(spread[:, i], [0.841345, 0.158655])) / 2
+    se = standard_error(spread[:, i])
     moved = part.theta(z)
     least = 1e-9 * max(1.0, abs(result.theta[i]))  # a spread below is rounding
     usable = bool(ends.converged[0] and np.isfinite(se) and se > least)
@@ -130,7 +132,7 @@ def _without(result, alone, name, i, size, sign):
 
 def _exact(result):
     """Does the law pass through every row, so that residuals are rounding?"""
-    return np.sqrt(np.mean(result.problem.residuals(result.theta) ** 2)) < EXACT
+    return root_mean_square(result.problem.residuals(result.theta)) < EXACT
 
 
 def residuals(result: FitResult):

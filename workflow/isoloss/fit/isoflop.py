@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.errors import UserError
+from isoloss.stats import parabola, student
 from isoloss.stats.intervals import Estimate, estimate
+from isoloss.stats.line import weighted
 
 REACH = 2.0  # factor in N about the lowest run within which runs are fitted
 WIDEST = 1.5  # times that reach, where it holds fewer than
@@ -79,11 +81,10 @@ def valley(compute: float, n_params, loss, reach: float = REACH) -> Valley:
     bend, slope, level = np.polyfit(x, loss, 2)
     if bend <= 0:
         return Valley(compute, n, loss, NO_MINIMUM, None, None)
-    at = -slope / (2 * bend)
+    at, lowest = parabola.vertex(bend, slope, level)
     if not x.min() < at < x.max():
         return Valley(compute, n, loss, EDGE, None, None)
-    n_opt, loss_opt = float(np.exp(at + middle)), float(level - slope**2 / (4 * bend))
-    return Valley(compute, n, loss, INTERIOR, n_opt, loss_opt)
+    return Valley(compute, n, loss, INTERIOR, float(np.exp(at + middle)), float(lowest))
 
 
 def line(compute, n_opt, sd=None) -> tuple[float, float]:
@@ -91,11 +92,7 @@ def line(compute, n_opt, sd=None) -> tuple[float, float]:
 
     Least squares of ln N* on ln C, with weights sd**-2 where the sd of ln N* is given.
     """
-    x, y = np.log(np.asarray(compute, float)), np.log(np.asarray(n_opt, float))
-    weight = np.ones_like(x) if sd is None else np.asarray(sd, float) ** -2.0
-    centre = np.average(x, weights=weight)
-    a = np.sum(weight * (x - centre) * y) / np.sum(weight * (x - centre) ** 2)
-    return float(a), float(np.average(y, weights=weight) - a * centre)
+    return weighted(np.log(np.asarray(compute, float)), np.log(np.asarray(n_opt, float)), sd)
 
 
 def allocation(
@@ -162,21 +159,16 @@ def _draws(good, draws, rng):
     for v in good:
         x, middle = _axis(v.n_params)
         design = np.vander(x, 3)
-        basis = np.linalg.qr(design)[0]
-        leverage = np.minimum(np.sum(basis**2, axis=1), 0.99)
-        solve = np.linalg.pinv(design)
+        solve = parabola.solver(x)
         fitted = design @ (solve @ v.loss)
-        pool.append((v.loss - fitted) / np.sqrt(1 - leverage) / v.loss.min())
+        pool.append(student.freed(v.loss - fitted, student.leverage(design)) / v.loss.min())
         fits.append((x, middle, solve, fitted))
     pool = np.concatenate(pool) - np.concatenate(pool).mean()
     minima = np.full((draws, len(good)), np.nan)
     for i, (v, (x, middle, solve, fitted)) in enumerate(zip(good, fits, strict=True)):
         noise = rng.choice(pool, size=(draws, len(x))) * v.loss.min()
         bend, slope, _ = ((fitted + noise) @ solve.T).T
-        with np.errstate(all="ignore"):
-            at = -slope / (2 * bend)
-        inside = (bend > 0) & (x.min() < at) & (at < x.max())
-        minima[inside, i] = at[inside] + middle
+        minima[:, i] = parabola.minimum_between(bend, slope, 0.0, x.min(), x.max())[0] + middle
     log_c = np.log([v.compute for v in good])
     lines = []
     for row in minima:

@@ -17,6 +17,7 @@ from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.fit.resample import noise_model
 from isoloss.laws.sums import Sum
+from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import Data
 
 SIGNIFICANT = 0.01
@@ -85,7 +86,7 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
     if one_term or data.n_clusters < n or n < problem.n_free + FREEDOM + 1:
         return None
     left, tangent, root = _cut(problem, z)
-    if np.sqrt(np.mean(left**2)) < EXACT:
+    if root_mean_square(left) < EXACT:
         return None
     u = _scaled(problem.log_x)
     basis = np.linalg.qr(tangent)[0]
@@ -197,8 +198,8 @@ def _described(against, p_value, pattern, rest, by, problem):
     return Misfit(
         p_value,
         against,
-        float(np.sqrt(np.mean(pattern**2))),
-        float(np.sqrt(np.mean(rest**2))),
+        root_mean_square(pattern),
+        root_mean_square(rest),
         by,
         {**point, "residual": float(pattern[worst])},
     )

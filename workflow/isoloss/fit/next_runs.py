@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError, nearest
 from isoloss.fit.belief import DECISIONS, MIN_DRAWS, Belief
 from isoloss.fit.candidates import Candidates, CostModel, far_from, flops, off_line, on_grid
 from isoloss.fit.result import FitResult
 from isoloss.laws.base import no_optimum
-from isoloss.tables.data import FLOPS_PER_PARAM_TOKEN
 
 WORTH = 0.02  # runs that together narrow the interval by a smaller share do not help
 MAX_RUNS = 30

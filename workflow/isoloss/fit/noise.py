@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.stats import student
+from isoloss.stats.spread import root_mean_square
+
 ROUNDS = 6  # of weighted fit and variance model; both settle in three or four
 SLOPE_LIMIT = 8.0
 PRIOR = (1.25, 1.0)  # mean and standard deviation of the slope before the residuals are seen
@@ -54,7 +57,7 @@ class Noise:
         """
         n = len(self.level)
         chosen = rng.choice(self.unit, size=(draws, n))
-        sd = self.sd * np.sqrt(self.freedom / rng.chisquare(self.freedom, size=(draws, 1)))
+        sd = self.sd * student.scales(self.freedom, draws, rng)
         slope = self.slope + DOUBT * self.slope_se * rng.standard_normal((draws, 1))
         return chosen * sd * np.exp(slope * self.level)
 
@@ -89,16 +92,15 @@ def noise_of(fit_weighted, level: np.ndarray, n_free: int) -> Noise:
     sd = float(np.sqrt(np.sum(relative**2) / freedom))
     unit = freed * np.exp(-slope * level)
     unit = unit - unit.mean()
-    unit /= max(float(np.sqrt(np.mean(unit**2))), 1e-300)
+    unit /= max(root_mean_square(unit), 1e-300)
     return Noise(level, sd, slope, slope_se, freedom, unit)
 
 
 def _freed(residual, jacobian, weight):
     """Residuals divided by sqrt(1 - leverage), and the leverages of the weighted fit."""
     root = np.sqrt(weight)
-    basis = np.linalg.qr(jacobian * root[:, None])[0]
-    leverage = np.minimum(np.sum(basis**2, axis=1), 0.99)
-    return residual / np.sqrt(1 - leverage), leverage
+    leverage = student.leverage(jacobian * root[:, None])
+    return student.freed(residual, leverage), leverage
 
 
 def _slope(square, information, level, slope):

@@ -7,6 +7,7 @@ import numpy as np
 from isoloss.fit.newton import Minimised
 from isoloss.fit.problem import Problem
 from isoloss.fit.starts import starting_points
+from isoloss.stats.spread import standard_error
 
 LADDER = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)  # Huber's delta on the way to a smaller one
 STRAIGHT_DELTA = 1e-5  # below, the straight way takes too many steps
@@ -121,7 +122,7 @@ def near_bounds(problem: Problem, z: np.ndarray, draws: np.ndarray):
     `draws` are those of z, shape (draw, free parameter).
     """
     law, natural = problem.law, problem.law.natural
-    spread = np.subtract(*np.quantile(draws, [0.841345, 0.158655], axis=0)) / 2
+    spread = standard_error(draws)
     for i, name in enumerate(problem.free):
         if name in law.linear and law.parameters[law.names.index(name)].log:
             continue  # its bounds are the solver's own, far from any value that it could have

@@ -16,6 +16,7 @@ from isoloss.errors import UserError
 from isoloss.files import read_json, write_parquet
 from isoloss.fit.api import fit_law
 from isoloss.fit.drift import forecast
+from isoloss.runs.select import is_finished
 from isoloss.tables.schema import PREDICTION_COLUMNS, RUN_COLUMNS, typed, with_values
 
 
@@ -75,10 +76,9 @@ def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> l
         Columns as `isoloss.tables.schema.PREDICTION_COLUMNS`; a law that cannot be fitted has no
         loss, and its reason as the verdict.
     """
-    finished = runs[runs["status"] == "done"]
     rows = []
     for fit in fits:
-        done = with_values(finished, fit.where)
+        done = with_values(runs[is_finished(runs)], fit.where)
         row = {
             "fit": fit.name,
             "law": fit.law,

@@ -16,12 +16,14 @@ from isoloss.fit.noise import Noise, noise_of
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.fit.starts import starting_points
+from isoloss.stats import spread, student
 from isoloss.tables.data import Data
 
 METHODS = ("auto", "residual", "cluster", "wild", "none")
 MIN_CLUSTERS = 30  # below, drawing whole runs loses too much of the design
 COMPARED_ROWS = 60  # from here on both methods are at hand, and "auto" compares them
 COMPARED_DRAWS = 200
+MIDDLE = (0.16, 0.84)  # quantiles between which their draws are compared
 BLOCK = 4_000_000  # numbers of resampled tables that are held at once
 MANY_ROWS = 150  # from here on drawing rows covers as it should, whatever the noise is like
 ENOUGH = 1e-8  # share of the objective: draws are then within 1e-5 of their spread of their minimum
@@ -44,7 +46,7 @@ def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[s
     widths = {}
     for method in ("residual", "cluster"):
         found = problem.theta(draw(problem, z, data, method, COMPARED_DRAWS, rng).z)
-        widths[method] = np.subtract(*np.quantile(found, [0.84, 0.16], axis=0))
+        widths[method] = spread.between(found, MIDDLE)
     with np.errstate(all="ignore"):
         ratio = np.nanmax(widths["cluster"] / widths["residual"])
     if ratio > MISFIT:
@@ -99,7 +101,7 @@ def wild(residual, clusters, draws, rng) -> np.ndarray:
     number = int(clusters.max()) + 1
     freedom = max(number - 1, 1)
     turned = rng.choice(TURNS, size=(draws, number))
-    turned *= np.sqrt(freedom / rng.chisquare(freedom, size=(draws, 1)))
+    turned *= student.scales(freedom, draws, rng)
     return turned[:, clusters] * residual
 
 

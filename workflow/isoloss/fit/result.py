@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.loose import known_at
@@ -134,7 +135,7 @@ class FitResult:
             logs[name] = np.log(numbers)
         return dict(zip(logs, np.broadcast_arrays(*logs.values()), strict=True))
 
-    def optimum(self, compute, flops_per_param_token: float = 6.0):
+    def optimum(self, compute, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN):
         """N*, D*, tokens per parameter and loss at compute budgets (FLOP), each with an interval.
 
         Returns

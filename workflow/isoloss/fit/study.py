@@ -12,6 +12,7 @@ from isoloss.files import canonical_json
 from isoloss.fit.api import fit_law
 from isoloss.fit.result import FitResult
 from isoloss.results.verdict import Status, Verdict, verdict_columns
+from isoloss.runs.select import is_finished
 from isoloss.tables.schema import FIT_COLUMNS, typed, with_values
 
 KEPT_DRAWS = 200  # of the resampled parameters, for bands around the curves
@@ -48,7 +49,7 @@ def _groups(fit: Fit, runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _rows(fit: Fit, group: str, points: pd.DataFrame) -> list[dict[str, Any]]:
     columns = list(fit.variables.values())
-    usable = points[(points["status"] == "done") & points[columns].notna().all(axis="columns")]
+    usable = points[is_finished(points) & points[columns].notna().all(axis="columns")]
     left_out = len(points) - len(usable)
     said = [f"{left_out} of {len(points)} runs left out: diverged or not measured"] * bool(left_out)
     common = {

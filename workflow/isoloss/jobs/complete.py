@@ -6,6 +6,7 @@ from pathlib import Path
 
 from isoloss.errors import UserError
 from isoloss.files import read_parquet, write_json
+from isoloss.runs.select import is_finished
 
 
 def main(argv: list[str]) -> None:
@@ -19,7 +20,7 @@ def main(argv: list[str]) -> None:
     problems, counts = [], {"runs": 0, "diverged": 0}
     for path in map(Path, arguments.runs):
         study, runs = path.parent.name, read_parquet(path)
-        lost = runs[runs["status"] != "done"]
+        lost = runs[~is_finished(runs)]
         counts["runs"] += runs["run_id"].nunique()
         counts["diverged"] += lost["run_id"].nunique()
         problems += [

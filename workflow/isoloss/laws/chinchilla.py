@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.laws.base import coefficient, exponent, floor
 from isoloss.laws.sums import Sum, Term
 
@@ -27,7 +28,7 @@ class Surface(Sum):
         share = {"a": value, "b": 1 - value}.get(derived)  # of beta in alpha + beta
         return None if share is None else ("alpha", "beta", share / (1 - share))
 
-    def optimum(self, params, compute, flops_per_param_token: float = 6.0):
+    def optimum(self, params, compute, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN):
         """N*, D*, their ratio and the loss at a compute budget in FLOP, where C = 6 N D.
 
         Returns

@@ -10,8 +10,8 @@ must not be compared with losses of the other.
 import math
 from dataclasses import dataclass
 
-FLOPS_PER_PF_DAY = 1e15 * 86_400  # 8.64e19
-FLOPS_PER_PARAM_TOKEN = 6.0  # C = 6 N D
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
+
 KAPLAN = "Kaplan et al. (2020)"
 HOFFMANN = "Hoffmann et al. (2022)"
 BESIROGLU = "Besiroglu et al. (2024)"

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 from isoloss.config.runs import Run
+from isoloss.constants import LAUNCH_S
 from isoloss.plan.cost import Cost
 from isoloss.plan.memory import memory_bytes
-
-# A step is some hundred kernels, each launched by the CPU: a guess, not measured.
-LAUNCH_S = 2e-3
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from isoloss.charts.text import with_interval
 from isoloss.errors import UserError
 from isoloss.files import read_json, read_parquet
 from isoloss.laws import LAWS
+from isoloss.runs.select import is_finished
 from isoloss.tables.schema import RUN_COLUMNS, typed
 
 MOST_ROWS = 60  # of a table that is shown whole
@@ -268,7 +269,7 @@ def runs(
     single = table.drop_duplicates("run_id")
     lost = [
         (row["run_id"], f"diverged: {text(row['reason'])}".rstrip(": "))
-        for _, row in single[single["status"] != "done"].sort_values("run_id").iterrows()
+        for _, row in single[~is_finished(single)].sort_values("run_id").iterrows()
     ]
     there = set(single["run_id"])
     lost += [(run, "missing: the job failed or has not run") for run in planned if run not in there]
@@ -278,6 +279,6 @@ def runs(
     ]  # fmt: skip
     cost = single["train_cpu_s"].sum() if "train_cpu_s" in single.columns else 0.0
     return RunsShown(
-        count=len(there | set(planned)), done=int((single["status"] == "done").sum()),
+        count=len(there | set(planned)), done=int(is_finished(single).sum()),
         core_seconds=float(cost) + sum(trunks.values()), lost=lost, other_code=other,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which runs of a table are drawn: those of some sweeps, with some values, that have a result."""
+"""Which runs of a table are taken: those of some sweeps, with some values, that have a result."""
 
 from __future__ import annotations
 
@@ -24,11 +24,35 @@ def chosen(
     return found.sort_values(order, kind="stable") if order else found
 
 
+def is_finished(runs: pd.DataFrame) -> pd.Series:
+    """Which runs went on to their planned end: those whose `status` is "done"."""
+    return runs["status"] == "done"
+
+
+def finished_in(
+    runs: pd.DataFrame, sweeps: Iterable[str], measured: str | None = None
+) -> pd.DataFrame:
+    """The finished runs of some sweeps, each once, in the table's order.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        With columns `status`, `sweep` and `run_id`. It has a run once for each sweep that wants it.
+    sweeps : iterable of str
+    measured : str, optional
+        A column in which they must have a value.
+    """
+    found = runs[is_finished(runs) & runs["sweep"].isin(list(sweeps))]
+    if measured is not None:
+        found = found[found[measured].notna()]
+    return found.drop_duplicates("run_id")
+
+
 def finished(runs: pd.DataFrame, y: str) -> tuple[pd.DataFrame, list[str]]:
     """The runs that ended with a finite `y`, and a note about those that did not."""
     good = runs[y].notna() & ~runs[y].isin([float("inf"), float("-inf")])
     if "status" in runs.columns:
-        good &= runs["status"] == "done"
+        good &= is_finished(runs)
     lost = int((~good).sum())
     if not lost:
         return runs, []

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.stats.spread import standard_error
+
 LEVEL = 0.9  # of the intervals of a study
 
 
@@ -52,5 +54,4 @@ def estimate(value: float, draws: np.ndarray, level: float, unit: str) -> Estima
     if len(draws) < fewest_draws(level):
         return Estimate(float(value), None, None, None, unit)
     lo, hi = bounds(draws, level)
-    low, high = np.quantile(draws, [0.158655, 0.841345])
-    return Estimate(float(value), float(lo), float(hi), float(high - low) / 2, unit)
+    return Estimate(float(value), float(lo), float(hi), float(standard_error(draws)), unit)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PF_DAY
 from isoloss.tables.recognised import (
-    FLOP_PER_PF_DAY,
     IN_PF_DAYS,
     Found,
     implied_unit,
@@ -15,7 +15,7 @@ MOST = {"n_params": 1e13, "n_tokens": 1e14}  # of a unit that a column's name st
 FEWEST = 1e4  # where the largest is below, it may be in millions
 TOKENS_PER_PARAM = (1e-2, 1e8)  # medians beyond are more likely units than runs
 MOST_PF_DAYS = 1e9
-LEAST_PF_DAYS = 1e9 / FLOP_PER_PF_DAY  # of the largest run, where FLOP are assumed
+LEAST_PF_DAYS = 1e9 / FLOPS_PER_PF_DAY  # of the largest run, where FLOP are assumed
 LISTED = 8  # rows named in one message
 
 
@@ -99,7 +99,7 @@ def unit_warnings(values, found):
         if name in found and found[name].assumed and values[name].max() < LEAST_PF_DAYS:
             column = found[name].column
             yield (
-                f"column {column!r} goes to {values[name].max() * FLOP_PER_PF_DAY:g} FLOP only; "
+                f"column {column!r} goes to {values[name].max() * FLOPS_PER_PF_DAY:g} FLOP only; "
                 f'if these are PF-days, add --column "{name}={column}"'
             )
     if set(UNITS) <= set(values):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.laws.base import Law
 from isoloss.tables import checks
@@ -13,9 +14,7 @@ from isoloss.tables.cells import is_empty, read_cells
 from isoloss.tables.checks import rows_text
 from isoloss.tables.recognised import Found, find, known, recognise
 
-__all__ = ["FLOPS_PER_PARAM_TOKEN", "Data", "read", "recognise", "rows_text"]
-
-FLOPS_PER_PARAM_TOKEN = 6.0  # C = 6 N D: forward 2, backward 4 (Kaplan et al. 2020, Sec. 2.1)
+__all__ = ["Data", "read", "recognise", "rows_text"]
 
 
 @dataclass(frozen=True)

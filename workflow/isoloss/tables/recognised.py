@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.constants import FLOPS_PER_PF_DAY
 from isoloss.errors import nearest
 
-FLOP_PER_PF_DAY = 8.64e19  # 1e15 FLOP per second for a day (Kaplan et al. 2020, Sec. 1)
 KAPLAN_N = "; Kaplan et al. count without embeddings"
 IN_PF_DAYS = ("compute_pf_days", "compute_min_pf_days")
 
@@ -237,8 +237,8 @@ def _pf_days(name, found, notes) -> Found:
         more = ""
     else:
         more = "; Kaplan et al. mean the least compute, far below the critical batch"
-    notes.append(f"{name} = compute / {_factor(FLOP_PER_PF_DAY)} FLOP{more}")
-    return Found(compute.column, compute.factor / FLOP_PER_PF_DAY, assumed=True)
+    notes.append(f"{name} = compute / {_factor(FLOPS_PER_PF_DAY)} FLOP{more}")
+    return Found(compute.column, compute.factor / FLOPS_PER_PF_DAY, assumed=True)
 
 
 def _not_found(name, named) -> str:

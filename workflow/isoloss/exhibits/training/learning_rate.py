@@ -42,7 +42,9 @@ from isoloss.results.verdict import (
     exponent_verdict,
     not_identified,
 )
-from isoloss.runs.select import chosen
+from isoloss.runs.select import chosen, is_finished
+from isoloss.stats import parabola, student
+from isoloss.stats.line import slopes_of_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,11 +98,8 @@ class Bowl:
 
     def best(self) -> np.ndarray:
         """ln of the best rate in each draw; NaN where it lies outside the rates fitted."""
-        bend, slope, _ = self.draws.T
-        with np.errstate(all="ignore"):
-            at = self.middle - slope / (2 * bend)
-        ends = np.log(self.valley.n_params[[0, -1]])
-        return np.where((bend > 0) & (ends[0] < at) & (at < ends[1]), at, np.nan)
+        ends = np.log(self.valley.n_params[[0, -1]]) - self.middle
+        return parabola.minimum_between(*self.draws.T, *ends)[0] + self.middle
 
     def loss(self, rate: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         """The parabola at some rates, shape (..., rate)."""
@@ -120,8 +119,8 @@ def analyse(spec: LearningRate, inputs: Inputs) -> list[Row]:
     """
     runs = inputs.runs
     tried = runs[runs["sweep"].isin(spec.sweeps)].drop_duplicates("run_id")
-    lost = tried[tried["status"] != "done"]
-    tried = tried[(tried["status"] == "done") & tried["loss"].notna()]
+    lost = tried[~is_finished(tried)]
+    tried = tried[is_finished(tried) & tried["loss"].notna()]
     valleys = {
         float(width): valley(float(width), group["peak_lr"], group["loss"], spec.reach)
         for width, group in tried.groupby("width", sort=True)
@@ -154,15 +153,15 @@ def _bowls(good: dict[float, Valley], rng: np.random.Generator) -> dict[float, B
     for width, found in good.items():
         x = np.log(found.n_params)
         design = np.vander(x - x.mean(), 3)
-        inverse = np.linalg.pinv(design)
+        inverse = parabola.solver(x - x.mean())
         coefficients = inverse @ found.loss
-        leverage = np.minimum(np.einsum("rp,pr->r", design, inverse), 0.99)
-        miss = (found.loss - design @ coefficients) / np.sqrt(1 - leverage)
+        leverage = student.leverage_of_solver(design, inverse)
+        miss = student.freed(found.loss - design @ coefficients, leverage)
         pool.append(miss / found.loss.min())
         freedom += len(x) - 3
         fits[width] = (found, float(x.mean()), coefficients, inverse)
     pool = np.concatenate(pool) - np.concatenate(pool).mean()
-    scale = np.sqrt(freedom / rng.chisquare(freedom, size=(DRAWS, 1)))
+    scale = student.scales(freedom, DRAWS, rng)
     bowls = {}
     for width, (found, middle, coefficients, inverse) in fits.items():
         noise = rng.choice(pool, size=(DRAWS, len(found.loss))) * scale * found.loss.min()
@@ -177,8 +176,7 @@ def _slope(bowls: dict[float, Bowl], tried: pd.DataFrame, said: list[str]) -> Ro
     at = np.array([bowl.valley.n_opt for bowl in bowls.values()])
     widths = np.array(list(bowls))
     value = line(widths, at)[0]
-    centred = np.log(widths) - np.log(widths).mean()
-    draws = centred @ best / (centred @ centred)
+    draws = slopes_of_columns(np.log(widths), best)
     lost = np.mean(~np.isfinite(draws))
     draws = draws[np.isfinite(draws)]
     used = tried[tried["width"].astype(float).isin(widths)]

@@ -1,0 +1,45 @@
+"""Parts of a learning curve."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AT_PEAK = 1e-6  # relative difference to the peak rate, from rounding
+NEAR_HIGHEST = 0.999  # share of the highest rate
+
+
+def at_peak_rate(curve: "pd.DataFrame", peak_lr: float) -> "pd.DataFrame":
+    """The part of a run's learning curve at its peak learning rate, by rising step.
+
+    Where the loss is positive, and the rate equals the peak but for rounding. A run that was only
+    looked at in its warm-up or its cooldown has no such part. (`near_highest_rate` does not need to
+    know the peak, and gives such a run's highest point.)
+
+    Parameters
+    ----------
+    curve : DataFrame
+        Columns `step`, `lr` and `loss` of one run.
+    peak_lr : float
+        The peak that the run was planned with.
+    """
+    curve = curve.sort_values("step", kind="stable")
+    at_peak = np.isclose(curve["lr"].astype(float), float(peak_lr), rtol=AT_PEAK, atol=0)
+    return curve[at_peak & (curve["loss"].astype(float) > 0)]
+
+
+def near_highest_rate(curve: "pd.DataFrame") -> "pd.DataFrame":
+    """The part of a run's learning curve at the highest rate that the curve has, by rising step.
+
+    Within a thousandth of it. That is the peak only where the run was looked at there; compare
+    `at_peak_rate`.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        Columns `step` and `lr` of one run.
+    """
+    highest = curve["lr"] >= NEAR_HIGHEST * curve["lr"].max()
+    return curve[highest].sort_values("step", kind="stable")

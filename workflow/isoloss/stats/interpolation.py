@@ -1,0 +1,28 @@
+"""Interpolation along power laws."""
+
+import numpy as np
+
+
+def log_log(at, x, y, beyond: float | None = None):
+    """y at some places, linear in ln y against ln x between the points.
+
+    Exact along a power law y = c x**p.
+
+    Parameters
+    ----------
+    at : array_like
+        Places, positive.
+    x, y : array_like, shape (point,)
+        Points, positive, by rising or by falling x.
+    beyond : float, optional
+        ln y outside the points, such as NaN; that of the nearest point if it is not given.
+
+    Returns
+    -------
+    float or ndarray
+        Of the shape of `at`.
+    """
+    log_x, log_y = np.log(np.asarray(x, float)), np.log(np.asarray(y, float))
+    if log_x[0] > log_x[-1]:
+        log_x, log_y = log_x[::-1], log_y[::-1]
+    return np.exp(np.interp(np.log(at), log_x, log_y, left=beyond, right=beyond))
