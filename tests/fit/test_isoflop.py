@@ -1,10 +1,10 @@
 """IsoFLOP valleys: minima that are there, and a word where they are not."""
 
 import numpy as np
+import porian_minima
 import pytest
 
 from isoloss.errors import UserError
-from isoloss.fit import interpolated
 from isoloss.fit.isoflop import allocation, line, valley
 from isoloss.laws import LAWS
 
@@ -82,8 +82,8 @@ def test_porians_runs_give_each_published_exponent_within_its_interval(shared, p
     row = published.iloc[place]
     own = runs[(runs[KEYS] == row[KEYS]).all(axis=1)].dropna(subset=["loss"])
     sd = 0.01 if row["dataset"] == "owt2" else 0.002
-    found = interpolated.allocation(
-        own["flops"], own["N"], own["loss"], interpolated.SeedNoise(sd, sd), level=0.95, draws=500
+    found = porian_minima.allocation(
+        own["flops"], own["N"], own["loss"], porian_minima.SeedNoise(sd, sd), level=0.95, draws=500
     )
     assert row["a_ci_lo"] < found.a.value < row["a_ci_hi"]
     assert found.a.value == pytest.approx(row["a_weighted"], abs=0.004)
@@ -99,8 +99,8 @@ def test_noise_that_grows_with_the_loss_widens_porians_intervals(shared):
     own = runs[(runs[KEYS[:5]] == ["summary_df", "rw", "tuned", "short", "const"]).all(axis=1)]
     table = own["flops"], own["N"], own["loss"]
     grows, even = (
-        interpolated.allocation(*table, noise, draws=500).a
-        for noise in (interpolated.SeedNoise(), interpolated.SeedNoise(0.002, 0.002))
+        porian_minima.allocation(*table, noise, draws=500).a
+        for noise in (porian_minima.SeedNoise(), porian_minima.SeedNoise(0.002, 0.002))
     )
     assert grows.hi - grows.lo > 1.5 * (even.hi - even.lo)
     assert grows.value == pytest.approx(even.value, abs=0.004)
@@ -110,8 +110,8 @@ def test_interpolated_minima_of_a_planted_valley_are_found_and_edges_are_said(rn
     compute = np.repeat([1e18, 2e18, 4e18, 8e18], len(SIZES))
     at = np.repeat([1.5e6, 1.9e6, 2.4e6, 9e6], len(SIZES))
     loss = 3.0 + 0.1 * np.log(np.tile(SIZES, 4) / at) ** 2
-    noise = interpolated.SeedNoise(1e-4, 1e-4)
-    found = interpolated.allocation(compute, np.tile(SIZES, 4), loss, noise, draws=200)
+    noise = porian_minima.SeedNoise(1e-4, 1e-4)
+    found = porian_minima.allocation(compute, np.tile(SIZES, 4), loss, noise, draws=200)
     assert [v.status for v in found.valleys] == ["interior"] * 3 + ["edge"]
     assert [v.n_opt for v in found.valleys[:3]] == pytest.approx([1.5e6, 1.9e6, 2.4e6], rel=0.02)
 

@@ -4,7 +4,7 @@ Porian et al. (2024, arXiv:2406.19146), Sec. 3: at each budget an Akima spline o
 goes through every size. Noise is added to the losses many times; N* is the median of the minima
 that lie between the sizes, and their spread weighs the budget in the line ln N* against ln C. A
 spline follows any valley, however lopsided, and its noise as well: where the noise of a seed is not
-known, parabolas (`fit.isoflop`) are the better choice.
+known, parabolas (`isoloss.fit.isoflop`) are the better choice.
 """
 
 from dataclasses import dataclass
