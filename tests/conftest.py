@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -57,3 +58,9 @@ def run_smoke(folder, cores):
         *("trunk", "predict", "analyse", "fit", "fits", "figure", "report"),
     }
     unfinished.rename(folder)
+
+
+@pytest.fixture
+def rng():
+    """The same random numbers in every test."""
+    return np.random.default_rng(12345)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -27,8 +26,3 @@ def epoch(shared):
     """The 240 rows that Besiroglu et al. (2024) fit: without the five highest losses."""
     table = shared("epoch-chinchilla/svg_extracted_data.csv")
     return table.sort_values("loss", kind="stable").iloc[:-5].reset_index(drop=True)
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(12345)

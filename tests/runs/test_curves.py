@@ -1,0 +1,68 @@
+"""Which runs are finished, and which part of a curve is at the peak rate."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from isoloss.runs.curves import at_peak_rate, finished, is_finished, near_highest_rate
+
+RUNS = pd.DataFrame(
+    {
+        "sweep": ["grid", "grid", "again", "again", "other"],
+        "run_id": ["a", "lost", "a", "b", "c"],
+        "status": ["done", "diverged", "done", "done", "done"],
+        "loss": [2.0, np.nan, 2.0, np.nan, 1.0],
+    }
+)
+
+
+def test_a_run_that_diverged_is_not_finished():
+    assert is_finished(RUNS).tolist() == [True, False, True, True, True]
+
+
+def test_a_run_of_two_sweeps_comes_once_in_the_order_of_the_table():
+    assert finished(RUNS, ["again", "grid"])["run_id"].tolist() == ["a", "b"]
+    assert finished(RUNS, iter(["grid"]))["run_id"].tolist() == ["a"]
+
+
+def test_without_sweeps_every_row_of_a_finished_run_stays():
+    assert finished(RUNS)["run_id"].tolist() == ["a", "a", "b", "c"]
+
+
+def test_what_was_not_measured_is_left_out_where_it_is_asked_for():
+    assert finished(RUNS, ["again", "other"], "loss")["run_id"].tolist() == ["a", "c"]
+
+
+def curve(rates, losses=None):
+    """Out of order, as a table may be."""
+    table = pd.DataFrame({"step": np.arange(1, len(rates) + 1), "lr": rates})
+    table["loss"] = 3.0 if losses is None else losses
+    return table.iloc[::-1]
+
+
+def test_warm_up_and_cooldown_are_not_at_the_peak():
+    rates = [0.005, 0.01 * (1 + 1e-8), 0.01, 0.01, 0.0099, 0.001]
+    assert at_peak_rate(curve(rates), 0.01)["step"].tolist() == [2, 3, 4]
+    assert near_highest_rate(curve(rates))["step"].tolist() == [2, 3, 4]
+
+
+def test_a_rate_a_hundred_thousandth_off_is_not_the_peak_but_near_the_highest():
+    rates = [0.01, 0.01 * (1 - 1e-5), 0.01 * (1 - 2e-3)]
+    assert at_peak_rate(curve(rates), 0.01)["step"].tolist() == [1]
+    assert near_highest_rate(curve(rates))["step"].tolist() == [1, 2]
+
+
+def test_a_run_seen_only_in_its_cooldown_has_no_part_at_the_peak():
+    rates = [0.004, 0.002]
+    assert at_peak_rate(curve(rates), 0.01).empty
+    assert near_highest_rate(curve(rates))["step"].tolist() == [1]
+
+
+@pytest.mark.parametrize("rate", [1e-2, 1e-9])
+def test_the_tolerance_follows_the_rate(rate):
+    """An absolute one would take every rate for the peak of a tiny one."""
+    assert at_peak_rate(curve([rate, rate * 1.01]), rate)["step"].tolist() == [1]
+
+
+def test_losses_without_a_logarithm_are_left_out_at_the_peak():
+    assert at_peak_rate(curve([0.01] * 4, [3.0, 0.0, np.nan, -1.0]), 0.01)["step"].tolist() == [1]
