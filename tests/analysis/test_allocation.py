@@ -20,6 +20,7 @@ from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
 from tests.analysis import synthetic as truth
 from tests.exhibits.made import analyse_study
+from tests.rows import one
 
 A = truth.BETA / (truth.ALPHA + truth.BETA)
 
@@ -281,7 +282,7 @@ def test_a_law_that_is_not_the_runs_form_is_said_to_miss_them():
 
 def test_a_straight_frontier_is_called_straight_and_a_bent_one_bent():
     rows = analysed("curvature", *truth.grid_tables(0))
-    bend = rows[rows["quantity"] == "curvature of ln N*"].iloc[0]
+    bend = one(rows, "curvature of ln N*")
     assert bend["lo"] < 0 < bend["hi"] and "straight" in bend["warnings"]
     runs, curves = truth.grid_tables(0, noise=1e-5)
     middle, slope, bent = np.log(3e10), 0.5, -0.06  # of ln N* in ln C
@@ -292,7 +293,7 @@ def test_a_straight_frontier_is_called_straight_and_a_bent_one_bent():
         best = np.log(12_000) + slope * c + bent * c**2
         table["loss"] = 2 * np.exp(-0.1 * c + 0.03 * (np.log(n) - best) ** 2)
     rows = analysed("curvature", runs, curves)
-    bend = rows[rows["quantity"] == "curvature of ln N*"].iloc[0]
+    bend = one(rows, "curvature of ln N*")
     assert bend["value"] == pytest.approx(bent, abs=0.015)
     assert "bends" in bend["warnings"]
     thirds = [rows["value"][(rows["group"] == f"third={i}") & (rows["quantity"] == "a")].iloc[0]
@@ -318,8 +319,10 @@ def test_the_same_runs_give_the_same_rows_whatever_their_order():
 
 def test_valleys_lie_where_four_sizes_have_runs_on_both_sides():
     design, draws = planted()
-    for one in valleys(design, draws, "embeddings", 9, 3.0):
-        log_d = np.log(one.valley.compute) - np.log(6 * one.valley.n_params)
+    between = valleys(design, draws, "embeddings", 9, 3.0)
+    assert len(between) == 9
+    for found in between:
+        log_d = np.log(found.valley.compute) - np.log(6 * found.valley.n_params)
         assert np.log(min(truth.BUDGETS)) <= log_d.min() and log_d.max() <= np.log(
             max(truth.BUDGETS)
         )

@@ -8,6 +8,7 @@ from scipy.stats import ttest_ind
 from isoloss.analysis.cooldown import cooldown_check
 from isoloss.config.analyses.limits import CooldownCheck
 from isoloss.errors import UserError
+from tests.rows import one
 
 SPEC = CooldownCheck(
     name="check", do="cooldown_check", sweeps=["grid"], cooled=["seeds"], independent=["cosine"]
@@ -33,8 +34,7 @@ COOLED, ALONE = [2.01, 2.03, 2.02], [2.00, 2.04, 1.99, 2.02]
 
 
 def value(rows, quantity):
-    (found,) = rows[rows["quantity"] == quantity].to_dict("records")
-    return found
+    return one(rows, quantity)
 
 
 def test_the_difference_and_its_interval_are_welchs():

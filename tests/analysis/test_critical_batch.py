@@ -11,6 +11,7 @@ from isoloss.config.analyses.batch import CriticalBatch
 from isoloss.errors import UserError
 from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 from tests.analysis import synthetic_batch as S
+from tests.rows import one, some
 
 SPEC = CriticalBatch(name="batches", do="critical_batch", sweeps=["batch"])
 
@@ -26,13 +27,11 @@ def exact():
 
 
 def parameter(rows, quantity):
-    found = rows[(rows["kind"] == "parameter") & (rows["quantity"] == quantity)]
-    assert len(found) == 1
-    return found.iloc[0]
+    return one(rows, quantity, kind="parameter")
 
 
 def points(rows, quantity):
-    return rows[(rows["kind"] == "point") & (rows["quantity"] == quantity)]
+    return some(rows, quantity, kind="point")
 
 
 def test_noiseless_curves_give_the_planted_law_back(exact):

@@ -8,6 +8,7 @@ from isoloss.config.analyses.limits import Overfitting
 from isoloss.errors import UserError
 from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 from tests.analysis import synthetic_batch as S
+from tests.rows import one, some
 
 SPEC = Overfitting(name="repeated", do="overfitting", sweeps=["limited"])
 TABLE_2 = {"alpha_N": 0.076, "alpha_D": 0.103, "Nc": 6.4e13, "Dc": 1.8e13}
@@ -25,13 +26,11 @@ def exact():
 
 
 def parameter(rows, quantity):
-    found = rows[(rows["kind"] == "parameter") & (rows["quantity"] == quantity)]
-    assert len(found) == 1
-    return found.iloc[0]
+    return one(rows, quantity, kind="parameter")
 
 
 def points(rows, quantity):
-    return rows[(rows["kind"] == "point") & (rows["quantity"] == quantity)]
+    return some(rows, quantity, kind="point")
 
 
 def test_the_rule_for_tokens_follows_from_the_papers_own_law():
@@ -63,7 +62,7 @@ def test_enough_tokens_by_the_rule_keep_the_planted_excess_at_the_threshold(exac
 
 
 def test_excesses_of_all_sizes_lie_on_one_line(exact):
-    line = exact[(exact["kind"] == "line") & (exact["quantity"] == "excess")]
+    line = some(exact, "excess", kind="line")
     at = points(exact, "excess")
     assert at["group"].nunique() == 4
     expected = np.interp(np.log(at["x"]), np.log(line["x"]), line["value"].to_numpy(float))

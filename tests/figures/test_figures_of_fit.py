@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.rows import some
 
 from isoloss.figures.of_fit import draw_fit
 from isoloss.fit import fit_law
@@ -34,15 +35,15 @@ def test_each_figure_has_its_files_and_every_row_in_each_panel(drawn):
 
 def test_the_drawn_law_is_the_planted_one(drawn):
     loss = drawn["loss"]
-    line = loss[(loss["what"] == "fitted law") & (loss["panel"] == "a")]
+    line = some(loss, what="fitted law", panel="a")
     first = line[line["series"] == line["series"].iloc[0]]
     level = np.exp(np.quantile(np.log(D), 0.05))
     truth = LAWS["chinchilla"](PLANTED, n_params=first["x"].to_numpy(), n_tokens=level)
     assert first["y"].to_numpy() == pytest.approx(truth, rel=2e-3)
-    best = loss[(loss["what"] == "fitted law") & (loss["panel"] == "c")]
+    best = some(loss, what="fitted law", panel="c")
     truth = LAWS["chinchilla"].optimum(PLANTED, best["x"].to_numpy())["loss"]
     assert best["y"].to_numpy() == pytest.approx(truth, rel=2e-3)
-    band = loss[loss["what"] == "interval"]
+    band = some(loss, what="interval")
     assert (band["lo"] <= band["y"]).all() and (band["y"] <= band["hi"]).all()
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import synthetic as S
 from cases import LAW, spec
+from tests.rows import some
 
 from isoloss.config.study import Fit
 from isoloss.exhibits.base import Tables
@@ -43,6 +44,6 @@ def test_the_surface_is_drawn_over_the_grid():
     asked = spec(draw="loss_grid", fit="surface", x_label="tokens D", y_label="loss",
                  by_label="parameters N")  # fmt: skip
     tables = Tables(runs=runs, fits=fit_study("s", fits, runs), variables={"surface": variables})
-    law = drawing(asked, tables).table.query("what == 'fitted law'")
+    law = some(drawing(asked, tables).table, what="fitted law")
     sizes = np.repeat(np.geomspace(1e3, 1e6, 7).astype(int), len(law) // 7)
     np.testing.assert_allclose(law["y"], S.surface(sizes, law["x"], **LAW), rtol=3e-3)

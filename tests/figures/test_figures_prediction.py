@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from tests.exhibits.made import analyse_study
+from tests.rows import some
 
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Tables
@@ -61,7 +62,7 @@ def test_a_prediction_that_was_made_after_the_run_is_not_shown_as_one_made_befor
     drawn = drawing(SPEC, after)
     assert "Measured before, said after" in set(drawn.table["panel"])
     assert "The run was measured before this prediction was made." in drawn.notes
-    said = after.analyses[after.analyses["kind"] == "parameter"]
+    said = some(after.analyses, kind="parameter")
     assert set(said["theory_source"]) == {"measured before"}
     assert said["warnings"].str.contains("predicted after the run was made").all()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import CASES
+from tests.rows import some
 
 from isoloss.config.load import parse_study, read_yaml
 from isoloss.exhibits.base import Tables
@@ -111,7 +112,7 @@ def test_models_lie_at_six_n_d_and_those_with_undisclosed_data_at_the_axis():
     for name, flops in (("GPT-3", 3.15e23), ("Chinchilla", 5.88e23), ("MT-NLG", 8.6e23),
                         ("PaLM", 2.53e24), ("LLaMA-3.1 405B", 3.8e25)):  # fmt: skip
         assert compute[name] == pytest.approx(flops, rel=0.01)
-    hidden = result.table[result.table["what"] == "size only"]
+    hidden = some(result.table, what="size only")
     assert set(hidden["series"]) == {"GPT-2 S", "GPT-2 M", "GPT-2 L", "GPT-2 XL"}
     assert hidden[["x", "y"]].isna().any(axis="columns").all()
     assert any("not disclosed" in note for note in result.notes)

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kaplan_cases import FIGURES, LAW, spec, study, without_critical_batch
+from tests.rows import some
 
 from isoloss.exhibits.base import Tables
 from isoloss.exhibits.make import drawing
@@ -65,7 +66,7 @@ def test_the_papers_losses_are_recorded_in_their_own_unit():
     table = drawing(spec("kaplan_summary"), study()).table
     paper = table[table["series"] == "Kaplan et al. 2020"]
     assert set(paper["y_quantity"]) == {"the paper's loss (nats per BPE token)"}
-    size = paper[paper["panel"].str.startswith("Size")]
+    size = some(paper[paper["panel"].str.startswith("Size")])
     np.testing.assert_allclose(size["y"], (8.8e13 / size["x"]) ** 0.076)
 
 
@@ -78,8 +79,9 @@ def test_the_envelope_falls():
 def test_training_curves_are_at_the_papers_compute():
     """C = 6 N B S in PF-days, N without embeddings; the last row at a constant rate, not after."""
     table = drawing(spec("kaplan_training"), study()).table
-    curve = table[(table["series"] == "N = 38400") & (table["panel"] == "Compute")]
-    tokens = table[(table["series"] == "N = 38400") & (table["panel"] == "Tokens")]
+    curve, tokens = (
+        some(table, series="N = 38400", panel=panel) for panel in ("Compute", "Tokens")
+    )
     np.testing.assert_allclose(curve["x"], 6 * 38400 * tokens["x"].to_numpy() / 8.64e19)
     assert curve["y"].iloc[-1] == pytest.approx(float(LAW.loss(38400, 8398, 256)), rel=0.01)
 
@@ -93,8 +95,8 @@ def test_depths_lie_closer_together_without_embeddings():
 
 def test_the_best_size_is_drawn_at_its_compute():
     table = drawing(spec("kaplan_optimum"), study()).table
-    found = table[(table["what"] == "best") & (table["panel"] == "Best size")]
-    found = found[found["series"].str.startswith("C_min")]
+    found = some(table, what="best", panel="Best size")
+    found = some(found[found["series"].str.startswith("C_min")])
     truth = LAW.optimum(found["x"].to_numpy())[0]
     np.testing.assert_allclose(found["y"], truth, rtol=0.15)
 

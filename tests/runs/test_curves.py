@@ -1,36 +1,10 @@
-"""Which runs are finished, and which part of a curve is at the peak rate."""
+"""Which part of a learning curve is at the peak rate."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from isoloss.runs.curves import at_peak_rate, finished, is_finished, near_highest_rate
-
-RUNS = pd.DataFrame(
-    {
-        "sweep": ["grid", "grid", "again", "again", "other"],
-        "run_id": ["a", "lost", "a", "b", "c"],
-        "status": ["done", "diverged", "done", "done", "done"],
-        "loss": [2.0, np.nan, 2.0, np.nan, 1.0],
-    }
-)
-
-
-def test_a_run_that_diverged_is_not_finished():
-    assert is_finished(RUNS).tolist() == [True, False, True, True, True]
-
-
-def test_a_run_of_two_sweeps_comes_once_in_the_order_of_the_table():
-    assert finished(RUNS, ["again", "grid"])["run_id"].tolist() == ["a", "b"]
-    assert finished(RUNS, iter(["grid"]))["run_id"].tolist() == ["a"]
-
-
-def test_without_sweeps_every_row_of_a_finished_run_stays():
-    assert finished(RUNS)["run_id"].tolist() == ["a", "a", "b", "c"]
-
-
-def test_what_was_not_measured_is_left_out_where_it_is_asked_for():
-    assert finished(RUNS, ["again", "other"], "loss")["run_id"].tolist() == ["a", "c"]
+from isoloss.runs.curves import at_peak_rate, near_highest_rate
 
 
 def curve(rates, losses=None):
