@@ -5,9 +5,12 @@ subject makes only that subject's analyses and figures stale.
 """
 
 import importlib
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Union
 
 from pydantic import BeforeValidator, Field
+
+from isoloss.errors import UserError
 
 # What an analysis's `do` says -> the module whose ANALYSES has it.
 ANALYSES = {
@@ -26,6 +29,7 @@ ANALYSES = {
     "size_and_steps": "isoloss.analysis.size_and_steps",
     "size_laws": "isoloss.analysis.size_laws",
 }
+UNIT = "nats per token"  # of losses, where a study does not say another
 AUTOMATIC = frozenset(["prediction"])  # made of every study that predicts, never asked for
 # What a figure's `draw` says -> the module whose FIGURES has it.
 FIGURES = {
@@ -76,6 +80,41 @@ FIGURES = {
 }
 
 
+# What a module of the user's own adds: `do` or `draw` -> its Analysis or Figure.
+REGISTERED_ANALYSES: dict[str, Any] = {}
+REGISTERED_FIGURES: dict[str, Any] = {}
+
+
+def register(
+    *, analyses: Mapping[str, Any] | None = None, figures: Mapping[str, Any] | None = None
+):
+    """Make analyses and figures of one's own known to studies.
+
+    Parameters
+    ----------
+    analyses : mapping
+        What `do` says -> an `isoloss.exhibits.base.Analysis`.
+    figures : mapping
+        What `draw` says -> an `isoloss.exhibits.base.Figure`.
+
+    Raises
+    ------
+    UserError
+        A name is taken.
+    """
+    given, own = (analyses or {}, figures or {}), (REGISTERED_ANALYSES, REGISTERED_FIGURES)
+    taken = [
+        f"{name!r} is taken by {known[name]}"
+        for names, known in zip(given, (ANALYSES, FIGURES), strict=True)
+        for name in names
+        if name in known
+    ]
+    if taken:
+        raise UserError("exhibits", taken)
+    for names, registered in zip(given, own, strict=True):
+        registered.update(names)
+
+
 def analysis(do: str) -> Any:
     """The analysis (an `isoloss.exhibits.base.Analysis`) that `do` names.
 
@@ -84,6 +123,8 @@ def analysis(do: str) -> Any:
     KeyError
         There is none.
     """
+    if do in REGISTERED_ANALYSES:
+        return REGISTERED_ANALYSES[do]
     return importlib.import_module(ANALYSES[do]).ANALYSES[do]
 
 
@@ -95,10 +136,26 @@ def figure(draw: str) -> Any:
     KeyError
         There is none.
     """
+    if draw in REGISTERED_FIGURES:
+        return REGISTERED_FIGURES[draw]
     return importlib.import_module(FIGURES[draw]).FIGURES[draw]
 
 
-def _union(names: dict[str, str], find: Any, key: str) -> Any:
+def in_unit(given: Any, unit: str) -> Any:
+    """A figure's settings with a study's unit of loss in each label that they do not give."""
+    given = {"draw": given} if isinstance(given, str) else given
+    draw = given.get("draw") if isinstance(given, dict) else None
+    if not isinstance(draw, str) or not (draw in FIGURES or draw in REGISTERED_FIGURES):
+        return given  # the fields' own checks say what is wrong
+    labels = {
+        name: field.default.replace(UNIT, unit)
+        for name, field in figure(draw).settings.model_fields.items()
+        if name.endswith("_label") and isinstance(field.default, str) and UNIT in field.default
+    }
+    return labels | given
+
+
+def _union(names: Iterable[str], find: Callable[[str], Any], key: str) -> Any:
     """Settings of any of the kinds; a name alone stands for settings at their defaults."""
     settings = tuple(find(name).settings for name in names)
     alone = BeforeValidator(lambda given: {key: given} if isinstance(given, str) else given)
@@ -107,10 +164,10 @@ def _union(names: dict[str, str], find: Any, key: str) -> Any:
 
 def analysis_settings() -> Any:
     """The type of an analysis's settings in a study."""
-    asked_for = {do: module for do, module in ANALYSES.items() if do not in AUTOMATIC}
+    asked_for = [do for do in (*ANALYSES, *REGISTERED_ANALYSES) if do not in AUTOMATIC]
     return _union(asked_for, analysis, "do")
 
 
 def figure_settings() -> Any:
     """The type of a figure's settings in a study."""
-    return _union(FIGURES, figure, "draw")
+    return _union((*FIGURES, *REGISTERED_FIGURES), figure, "draw")

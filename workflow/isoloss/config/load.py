@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from isoloss.config.reading import lone_surrogate, read_yaml
 from isoloss.config.section import checked, problems_of, shown
-from isoloss.config.study import SOURCES, Budget, Config, Study, Sweep
+from isoloss.config.study import SOURCES, Budget, Config, Study, Sweep, take_registered
 from isoloss.errors import UserError, nearest
 
 MOST_RUNS = 1_000_000  # of one sweep, whatever the budget: they are planned one by one
@@ -78,6 +78,7 @@ def load_studies(config: Config, folder: str | Path) -> dict[str, Study]:
     UserError
         What is wrong in any of the files, all of it.
     """
+    take_registered()
     folder = Path(folder)
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     studies, problems = {}, []

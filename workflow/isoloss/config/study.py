@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
+from isoloss.config import exhibits
 from isoloss.config.exhibits import analysis_settings, figure_settings
 from isoloss.config.reading import number_of
 from isoloss.config.section import (
@@ -164,9 +165,21 @@ class Texts(Section):
     notes: list[str] = []  # what a reader must know to trust or to limit the result
     errata: list[str] = []  # what was wrong in the article that the study follows; what is true
     comparison: list[Compared] = []
+    loss_unit: str = exhibits.UNIT  # as the labels of figures say it
     fits: list[Fit] = []
     analyses: list[Analysis] = []
     figures: list[Figure] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _labels_have_the_unit(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("loss_unit"), str):
+            return given
+        figures = given.get("figures")
+        if not isinstance(figures, list):
+            return given
+        unit = given["loss_unit"]
+        return given | {"figures": [exhibits.in_unit(figure, unit) for figure in figures]}
 
     @model_validator(mode="after")
     def _names_are_given_once(self) -> Self:
@@ -250,6 +263,23 @@ SOURCES: dict[str, type[Study]] = {
     "studies": Frontier,
     "table": Table,
 }
+
+
+_TAKEN = 0  # analyses and figures of the user's own that the settings of studies know
+
+
+def take_registered() -> None:
+    """Let studies name the analyses and figures that were registered since the last call."""
+    global _TAKEN
+    registered = len(exhibits.REGISTERED_ANALYSES) + len(exhibits.REGISTERED_FIGURES)
+    if registered == _TAKEN:
+        return
+    kinds = {"analyses": list[analysis_settings()], "figures": list[figure_settings()]}
+    for study in SOURCES.values():
+        for key, kind in kinds.items():
+            study.model_fields[key].annotation = kind
+        study.model_rebuild(force=True)
+    _TAKEN = registered
 
 
 class Budget(Section):

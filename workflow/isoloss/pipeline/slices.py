@@ -60,7 +60,7 @@ class Workflow(Jobs):
         """What the tables of a study are made from."""
         found = self._study(study)
         texts = {"title", "question", "theory", "notes", "errata", "comparison"}
-        texts |= {"fits", "analyses", "figures", "corpora", "prediction"}
+        texts |= {"fits", "analyses", "figures", "corpora", "prediction", "loss_unit"}
         grid = {"settings", "sweeps"} if isinstance(found, Trained) else set()
         kept = set(type(found).model_fields) - texts - grid
         return canonical_json(found.model_dump(mode="json", include=kept))
@@ -76,11 +76,11 @@ class Workflow(Jobs):
 
     def analysis_module(self, study: str, name: str) -> str:
         """The module that has the analysis."""
-        return exhibits.ANALYSES[self._analysis(study, name).do]
+        return exhibits.ANALYSES.get(self._analysis(study, name).do, exhibits.__name__)
 
     def figure_module(self, study: str, name: str) -> str:
         """The module that has the figure."""
-        return exhibits.FIGURES[self._figure(study, name).draw]
+        return exhibits.FIGURES.get(self._figure(study, name).draw, exhibits.__name__)
 
     def analyses_drawn(self, study: str, name: str) -> list[str]:
         """The tables of the analyses that a figure draws."""
