@@ -15,7 +15,7 @@ RUNS = pd.DataFrame(
 )
 
 
-def test_a_run_that_diverged_is_not_finished_in():
+def test_a_run_that_diverged_is_not_finished():
     assert is_finished(RUNS).tolist() == [True, False, True, True, True]
 
 
