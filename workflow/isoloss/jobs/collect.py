@@ -8,7 +8,7 @@ from isoloss.config.study import SOURCES, Planted, Study
 from isoloss.config.study import Table as TableStudy
 from isoloss.files import read_json, read_parquet, write_parquet
 from isoloss.runs.collected import Tables, of_studies, of_training
-from isoloss.tables.schema import CURVE_COLUMNS, RUN_COLUMNS, SWEEP, typed
+from isoloss.tables.schema import CURVE_COLUMNS, RUN_COLUMNS, SWEEP, completed, typed
 
 
 def main(argv: list[str]) -> None:
@@ -44,7 +44,8 @@ def _tables(given: dict, arguments: argparse.Namespace) -> Tables:
         case "planted":
             from isoloss.tasks.planted import simulate
 
-            return simulate(_study(given, Planted)), typed([], CURVE_COLUMNS)
+            planted = simulate(_study(given, Planted))
+            return completed(planted, (SWEEP, *RUN_COLUMNS)), typed([], CURVE_COLUMNS)
         case "table":
             from isoloss.runs.imported import read_table
 

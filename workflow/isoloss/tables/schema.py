@@ -198,6 +198,18 @@ def typed(rows, columns):
     )
 
 
+def completed(table, columns):
+    """A table with those of `columns` that it lacks, null, in their order; others are lost."""
+    import pandas as pd
+
+    lacking = {
+        column.name: pd.array([None] * len(table), dtype=column.dtype)
+        for column in columns
+        if column.name not in table.columns
+    }
+    return table.assign(**lacking)[[column.name for column in columns]]
+
+
 def with_values(table, where):
     """The rows of a table whose columns have one of the wanted values.
 
