@@ -25,12 +25,14 @@ if Path(workflow.basedir).resolve() not in Path(isoloss.__file__).resolve().pare
 
 import isoloss.pipeline
 from isoloss.errors import UserError
-from isoloss.pipeline import limits
 from isoloss.runtime import folder_lock, worker_pool
 from isoloss.runtime.fingerprint import sources
 
 try:
-    limits.check_files(["config/config.yaml", *workflow.overwrite_configfiles])
+    # Before Snakemake reads config.yaml for its own report: it would run Python that is in one.
+    ISOLOSS = isoloss.pipeline.read_project(
+        os.curdir, workflow.overwrite_configfiles, workflow.config_settings.config
+    )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

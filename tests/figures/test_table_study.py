@@ -40,7 +40,7 @@ def test_each_column_gets_a_figure_and_the_law_of_it_alone_a_line(study, tmp_pat
         ("loss_n_params", {"table": "size"}),
         ("loss_n_tokens", {}),
     ]
-    runs = read_table(study)
+    runs, _ = read_table(study)
     fits = fit_study("mine", study.fits, runs)
     tables = Tables(runs=runs, fits=fits, variables={fit.name: fit.variables for fit in study.fits})
     for figure in study.figures:

@@ -82,7 +82,7 @@ def test_numbers_that_may_be_millions_are_fitted_with_a_warning_that_comes_first
     result = fit_law({"N": millions, "n_tokens": D, "loss": LOSS}, draws=9)
     assert result.warnings[0] == (
         "n_params goes from 20 to 2000: if these are millions of parameters, add "
-        '--column n_params="N*1e6"'
+        "--column n_params='N*1e6'"
     )
     assert data({"n_params": N, "n_tokens": D, "loss": LOSS}).warnings == ()
 

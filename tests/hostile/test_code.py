@@ -8,9 +8,9 @@ import pytest
 import torch
 import yaml
 
+from isoloss.config.load import CONFIG, read_config
 from isoloss.config.reading import read_yaml
 from isoloss.errors import UserError
-from isoloss.pipeline.limits import check_files
 from isoloss.train.state import load_state
 
 ROOT = Path(__file__).parents[2]
@@ -97,9 +97,10 @@ def test_a_pickled_checkpoint_is_refused_and_not_run(tmp_path):
     ],
 )
 def test_code_in_yaml_is_refused_and_not_run(tmp_path, text):
-    path = tmp_path / "evil.yaml"
+    path = tmp_path / CONFIG
+    path.parent.mkdir()
     path.write_text(text.replace("{pwned}", str(tmp_path / "pwned")))
-    for read in (read_yaml, lambda path: check_files([path])):
+    for read in (read_yaml, lambda path: read_config(tmp_path)):
         with pytest.raises(UserError) as error:
             read(path)
         assert error.value.where == str(path)

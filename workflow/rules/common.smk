@@ -8,11 +8,6 @@ from isoloss.files import write_json
 from isoloss.runtime.job import UNFINISHED
 from isoloss.pipeline import records
 
-try:
-    ISOLOSS = isoloss.pipeline.load_project(config, os.curdir)
-except UserError as error:
-    raise WorkflowError(str(error)) from None
-
 RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
 isoloss.pipeline.set_environment(workflow.basedir, ISOLOSS.config.device)
 # What a command that the report prints must say after its target.

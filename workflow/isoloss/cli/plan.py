@@ -9,7 +9,6 @@ of the models; time on a GPU is assumed. What runs share is counted once.
 import argparse
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from isoloss.errors import UserError
@@ -45,14 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what the plan costs."""
-    config, studies = _config(arguments.configfile)
-    plan, vocab_sizes, missing = _planned(config, studies)
+    from isoloss.cli.costs import jobs_of, needed_by
+    from isoloss.pipeline.project import read_project
+
+    project = read_project(".", arguments.configfile, corpora_needed=False)
+    plan = project.plan
     if not plan.runs:
         raise UserError("the plan", ["no study of the config trains anything"])
-    from isoloss.cli.costs import jobs_of, needed_by
-
-    jobs = jobs_of(plan, vocab_sizes)
-    machine = _machine(arguments, config.device, jobs.values())
+    jobs = jobs_of(plan, {c.corpus_id: c.vocab_size for c in project.corpora.values()})
+    machine = _machine(arguments, project.config.device, jobs.values())
     seconds = {job_id: machine.seconds(job) for job_id, job in jobs.items()}
 
     def summary(run_ids: Iterable[str]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     result = {
         "machine": str(machine),
         "unit": machine.unit,
-        "corpora_not_at_hand": missing,
+        "corpora_not_at_hand": project.not_at_hand,
         "studies": {
             study: {
                 "sweeps": {
@@ -80,46 +80,6 @@ def run(arguments: argparse.Namespace) -> int:
         result |= {"cores": arguments.cores, "wall_clock_hours": hours}
     print(json.dumps(result, allow_nan=False) if arguments.json else _text(result))
     return 0
-
-
-def _config(configfiles: Iterable[str]):
-    from isoloss.config.load import load_studies, merged, parse_config, read_yaml
-
-    config = read_yaml("config/config.yaml")
-    for path in configfiles:
-        config = merged(config, read_yaml(path))
-    config = parse_config(config)
-    return config, load_studies(config, Path("config/studies"))
-
-
-def _planned(config, studies):
-    """The plan, the vocabularies of its corpora, and the corpora that are not there."""
-    from isoloss.config.study import Trained
-    from isoloss.corpus.fingerprint import resolve
-    from isoloss.corpus.spec import read_spec
-    from isoloss.pipeline.paths import known_corpus
-    from isoloss.pipeline.project import corpora_of
-    from isoloss.plan.plan import KnownCorpus, make_plan
-
-    root, known, missing = Path(), {}, {}
-    for name, study in studies.items():
-        known[name] = {}
-        for corpus, settings in (
-            corpora_of(study, root).items() if isinstance(study, Trained) else ()
-        ):
-            where = f"{name}: corpora.{corpus}"
-            spec = read_spec(settings, root, where=where)
-            try:
-                found = resolve(settings, root, where=where)
-                folder = root / config.results / "corpora" / found.corpus_id
-                known[name][corpus] = known_corpus(found, folder)
-            except UserError as error:
-                vocab_size = spec.tokenizer.vocab_size or KnownCorpus.vocab_size
-                known[name][corpus] = KnownCorpus(f"{corpus}-unknown", vocab_size=vocab_size)
-                missing[corpus] = error.problems[0]
-    plan = make_plan(studies, known, config.budget)
-    sizes = {c.corpus_id: c.vocab_size for corpora in known.values() for c in corpora.values()}
-    return plan, sizes, missing
 
 
 def _machine(arguments: argparse.Namespace, device: str, jobs):

@@ -3,10 +3,9 @@
 import argparse
 from pathlib import Path
 
-from isoloss.config.load import merged, read_yaml
 from isoloss.errors import UserError
 from isoloss.files import read_json
-from isoloss.pipeline.project import load
+from isoloss.pipeline.project import read_project
 from isoloss.pipeline.slices import Workflow
 
 
@@ -23,10 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Move the runs that other code trained, and their trunks, to `superseded/` in the results."""
-    config = read_yaml("config/config.yaml")
-    for path in arguments.configfile:
-        config = merged(config, read_yaml(path))
-    workflow = load(config, ".")
+    workflow = read_project(".", arguments.configfile)
     stale = workflow.trained_by_other_code()
     for run_id in stale:
         target = superseded(workflow, run_id)

@@ -2,20 +2,58 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from isoloss.config.reading import lone_surrogate, read_yaml
+from isoloss.config.reading import TEMPLATE, lone_surrogate, read_yaml
 from isoloss.config.section import checked, problems_of, shown
 from isoloss.config.study import SOURCES, Budget, Config, Study, Sweep, take_registered
 from isoloss.errors import UserError, nearest
+from isoloss.files import read_json
 
+CONFIG = Path("config") / "config.yaml"  # in a project's folder
 MOST_RUNS = 1_000_000  # of one sweep, whatever the budget: they are planned one by one
 # The names of folders stand in commands as they are.
 FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+
+
+def read_config(
+    root: str | Path,
+    configfiles: Iterable[str | Path] = (),
+    changes: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The content of a project's config/config.yaml, as the command line changes it; unchecked.
+
+    Parameters
+    ----------
+    root : path
+        The project's folder.
+    configfiles : iterable of path
+        Files of changes, from the present folder; the last one prevails.
+    changes : mapping, optional
+        Changes that prevail over all files.
+
+    Raises
+    ------
+    UserError
+        A file cannot be read, or is not what `read_yaml` reads.
+    """
+    config = read_yaml(Path(root) / CONFIG)
+    for path in map(Path, configfiles):
+        config = merged(config, _read_json(path) if path.suffix == ".json" else read_yaml(path))
+    return merged(config, dict(changes or {}))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise UserError(str(path), [f"must hold keys and values, got {type(value).__name__}"])
+    if TEMPLATE in value:
+        raise UserError(str(path), [f"{TEMPLATE}: a config holds values, and no code"])
+    return value
 
 
 def parse(model: type[BaseModel], value: Any, where: str) -> Any:
@@ -78,6 +116,14 @@ def load_studies(config: Config, folder: str | Path) -> dict[str, Study]:
     UserError
         What is wrong in any of the files, all of it.
     """
+    studies, problems = whole_studies(config, folder)
+    if problems:
+        raise UserError("the studies", problems)
+    return studies
+
+
+def whole_studies(config: Config, folder: str | Path) -> tuple[dict[str, Study], list[str]]:
+    """The studies that can be read, each with its overrides, and what is wrong with the others."""
     take_registered()
     folder = Path(folder)
     known = sorted(path.stem for path in folder.glob("*.yaml"))
@@ -92,16 +138,19 @@ def load_studies(config: Config, folder: str | Path) -> dict[str, Study]:
             studies[name] = parse_study(value, str(path))
         except UserError as error:
             problems += [f"{name}: {problem}" for problem in error.problems]
-    for name, study in studies.items():
-        problems += [f"{name}: {problem}" for problem in _too_many(study, config.budget)]
-        problems += [
-            f"{name}: of: {other!r} is not one of the studies{nearest(other, config.studies)}"
-            for other in getattr(study, "of", [])
-            if other not in config.studies or other == name
-        ]
-    if problems:
-        raise UserError("the studies", problems)
-    return studies
+    for name, study in list(studies.items()):
+        found = [*_too_many(study, config.budget), *_unknown_studies(name, study, config)]
+        if found:
+            problems += [f"{name}: {problem}" for problem in found]
+            del studies[name]
+    return studies, problems
+
+
+def _unknown_studies(name: str, study: Study, config: Config) -> Iterator[str]:
+    for other in getattr(study, "of", []):
+        if other not in config.studies or other == name:
+            hint = nearest(other, config.studies)
+            yield f"of: {other!r} is not one of the studies{hint}"
 
 
 def _too_many(study: Study, budget: Budget) -> Iterator[str]:

@@ -24,6 +24,10 @@ FORMAT = 1  # raised when the same settings come to mean other tokens
 COMPRESSED = (b"\x1f\x8b", b"\xfd7zXZ\x00")  # gzip, xz
 
 
+class NotAtHand(UserError):
+    """The text of a corpus is not on this machine."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
     """A corpus that exists and can be prepared.
@@ -81,7 +85,8 @@ def resolve(spec: Mapping[str, Any], root: str | Path, *, where: str = "corpus")
     Raises
     ------
     UserError
-        Every problem that can be known before a job runs.
+        Every problem that can be known before a job runs; `NotAtHand` where the settings are
+        possible, but files are missing or cannot be read.
     """
     checked = read_spec(spec, root, where=where)
     if checked.kind == "url":
@@ -154,7 +159,7 @@ def _local_files(spec: CorpusSpec, root: str | Path, where: str) -> tuple[LocalF
         except OSError as error:
             problems.append(f"paths: {name!r} could not be read: {error.strerror or error}")
     if problems:
-        raise UserError(where, problems)
+        raise NotAtHand(where, problems)
     return tuple(file for file in local if file.n_bytes)
 
 

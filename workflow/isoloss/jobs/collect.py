@@ -6,9 +6,16 @@ from pathlib import Path
 
 from isoloss.config.study import SOURCES, Planted, Study
 from isoloss.config.study import Table as TableStudy
-from isoloss.files import read_json, read_parquet, write_parquet
+from isoloss.files import read_json, read_parquet, write_json, write_parquet
 from isoloss.runs.collected import Tables, of_studies, of_training
-from isoloss.tables.schema import CURVE_COLUMNS, RUN_COLUMNS, SWEEP, completed, typed
+from isoloss.tables.schema import (
+    ASSUMED,
+    CURVE_COLUMNS,
+    RUN_COLUMNS,
+    SWEEP,
+    completed,
+    typed,
+)
 
 
 def main(argv: list[str]) -> None:
@@ -47,10 +54,20 @@ def _tables(given: dict, arguments: argparse.Namespace) -> Tables:
             planted = simulate(_study(given, Planted))
             return completed(planted, (SWEEP, *RUN_COLUMNS)), typed([], CURVE_COLUMNS)
         case "table":
-            from isoloss.runs.imported import read_table
-
-            return read_table(_study(given, TableStudy)), typed([], CURVE_COLUMNS)
+            runs = _imported(_study(given, TableStudy), Path(arguments.out))
+            return runs, typed([], CURVE_COLUMNS)
     return typed([], (SWEEP, *RUN_COLUMNS)), typed([], CURVE_COLUMNS)
+
+
+def _imported(study: TableStudy, out: Path):
+    """A user's table as runs; what was assumed of it goes to the log and to the report."""
+    from isoloss.runs.imported import read_table
+
+    runs, notes = read_table(study)
+    write_json(out / ASSUMED, notes)
+    for note in notes:
+        print(f"assumed: {note}")
+    return runs
 
 
 def _study(given: dict, model: type[Study]) -> Study:

@@ -10,6 +10,7 @@ from isoloss.files import read_json, write_text
 from isoloss.report.build import build
 from isoloss.report.study import Paths
 from isoloss.report.unfinished import unfinished
+from isoloss.tables.schema import ASSUMED
 
 # What the runs ran on -> what the report calls it.
 MACHINE = {
@@ -41,6 +42,9 @@ def main(argv: list[str]) -> None:
         figures=Path(arguments.figures),
         missing=lack.missing,
     )
+    for study, texts in studies.items():
+        if texts["source"] == "table":
+            texts["notes"] += _assumed(paths.study(study, ASSUMED))
     planned = {study: _planned(paths.study(study, "plan.json")) for study in studies}
     run_ids = sorted({run_id for ids in planned.values() for run_id in ids if paths.has(run_id)})
     trunks = {study: _trunks(paths, study) for study in studies}
@@ -63,6 +67,12 @@ def _planned(plan: Path) -> list[str]:
     if not plan.exists():
         return []
     return list(dict.fromkeys(run_id for _, run_id in read_json(plan)["members"]))
+
+
+def _assumed(path: Path) -> list[str]:
+    """What was assumed of the user's table that a study is of."""
+    notes = read_json(path) if path.exists() else []
+    return [f"Read from the table of this study: {note}." for note in notes]
 
 
 def _trunks(paths: Paths, study: str) -> dict[str, float]:

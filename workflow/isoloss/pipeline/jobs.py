@@ -3,7 +3,7 @@
 from isoloss.config.runs import RUN_MODELS
 from isoloss.errors import UserError
 from isoloss.files import canonical_json, read_json
-from isoloss.pipeline.paths import RUN_FILES, Paths, known_corpus
+from isoloss.pipeline.paths import RUN_FILES, Paths
 from isoloss.plan.planned import PlannedRun, PlannedTrunk
 from isoloss.plan.resources import Resources, resources_of
 from isoloss.runtime.fingerprint import training_fingerprint
@@ -105,7 +105,7 @@ class Jobs(Paths):
         run = RUN_MODELS[settings["task"]["kind"]].model_validate(settings)
         vocab_size = None
         if job.corpus_id:
-            vocab_size = known_corpus(self.corpora[job.corpus_id]).vocab_size
+            vocab_size = self.corpora[job.corpus_id].vocab_size
         return resources_of(run, job.cost, self.config.device, vocab_size)
 
     def settings(self, job_id: str) -> str:

@@ -26,9 +26,10 @@ class Paths:
     config: Config
     studies: dict[str, Study]
     plan: Plan
-    corpora: dict[str, Resolved]  # by identity
+    corpora: dict[str, KnownCorpus]  # by identity
     specs: dict[str, dict[str, Any]]  # identity -> the settings of the corpus
     corpus_ids: dict[str, dict[str, str]]  # study -> name -> identity
+    not_at_hand: dict[str, str]  # name of a corpus that is planned without its text -> why
 
     def run(self, run_id: str, name: str) -> str:
         """A file of a run."""

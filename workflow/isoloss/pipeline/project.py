@@ -1,92 +1,135 @@
-"""Check a config and plan it, before any job starts."""
+"""From a project's files to a checked plan, before any job starts: the only way there is."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from isoloss.config.load import load_studies, parse_config
-from isoloss.config.study import Planted, Trained
-from isoloss.corpus.fingerprint import Resolved, resolve
+from isoloss.config.load import parse_config, read_config, whole_studies
+from isoloss.config.study import Planted, Study, Table, Trained
+from isoloss.corpus.fingerprint import NotAtHand, resolve
 from isoloss.corpus.registry import registered_names, registry_path
+from isoloss.corpus.spec import read_spec
 from isoloss.errors import UserError
-from isoloss.pipeline import limits
 from isoloss.pipeline.config_names import unknown_names
 from isoloss.pipeline.paths import known_corpus
-from isoloss.pipeline.slices import Workflow
+from isoloss.pipeline.slices import Workflow, too_long
 from isoloss.plan.grid import named_corpora
-from isoloss.plan.plan import make_plan
+from isoloss.plan.plan import KnownCorpus, make_plan
+from isoloss.runs.imported import path_problems
 from isoloss.tasks import planted
 
 
-def load_project(value: dict[str, Any], root: str | Path) -> Workflow:
-    """Check everything and plan it.
+def read_project(
+    root: str | Path,
+    configfiles: Iterable[str | Path] = (),
+    changes: Mapping[str, Any] | None = None,
+    *,
+    corpora_needed: bool = True,
+) -> Workflow:
+    """Read a project's config, check everything and plan it.
 
     Parameters
     ----------
-    value : dict
-        The content of config/config.yaml, with what the command line changed.
     root : path
-        The project's folder.
+        The project's folder: its config is config/config.yaml, its studies are config/studies/.
+    configfiles, changes
+        What the command line changes, as for `isoloss.config.load.read_config`.
+    corpora_needed : bool
+        Refuse corpora whose text is not on this machine. Otherwise they are planned as if they had
+        text enough, and listed in `not_at_hand`; such a plan can be counted, and not run.
 
     Raises
     ------
     UserError
         Anything that is wrong, before any job starts.
     """
+    config = read_config(root, configfiles, changes)
+    return load_project(config, root, corpora_needed=corpora_needed)
+
+
+def load_project(
+    value: dict[str, Any], root: str | Path, *, corpora_needed: bool = True
+) -> Workflow:
+    """As `read_project`, of a config that is read already: `value`."""
     root = Path(root)
     config = parse_config(value)
-    studies = load_studies(config, root / "config" / "studies")
-    specs, problems = {}, []
-    resolved: dict[str, dict[str, Resolved]] = {}
+    studies, problems = whole_studies(config, root / "config" / "studies")
+    corpora = _Corpora(root, root / config.results / "corpora", needed=corpora_needed)
     for name, study in studies.items():
-        problems += [f"{name}: {problem}" for problem in unknown_names(study)]
-        problems += [f"{name}: {problem}" for problem in limits.table_problems(study, root)]
-        if isinstance(study, Planted):
-            problems += [f"{name}: {problem}" for problem in planted.problems(study)]
-        if not isinstance(study, Trained):
-            continue
-        resolved[name] = {}
-        try:
-            wanted = corpora_of(study, root)
-        except UserError as error:
-            problems += [f"{name}: {problem}" for problem in error.problems]
-            continue
-        for corpus, spec in wanted.items():
-            own = "corpora." if corpus in study.corpora else "corpus "
-            try:
-                found = resolve(spec, root, where=f"{own}{corpus}")
-            except UserError as error:
-                problems += [f"{name}: {error.where}: {problem}" for problem in error.problems]
-                continue
-            resolved[name][corpus] = found
-            specs[found.corpus_id] = spec
+        found = [*_study_problems(study, root), *corpora.add(name, study)]
+        problems += [f"{name}: {problem}" for problem in found]
     if problems:
         raise UserError("the studies", problems)
-    known = {
-        study: {
-            name: known_corpus(found, root / config.results / "corpora" / found.corpus_id)
-            for name, found in corpora.items()
-        }
-        for study, corpora in resolved.items()
-    }
-    plan = make_plan(studies, known, config.budget)
     made = Workflow(
         root=root,
         config=config,
         studies=studies,
-        plan=plan,
-        corpora={r.corpus_id: r for corpora in resolved.values() for r in corpora.values()},
-        specs=specs,
+        plan=make_plan(studies, corpora.known, config.budget),
+        corpora={c.corpus_id: c for known in corpora.known.values() for c in known.values()},
+        specs=corpora.specs,
         corpus_ids={
-            study: {name: found.corpus_id for name, found in corpora.items()}
-            for study, corpora in resolved.items()
+            study: {name: corpus.corpus_id for name, corpus in known.items()}
+            for study, known in corpora.known.items()
         },
+        not_at_hand=corpora.not_at_hand,
     )
-    if problems := limits.too_long(made.slices()):
+    if problems := too_long(made.slices()):
         raise UserError("the studies", problems)
     return made
 
 
-def corpora_of(study: Trained, root: Path) -> dict[str, dict[str, Any]]:
+def _study_problems(study: Study, root: Path) -> list[str]:
+    """What is wrong with a study beside its keys and its runs."""
+    problems = unknown_names(study)
+    if isinstance(study, Table):
+        problems += path_problems(study.path, root)
+    if isinstance(study, Planted):
+        problems += planted.problems(study)
+    return problems
+
+
+class _Corpora:
+    """The corpora that studies name, looked at one study after the other."""
+
+    def __init__(self, root: Path, prepared: Path, *, needed: bool):
+        self.root, self.prepared, self.needed = root, prepared, needed
+        self.known: dict[str, dict[str, KnownCorpus]] = {}  # study -> name -> what is known of it
+        self.specs: dict[str, dict[str, Any]] = {}  # identity -> settings
+        self.not_at_hand: dict[str, str] = {}
+
+    def add(self, name: str, study: Study) -> list[str]:
+        """Look at the corpora of a study; return what is wrong with them, or with its runs."""
+        if not isinstance(study, Trained):
+            return []
+        known = self.known[name] = {}
+        try:
+            wanted = _corpora_of(study, self.root)
+        except UserError as error:
+            return list(error.problems)
+        problems = []
+        for corpus, spec in wanted.items():
+            where = f"{'corpora.' if corpus in study.corpora else 'corpus '}{corpus}"
+            try:
+                known[corpus] = self._look_at(corpus, spec, where)
+            except UserError as error:
+                problems += [f"{error.where}: {problem}" for problem in error.problems]
+                continue
+            self.specs[known[corpus].corpus_id] = spec
+        return problems
+
+    def _look_at(self, name: str, spec: dict[str, Any], where: str) -> KnownCorpus:
+        try:
+            found = resolve(spec, self.root, where=where)
+        except NotAtHand as error:
+            if self.needed:
+                raise
+            self.not_at_hand[name] = error.problems[0]
+            size = read_spec(spec, self.root, where=where).tokenizer.vocab_size
+            return KnownCorpus(f"{name}-unknown", vocab_size=size or KnownCorpus.vocab_size)
+        return known_corpus(found, self.prepared / found.corpus_id)
+
+
+def _corpora_of(study: Trained, root: Path) -> dict[str, dict[str, Any]]:
     """The settings of the corpora that a study's runs name: its own, else registered ones.
 
     Raises

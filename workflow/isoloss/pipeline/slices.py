@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from isoloss.config import exhibits
@@ -14,6 +15,8 @@ from isoloss.pipeline.jobs import Jobs
 # What begins a construct of reStructuredText: inside a line, and at its start.
 RST_MARKUP = re.compile(r"([\\*`|_]|^\W)")
 HTML_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+# Linux passes no argument longer than 128 KiB, and a job's whole command is one.
+MOST_BYTES = 120_000
 
 
 class Workflow(Jobs):
@@ -168,3 +171,13 @@ def _settings(spec: Any, kind: str, write: Callable[[Any], str]) -> str:
     """Settings that are not at their defaults, and the key that says of which kind they are."""
     found = spec.model_dump(mode="json", exclude_defaults=True)
     return write({kind: getattr(spec, kind)} | found)
+
+
+def too_long(slices: Mapping[str, str]) -> list[str]:
+    """Which parts of a config, given by key, are longer than a command may be."""
+    sizes = {key: len(shlex.quote(text).encode()) for key, text in slices.items()}
+    return [
+        f"{key}: {size:,} bytes are more than a command can take ({MOST_BYTES:,})"
+        for key, size in sizes.items()
+        if size > MOST_BYTES
+    ]

@@ -1,28 +1,57 @@
 """A table of losses that a user has, as the runs of a study."""
 
-import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from isoloss.config.study import Table
 from isoloss.errors import UserError, nearest
+from isoloss.tables.asking import rows_text
+from isoloss.tables.checks import FEWEST, UNITS
+from isoloss.tables.data import read_named
+from isoloss.tables.read import READABLE
 from isoloss.tables.read import read_table as read_file
 from isoloss.tables.schema import MAY_BE_ZERO, NUMBERS, RUN_COLUMNS, SWEEP, WHOLE, typed
 
-SHOWN_ROWS = 5  # of the rows that have the same problem
 MOST = 2**63  # whole columns are 64-bit
-# Counts that others computed, as from FLOPs, have fractions that mean nothing; of a number as small
-# as this, a fraction says that it is in another unit.
-COMPUTED = 1e6
+# Counts that others computed, as from FLOPs, have fractions that mean nothing: a count that
+# rounding moves by no more than this share of it is whole. Of a column whose unit is known, more.
+ROUNDED, ROUNDED_IN_A_UNIT = 5e-7, 1e-3
+# Our columns whose cells and units are those of a quantity that `isoloss fit` reads.
+QUANTITIES = {"n_params_non_embedding": "n_params", "steps": "n_steps"} | {
+    name: "compute" for name in NUMBERS if name.startswith("compute_")
+}
 
 
-def read_table(study: Table) -> pd.DataFrame:
+class Imported(NamedTuple):
+    """A user's table as runs, and what was assumed of its units and cells."""
+
+    runs: Any  # a pandas DataFrame
+    notes: list[str]
+
+
+def path_problems(path: str, root: str | Path) -> list[str]:
+    """What is wrong with the path of a study's table, if anything.
+
+    Of a table that is gone, Snakemake would keep what was made from it, and say nothing.
+    """
+    if any(character in "{}" or not character.isprintable() for character in path):
+        return [f"path: must have no braces and no control characters, got {path!r}"]
+    if Path(path).suffix.lower() not in READABLE:
+        return [f"path: the name must end in one of {', '.join(READABLE)}, got {path!r}"]
+    if not (Path(root) / path).is_file():
+        return [f"path: there is no file {path}"]
+    return []
+
+
+def read_table(study: Table) -> Imported:
     """The rows of a table as runs, in the table's order; the sweep of all of them is "table".
 
-    Numbers are in units (not thousands or millions), losses in nats.
+    Columns, units and cells are understood as `isoloss fit` understands them. Two things are
+    stricter, because a study's table of runs is one for all studies: its columns are named by the
+    study, which is planned before the table is read, and counts are whole numbers below 2^63.
 
     Raises
     ------
@@ -33,62 +62,45 @@ def read_table(study: Table) -> pd.DataFrame:
     path = Path(study.path)
     table = read_file(path)
     problems = [
-        f"columns.{ours}: the table has no column {theirs!r}{nearest(theirs, table.columns)}"
-        for ours, theirs in study.columns.items()
-        if theirs not in table.columns
-    ]
-    problems += [
         f"columns.{ours}: is not a column of runs with numbers{nearest(ours, NUMBERS)}"
         for ours in study.columns
         if ours not in NUMBERS
     ]
     if "loss" not in study.columns:
         problems.append("columns.loss: missing")
-    if not len(table):
-        problems.append("the table has no rows")
     if problems:
         raise UserError(str(path), problems)
-    numbers = {}
-    for ours, theirs in study.columns.items():
-        values = np.array([_number(cell) for cell in table[theirs]])
-        problems += _value_problems(ours, theirs, values, table[theirs])
-        numbers[ours] = values.tolist()
-    if problems:
-        raise UserError(str(path), problems)
-    for ours in numbers:
-        if NUMBERS[ours] == WHOLE:
-            numbers[ours] = [round(value) for value in numbers[ours]]
+    named = read_named(
+        table,
+        study.columns,
+        quantities=QUANTITIES,
+        may_be_zero=MAY_BE_ZERO,
+        problems_of=_count_problems,
+        where=str(path),
+    )
+    numbers = {
+        ours: [round(value) for value in values.tolist()]
+        if NUMBERS[ours] == WHOLE
+        else values.tolist()
+        for ours, values in named.values.items()
+    }
     rows = [
         {"sweep": "table", "run_id": f"{path.stem}-row{i + 1}", "task": "table", "status": "done"}
         | {name: column[i] for name, column in numbers.items()}
         for i in range(len(table))
     ]
-    return typed(rows, (SWEEP, *RUN_COLUMNS))
+    return Imported(typed(rows, (SWEEP, *RUN_COLUMNS)), [*named.notes, *named.warnings])
 
 
-def _number(cell: Any) -> float:
-    """NaN for what is no number."""
-    try:
-        return math.nan if isinstance(cell, bool) else float(cell)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-
-
-def _value_problems(ours: str, theirs: str, values: np.ndarray, cells: pd.Series) -> list[str]:
-    least = values >= 0 if ours in MAY_BE_ZERO else values > 0
-    sign = "not negative" if ours in MAY_BE_ZERO else "positive"
-    bad = {f"must be {sign} and finite": ~(np.isfinite(values) & least)}
-    if NUMBERS[ours] == WHOLE:
-        bad["must be below 2^63 (9.2e18)"] = np.isfinite(values) & (values >= MOST)
-        apart = np.abs(values - np.round(values)) > 1e-9 * np.abs(values)
-        unit = "must be whole; in millions or billions? Multiply the column, so that it is in units"
-        bad[unit] = np.isfinite(values) & apart & (values > 0) & (values < COMPUTED)
-    problems = []
-    for must, wrong in bad.items():
-        rows = np.flatnonzero(wrong)
-        if len(rows):
-            shown = ", ".join(str(row + 1) for row in rows[:SHOWN_ROWS])
-            more = f" and {len(rows) - SHOWN_ROWS} more" if len(rows) > SHOWN_ROWS else ""
-            found = str(cells.iloc[rows[0]])[:60]
-            problems.append(f"column {theirs!r}: {must}, row {shown}{more}: got {found!r}")
-    return problems
+def _count_problems(ours: str, theirs: str, values: np.ndarray, scaled: bool) -> Iterator[str]:
+    """What is wrong with the numbers of a column that must be whole."""
+    if NUMBERS[ours] != WHOLE:
+        return
+    share = ROUNDED_IN_A_UNIT if scaled else ROUNDED
+    large = np.flatnonzero(values >= MOST)
+    apart = np.flatnonzero(np.abs(values - np.round(values)) > share * np.abs(values))
+    if len(large):
+        yield f"column {theirs!r} must be below 2^63 (9.2e18): {rows_text(large)}"
+    if len(apart) and not (ours in UNITS and values.max() < FEWEST):  # which is said as a unit's
+        found = f"{values[apart[0]]:g}"
+        yield f"column {theirs!r} must be whole, got {found}: {rows_text(apart)}"

@@ -47,7 +47,14 @@ def is_empty(value) -> bool:
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
-def read_cells(values, quantity: str, *, factor: float = 1.0, decimal_comma: bool = False) -> Cells:
+def read_cells(
+    values,
+    quantity: str,
+    *,
+    factor: float = 1.0,
+    decimal_comma: bool = False,
+    may_be_zero: bool = False,
+) -> Cells:
     """Positive finite numbers of a column, times `factor`, and what is wrong with which rows.
 
     Parameters
@@ -57,6 +64,8 @@ def read_cells(values, quantity: str, *, factor: float = 1.0, decimal_comma: boo
         between groups of three digits; the law's "x" may have a suffix; a loss neither.
     decimal_comma : bool
         Commas are decimal, where no cell of the column has a decimal point.
+    may_be_zero : bool
+        Zero is a number like others.
     """
     texts = [value.strip() for value in values if isinstance(value, str)]
     comma = decimal_comma and _has_decimal_commas(texts)
@@ -77,6 +86,7 @@ def read_cells(values, quantity: str, *, factor: float = 1.0, decimal_comma: boo
                 found.examples.setdefault(how, (value, number * factor))
     numbers = found.numbers
     unsure = _unsure(values, texts) if comma and quantity in COUNTS else []
+    low = numbers < 0 if may_be_zero else numbers <= 0
     outside = (numbers > 0) & ((numbers < RANGE[0]) | (numbers > RANGE[1])) & np.isfinite(numbers)
     for rows, what in (
         (empty, "is empty or NaN"),
@@ -96,7 +106,10 @@ def read_cells(values, quantity: str, *, factor: float = 1.0, decimal_comma: boo
             else "",
         ),
         (np.flatnonzero(np.isinf(numbers)), "is infinite"),
-        (np.flatnonzero(np.isfinite(numbers) & (numbers <= 0)), "is zero or negative"),
+        (
+            np.flatnonzero(np.isfinite(numbers) & low),
+            "is negative" if may_be_zero else "is zero or negative",
+        ),
         (np.flatnonzero(outside), f"is outside {RANGE[0]:g} to {RANGE[1]:g}"),
     ):
         if len(rows):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from isoloss.constants import FLOPS_PER_PF_DAY
+from isoloss.tables.asking import COMMAND_LINE, Asking, rows_text
 from isoloss.tables.recognised import (
     IN_PF_DAYS,
     Found,
@@ -16,30 +17,9 @@ FEWEST = 1e4  # where the largest is below, it may be in millions
 TOKENS_PER_PARAM = (1e-2, 1e8)  # medians beyond are more likely units than runs
 MOST_PF_DAYS = 1e9
 LEAST_PF_DAYS = 1e9 / FLOPS_PER_PF_DAY  # of the largest run, where FLOP are assumed
-LISTED = 8  # rows named in one message
 
 
-def rows_text(rows, numbers=None) -> str:
-    """ "row 3" or "rows 3, 7, 9 and 12 more", counted from 1 if there are no `numbers`."""
-    rows = [int(row) + 1 if numbers is None else int(numbers[row]) for row in rows]
-    text = ", ".join(map(str, rows[:LISTED]))
-    more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
-    return f"row{'s' if len(rows) > 1 else ''} {text}{more}"
-
-
-def without(rows, numbers) -> str:
-    """The option that leaves rows out: "--without 3,7-12"; long runs of rows are a range."""
-    rows = sorted(int(numbers[row]) for row in rows)
-    parts, start = [], 0
-    for i in range(1, len(rows) + 1):
-        if i == len(rows) or rows[i] != rows[i - 1] + 1:
-            group = rows[start:i]
-            parts += [f"{group[0]}-{group[-1]}"] if len(group) > 3 else map(str, group)
-            start = i
-    return f"--without {','.join(parts)}"
-
-
-def unit_problems(values, found: dict[str, Found]):
+def unit_problems(values, found: dict[str, Found], asking: Asking = COMMAND_LINE):
     """Columns whose numbers cannot be in the unit that is wanted, or that their name states."""
     for name, unit in UNITS.items():
         if name not in found:
@@ -49,15 +29,15 @@ def unit_problems(values, found: dict[str, Found]):
             yield (
                 f"column {one.column!r}: in the unit that its name states the largest is "
                 f"{largest:g} {unit}; if its numbers are {unit} already, "
-                f"add --column {name}='{one.column}*1'"
+                f"add {asking.column(name, f'{one.column}*1')}"
             )
         elif largest < FEWEST and np.any(values[name] != np.round(values[name])):
             implied = 1.0 if one.assumed else implied_unit(one.column)
             factors = [implied] if implied != 1 else [1e6, 1e9]
-            said = " or ".join(f"'{times(one.column, one.factor * f)}'" for f in factors)
+            said = asking.column(name, *(times(one.column, one.factor * f) for f in factors))
             yield (
                 f"column {one.column!r} looks like millions or billions of {unit} "
-                f"(largest {largest:g}); {unit} are wanted, e.g. --column {name}={said}"
+                f"(largest {largest:g}); {unit} are wanted, e.g. {said}"
             )
     for name in IN_PF_DAYS:
         if name not in found:
@@ -83,7 +63,7 @@ def derived_problems(values, found, numbers):
             )
 
 
-def unit_warnings(values, found):
+def unit_warnings(values, found, asking: Asking = COMMAND_LINE):
     """Numbers that can be right, and look as if their unit was another."""
     for name, unit in UNITS.items():
         if name in found and values[name].max() < FEWEST:
@@ -93,7 +73,7 @@ def unit_warnings(values, found):
             word = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}[factor]
             yield (
                 f"{name} goes from {column.min():g} to {column.max():g}: if these are {word} of "
-                f'{unit}, add --column {name}="{times(one.column, one.factor * factor)}"'
+                f"{unit}, add {asking.column(name, times(one.column, one.factor * factor))}"
             )
     for name in IN_PF_DAYS:
         if name in found and found[name].assumed and values[name].max() < LEAST_PF_DAYS:
@@ -143,7 +123,7 @@ def loss_problems(loss, column, vocabulary, numbers):
         )
 
 
-def duplicates(named, numbers):
+def duplicates(named, numbers, asking: Asking = COMMAND_LINE):
     """Rows that are the same in every column as an earlier one."""
     seen: set[tuple] = set()
     again = []
@@ -154,6 +134,6 @@ def duplicates(named, numbers):
     if again:
         yield (
             f"the same in every column as an earlier row: {rows_text(again, numbers)} "
-            f"({without(again, numbers)} leaves them out; repeated runs need a column that tells "
+            f"({asking.leave_out(again, numbers)}; repeated runs need a column that tells "
             "them apart, e.g. their seed)"
         )

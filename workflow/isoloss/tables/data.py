@@ -1,6 +1,6 @@
 """A user's table as the arrays of a law: columns recognised, every problem named at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +10,11 @@ from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.laws.base import Law
 from isoloss.tables import checks
+from isoloss.tables.asking import COMMAND_LINE, IN_STUDY, Asking, rows_text
 from isoloss.tables.cells import is_empty, read_cells
-from isoloss.tables.checks import rows_text
-from isoloss.tables.recognised import Found, find, known, recognise
+from isoloss.tables.recognised import Found, find, known, recognise, said
 
-__all__ = ["Data", "read", "recognise", "rows_text"]
+__all__ = ["Data", "read", "read_named", "recognise", "rows_text"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def read(
     problems += constant_problems(flops_per_param_token)
     weight = None
     if weights is not None and known(weights, named, "weights", problems):
-        weight = t.cells("weights", Found(weights))
+        weight, _ = t.cells("weights", Found(weights))
     codes = None
     if cluster is not None and known(cluster, named, "cluster", problems):
         codes = t.codes(cluster)
@@ -120,11 +120,84 @@ def read_points(
     return {name: values[name] for name in wanted}, tuple(t.notes)
 
 
+@dataclass(frozen=True)
+class Named:
+    """Columns of a table that a user has named.
+
+    Attributes
+    ----------
+    values : mapping of name to array, shape (row,)
+        In units, finite.
+    scaled : frozenset of str
+        The names whose cells stood in another unit than one.
+    notes, warnings : tuple of str
+        What was assumed of units and cells; units that look wrong.
+    """
+
+    values: dict[str, np.ndarray]
+    scaled: frozenset[str]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def read_named(
+    table: Any,
+    columns: Mapping[str, str],
+    *,
+    quantities: Mapping[str, str] | None = None,
+    may_be_zero: Container[str] = (),
+    problems_of: Callable[[str, str, np.ndarray, bool], Iterable[str]] = lambda *_: (),
+    where: str = "table",
+) -> Named:
+    """The columns of a table that a study names; cells and units are understood as by `read`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame or mapping of name to array
+    columns : mapping
+        A name -> its column, or "COLUMN*FACTOR".
+    quantities : mapping, optional
+        A name -> the quantity of `read` whose cells and units it has, where that is another.
+    may_be_zero : container of str
+        Names whose numbers need not be positive.
+    problems_of : callable
+        More that is wrong with a name's column: (name, column, values, scaled) -> messages.
+
+    Raises
+    ------
+    UserError
+        With every problem of the table, its rows counted from 1 below the header.
+    """
+    t = _Table(table, where, IN_STUDY)
+    quantities, found, values, scaled = quantities or {}, {}, {}, set()
+    for name, text in columns.items():
+        quantity = quantities.get(name, name)
+        notes: list[str] = []
+        one = said(f"columns.{name}", str(text), t.named, t.problems, notes, quantity)
+        t.notes += [note.removeprefix("columns.") for note in notes]
+        if one is None:
+            continue
+        found[name] = one
+        values[name], suffixed = t.cells(quantity, one, may_be_zero=name in may_be_zero, name=name)
+        if suffixed or one.factor != 1:
+            scaled.add(name)
+    t.raise_problems()
+    for name, one in found.items():
+        t.problems += problems_of(name, one.column, values[name], name in scaled)
+    t.problems += checks.unit_problems(values, found, IN_STUDY)
+    if len(t.numbers) > 1:
+        t.problems += checks.duplicates(t.named, t.numbers, IN_STUDY)
+    t.raise_problems()
+    warnings = tuple(checks.unit_warnings(values, found, IN_STUDY))
+    return Named(values, frozenset(scaled), tuple(t.notes), warnings)
+
+
 class _Table:
     """A table that is being read: its columns, and what was assumed and is wrong so far."""
 
-    def __init__(self, table, where):
+    def __init__(self, table, where, asking: Asking = COMMAND_LINE):
         self.where = where
+        self.asking = asking
         self.named = _columns_of(table, where)
         self.numbers = _row_numbers(table, len(next(iter(self.named.values()))))
         self.decimal_comma = getattr(table, "attrs", {}).get("separator") == ";"
@@ -135,17 +208,22 @@ class _Table:
     def quantities(self, wanted, columns, law_name):
         """The columns of what is wanted, and their numbers."""
         found = find(self.named, wanted, columns, self.problems, self.notes, law_name)
-        return found, {name: self.cells(name, one) for name, one in found.items()}
+        return found, {name: self.cells(name, one)[0] for name, one in found.items()}
 
-    def cells(self, name, one):
+    def cells(self, quantity, one, *, may_be_zero=False, name=None):
+        """The numbers of a column, and whether cells have units of their own, e.g. "1.3B"."""
         got = read_cells(
-            self.named[one.column], name, factor=one.factor, decimal_comma=self.decimal_comma
+            self.named[one.column],
+            quantity,
+            factor=one.factor,
+            decimal_comma=self.decimal_comma,
+            may_be_zero=may_be_zero,
         )
         for rows, what in got.issues:
             self._add(one.column, what, rows)
         for cell, number in got.examples.values():
-            self.notes.append(f"{name}: column {one.column!r}, {cell!r} is {number:g}")
-        return got.numbers
+            self.notes.append(f"{name or quantity}: column {one.column!r}, {cell!r} is {number:g}")
+        return got.numbers, "suffix" in got.examples
 
     def codes(self, column) -> np.ndarray:
         """An integer for each run; rows without a label belong to no known one."""
@@ -163,8 +241,8 @@ class _Table:
         """Raise, and say how to go on without the bad rows where most are good."""
         if self.problems:
             few = 0 < len(self.bad) < len(self.numbers) / 2
-            hint = checks.without(self.bad, self.numbers) if few else ""
-            raise UserError(self.where, self.problems, hint and f"to leave these rows out: {hint}")
+            hint = self.asking.hint(self.bad, self.numbers) if few else ""
+            raise UserError(self.where, self.problems, hint)
 
 
 def _columns_of(table, where) -> dict[str, np.ndarray]:

@@ -132,7 +132,7 @@ def find(
                 f"{law_name} has no variable {name!r}{nearest(name, wanted)} "
                 f"(variables: {', '.join(wanted)})"
             )
-        elif one := _said(name, str(text), named, problems, notes):
+        elif one := said(name, str(text), named, problems, notes):
             found[name] = one
     search = _Search(named, found, notes, law_name.startswith("kaplan_"))
     missing = [name for name in wanted if name not in columns and not search.take(name)]
@@ -211,13 +211,16 @@ def known(column, named, role, problems) -> bool:
     return False
 
 
-def _said(name, text, named, problems, notes) -> Found | None:
-    """The column and factor of "COLUMN" or "COLUMN*FACTOR"."""
+def said(name, text, named, problems, notes, quantity=None) -> Found | None:
+    """The column and factor of "COLUMN" or "COLUMN*FACTOR", which a user says holds `name`.
+
+    `quantity` is what `name` measures, where its name is not that of a quantity.
+    """
     column, times, factor = text.rpartition("*")
     if text in named or not times:
         if not known(text, named, name, problems):
             return None
-        unit = unit_of(text)[1] if name in SCALED else 1.0
+        unit = unit_of(text)[1] if (quantity or name) in SCALED else 1.0
         if unit != 1:
             notes.append(f"{name}: column {text!r}, times {_factor(unit)}")
         return Found(text, unit, assumed=unit != 1)

@@ -13,6 +13,7 @@ class Column:
     meaning: str
 
 
+ASSUMED = "assumed.json"  # beside the tables of a study of a user's table: how that was read
 TEXT, WHOLE, REAL, FLAG = "string", "Int64", "Float64", "boolean"
 
 RUN_COLUMNS = (

@@ -1,0 +1,71 @@
+"""How messages about a table name its rows, and what they ask a user to write."""
+
+from typing import Protocol
+
+LISTED = 8  # rows named in one message
+
+
+class Asking(Protocol):
+    """Where a user says which column holds what."""
+
+    def column(self, name: str, *texts: str) -> str:
+        """What to write so that one of `texts` ("COLUMN" or "COLUMN*FACTOR") holds `name`."""
+
+    def leave_out(self, rows, numbers) -> str:
+        """How rows are left out, as part of a sentence; rows as for `rows_text`."""
+
+    def hint(self, rows, numbers) -> str:
+        """The same at the end of a message; nothing where no option does it."""
+
+
+class CommandLine:
+    """By options of `isoloss fit`."""
+
+    def column(self, name: str, *texts: str) -> str:
+        return f"--column {name}={_quoted(texts)}"
+
+    def leave_out(self, rows, numbers) -> str:
+        return f"{without(rows, numbers)} leaves them out"
+
+    def hint(self, rows, numbers) -> str:
+        return f"to leave these rows out: {without(rows, numbers)}"
+
+
+class InStudy:
+    """By the key `columns` of a study."""
+
+    def column(self, name: str, *texts: str) -> str:
+        return f"columns.{name}: {_quoted(texts)}"
+
+    def leave_out(self, rows, numbers) -> str:
+        return "remove them from the table"
+
+    def hint(self, rows, numbers) -> str:
+        return ""
+
+
+COMMAND_LINE, IN_STUDY = CommandLine(), InStudy()
+
+
+def _quoted(texts) -> str:
+    return " or ".join(f"'{text}'" for text in texts)
+
+
+def rows_text(rows, numbers=None) -> str:
+    """ "row 3" or "rows 3, 7, 9 and 12 more", counted from 1 if there are no `numbers`."""
+    rows = [int(row) + 1 if numbers is None else int(numbers[row]) for row in rows]
+    text = ", ".join(map(str, rows[:LISTED]))
+    more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
+    return f"row{'s' if len(rows) > 1 else ''} {text}{more}"
+
+
+def without(rows, numbers) -> str:
+    """The option that leaves rows out: "--without 3,7-12"; long runs of rows are a range."""
+    rows = sorted(int(numbers[row]) for row in rows)
+    parts, start = [], 0
+    for i in range(1, len(rows) + 1):
+        if i == len(rows) or rows[i] != rows[i - 1] + 1:
+            group = rows[start:i]
+            parts += [f"{group[0]}-{group[-1]}"] if len(group) > 3 else map(str, group)
+            start = i
+    return f"--without {','.join(parts)}"
