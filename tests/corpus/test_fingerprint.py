@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from isoloss.corpus.fingerprint import resolve
-from isoloss.corpus.sources import read_source, stdlib_files
+from isoloss.corpus.sources.stdlib import read_source, stdlib_files
 from isoloss.errors import UserError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -145,7 +145,7 @@ def test_a_file_that_may_not_be_read_is_named(root, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("isoloss.corpus.fingerprint.hashed", refuse)
+    monkeypatch.setattr("isoloss.corpus.sources.local.hashed", refuse)
     assert problems(of_files("one.md"), root) == [
         "paths: 'one.md' could not be read: Permission denied"
     ]
@@ -214,7 +214,7 @@ def test_the_standard_library_is_the_same_wherever_it_is_installed(tmp_path):
 
 
 def test_a_python_without_sources_says_what_to_use_instead(monkeypatch):
-    monkeypatch.setattr("isoloss.corpus.fingerprint.stdlib_files", list)
+    monkeypatch.setattr("isoloss.corpus.sources.stdlib.stdlib_files", list)
     expected = "kind: this Python came without its library's sources; use kind files or url"
     assert problems(STDLIB, ROOT) == [expected]
 

@@ -1,12 +1,19 @@
 """A corpus's settings: every mistake is named, all at once, before anything is read."""
 
+import hashlib
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
 
+from isoloss.corpus.fingerprint import resolve
+from isoloss.corpus.format import TokenizerSpec
+from isoloss.corpus.prepare import prepare
 from isoloss.corpus.registry import Entry, registered, registered_names
-from isoloss.corpus.spec import COMMON_KEYS, KEYS, CorpusSpec, TokenizerSpec, read_spec
+from isoloss.corpus.sources import SOURCES, Source
+from isoloss.corpus.sources.base import Content
+from isoloss.corpus.spec import KINDS, read_spec
 from isoloss.errors import UserError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -21,9 +28,9 @@ def problems(given, root=ROOT):
 
 
 def test_a_kind_is_enough_for_the_standard_library():
-    assert read_spec({"kind": "stdlib"}, ROOT) == CorpusSpec(
-        kind="stdlib", tokenizer=TokenizerSpec(kind="bytes"), heldout_share=0.1
-    )
+    found = read_spec({"kind": "stdlib"}, ROOT)
+    assert (found.kind, found.tokenizer, found.heldout_share) == ("stdlib", TokenizerSpec(), 0.1)
+    assert found.tokenizer.kind == "bytes"
 
 
 def test_a_share_with_an_exponent_is_a_number_though_yaml_says_text():
@@ -46,9 +53,12 @@ def test_a_key_without_a_value_counts_as_absent():
         ),
         (
             {"kind": "stdlib", "heldout_shar": 0.2},
-            "heldout_shar: unknown key for kind stdlib; did you mean 'heldout_share'?",
+            "heldout_shar: unknown key; did you mean 'heldout_share'?",
         ),
-        ({"kind": "stdlib", "paths": ["a"]}, "paths: unknown key for kind stdlib"),
+        (
+            {"kind": "stdlib", "paths": ["a"]},
+            "paths: unknown key; allowed are heldout_share, kind, max_bytes, tokenizer",
+        ),
         ({"kind": "files"}, "paths: missing"),
         ({"kind": "files", "paths": []}, "paths: must be a list of at least one text, got []"),
         ({"kind": "files", "paths": "a"}, "paths: must be a list of at least one text, got 'a'"),
@@ -59,15 +69,15 @@ def test_a_key_without_a_value_counts_as_absent():
         ),
         (
             {"kind": "stdlib", "heldout_share": 1},
-            "heldout_share: must lie between 0 and 1, got 1",
+            "heldout_share: input should be less than 1, got 1",
         ),
         (
             {"kind": "stdlib", "heldout_share": True},
-            "heldout_share: must lie between 0 and 1, got True",
+            "heldout_share: input should be a valid number, got True",
         ),
         (
             {"kind": "stdlib", "max_bytes": 0.5},
-            "max_bytes: must be a whole number of at least 1, got 0.5",
+            "max_bytes: input should be a valid integer, got 0.5",
         ),
         (
             {"kind": "url", "url": "file:///a", "sha256": SHA256},
@@ -80,11 +90,11 @@ def test_a_key_without_a_value_counts_as_absent():
         ),
         (
             {"kind": "stdlib", "tokenizer": "bytes"},
-            "tokenizer: must be a mapping such as {kind: bytes}, got 'bytes'",
+            "tokenizer: must hold keys and values, got 'bytes'",
         ),
         (
             {"kind": "stdlib", "tokenizer": {"kind": "byte"}},
-            "tokenizer.kind: must be one of bytes, chars, bpe, got 'byte'; did you mean 'bytes'?",
+            "tokenizer.kind: got 'byte', allowed are bytes, chars, bpe; did you mean 'bytes'?",
         ),
         (
             {"kind": "stdlib", "tokenizer": {"kind": "bpe"}},
@@ -110,12 +120,12 @@ def test_a_mistake_is_named_with_its_key_and_what_is_allowed(given, expected):
 
 def test_all_mistakes_are_named_at_once():
     given = {"kind": "files", "path": ["a"], "heldout_share": 2, "tokenizer": {"kind": "x"}}
-    assert [problem.split(":")[0] for problem in problems(given)] == [
+    assert {problem.split(":")[0] for problem in problems(given)} == {
         "path",
         "paths",
         "heldout_share",
         "tokenizer.kind",
-    ]
+    }
 
 
 def test_every_registered_corpus_is_well_formed_and_says_where_it_is_from():
@@ -129,7 +139,7 @@ def test_every_registered_corpus_is_well_formed_and_says_where_it_is_from():
 
 def test_a_registered_corpus_stands_for_its_entry():
     spec = read_spec({"kind": "registered", "name": "text8"}, ROOT)
-    assert (spec.kind, spec.members, spec.text_bytes) == ("url", ("text8",), 100_000_000)
+    assert (spec.kind, spec.members, spec.text_bytes) == ("url", ["text8"], 100_000_000)
     assert read_spec({"kind": "registered", "name": "stdlib"}, ROOT).kind == "stdlib"
 
 
@@ -164,11 +174,17 @@ def test_a_registered_corpus_without_a_checksum_says_how_to_add_one():
         ("mine: {title: t, licence: l, source: s, kind: files}", "paths: missing"),
         (
             "mine: {title: t, licence: l, source: s, kind: stdlib, members: a}",
-            "members: must be a list of file names, got 'a'",
+            "members: unknown key; allowed are",
         ),
         (
-            "mine: {title: t, licence: l, source: s, kind: stdlib, text_bytes: 1e8}",
-            "text_bytes: must be a whole number, got 100000000.0",
+            "mine: {title: t, licence: l, source: s, url: 'http://a.org', sha256: null,"
+            " members: a}",
+            "members: must be a list of at least one text, got 'a'",
+        ),
+        (
+            "mine: {title: t, licence: l, source: s, url: 'http://a.org', sha256: null, text_bytes:"
+            " 1e8}",
+            "text_bytes: input should be a valid integer, got 100000000.0",
         ),
     ],
 )
@@ -178,7 +194,8 @@ def test_a_mistake_in_the_registry_is_named(tmp_path, text, expected):
     with pytest.raises(UserError) as caught:
         registered("mine", tmp_path)
     assert caught.value.where.startswith(str(tmp_path / "config" / "corpora.yaml"))
-    assert caught.value.problems == (expected,)
+    (problem,) = caught.value.problems
+    assert problem.startswith(expected)
 
 
 def test_a_missing_registry_is_named(tmp_path):
@@ -189,6 +206,47 @@ def test_a_missing_registry_is_named(tmp_path):
 def test_every_setting_is_explained():
     text = (ROOT / "docs" / "corpora.md").read_text(encoding="utf-8")
     settings = {"tokenizer.kind", "tokenizer.vocab_size"}
-    settings |= {key for keys in (COMMON_KEYS, *KEYS.values()) for key in keys} - {"tokenizer"}
+    settings |= {key for kind in KINDS.values() for key in kind.model_fields} - {"tokenizer"}
     assert [key for key in settings if f"| `{key}` |" not in text] == []
-    assert [key for key in Entry.__dataclass_fields__ if f"`{key}`" not in text] == []
+    assert [key for key in Entry.model_fields if f"`{key}`" not in text] == []
+
+
+def test_an_entry_says_what_a_study_leaves_out_and_the_study_prevails(tmp_path):
+    (tmp_path / "config").mkdir()
+    entry = {"title": "t", "licence": "l", "source": "s", "kind": "stdlib", "heldout_share": 0.3}
+    (tmp_path / "config" / "corpora.yaml").write_text(yaml.safe_dump({"mine": entry}))
+    named = {"kind": "registered", "name": "mine"}
+    assert read_spec(named, tmp_path).heldout_share == 0.3
+    assert read_spec(named | {"heldout_share": 0.2}, tmp_path).heldout_share == 0.2
+
+
+class Shout(Source):
+    """A kind of source that is no part of the package."""
+
+    kind: Literal["shout"]
+    word: str
+
+    def content(self, root, where):
+        text = f"{self.word}!\n" * 100
+        sizes = len(text) - 100, 100
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return Content(sha256=digest, n_train_bytes=sizes[0], n_heldout_bytes=sizes[1])
+
+    def documents(self, files, downloads):
+        return [("shout", f"{self.word}!\n".encode() * 100)]
+
+    def readable_name(self, files):
+        return f"shout-{self.word}"
+
+
+def test_a_new_kind_of_source_is_one_class_and_a_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(SOURCES, "shout", Shout)
+    monkeypatch.setitem(KINDS, "shout", Shout)
+    given = {"kind": "shout", "word": "hello", "heldout_share": 0.2}
+    found = resolve(given, tmp_path)
+    assert found.corpus_id.startswith("shout-hello-")
+    assert prepare(given, tmp_path, tmp_path / "out")["train_bytes"] == 560
+    assert problems({"kind": "shout", "wrod": "x"}) == [
+        "word: missing",
+        "wrod: unknown key; did you mean 'word'?",
+    ]

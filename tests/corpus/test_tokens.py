@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isoloss.corpus import tokens
-from isoloss.corpus.spec import TokenizerSpec
+from isoloss.corpus.format import TokenizerSpec
 from isoloss.corpus.tokens import (
     BpeTokenizer,
     ByteTokenizer,

@@ -147,6 +147,8 @@ def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str
         allowed = [option.strip("' ") for option in _alternatives(detail["ctx"]["expected"])]
         hint = nearest(found.strip("'"), allowed)
         return f"{key}: got {found}, allowed are {', '.join(allowed)}{hint}"
+    if kind == "model_type":
+        message = "must hold keys and values"
     if kind == "string_pattern_mismatch":
         message = "a name has only letters, digits, '_' and '-', and starts with a letter or digit"
     return f"{key}: {message}, got {found}"

@@ -2,30 +2,16 @@
 
 import hashlib
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isoloss.corpus import split
-from isoloss.corpus.sources import (
-    LocalFile,
-    content_sha256,
-    hashed,
-    matching_files,
-    stdlib_files,
-)
-from isoloss.corpus.spec import CorpusSpec, read_spec
+from isoloss.corpus.format import FORMAT
+from isoloss.corpus.sources.base import LocalFile, Source
+from isoloss.corpus.spec import read_spec
 from isoloss.errors import UserError
 from isoloss.files import canonical_json, read_json
-
-FORMAT = 1  # raised when the same settings come to mean other tokens
-COMPRESSED = (b"\x1f\x8b", b"\xfd7zXZ\x00")  # gzip, xz
-
-
-class NotAtHand(UserError):
-    """The text of a corpus is not on this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +34,7 @@ class Resolved:
 
     corpus_id: str
     name: str
-    spec: CorpusSpec
+    spec: Source
     identity: dict[str, Any]
     n_train_bytes: int | None
     n_heldout_bytes: int | None
@@ -89,13 +75,8 @@ def resolve(spec: Mapping[str, Any], root: str | Path, *, where: str = "corpus")
         possible, but files are missing or cannot be read.
     """
     checked = read_spec(spec, root, where=where)
-    if checked.kind == "url":
-        local, content = (), checked.sha256
-        sizes = _declared_sizes(checked)
-    else:
-        local = _local_files(checked, root, where)
-        content = content_sha256(list(local))
-        sizes = _measured_sizes(checked, local)
+    content = checked.content(root, where)
+    sizes = content.n_train_bytes, content.n_heldout_bytes
     if 0 in sizes:
         train, heldout = sizes
         problem = f"is too short to be split: {train} bytes to train on, {heldout} held out"
@@ -109,21 +90,21 @@ def resolve(spec: Mapping[str, Any], root: str | Path, *, where: str = "corpus")
     identity = {
         "format": FORMAT,
         "kind": checked.kind,
-        "content_sha256": content,
-        "members": list(checked.members),
+        "content_sha256": content.sha256,
+        "members": checked.parts(),
         "tokenizer": tokenizer,
-        "heldout_share": float(checked.heldout_share),
+        "heldout_share": checked.heldout_share,
     }
-    name = _readable_name(spec, checked, local)
+    name = _readable_name(checked, content.files)
     digits = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:10]
     return Resolved(
         corpus_id=f"{name}-{digits}",
         name=name,
         spec=checked,
         identity=identity,
-        n_train_bytes=sizes[0],
-        n_heldout_bytes=sizes[1],
-        local_files=tuple(local),
+        n_train_bytes=content.n_train_bytes,
+        n_heldout_bytes=content.n_heldout_bytes,
+        local_files=content.files,
     )
 
 
@@ -142,71 +123,8 @@ def prepared_card(folder: str | Path, corpus_id: str) -> dict[str, Any] | None:
     return card if all(type(size) is int and size > 0 for size in sizes) else None
 
 
-def _local_files(spec: CorpusSpec, root: str | Path, where: str) -> tuple[LocalFile, ...]:
-    """Find and hash the files of a corpus on this machine."""
-    if spec.kind == "stdlib":
-        found, problems = stdlib_files(), []
-        if not found:
-            problems = [
-                "kind: this Python came without its library's sources; use kind files or url"
-            ]
-    else:
-        found, problems = matching_files(spec.paths, root)
-    local = []
-    for name, path in found:
-        try:
-            local.append(hashed(name, path, is_source=spec.kind == "stdlib"))
-        except OSError as error:
-            problems.append(f"paths: {name!r} could not be read: {error.strerror or error}")
-    if problems:
-        raise NotAtHand(where, problems)
-    return tuple(file for file in local if file.n_bytes)
-
-
-def _declared_sizes(spec: CorpusSpec) -> tuple[int | None, int | None]:
-    """The sizes of the parts of a download of one text, if that text's size was declared."""
-    if spec.text_bytes is None or len(spec.members) > 1 or "*" in "".join(spec.members):
-        return None, None
-    cut = split.cut_position(spec.text_bytes, spec.heldout_share)
-    return cut, spec.text_bytes - cut
-
-
-def _measured_sizes(
-    spec: CorpusSpec, local: tuple[LocalFile, ...]
-) -> tuple[int | None, int | None]:
-    """The sizes of the parts of a local corpus, None if a file is compressed."""
-    if spec.kind == "files" and any(_is_compressed(file.path) for file in local):
-        return None, None
-    if len(local) == 1:
-        size = local[0].n_bytes
-        cut = split.cut_position(size, spec.heldout_share)
-        with local[0].path.open("rb") as file:
-            file.seek(max(cut - 3, 0))
-            cut -= split.whole_character(file.read(min(cut, 3) + 1)) if cut < size else 0
-        return cut, size - cut
-    held = split.heldout_names((file.name for file in local), spec.heldout_share)
-    parts = [[], []]
-    for file in local:
-        parts[file.name in held].append(file.n_bytes)
-    train, heldout = (sum(part) + len(part) - 1 for part in parts)  # and the separators
-    return train, heldout
-
-
-def _is_compressed(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(6).startswith(COMPRESSED)
-
-
-def _readable_name(given: Mapping[str, Any], spec: CorpusSpec, local: tuple[LocalFile, ...]) -> str:
+def _readable_name(spec: Source, files: tuple[LocalFile, ...]) -> str:
     """A short name for people: the given one, or what the text is; then the tokenizer."""
-    if spec.kind == "stdlib":
-        base = f"stdlib-py{sys.version_info.major}.{sys.version_info.minor}"
-    elif given.get("name"):
-        base = str(given["name"])
-    elif spec.kind == "url":
-        base = spec.url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-    else:
-        base = Path(local[0].name).name if len(local) == 1 else f"{len(local)}-files"
-    base = re.sub(r"(\.txt|\.md|\.gz|\.xz|\.zip)+$", "", base)
+    base = re.sub(r"(\.txt|\.md|\.gz|\.xz|\.zip)+$", "", spec.readable_name(files))
     base = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-.")[:48] or "text"
     return base if spec.tokenizer.kind == "bytes" else f"{base}-{spec.tokenizer.label}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.corpus.fingerprint import FORMAT
+from isoloss.corpus.format import FORMAT
 from isoloss.errors import UserError
 from isoloss.files import read_json, sha256
 

@@ -2,8 +2,6 @@
 
 import contextlib
 import hashlib
-import platform
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +9,8 @@ from typing import Any
 import numpy as np
 
 from isoloss.corpus import split
-from isoloss.corpus.archives import read_members, read_text, reported
-from isoloss.corpus.download import download
-from isoloss.corpus.fingerprint import FORMAT, Resolved, resolve
-from isoloss.corpus.sources import LocalFile, read_source
-from isoloss.corpus.spec import CorpusSpec
+from isoloss.corpus.fingerprint import Resolved, resolve
+from isoloss.corpus.format import FORMAT
 from isoloss.corpus.tokens import CharacterTokenizer, Tokenizer, learn_tokenizer, utf8_problem
 from isoloss.errors import UserError
 from isoloss.files import sha256, whole, write_json, write_text
@@ -60,7 +55,7 @@ def prepare(
     if expected_id not in (None, resolved.corpus_id):
         problem = f"the files have changed since the plan: they were {expected_id}, now"
         raise UserError("corpus", [f"{problem} they are {resolved.corpus_id}; plan again"])
-    documents = _read_documents(resolved, Path(downloads or Path(root) / DOWNLOADS))
+    documents = resolved.spec.documents(resolved.local_files, downloads or Path(root) / DOWNLOADS)
     if resolved.spec.tokenizer.kind != "bytes":
         problems = [utf8_problem(name, text) for name, text in documents]
         if any(problems):
@@ -113,10 +108,7 @@ def _card(
         card[f"{part}_bytes"] = n_bytes[part]
         card[f"{part}_tokens"] = len(tokens)
         card[f"{part}_bytes_per_token"] = n_bytes[part] / len(tokens)
-    if resolved.spec.kind == "stdlib":
-        card["python_version"] = platform.python_version()
-    if resolved.spec.kind == "url":
-        card["url"] = resolved.spec.url
+    card |= resolved.spec.card()
     if isinstance(tokenizer, CharacterTokenizer):
         card["heldout_unknown_tokens"] = int((ids["heldout"] == tokenizer.unknown_id).sum())
     return card
@@ -138,40 +130,6 @@ def _counts(ids: np.ndarray, vocab_size: int) -> np.ndarray:
     """How often each token occurs; piece by piece, as bincount takes eight bytes a token."""
     pieces = (ids[start : start + (1 << 22)] for start in range(0, len(ids), 1 << 22))
     return sum(np.bincount(piece, minlength=vocab_size) for piece in pieces)
-
-
-def _read_documents(resolved: Resolved, downloads: Path) -> list[tuple[str, bytes]]:
-    """Every document's name and bytes, checked against what was promised."""
-    spec = resolved.spec
-    if spec.kind != "url":
-        return [(file.name, _read_local(file, spec)) for file in resolved.local_files]
-    last = spec.url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-    basename = re.sub(r"[^A-Za-z0-9._-]", "-", last).strip(".")[-100:] or "text"
-    path = download(
-        spec.url,
-        sha256=spec.sha256,
-        max_bytes=spec.max_bytes,
-        target=downloads / spec.sha256 / basename,
-    )
-    texts = read_members(path, spec.members, max_bytes=spec.max_bytes)
-    found = sum(len(text) for _, text in texts)
-    if spec.text_bytes not in (None, found):
-        problem = f"text_bytes: {spec.text_bytes:,} declared, but the text has {found:,}"
-        raise UserError(spec.url, [problem])
-    return [(name or basename, text) for name, text in texts if text]
-
-
-def _read_local(file: LocalFile, spec: CorpusSpec) -> bytes:
-    with reported(file.path):
-        if spec.kind == "stdlib":
-            text = read_source(file.path)
-            found = hashlib.sha256(text).hexdigest()
-        else:
-            text = read_text(file.path, max_bytes=spec.max_bytes)
-            found = sha256(file.path)
-    if found != file.sha256:
-        raise UserError(str(file.path), ["changed while it was being read; try again"])
-    return text
 
 
 def _split(documents: list[tuple[str, bytes]], share: float) -> tuple[list[str], dict[str, bytes]]:

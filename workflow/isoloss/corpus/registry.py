@@ -1,31 +1,23 @@
 """The named corpora of config/corpora.yaml."""
 
-from dataclasses import dataclass
+import functools
 from pathlib import Path
 from typing import Any
 
-from isoloss.corpus.addresses import address_problem, sha256_problem
+from pydantic import ValidationError, create_model
+
+from isoloss.config.section import PositiveInt, Section, checked, problems_of
+from isoloss.corpus.sources import SOURCES
 from isoloss.errors import UserError, nearest
 
-# Kind -> the keys that an entry of it must have; `sha256: null` counts as given.
-KINDS = {"stdlib": (), "files": ("paths",), "url": ("url", "sha256")}
-ABOUT = ("title", "licence", "source")
 
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One named corpus: what it is, where it is, and what its content must be."""
+class Entry(Section):
+    """One named corpus, for people; its other keys are those of its kind of source."""
 
     title: str
     licence: str
-    source: str
-    kind: str = "url"
-    paths: tuple[str, ...] = ()
-    url: str | None = None
-    sha256: str | None = None  # of the file at `url`; None: nobody has checked it yet
-    members: tuple[str, ...] = ()  # the files in an archive that are the text
-    download_bytes: int | None = None
-    text_bytes: int | None = None  # unpacked
+    source: str  # where it is from
+    download_bytes: PositiveInt | None = None  # size of the file at `url`
     note: str = ""
 
 
@@ -46,7 +38,7 @@ def registered_names(root: str | Path) -> list[str]:
 
 
 def registered(name: str, root: str | Path, *, where: str = "corpus") -> Entry:
-    """The registry's entry of this name.
+    """The registry's entry of this name: an `Entry` that is a `Source` too.
 
     Raises
     ------
@@ -62,6 +54,13 @@ def registered(name: str, root: str | Path, *, where: str = "corpus") -> Entry:
     return _entry(entries[name], f"{path}: {name}")
 
 
+def settings_of(entry: Entry) -> dict[str, Any]:
+    """The settings of a corpus that an entry stands for, without those that it leaves out."""
+    return entry.model_dump(exclude_unset=True, exclude=set(Entry.model_fields)) | {
+        "kind": entry.kind
+    }
+
+
 def _read(path: Path) -> dict[str, Any]:
     from isoloss.config.reading import read_yaml  # most corpora are not registered
 
@@ -72,23 +71,17 @@ def _entry(given: Any, where: str) -> Entry:
     """Check one entry's keys and values."""
     if not isinstance(given, dict):
         raise UserError(where, [f"must be a mapping, got {given!r}"])
-    kind, keys = given.get("kind", "url"), Entry.__dataclass_fields__
-    problems = [f"{key}: unknown key{nearest(key, keys)}" for key in given if key not in keys]
-    if not isinstance(kind, str) or kind not in KINDS:
-        problems.append(f"kind: must be one of {', '.join(KINDS)}, got {kind!r}")
-    needed = (*ABOUT, *KINDS.get(str(kind), ()))
-    problems += [f"{key}: missing" for key in needed if key not in given]
-    for key, problem in (("url", address_problem), ("sha256", sha256_problem)):
-        if given.get(key) is not None and (text := problem(given[key])):
-            problems.append(f"{key}: {text}")
-    for key in ("download_bytes", "text_bytes"):
-        if type(given.get(key, 1)) is not int:
-            problems.append(f"{key}: must be a whole number, got {given[key]!r}")
-    for key in ("paths", "members"):
-        value = given.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-            problems.append(f"{key}: must be a list of file names, got {value!r}")
-    if problems:
-        raise UserError(where, problems)
-    lists = {key: tuple(given[key]) for key in ("paths", "members") if key in given}
-    return Entry(**given | lists)
+    kind = given.get("kind", "url")
+    if not isinstance(kind, str) or kind not in SOURCES:
+        hint = nearest(str(kind), SOURCES)
+        raise UserError(where, [f"kind: must be one of {', '.join(SOURCES)}, got {kind!r}{hint}"])
+    try:
+        return checked(entry_model(kind), given | {"kind": kind})
+    except ValidationError as error:
+        raise UserError(where, problems_of(error, entry_model(kind))) from error
+
+
+@functools.cache
+def entry_model(kind: str) -> type[Entry]:
+    """The keys of an entry of a kind: those for people, and those of the source."""
+    return create_model(f"Registered{SOURCES[kind].__name__}", __base__=(Entry, SOURCES[kind]))

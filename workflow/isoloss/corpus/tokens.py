@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from isoloss.corpus.spec import LARGEST_VOCAB, TokenizerSpec
+from isoloss.corpus.format import LARGEST_VOCAB, TokenizerSpec
 from isoloss.errors import UserError
 from isoloss.files import read_json
 

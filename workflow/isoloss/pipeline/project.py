@@ -6,8 +6,9 @@ from typing import Any
 
 from isoloss.config.load import parse_config, read_config, whole_studies
 from isoloss.config.study import Planted, Study, Table, Trained
-from isoloss.corpus.fingerprint import NotAtHand, resolve
+from isoloss.corpus.fingerprint import resolve
 from isoloss.corpus.registry import registered_names, registry_path
+from isoloss.corpus.sources.base import NotAtHand
 from isoloss.corpus.spec import read_spec
 from isoloss.errors import UserError
 from isoloss.pipeline.config_names import unknown_names

@@ -1,0 +1,131 @@
+"""What every source of text has: its settings, its content while planning, its documents."""
+
+import re
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from isoloss.config.section import PositiveInt, Section, shown
+from isoloss.corpus.format import TokenizerSpec
+from isoloss.errors import UserError
+
+MAX_TEXT_BYTES = 1_000_000_000
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class NotAtHand(UserError):
+    """The text of a corpus is not on this machine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalFile:
+    """One file of a corpus, as it lies on the disk."""
+
+    name: str  # relative, with forward slashes: the same on every machine
+    path: Path
+    n_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """The text of a source, as far as it is known without reading all of it.
+
+    Attributes
+    ----------
+    sha256 : str
+        What tells this text from any other.
+    n_train_bytes, n_heldout_bytes : int or None
+        Bytes of text in each part; None where they cannot be known without unpacking.
+    files : tuple of LocalFile
+        What is read on this machine (nothing for a download), sorted by name.
+    """
+
+    sha256: str
+    n_train_bytes: int | None
+    n_heldout_bytes: int | None
+    files: tuple[LocalFile, ...] = ()
+
+
+def _safe_name(name: str) -> str:
+    if not SAFE_NAME.fullmatch(name):
+        raise ValueError(
+            "must be 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter "
+            f"or a digit, got {shown(name)}"
+        )
+    return name
+
+
+def _texts(value: Any) -> Any:
+    listed = isinstance(value, list) and all(isinstance(text, str) and text for text in value)
+    if not listed or not value:
+        raise ValueError(f"must be a list of at least one text, got {shown(value)}")
+    return value
+
+
+SafeName = Annotated[str, AfterValidator(_safe_name)]
+Texts = Annotated[list[str], BeforeValidator(_texts)]
+
+
+class Corpus(Section):
+    """What every corpus of a config has."""
+
+    tokenizer: TokenizerSpec = TokenizerSpec()
+    heldout_share: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of the text, never trained on
+    max_bytes: PositiveInt = MAX_TEXT_BYTES  # more text, or a larger download, is refused
+
+
+class Source(Corpus):
+    """A corpus by where its text comes from.
+
+    A kind of source adds its keys, among them `kind`, and says what its text is.
+    """
+
+    @abstractmethod
+    def content(self, root: str | Path, where: str) -> Content:
+        """What the text is; paths start at `root`. Cheap: it runs while a study is planned.
+
+        Raises
+        ------
+        NotAtHand
+            Files are missing or cannot be read; the message calls these settings `where`.
+        """
+
+    @abstractmethod
+    def documents(
+        self, files: Sequence[LocalFile], downloads: str | Path
+    ) -> list[tuple[str, bytes]]:
+        """Every document's name and bytes, checked against what was promised.
+
+        Parameters
+        ----------
+        files : sequence of LocalFile
+            Those of `content`.
+        downloads : path
+            The folder that keeps downloads.
+
+        Raises
+        ------
+        UserError
+            The text cannot be had, or is another than `content` said.
+        """
+
+    @abstractmethod
+    def readable_name(self, files: Sequence[LocalFile]) -> str:
+        """A short name for people; it need not be safe."""
+
+    def parts(self) -> list[str]:
+        """Which parts of the content are the text; empty: all of it."""
+        return []
+
+    def card(self) -> dict[str, Any]:
+        """What the card of the prepared corpus says of the source beside its identity."""
+        return {}
+
+    def registered_problem(self, name: str) -> str | None:
+        """Why an entry `name` of the registry with these settings cannot be used, if so."""
+        return None

@@ -1,0 +1,85 @@
+"""The sources of the running Python's own standard library: text that needs no download."""
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from isoloss.corpus.archives import reported
+from isoloss.corpus.sources.base import Content, LocalFile, Source
+from isoloss.corpus.sources.local import local_content
+from isoloss.errors import UserError
+
+# Parts that a distribution may split off (Debian, Fedora: tkinter, turtle, idlelib, distutils,
+# lib2to3, venv, ensurepip, ctypes.macholib) or that are written by a machine (encodings: tables;
+# pydoc_data: the manual), so that one Python version gives the same text wherever it runs.
+LEFT_OUT = {"distutils", "encodings", "ensurepip", "idlelib", "lib2to3", "macholib", "pydoc_data"}
+LEFT_OUT |= {"test", "tests", "tkinter", "turtle", "turtledemo", "venv", "__pycache__"}
+
+
+class Stdlib(Source):
+    """The standard library of the Python that runs the study."""
+
+    kind: Literal["stdlib"]
+
+    def content(self, root: str | Path, where: str) -> Content:
+        found = stdlib_files()
+        missing = "kind: this Python came without its library's sources; use kind files or url"
+        return local_content(
+            found,
+            [] if found else [missing],
+            where,
+            heldout_share=self.heldout_share,
+            read=read_source,
+        )
+
+    def documents(
+        self, files: Sequence[LocalFile], downloads: str | Path
+    ) -> list[tuple[str, bytes]]:
+        return [(file.name, _read(file)) for file in files]
+
+    def readable_name(self, files: Sequence[LocalFile]) -> str:
+        return f"stdlib-py{sys.version_info.major}.{sys.version_info.minor}"
+
+    def card(self) -> dict[str, Any]:
+        return {"python_version": platform.python_version()}
+
+
+def stdlib_files(folder: str | Path | None = None) -> list[tuple[str, Path]]:
+    """The standard library's own sources, sorted by name.
+
+    A module counts if `sys.stdlib_module_names` (the same list on every platform) holds it and
+    `LEFT_OUT` does not hold a part of its path.
+    """
+    folder = Path(folder or Path(os.__file__).parent)
+    found = []
+    for current, folders, files in os.walk(folder):
+        inside = PurePosixPath(Path(current).relative_to(folder).as_posix())
+        top_level = current == str(folder)
+        folders[:] = [
+            name
+            for name in folders
+            if name not in LEFT_OUT and (not top_level or name in sys.stdlib_module_names)
+        ]
+        for name in files:
+            stem, dot, ending = name.rpartition(".")
+            known = not top_level or stem in sys.stdlib_module_names
+            if ending == "py" and dot and known and stem not in LEFT_OUT:
+                found.append((str(inside / name), Path(current, name)))
+    return sorted(found)
+
+
+def read_source(path: Path) -> bytes:
+    """A Python source's bytes with line ends as they are in Python's own repository."""
+    return path.read_bytes().replace(b"\r\n", b"\n")
+
+
+def _read(file: LocalFile) -> bytes:
+    with reported(file.path):
+        text = read_source(file.path)
+    if hashlib.sha256(text).hexdigest() != file.sha256:
+        raise UserError(str(file.path), ["changed while it was being read; try again"])
+    return text
