@@ -28,19 +28,21 @@ class Optimisation(Section):
     peak_lr: PositiveFloat  # the learning rate after warm-up, at `lr_base_width`
     lr_base_width: PositiveInt | None = None  # the width at which `peak_lr` holds; null: at any
     lr_width_exponent: Exponent = -1.0  # learning rate ~ (width / base)^this, if there is a base
+    # Of the learning rate after warm-up; wsd: constant, then a linear cooldown.
     schedule: Literal["constant", "cosine", "linear", "wsd"]
     warmup_fraction: Fraction = 0.0  # share of the steps with a linearly growing rate
     warmup_steps: NonNegativeInt | None = None  # the same as a number, whatever the run's length
     cooldown_fraction: Fraction = 0.2  # wsd only: share of the steps with a falling rate
     final_lr_fraction: Fraction = 0.0  # cosine, linear: the last rate over the peak rate
     batch_size: PositiveInt | None = None  # samples or sequences a step; null: all of them
-    beta1: Fraction = 0.9
-    beta2: Fraction = 0.999
+    beta1: Fraction = 0.9  # of AdamW: decay of the mean of the gradients
+    beta2: Fraction = 0.999  # of AdamW: decay of the mean of their squares
     weight_decay: NonNegativeFloat = 0.0  # decoupled; on matrices only
     clip_norm: PositiveFloat | None = None  # largest norm of the gradient; null: any
     n_evals: Evals = 20  # held-out evaluations, at log-spaced steps; the last step is one
-    evals_per_octave: Evals | None = None  # instead: evaluations a doubling of the steps,
-    first_eval: PositiveInt = 1  # from this step on, the same for runs of any length
+    # Instead of n_evals: evaluations a doubling of the steps, the same for runs of any length.
+    evals_per_octave: Evals | None = None
+    first_eval: PositiveInt = 1  # with evals_per_octave: the first step with an evaluation
     patience: PositiveInt | None = None  # evaluations without a new lowest loss that end a run
     noise_scale: bool = False  # measure the gradient noise scale on two halves of each batch
 
@@ -64,25 +66,25 @@ class Optimisation(Section):
 class Stepped(Optimisation):
     """Training for a number of steps, over as many epochs as they take."""
 
-    steps: PositiveInt
+    steps: PositiveInt  # of the optimiser
 
 
 class Mlp(Section):
     """A fully connected network n_inputs - width - ... - width - 1."""
 
     kind: Literal["mlp"] = "mlp"
-    width: PositiveInt
+    width: PositiveInt  # hidden units of a layer
     n_hidden: Layers = 2  # hidden layers
-    activation: Literal["tanh", "relu"] = "tanh"
+    activation: Literal["tanh", "relu"] = "tanh"  # of the hidden units
 
 
 class Transformer(Section):
     """A decoder-only transformer."""
 
     kind: Literal["transformer"] = "transformer"
-    n_layer: Layers
-    d_model: PositiveInt
-    n_head: PositiveInt
+    n_layer: Layers  # blocks
+    d_model: PositiveInt  # width of the residual stream
+    n_head: PositiveInt  # attention heads of a block; they divide d_model
     d_ff: PositiveInt | None = None  # null: 4 d_model
     tie_embeddings: bool = False  # the output layer is the token embedding
     dropout: Fraction = 0.0  # share of the activations that a training step sets to zero
@@ -98,7 +100,7 @@ class Polynomial(Section):
     """A polynomial in one variable."""
 
     kind: Literal["polynomial"] = "polynomial"
-    degree: NonNegativeInt
+    degree: NonNegativeInt  # of the polynomial
 
 
 class FunctionTask(Section):
@@ -106,10 +108,10 @@ class FunctionTask(Section):
 
     kind: Literal["function"]
     target: Literal["sine", "teacher"]  # sin x on [-pi, pi]; a random network on [-1, 1]^n_inputs
-    n_inputs: Teacher = 1
-    noise_sd: Noise = 0.0
-    teacher_width: Teacher = 32
-    teacher_seed: NonNegativeInt = 0
+    n_inputs: Teacher = 1  # dimensions of x; 1 for the sine
+    noise_sd: Noise = 0.0  # standard deviation of the noise on the targets
+    teacher_width: Teacher = 32  # hidden units of the random network
+    teacher_seed: NonNegativeInt = 0  # of its weights
 
     @model_validator(mode="after")
     def _sine_has_one_input(self) -> Self:
@@ -121,7 +123,7 @@ class FunctionTask(Section):
 class FunctionData(Section):
     """How many samples a network learns from."""
 
-    n_samples: PositiveInt
+    n_samples: PositiveInt  # different samples to learn from
     n_heldout: PositiveInt = 4096  # a dense grid for one input, else fixed random points
 
 
@@ -153,9 +155,9 @@ class PolynomialTask(Section):
 
     kind: Literal["polynomial"]
     target: Literal["sine", "abs"]  # sin(pi x); |x|
-    noise_sd: Noise = 0.0
+    noise_sd: Noise = 0.0  # standard deviation of the noise on the targets
     design: Literal["random", "grid"] = "random"  # x uniform at random, or Gauss-Legendre nodes
-    repeats: Annotated[int, Field(gt=0, le=10**6)] = 1
+    repeats: Annotated[int, Field(gt=0, le=10**6)] = 1  # fits with fresh samples, averaged
 
 
 class PolynomialRun(Section):
@@ -187,15 +189,15 @@ class CopyTask(Section):
     """Repeat a random string of characters after a separator."""
 
     kind: Literal["copy"]
-    n_symbols: Annotated[int, Field(ge=2, le=1000)] = 26
+    n_symbols: Annotated[int, Field(ge=2, le=1000)] = 26  # different characters
     length: Annotated[int, Field(gt=0, le=10**6)] = 12  # characters to copy
 
 
 class SequenceData(Section):
     """How many sequences are seen, each once."""
 
-    n_samples: PositiveInt
-    n_heldout: PositiveInt = 2048
+    n_samples: PositiveInt  # sequences trained on
+    n_heldout: PositiveInt = 2048  # sequences held out
 
 
 class CopyRun(Section):

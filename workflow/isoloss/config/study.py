@@ -37,6 +37,12 @@ def _seeds(given: Any) -> int | list[int]:
     return given
 
 
+Seeds = Annotated[
+    int | list[int],
+    PlainValidator(_seeds, json_schema_input_type=PositiveInt | list[NonNegativeInt]),
+]
+
+
 def _repeated(values: list[Any]) -> list[Any]:
     """Those that are equal to one before them."""
     seen, sections, repeated = set(), [], []
@@ -68,7 +74,7 @@ class Sweep(Section):
 
     set: Settings = {}  # changes to the study's settings, for all runs of the sweep
     grid: Annotated[dict[str, list[Any]], Field(min_length=1)]  # key -> the values it takes
-    seeds: Annotated[int | list[int], PlainValidator(_seeds)] = 1  # how many (0, 1, ...), or which
+    seeds: Seeds = 1  # how many (0, 1, ...), or which
     may_diverge: bool = False  # a run of it without a result is no reason for an exit code
 
     @property
@@ -100,9 +106,9 @@ class Sweep(Section):
 class Theory(Section):
     """What theory, or a paper, says of a fitted parameter."""
 
-    value: float | None = None
+    value: float | None = None  # what is expected
     by_group: dict[str, float] = {}  # group of a fit with `by`, e.g. "n_inputs=2" -> its value
-    source: str
+    source: str  # who expects it, and where that is written
 
     def of(self, group: str) -> float | None:
         """What is expected of a group."""
@@ -112,12 +118,13 @@ class Theory(Section):
 class Fit(Section):
     """One law, fitted to some of the study's runs."""
 
-    name: Name
-    law: str
+    name: Name  # of the fit, in tables and figures
+    law: str  # as `isoloss fit --law` names it
     variables: dict[str, str]  # the law's variable -> the column of the losses table
     sweeps: list[Name] | None = None  # the sweeps whose runs are fitted; null: all
     where: dict[str, Values] = {}  # column -> the values that are kept
     by: Name | None = None  # a column: one fit for each of its values
+    # What is minimised: of the log of the loss (huber, lad, lsq) or of the loss itself (lsq_raw).
     objective: Literal["huber", "lad", "lsq", "lsq_raw"] = "huber"
     theory: dict[str, Theory] = {}  # the law's parameter -> what is expected
 
@@ -146,7 +153,7 @@ class Prediction(Section):
 class Compared(Section):
     """A row of the table of what was said, measured and found elsewhere."""
 
-    quantity: str
+    quantity: str  # what is compared
     kaplan: str = ""  # what Kaplan et al. (2020) say
     chinchilla: str = ""  # what Hoffmann et al. (2022) say
     elsewhere: str = ""  # what published studies at a small scale found
@@ -159,16 +166,16 @@ class Compared(Section):
 class Texts(Section):
     """What every study has, whatever its source."""
 
-    title: str
-    question: str
+    title: str  # of the study, in the report
+    question: str  # that the study answers
     theory: str  # what is expected, and why
     notes: list[str] = []  # what a reader must know to trust or to limit the result
     errata: list[str] = []  # what was wrong in the article that the study follows; what is true
-    comparison: list[Compared] = []
+    comparison: list[Compared] = []  # what articles say beside what is measured here
     loss_unit: str = exhibits.UNIT  # as the labels of figures say it
-    fits: list[Fit] = []
-    analyses: list[Analysis] = []
-    figures: list[Figure] = []
+    fits: list[Fit] = []  # laws, fitted to the runs
+    analyses: list[Analysis] = []  # what else is made of the runs: see docs/exhibits.md
+    figures: list[Figure] = []  # what is drawn: see docs/exhibits.md
 
     @model_validator(mode="before")
     @classmethod
@@ -195,7 +202,7 @@ class Grid(Section):
     """The runs that a study trains."""
 
     settings: Settings  # the settings that all runs share
-    sweeps: Annotated[dict[Name, Sweep], Field(min_length=1)]
+    sweeps: Annotated[dict[Name, Sweep], Field(min_length=1)]  # name -> a grid of runs
 
 
 class Trained(Texts, Grid):
@@ -216,10 +223,11 @@ class Planted(Texts):
     """A study of losses drawn from a known law."""
 
     source: Literal["planted"]
-    law: str
-    parameters: dict[str, float]
+    law: str  # as `isoloss fit --law` names it
+    parameters: dict[str, float]  # of the law, all of them
     noise_sd: Annotated[float, Field(ge=0, le=10)]  # standard deviation of the log of the loss
-    seed: NonNegativeInt = 0
+    seed: NonNegativeInt = 0  # of the noise
+    # Name -> columns -> values: every combination is a row.
     sweeps: Annotated[dict[Name, dict[str, list[float]]], Field(min_length=1)]
 
 
@@ -233,15 +241,15 @@ class Frontier(Texts):
     """A study of other studies' runs."""
 
     source: Literal["studies"]
-    of: Annotated[list[Name], Field(min_length=1)]
+    of: Annotated[list[Name], Field(min_length=1)]  # the studies
 
 
 class Table(Texts):
     """A study of a table of losses that the user has."""
 
     source: Literal["table"]
-    path: str  # what `isoloss.tables.read` reads
-    columns: dict[str, str] = {}  # our column -> the table's
+    path: str  # of a .csv, .tsv, .txt, .jsonl, .ndjson or .parquet file
+    columns: dict[str, str] = {}  # our column -> the table's, or COLUMN*FACTOR
 
     @model_validator(mode="before")
     @classmethod
@@ -292,9 +300,11 @@ class Budget(Section):
 class Config(Section):
     """config/config.yaml."""
 
+    # Files of config/studies/, in the order of the report.
     studies: Annotated[list[Name], Field(min_length=1)]
     overrides: dict[Name, dict[str, Any]] = {}  # study -> changes to its file
-    budget: Budget
+    budget: Budget  # what all runs together may cost
     results: str = "results"  # folder of the results, inside the project
     figures: str = "figures"  # folder of the figures, inside the project
+    # What trains; auto: the first of cuda, mps and cpu that there is.
     device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"

@@ -14,7 +14,7 @@ LARGEST_VOCAB = 65_536  # token ids are stored as uint16
 class TokenizerSpec(Section):
     """How text becomes token ids."""
 
-    kind: Literal["bytes", "chars", "bpe"] = "bytes"
+    kind: Literal["bytes", "chars", "bpe"] = "bytes"  # what a token is
     # BPE only: how many ids there are, 257 to 65,536; for the others it follows from the text
     vocab_size: Annotated[int | None, Field(validate_default=True)] = None
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Analysing(Section):
     """An analysis: its name in the study, and the sweeps whose runs it reads."""
 
-    name: Name
-    sweeps: list[Name]
+    name: Name  # of the analysis, in tables and figures
+    sweeps: list[Name]  # whose runs it reads
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class Drawn(Section):
     """A figure: the name of its files, and what a reader is told."""
 
     name: Name  # of its files
-    title: str
+    title: str  # above it, in the report
     caption: str  # what is drawn and how to read it, and what it cannot show
     tabulate: bool = False  # the report shows the numbers that are drawn, not only a link to them
 

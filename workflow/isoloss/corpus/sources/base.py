@@ -74,7 +74,7 @@ Texts = Annotated[list[str], BeforeValidator(_texts)]
 class Corpus(Section):
     """What every corpus of a config has."""
 
-    tokenizer: TokenizerSpec = TokenizerSpec()
+    tokenizer: TokenizerSpec = TokenizerSpec()  # how text becomes tokens
     heldout_share: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of the text, never trained on
     max_bytes: PositiveInt = MAX_TEXT_BYTES  # more text, or a larger download, is refused
 

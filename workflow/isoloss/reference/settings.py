@@ -1,0 +1,78 @@
+"""The settings of runs as schemas: parts of them, as a study's settings and sweeps hold."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from isoloss.reference.models import Schema, name_of
+
+
+def parts_of(runs: Iterable[Schema], defs: Mapping[str, Schema]) -> dict[str, dict[str, Schema]]:
+    """Section -> key -> what it may be, over all tasks.
+
+    Parameters
+    ----------
+    runs : iterable of schema
+        Those of the settings of one run of each task.
+    defs : mapping
+        What they refer to.
+    """
+    sections: dict[str, dict[str, list[Schema]]] = {}
+    for run in runs:
+        for section, ref in _of(run, defs)["properties"].items():
+            keys = sections.setdefault(section, {})
+            for key, schema in _of(ref, defs)["properties"].items():
+                keys.setdefault(key, []).append(_without_default(schema))
+    return {
+        section: {key: _any_of(found) for key, found in keys.items()}
+        for section, keys in sections.items()
+    }
+
+
+def settings(parts: Mapping[str, Mapping[str, Schema]]) -> Schema:
+    """Some of a run's settings, by section."""
+    return _closed({section: _closed(keys) for section, keys in parts.items()})
+
+
+def changes(parts: Mapping[str, Mapping[str, Schema]]) -> Schema:
+    """Changes of settings: by section, or by a key with a dot such as `model.width`."""
+    dotted = {f"{s}.{key}": schema for s, keys in parts.items() for key, schema in keys.items()}
+    return _closed(settings(parts)["properties"] | dotted)
+
+
+def grid(parts: Mapping[str, Mapping[str, Schema]]) -> Schema:
+    """The values that a sweep tries: lists of what `changes` has."""
+    found = {
+        key: {"type": "array", "items": schema, "minItems": 1}
+        for key, schema in changes(parts)["properties"].items()
+    }
+    for schema in found.values():
+        if "description" in schema["items"]:
+            schema["items"] = dict(schema["items"])
+            schema["description"] = schema["items"].pop("description")
+    return _closed(found) | {"minProperties": 1}
+
+
+def _closed(properties: Mapping[str, Schema]) -> Schema:
+    return {"type": "object", "properties": dict(properties), "additionalProperties": False}
+
+
+def _of(schema: Schema, defs: Mapping[str, Schema]) -> Schema:
+    return defs[name_of(schema)] if "$ref" in schema else schema
+
+
+def _without_default(schema: Schema) -> Schema:
+    """A default holds where no sweep and no setting gives the key, not in each of them."""
+    return {key: value for key, value in schema.items() if key != "default"}
+
+
+def _any_of(found: list[Schema]) -> Schema:
+    """What any of several tasks allows for a key."""
+    texts = dict.fromkeys(schema["description"] for schema in found if "description" in schema)
+    said = {"description": " | ".join(texts)} if texts else {}
+    bare = [{k: v for k, v in schema.items() if k != "description"} for schema in found]
+    bare = list({json.dumps(schema, sort_keys=True): schema for schema in bare}.values())
+    if len(bare) > 1 and all("const" in schema or "enum" in schema for schema in bare):
+        values: list[Any] = [v for s in bare for v in s.get("enum", [s.get("const")])]
+        return {"enum": list(dict.fromkeys(values))} | said
+    return (bare[0] if len(bare) == 1 else {"anyOf": bare}) | said
