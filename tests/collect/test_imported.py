@@ -8,7 +8,7 @@ import pytest
 
 from isoloss.config.study import Table
 from isoloss.errors import UserError
-from isoloss.jobs import collect
+from isoloss.jobs import collect, report
 from isoloss.laws import LAWS
 from isoloss.runs.imported import read_table
 from isoloss.tables.data import read
@@ -198,3 +198,6 @@ def test_what_was_assumed_of_a_table_is_told_in_the_log_and_kept_beside_the_runs
     notes = json.loads((tmp_path / "out" / ASSUMED).read_text())
     assert "n_params: column 'Params (M)', times 1e6" in notes
     assert capsys.readouterr().out.splitlines() == [f"assumed: {note}" for note in notes]
+    assert report.assumed(tmp_path / "out" / ASSUMED)[0].endswith(
+        f"table of this study: {notes[0]}."
+    )

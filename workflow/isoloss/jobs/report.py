@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
     )
     for study, texts in studies.items():
         if texts["source"] == "table":
-            texts["notes"] += _assumed(paths.study(study, ASSUMED))
+            texts["notes"] += assumed(paths.study(study, ASSUMED))
     planned = {study: _planned(paths.study(study, "plan.json")) for study in studies}
     run_ids = sorted({run_id for ids in planned.values() for run_id in ids if paths.has(run_id)})
     trunks = {study: _trunks(paths, study) for study in studies}
@@ -69,7 +69,7 @@ def _planned(plan: Path) -> list[str]:
     return list(dict.fromkeys(run_id for _, run_id in read_json(plan)["members"]))
 
 
-def _assumed(path: Path) -> list[str]:
+def assumed(path: Path) -> list[str]:
     """What was assumed of the user's table that a study is of."""
     notes = read_json(path) if path.exists() else []
     return [f"Read from the table of this study: {note}." for note in notes]
