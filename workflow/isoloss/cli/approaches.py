@@ -26,7 +26,7 @@ def run(args) -> int:
     """Print N* at budgets by the approach that was asked for."""
     import numpy as np
 
-    from isoloss.analysis.of_table import by_curves, by_isoflops
+    from isoloss.exhibits.chinchilla.of_table import by_curves, by_isoflops
 
     table, settings = read(args)
     check(args, settings, [("--compute", c) for c in args.compute], _problems(args))

@@ -202,11 +202,3 @@ class X(Axis):
     COMPUTE_EXACT = "compute, exact (FLOP)", "FLOP", "Counted exactly, of all parameters."
     COMPUTE_PF_DAYS = "compute_pf_days", "PF-days", "6 N B S without embeddings."
     COMPUTE_MIN_PF_DAYS = "compute_min_pf_days", "PF-days", "The same at a small batch (Eq. 5.5)."
-
-    @classmethod
-    def compute(cls, count: str) -> "X":
-        """The axis of compute, counted as `runs.design.COUNTS` names it."""
-        return {
-            "kaplan": cls.COMPUTE_KAPLAN, "logits": cls.COMPUTE_LOGITS,
-            "embeddings": cls.COMPUTE_EMBEDDINGS, "exact": cls.COMPUTE_EXACT,
-        }[count]  # fmt: skip

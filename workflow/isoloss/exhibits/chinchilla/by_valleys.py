@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.analysis.allocation import Allocation, Places, through
-from isoloss.analysis.design import FEWEST_SIZES, Design
-from isoloss.analysis.design_noise import Draws
 from isoloss.errors import UserError
+from isoloss.exhibits.chinchilla.allocation import Allocation, Places, through
+from isoloss.exhibits.chinchilla.design import FEWEST_SIZES, Design
+from isoloss.exhibits.chinchilla.noise import Draws
 from isoloss.fit.isoflop import INTERIOR, Valley, valley
 from isoloss.stats import parabola
 

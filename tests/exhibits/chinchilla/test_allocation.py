@@ -8,16 +8,17 @@ import pytest
 from pydantic import TypeAdapter
 from scipy.optimize import minimize_scalar
 
-from isoloss.analysis.allocation import moved
-from isoloss.analysis.approaches import agreement
-from isoloss.analysis.design import COUNTS, Design, design_of
-from isoloss.analysis.design_noise import draw_noise
-from isoloss.analysis.envelope import envelope, first_approach, handovers, smoothed
-from isoloss.analysis.parametric import optima, third_approach
-from isoloss.analysis.valleys import second_approach, valleys
 from isoloss.config.study import Analysis
+from isoloss.exhibits.chinchilla.allocation import moved
+from isoloss.exhibits.chinchilla.approaches import agreement, law_rows
+from isoloss.exhibits.chinchilla.by_envelope import envelope, first_approach, handovers, smoothed
+from isoloss.exhibits.chinchilla.by_law import optima, third_approach
+from isoloss.exhibits.chinchilla.by_valleys import second_approach, valleys
+from isoloss.exhibits.chinchilla.design import COUNTS, Design, design_of
+from isoloss.exhibits.chinchilla.noise import draw_noise
 from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
+from isoloss.results.group import Group
 from tests.analysis import synthetic as truth
 from tests.exhibits.made import analyse_study
 from tests.rows import one
@@ -221,10 +222,11 @@ def test_runs_without_curves_still_have_valleys_and_a_law():
 
 def test_approaches_that_differ_are_said_to_differ():
     found = three(*planted())
-    assert all("agree" in row["warnings"] for row in agreement(found))
+    agreed = agreement(found)
+    assert len(agreed) == 3 and all("agree" in row.warnings for row in agreed)
     away = replace(found[3], a=found[3].a + 0.5,
                    drawn=found[3].drawn | {"a": found[3].drawn["a"] + 0.5})  # fmt: skip
-    said = {row["group"]: row["warnings"] for row in agreement(found | {3: away})}
+    said = {str(row.group): row.warnings for row in agreement(found | {3: away})}
     assert "differ" in said["approach=3 - approach=2"]
     assert "agree" in said["approach=2 - approach=1"]
 
@@ -278,6 +280,36 @@ def test_a_law_that_is_not_the_runs_form_is_said_to_miss_them():
     rows = analysed("approaches", other, curves)
     said = rows[(rows["group"] == "approach=3") & (rows["quantity"] == "a")]["warnings"].iloc[0]
     assert "it is not their form" in said
+
+
+def test_the_verdict_of_a_laws_parameter_judges_the_draws_of_its_own_interval():
+    """All draws but those of one parameter are narrow; then only its verdict may be another."""
+    design, draws = planted()
+    law = third_approach(design, draws, "embeddings", "a test")[1]
+    narrow = np.repeat(law.fit.theta[None], len(law.draws), axis=0)
+    group = Group.of(approach=3)
+    names = [parameter.name for parameter in law.fit.law.parameters]
+    assert names == ["A", "B", "E", "alpha", "beta"]
+    assert all(
+        row.verdict.identified for row in law_rows(replace(law, draws=narrow), group, design)
+    )
+    for i, name in enumerate(names):
+        wide = narrow.copy()
+        wide[:, i] = np.where(np.arange(len(wide)) % 2, wide[:, i], wide[:, i] + 5)
+        made = {str(row.quantity): row for row in law_rows(replace(law, draws=wide), group, design)}
+        assert [n for n in names if not made[n].verdict.identified] == [name]
+        assert made[name].verdict.reason.startswith("may be anything from")
+        assert made[name].hi - made[name].lo > 4.9
+
+
+def test_a_law_whose_draws_have_no_minimum_has_no_determined_parameter():
+    design, draws = planted()
+    law = third_approach(design, draws, "embeddings", "a test")[1]
+    lost = law.draws.copy()
+    lost[1::10] = np.nan
+    rows = law_rows(replace(law, draws=lost), Group.of(approach=3), design)
+    assert len(rows) == 5
+    assert all(row.verdict.reason == "10% of the draws have no minimum" for row in rows)
 
 
 def test_a_straight_frontier_is_called_straight_and_a_bent_one_bent():

@@ -1,41 +1,88 @@
 """A grid of sizes and data as arrays, and the ways to count its parameters and its compute."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-import pandas as pd
+from pydantic import Field
 
+from isoloss.config.section import Draws, Levels, PositiveInt
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysing
+from isoloss.results.quantity import X
 from isoloss.runs.curves import at_peak_rate
 from isoloss.runs.select import finished_in
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FEWEST_SIZES, FEWEST_BUDGETS = 4, 3
+
+Reach = Annotated[float, Field(gt=1, allow_inf_nan=False)]
+Counting = Literal["kaplan", "logits", "embeddings", "exact"]
+
+
+class OfGrid(Analysing):
+    """What the analyses of a grid of sizes and tokens share."""
+
+    levels: Levels = 9  # budgets of the isoFLOP valleys
+    reach: Reach = 3.0  # factor in N about the lowest run within which a parabola is fitted
+    first_step: PositiveInt = 100  # learning curves are used from it on
+    draws: Draws = 400  # of noise, from which intervals are made
 
 
 @dataclass(frozen=True)
 class Count:
-    """One way to count: columns of the table of runs, and what a reader calls it."""
+    """One way to count N and C.
 
-    n_params: str
+    Attributes
+    ----------
+    size : X
+        What N is, which is also the column of the table of runs that has it.
+    compute : str
+        The column of the table of runs that has C, in FLOP.
+    axis : X
+        What C is called as an axis.
+    label, how : str
+        What a reader calls the count, and what stands beside C at an axis.
+    plain : str
+        The count with the same N whose C is 6 N D.
+    """
+
+    size: X
     compute: str
+    axis: X
     label: str
-    embeddings: bool  # whether N has them
+    how: str
+    plain: Counting
+
+    @property
+    def embeddings(self) -> bool:
+        """Whether N has the embeddings."""
+        return self.size is X.N_PARAMS
 
 
-COUNTS = {
+COUNTS: dict[str, Count] = {
     "kaplan": Count(
-        "n_params_non_embedding",
-        "compute_6nd_non_embedding_flops",
-        "Kaplan's: N and 6ND without embeddings",
-        False,
+        X.N_NON_EMBEDDING, "compute_6nd_non_embedding_flops", X.COMPUTE_KAPLAN,
+        "Kaplan's: N and 6ND without embeddings", "6ND without embeddings", "kaplan",
     ),
     "logits": Count(
-        "n_params_non_embedding", "compute_6nd_logits_flops", "+ FLOPs of the output layer", False
+        X.N_NON_EMBEDDING, "compute_6nd_logits_flops", X.COMPUTE_LOGITS,
+        "+ FLOPs of the output layer", "6ND and output layer", "kaplan",
     ),
-    "embeddings": Count("n_params", "compute_6nd_flops", "all parameters, 6ND", True),
-    "exact": Count("n_params", "compute_flops", "all parameters, exact FLOPs", True),
-}
+    "embeddings": Count(
+        X.N_PARAMS, "compute_6nd_flops", X.COMPUTE_EMBEDDINGS,
+        "all parameters, 6ND", "6ND", "embeddings",
+    ),
+    "exact": Count(
+        X.N_PARAMS, "compute_flops", X.COMPUTE_EXACT,
+        "all parameters, exact FLOPs", "exact count", "embeddings",
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,7 +185,7 @@ def design_of(
         log_loss=np.log(chosen["loss"].to_numpy(float)),
         run_ids=tuple(chosen["run_id"]),
         log_n={
-            name: np.log(chosen[count.n_params].to_numpy(float)[first])
+            name: np.log(chosen[count.size].to_numpy(float)[first])
             for name, count in COUNTS.items()
         },
         log_k={name: np.log(values[first]) for name, values in per_token.items()},

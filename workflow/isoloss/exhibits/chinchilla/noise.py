@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.analysis.design import Design
+from isoloss.exhibits.chinchilla.design import Design
 from isoloss.fit.noise import DOUBT, noise_of
 
 FEWEST_FOR_CUBIC = 20  # runs: twice its coefficients

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from isoloss.analysis.rows import exponent_verdict, row, scale_verdict
+from isoloss.results.quantity import Q
+from isoloss.results.rows import row
+from isoloss.results.verdict import exponent_verdict, scale_verdict
 
 NARROW = np.linspace(0.95, 1.05, 101)
 
@@ -35,6 +37,6 @@ def test_an_interval_through_zero_leaves_an_exponent_open():
 
 def test_without_draws_nothing_is_identified_and_no_interval_is_written():
     assert scale_verdict(np.empty(0)) == "not identified: there is no interval"
-    made = row("S", 3.0)
-    assert (made["lo"], made["hi"], made["se"]) == (None, None, None)
-    assert "level" not in made
+    made = row(Q.STEPS, 3.0)
+    assert (made.lo, made.hi, made.se) == (None, None, None)
+    assert made.level is None

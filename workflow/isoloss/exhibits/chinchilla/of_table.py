@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.analysis.design import Curve, Design
-from isoloss.analysis.design_noise import draw_noise
-from isoloss.analysis.envelope import first_approach
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
+from isoloss.exhibits.chinchilla.by_envelope import first_approach
+from isoloss.exhibits.chinchilla.design import Curve, Design
+from isoloss.exhibits.chinchilla.noise import draw_noise
 from isoloss.fit.isoflop import allocation
 from isoloss.stats.intervals import Estimate, estimate
 

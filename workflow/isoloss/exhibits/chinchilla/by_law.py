@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.analysis.allocation import Allocation, Places, through
-from isoloss.analysis.design import Design
-from isoloss.analysis.design_noise import Draws
-from isoloss.analysis.valleys import per_token
+from isoloss.exhibits.chinchilla.allocation import Allocation, Places, through
+from isoloss.exhibits.chinchilla.by_valleys import per_token
+from isoloss.exhibits.chinchilla.design import Design
+from isoloss.exhibits.chinchilla.noise import Draws
 from isoloss.fit.api import fit_law
 from isoloss.fit.result import FitResult
 from isoloss.laws import CHINCHILLA

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isoloss.analysis.of_table import by_curves, by_isoflops
 from isoloss.cli.main import main
 from isoloss.errors import UserError
+from isoloss.exhibits.chinchilla.of_table import by_curves, by_isoflops
 from isoloss.laws import LAWS
 
 LAW = LAWS["chinchilla"]
 TRUE = {"A": 482.01, "B": 2085.43, "E": 1.8172, "alpha": 0.3478, "beta": 0.3658}
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 BUDGET = 1e20
 
 

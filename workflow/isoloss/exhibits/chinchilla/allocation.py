@@ -1,17 +1,27 @@
-"""Compute-optimal sizes: places on the frontier, and the power laws through them.
+"""Compute-optimal sizes: places on the frontier, the power laws through them, and their rows.
 
 Every approach of Hoffmann et al. (2022) ends here: with ln N* and ln D* at some ln C, measured and
 in each draw, and with two lines through them.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from isoloss.errors import UserError
+from isoloss.exhibits.chinchilla.design import COUNTS
+from isoloss.results.group import Group
+from isoloss.results.quantity import Kind, Q
+from isoloss.results.rows import Row, row
+from isoloss.results.verdict import IDENTIFIED, OFTEN, exponent_verdict, not_identified, not_made
+from isoloss.stats.intervals import LEVEL, bounds
 from isoloss.stats.line import through_rows
 
 FEWEST = 3  # places that a line is drawn through
+METHOD = "new noise for every run, shared by runs of one size as far as theirs is"
+NAMES = {1: "envelope of learning curves", 2: "isoFLOP valleys", 3: "parametric law"}
+UNITS = {Q.N_OPT: "parameters", Q.D_OPT: "tokens"}
 
 
 @dataclass(frozen=True)
@@ -128,3 +138,82 @@ def _lines(log_c0, log_c, log_n, log_d, steep) -> dict[str, np.ndarray]:
         log_n0 = (log_c0 - level) / turned
         return {"a": 1 / turned, "b": slope / turned, "log_n0": log_n0,
                 "log_d0": share + slope * log_n0}  # fmt: skip
+
+
+def slope_row(quantity: Q, value: float, draws: np.ndarray, warnings: str = "", **also: Any) -> Row:
+    """An exponent with its interval; its verdict counts the draws that gave none."""
+    good = draws[np.isfinite(draws)]
+    verdict = exponent_verdict(value, good)
+    lost = 1 - len(good) / max(len(draws), 1)
+    few = f"{lost:.0%} of the draws have fewer than three places to draw a line through"
+    if lost > 0.5:
+        verdict = not_identified(few)
+    said = "; ".join(filter(None, [warnings, few if lost > OFTEN else ""]))
+    return row(quantity, value, good, verdict=verdict, warnings=said, **also)
+
+
+def difference(group: Group, one: Allocation, other: Allocation, same: str, different: str) -> Row:
+    """By how much the a of one allocation is larger than that of another under the same noise.
+
+    Parameters
+    ----------
+    same, different : str
+        What is said of the two where the interval holds zero, and where it does not.
+    """
+    draws = one.drawn["a"] - other.drawn["a"]
+    good = draws[np.isfinite(draws)]
+    lo, hi = bounds(good, LEVEL) if len(good) else (-np.inf, np.inf)
+    runs = list(dict.fromkeys(f"{other.runs} {one.runs}".split()))
+    return row(
+        Q.A_DIFFERENCE, one.a - other.a, good, group=group, method=METHOD, n_runs=len(runs),
+        runs=" ".join(runs),
+        warnings=f"{same}: the interval has zero in it" if lo <= 0 <= hi
+        else f"{different}: zero lies outside the interval",
+    )  # fmt: skip
+
+
+def exponents(found: Allocation, group: Group, **also: Any) -> list[Row]:
+    """a and b."""
+    common = {"group": group, "method": METHOD, "n_runs": found.n_runs, "runs": found.runs} | also
+    return [
+        slope_row(Q.A_OPT, found.a, found.drawn["a"], **common),
+        slope_row(Q.B_OPT, found.b, found.drawn["b"], **common),
+    ]
+
+
+def no_exponent(group: Group, error: UserError, **also: Any) -> Row:
+    """The row of an exponent that the runs do not allow."""
+    return Row(quantity=Q.A_OPT, kind=Kind.PARAMETER, group=group,
+               verdict=not_made("; ".join(error.problems)), **also)  # fmt: skip
+
+
+def lines(found: Allocation, group: Group, log_c: np.ndarray, count: str) -> list[Row]:
+    """N* and D* over a range of compute, with their band."""
+    made = []
+    for quantity, (value, draws) in (
+        (Q.N_OPT, found.log_n(log_c)), (Q.D_OPT, found.log_d(log_c))
+    ):  # fmt: skip
+        lo, hi = bounds(draws[np.isfinite(draws).all(axis=1)], LEVEL)
+        made += [
+            Row(group=group, kind=Kind.LINE, quantity=quantity, unit=UNITS[quantity],
+                x_quantity=COUNTS[count].axis, x=float(np.exp(c)), value=float(np.exp(middle)),
+                lo=_exp(low), hi=_exp(high), level=LEVEL, method=METHOD, n_runs=found.n_runs)
+            for c, middle, low, high in zip(log_c, value, lo, hi, strict=True)
+        ]  # fmt: skip
+    return made
+
+
+def places(found: Allocation, group: Group, count: str) -> list[Row]:
+    """Where the line of an approach goes through."""
+    at = found.places
+    return [
+        Row(group=group, kind=Kind.POINT, quantity=quantity, unit=UNITS[quantity],
+            x_quantity=COUNTS[count].axis, x=float(np.exp(c)), value=float(np.exp(y)),
+            verdict=IDENTIFIED, runs=found.runs)
+        for quantity, values in ((Q.N_OPT, at.log_n), (Q.D_OPT, at.log_d))
+        for c, y in zip(at.log_c, values, strict=True)
+    ]  # fmt: skip
+
+
+def _exp(value) -> float | None:
+    return float(np.exp(value)) if np.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""Compute-optimal allocation by the three approaches of Hoffmann et al. (2022)."""

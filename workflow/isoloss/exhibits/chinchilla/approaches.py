@@ -1,0 +1,417 @@
+"""The three approaches of Hoffmann et al. (2022) on the same runs, and whether they agree.
+
+The figures are theirs (Figs. 1 and A3), and the exponents beside published ones.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
+from isoloss.charts.text import science
+from isoloss.config.section import Name
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
+from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysis, Drawing, Figure, Inputs, Tables, where_of
+from isoloss.exhibits.chinchilla.allocation import (
+    METHOD,
+    NAMES,
+    UNITS,
+    Allocation,
+    difference,
+    exponents,
+    lines,
+    moved,
+    no_exponent,
+    places,
+)
+from isoloss.exhibits.chinchilla.by_envelope import envelope, first_approach
+from isoloss.exhibits.chinchilla.by_law import Surface, third_approach
+from isoloss.exhibits.chinchilla.by_valleys import DrawnValley, second_approach, valleys
+from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfGrid, design_of
+from isoloss.exhibits.chinchilla.looks import (
+    APPROACHES,
+    DASHED,
+    DOTTED,
+    PUBLISHED,
+    OfApproaches,
+    across,
+    categories,
+    compute_label,
+    count_of,
+    differences_said,
+    draw_frontier,
+    exponent_panel,
+    exponents_said,
+    ours,
+    size_label,
+    why_not,
+)
+from isoloss.exhibits.chinchilla.noise import Draws, draw_noise
+from isoloss.fit.isoflop import INTERIOR
+from isoloss.laws import published as P
+from isoloss.laws.base import Parameter
+from isoloss.laws.published_allocation import APPROACHES_A, APPROACHES_B
+from isoloss.results.analysed import Analysed
+from isoloss.results.group import Group, Label
+from isoloss.results.quantity import Kind, Q, Quantity
+from isoloss.results.rows import Row, row
+from isoloss.results.verdict import (
+    IDENTIFIED,
+    OFTEN,
+    Status,
+    Verdict,
+    exponent_verdict,
+    not_identified,
+    scale_verdict,
+)
+from isoloss.stats.intervals import LEVEL, bounds
+
+Factor = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+
+LINE_POINTS = 40
+SHOWN_WINNERS = 150
+DIAGONALS = 6
+LOSSES = {quantity: quantity.unit for quantity in (Q.LOSS, Q.LOSS_AT_N)}
+KAPLAN = {"color": "black", "linestyle": DASHED, "linewidth": 1.2}
+HOFFMANN = {"color": GREY, "linestyle": DOTTED, "linewidth": 1.4}
+
+
+class Approaches(OfGrid):
+    """N*(C) and D*(C) by the three approaches of Hoffmann et al., and whether they agree."""
+
+    do: Literal["approaches"]
+    name: Name = "approaches"
+    count: Counting = "embeddings"  # how N and C are counted
+    beyond: Factor = 1e3  # lines go on to so many times the largest C
+
+
+class ChinchillaFrontiers(OfApproaches):
+    """Fig. 1: N*(C) by three approaches, beside Kaplan et al.'s and Hoffmann et al.'s own."""
+
+    draw: Literal["chinchilla_frontiers"]
+    name: Name = "chinchilla_01"
+    title: str = "Compute-optimal size by three approaches (Hoffmann et al. 2022, Fig. 1)"
+    caption: str = (
+        "The size with the least loss at each budget, by three approaches on the same runs, with "
+        "90 % bands. Two published rules are prolonged down to this scale. Their slopes can be "
+        "compared. Their heights cannot: they are of far larger models and of other tokens."
+    )
+
+
+class ChinchillaTokens(OfApproaches):
+    """Fig. A3: the best tokens and parameters at fixed FLOPs, by three approaches."""
+
+    draw: Literal["chinchilla_tokens"]
+    name: Name = "chinchilla_a3"
+    title: str = "Best tokens and parameters at fixed FLOPs (Hoffmann et al. 2022, Fig. A3)"
+    caption: str = (
+        "Each approach's best parameters and tokens, across lines of equal compute. 20 tokens per "
+        "parameter is a reading of the paper's Table 3, for tokens of byte-pair encoding. Tokens "
+        "that hold less text, such as bytes, need not have the same ratio."
+    )
+
+
+class ApproachesCompared(OfApproaches):
+    """a and b by each approach with intervals, beside published ones."""
+
+    draw: Literal["approaches_compared"]
+    name: Name = "approaches"
+    title: str = "Three approaches side by side"
+    caption: str = (
+        "Exponents of the best size and of its tokens by the three approaches of Hoffmann et al. "
+        "(2022), with 90 % intervals, above published ones. All three have the same runs and the "
+        "same noise. A bar counts that noise alone, not whether the approach's form is right."
+    )
+
+
+def analyse(spec: Approaches, inputs: Inputs) -> list[Row]:
+    """a, b, N*(C) and D*(C) by each approach, with one noise for all three, and their differences.
+
+    An approach that the runs do not allow has one row, whose verdict says why.
+
+    Raises
+    ------
+    UserError
+        The sweeps are no grid of four sizes and three numbers of tokens.
+    """
+    design = design_of(inputs.runs, inputs.curves, spec.sweeps, spec.name, spec.first_step)
+    draws = draw_noise(design, spec.draws)
+    rows, found, warnings = [_noise(design, draws)], {}, {}
+    for number in NAMES:
+        group = Group.of(approach=number)
+        try:
+            found[number], more, warnings[number] = _make(number, spec, design, draws, group)
+        except UserError as error:
+            more = [no_exponent(group, error)]
+        rows += more
+    rows += _valleys(design, draws, spec)
+    log_c = design.log_compute(spec.count)
+    first = min(log_c.min(), *(one.places.log_c.min() for one in found.values()), np.inf)
+    span = np.linspace(first, log_c.max() + np.log(spec.beyond), LINE_POINTS)
+    for number, one in found.items():
+        group = Group.of(approach=number)
+        rows += exponents(one, group, warnings=warnings[number])
+        rows += lines(one, group, span, spec.count)
+        rows += places(one, group, spec.count)
+    return rows + agreement(found)
+
+
+def agreement(found: dict[int, Allocation]) -> list[Row]:
+    """Differences of a between approaches, with the same noise in both."""
+    return [
+        difference(Group.of(approach=(other, first)), found[other], found[first],
+                   "the two agree", "the two differ")
+        for first, other in combinations(sorted(found), 2)
+    ]  # fmt: skip
+
+
+def _make(number, spec, design, draws, group):
+    """The allocation, rows of its own, and what a reader must know."""
+    if number == 1:
+        found = first_approach(design, draws, spec.count, spec.name)
+        return found, _winners(design, draws, spec), ""
+    if number == 2:
+        found, _ = second_approach(design, draws, spec.count, spec.name, spec.levels, spec.reach)
+        return found, [], ""
+    found, law = third_approach(design, draws, spec.count, spec.name)
+    return found, law_rows(law, group, design), law.warning
+
+
+def _noise(design: Design, draws: Draws) -> Row:
+    return Row(
+        group=Group.of(Label.NOISE), kind=Kind.PARAMETER, quantity=Q.SD_LN_LOSS, value=draws.sd,
+        n_runs=len(design.run_ids), runs=design.ids, verdict=IDENTIFIED,
+        method="what a polynomial in ln N and ln D leaves",
+        warnings=f"{draws.shared:.0%} of the variance is common to the runs of a size",
+    )  # fmt: skip
+
+
+def _winners(design: Design, draws: Draws, spec: Approaches) -> list[Row]:
+    """The size with the least loss at each compute, and that loss."""
+    found = envelope(design, draws, spec.count, spec.name)
+    chosen = np.linspace(0, len(found.log_c) - 1, SHOWN_WINNERS).astype(int)
+    chosen = chosen[found.winner[chosen] >= 0]
+    log_n, log_k = design.log_n[spec.count], design.log_k[spec.count]
+    at_the_edge = Verdict(Status.AT_THE_EDGE, "the next size has no loss there")
+    rows = []
+    for k in chosen:
+        i, c = found.winner[k], found.log_c[k]
+        beside = found.log_loss[max(i - 1, 0) : i + 2, k]
+        edge = len(beside) < 3 or not np.isfinite(beside).all()
+        common = {
+            "group": Group.of(Label.WINNER, approach=1), "kind": Kind.POINT,
+            "x_quantity": COUNTS[spec.count].axis, "x": float(np.exp(c)),
+            "verdict": at_the_edge if edge else IDENTIFIED,
+            "runs": design.run_ids[design.curves[i].run],
+        }  # fmt: skip
+        values = {Q.N_OPT: log_n[i], Q.D_OPT: c - log_k[i], Q.LOSS: found.log_loss[i, k]}
+        rows += [Row(quantity=quantity, value=float(np.exp(y)), unit=(UNITS | LOSSES)[quantity],
+                     **common)
+                 for quantity, y in values.items()]  # fmt: skip
+    return rows
+
+
+def _valleys(design: Design, draws: Draws, spec: Approaches) -> list[Row]:
+    """Every valley: its runs, its minimum, or why it has none."""
+    found = valleys(design, draws, spec.count, spec.levels, spec.reach)
+    count, rows = COUNTS[spec.count], []
+    for number, one in enumerate(found, start=1):
+        whole = one.valley.status == INTERIOR
+        verdict = IDENTIFIED if whole else Verdict(Status(one.valley.status))
+        common = {"group": Group.of(approach=2, valley=number), "kind": Kind.POINT,
+                  "verdict": verdict, "runs": design.ids}  # fmt: skip
+        at = common | {"x_quantity": count.axis, "x": one.valley.compute}
+        rows += [Row(**at, **_minimum(one, quantity)) for quantity in (Q.N_OPT, Q.LOSS)]
+        rows += [Row(quantity=Q.LOSS_AT_N, x_quantity=count.size, x=float(n), value=float(loss),
+                     unit=LOSSES[Q.LOSS_AT_N], **common)
+                 for n, loss in zip(one.valley.n_params, one.valley.loss, strict=True)]  # fmt: skip
+    return rows
+
+
+def _minimum(one: DrawnValley, quantity: Q) -> dict:
+    valley = one.valley
+    if valley.status != INTERIOR:
+        return {"quantity": quantity}
+    size = quantity is Q.N_OPT
+    value = valley.n_opt if size else valley.loss_opt
+    drawn = np.exp(one.log_n) if size else one.loss
+    draws = np.exp(moved(np.log(drawn)[:, None], np.log(value))[:, 0])
+    lo, hi = bounds(draws[np.isfinite(draws)], LEVEL)
+    return {"quantity": quantity, "value": value, "lo": float(lo), "hi": float(hi),
+            "level": LEVEL, "unit": (UNITS | LOSSES)[quantity], "method": METHOD}  # fmt: skip
+
+
+def law_rows(law: Surface, group: Group, design: Design) -> list[Row]:
+    """The parameters of the fitted law."""
+    drawn = law.fit.law.natural(law.draws[1:])
+    kept = np.isfinite(drawn).all(axis=1)
+    lost = 1 - kept.mean()
+    common = {
+        "group": group, "method": METHOD, "n_runs": len(design.run_ids), "runs": design.ids,
+        "warnings": "; ".join(filter(None, (*law.fit.warnings, law.warning))),
+    }  # fmt: skip
+    rows = []
+    for i, parameter in enumerate(law.fit.law.parameters):
+        value, draws = law.fit.values[parameter.name], drawn[kept, i]
+        rows.append(row(
+            Quantity.read(parameter.name), value, draws, unit=law.fit.params[parameter.name].unit,
+            verdict=_verdict(law, parameter, value, draws, lost), **common,
+        ))  # fmt: skip
+    return rows
+
+
+def _verdict(law: Surface, parameter: Parameter, value: float, draws, lost: float) -> Verdict:
+    """Whether a parameter is determined, by the draws that its interval comes from."""
+    if not law.fit.certificate.converged:
+        return not_identified("no start ended at a minimum")
+    if lost > OFTEN:
+        return not_identified(f"{lost:.0%} of the draws have no minimum")
+    return scale_verdict(draws) if parameter.log else exponent_verdict(value, draws)
+
+
+def draw_frontiers(spec: ChinchillaFrontiers, tables: Tables) -> Drawing:
+    """N*(C) of the three approaches, with Kaplan et al.'s line and 20 tokens per parameter."""
+    found = tables.analysed(spec.approaches, where_of(spec))
+    count = count_of(found)
+    figure, axes = new_figure(width=6.8, height=4.8)
+    record = Record()
+    panel = Panel(axes[0, 0], record, compute_label(count), size_label(count))
+    key = _frontiers(panel, found)
+    x = found.line(Q.N_OPT)["x"].to_numpy(float)
+    if len(x):
+        compute = np.geomspace(x.min(), x.max(), 60)
+        kaplan, hoffmann = P.kaplan_allocation(compute)[0], P.chinchilla_allocation(compute)[0]
+        for label, n_params, look in (
+            ("Kaplan et al. 2020, C = 2 C_min", kaplan, KAPLAN),
+            ("20 tokens per parameter", hoffmann, HOFFMANN),
+        ):
+            panel.line(compute, n_params, label, "published rule, extrapolated downwards", **look)
+            key.append((label, look))
+    finish(figure, [panel])
+    legend_below(figure, key, 100)
+    notes = [
+        "Kaplan et al.'s N leaves out embeddings, and their C_min is what a run far below the "
+        "critical batch would cost.",
+        "Markers: what a line is drawn through. Solid: between them; dashed: beyond; bands: 90 %.",
+        *exponents_said(found, (Q.A_OPT,)),
+        *why_not(found),
+    ]
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def _frontiers(panel: Panel, found: Analysed) -> list[tuple[str, dict]]:
+    key = []
+    for number, (label, look) in APPROACHES.items():
+        drawn = draw_frontier(panel, found, number, Q.N_OPT)
+        if drawn is None:
+            continue
+        if number != 3:  # those of the law are calculated
+            at = found.points(Q.N_OPT, group=Group.of(approach=number))
+            panel.points(at["x"], at["value"], label, "place on the frontier", zorder=4,
+                         markeredgecolor="white", **look)  # fmt: skip
+            drawn |= {"marker": look["marker"]}
+        key.append((label, drawn))
+    return key
+
+
+def draw_tokens(spec: ChinchillaTokens, tables: Tables) -> Drawing:
+    """The best tokens and parameters: each approach's path across lines of equal compute."""
+    found = tables.analysed(spec.approaches, where_of(spec))
+    figure, axes = new_figure(width=6.4, height=4.8)
+    record = Record()
+    panel = Panel(axes[0, 0], record, size_label(count_of(found)), "training tokens D")
+    key, ends = [], []
+    for number, (label, look) in APPROACHES.items():
+        group = Group.of(approach=number)
+        size, data = (found.line(quantity, group=group) for quantity in (Q.N_OPT, Q.D_OPT))
+        if size.empty or data.empty:
+            continue
+        panel.line(size["value"], data["value"], label, "path", color=look["color"],
+                   linestyle=DASHED, linewidth=1.1)  # fmt: skip
+        at_n, at_d = (found.points(quantity, group=group) for quantity in (Q.N_OPT, Q.D_OPT))
+        panel.line(at_n["value"], at_d["value"], label, "places", color=look["color"],
+                   marker=look["marker"], markeredgecolor="white")  # fmt: skip
+        key.append((label, look | {"linestyle": "-"}))
+        ends.append((size["value"].to_numpy(float), data["value"].to_numpy(float)))
+    if ends:
+        key.append(_diagonals(panel, ends))
+        low, high = panel.axes.get_xlim()
+        size = np.geomspace(low, high, 30)
+        panel.line(size, 20 * size, "20 tokens per parameter", "published rule", **HOFFMANN)
+        key.append(("20 tokens per parameter", HOFFMANN))
+        panel.axes.set(xlim=(low, high))
+    finish(figure, [panel])
+    legend_below(figure, key, 90)
+    notes = ["Solid, with markers: between the places on the frontier; dashed: beyond them.",
+             *why_not(found)]  # fmt: skip
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def _diagonals(panel, ends):
+    """Lines of equal compute, each with its FLOPs; the axes' limits stay those of the paths."""
+    n, d = np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
+    panel.axes.set(xlim=(n.min() / 1.5, n.max() * 1.5), ylim=(d.min() / 2, d.max() * 3))
+    look = {"color": GREY, "linewidth": 0.7, "alpha": 0.7}
+    product = np.log10(FLOPS_PER_PARAM_TOKEN * n * d)
+    powers = np.arange(np.ceil(product.min()), np.floor(product.max()) + 1)
+    for power in powers[:: max(1, -(-len(powers) // DIAGONALS))]:
+        size = np.geomspace(*panel.axes.get_xlim(), 40)
+        data = 10.0**power / (FLOPS_PER_PARAM_TOKEN * size)
+        low, high = panel.axes.get_ylim()
+        seen = (data >= low) & (data <= high / 1.3)
+        if seen.sum() < 2:
+            continue
+        name = f"{science(10.0**power)} FLOP"
+        panel.line(size[seen], data[seen], name, "equal compute, 6 N D", **look)
+        panel.write(name, size[seen][0], data[seen][0], xytext=(4, 2), va="bottom", fontsize=7.5,
+                    color=GREY)  # fmt: skip
+    return "equal compute, 6 N D", look | {"linestyle": "-"}
+
+
+def draw_compared(spec: ApproachesCompared, tables: Tables) -> Drawing:
+    """a and b of each approach, above published ones."""
+    found = tables.analysed(spec.approaches, where_of(spec))
+    figure, axes = new_figure(2, 1, width=9.4, height=4.2)
+    record, notes, panels = Record(), [], []
+    for place, (quantity, name, known) in zip(
+        axes.flat,
+        ((Q.A_OPT, "Size, N* ~ C^a", APPROACHES_A), (Q.B_OPT, "Data, D* ~ C^b", APPROACHES_B)),
+        strict=True,
+    ):
+        panel = exponent_panel(place, record, f"exponent {quantity}", name)
+        labels = []
+        for number, (label, look) in APPROACHES.items():
+            one = found.parameter(quantity, group=Group.of(approach=number))
+            ours(panel, len(labels), one, label, look, notes, f"{quantity}, approach {number}")
+            labels.append(f"ours {label}")
+        for one in known:
+            across(panel, len(labels), one.value, one.lo, one.hi, one.label, "published",
+                   **PUBLISHED)  # fmt: skip
+            labels.append(one.label)
+        categories(panel, labels)
+        panels.append(panel)
+    finish(figure, panels)
+    legend_below(figure, [("this study, 90 % interval", {"color": COLORS[0], "marker": "o"}),
+                          ("published, with the interval given", PUBLISHED)])  # fmt: skip
+    notes += differences_said(found)
+    law = found.parameter(Q.A_OPT, group=Group.of(approach=3))
+    if law is not None and isinstance(law["warnings"], str) and law["warnings"]:
+        notes.append(f"Approach 3: {law['warnings']}.")
+    notes.append("Hollow: not determined by the runs. Hoffmann et al.'s intervals are 10th to 90th "
+                 "percentiles; that of Besiroglu et al. is made of their standard error, .02, for "
+                 "90 %.")  # fmt: skip
+    return Drawing(figure=figure, table=record.table(), notes=notes + why_not(found))
+
+
+ANALYSES = {"approaches": Analysis(Approaches, analyse)}
+FIGURES = {
+    "chinchilla_frontiers": Figure(ChinchillaFrontiers, draw_frontiers),
+    "chinchilla_tokens": Figure(ChinchillaTokens, draw_tokens),
+    "approaches_compared": Figure(ApproachesCompared, draw_compared),
+}

@@ -1,0 +1,220 @@
+"""What the figures of compute-optimal allocation share: looks, labels, and lines of an approach."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from isoloss.charts.panel import Panel, Record
+from isoloss.charts.style import COLORS, GREY, MARKERS
+from isoloss.charts.text import science, with_interval
+from isoloss.config.section import Name
+from isoloss.exhibits.base import Drawn
+from isoloss.exhibits.chinchilla.allocation import NAMES
+from isoloss.exhibits.chinchilla.design import COUNTS
+from isoloss.results.analysed import Analysed
+from isoloss.results.group import G, Group
+from isoloss.results.quantity import Q
+from isoloss.results.verdict import IDENTIFIED
+from isoloss.stats.interpolation import log_log
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+APPROACHES = {
+    number: (f"{number}: {name}", {"color": COLORS[number - 1], "marker": MARKERS[number - 1]})
+    for number, name in NAMES.items()
+}
+PUBLISHED = {"color": GREY, "marker": "d"}
+DASHED, DOTTED = (0, (4, 2)), (0, (1, 1.5))
+LOSS_LABEL = "held-out loss (nats per token)"
+COUNT_OF = {count.axis: name for name, count in COUNTS.items()}  # axis of compute -> its count
+
+
+class OfApproaches(Drawn):
+    """What the figures of the three approaches share."""
+
+    approaches: Name = "approaches"  # the analysis drawn, which must do: approaches
+
+    analyses_drawn = {"approaches": "approaches"}
+
+
+def count_of(found: Analysed) -> str | None:
+    """How an analysis counted N and C: a key of `COUNTS`; None where no compute was reached.
+
+    Raises
+    ------
+    ValueError
+        The best sizes have no axis, several, or one that is no way of counting.
+    """
+    rows = found.all(Q.N_OPT)
+    if rows.empty:  # the analysis says why
+        return None
+    axes = list(dict.fromkeys(rows["x_quantity"]))
+    count = COUNT_OF.get(axes[0]) if len(axes) == 1 else None
+    if count is None:
+        raise ValueError(f"analysis {found.name}: N and C are counted by none of {list(COUNTS)}, "
+                         f"for n_opt lies at {axes}")  # fmt: skip
+    return count
+
+
+def compute_label(count: str | None) -> str:
+    """The label of an axis of compute."""
+    return "compute C (FLOP)" if count is None else f"compute C (FLOP, {COUNTS[count].how})"
+
+
+def size_label(count: str | None) -> str:
+    """The label of an axis of sizes."""
+    whole = count is None or COUNTS[count].embeddings
+    return "parameters N" if whole else "parameters N (without embeddings)"
+
+
+def three_panels(axes, count: str | None, first: tuple[str, str, str]) -> list[Panel]:
+    """A panel of losses (its labels of x and y, and its title), one of sizes, one of tokens."""
+    record, label = Record(), compute_label(count)
+    x, y, title = first
+    return [
+        Panel(axes[0, 0], record, x, y, title),
+        Panel(axes[0, 1], record, label, size_label(count), "Best size"),
+        Panel(axes[0, 2], record, label, "tokens D", "Its tokens"),
+    ]
+
+
+def valleys_of(found: Analysed) -> dict[Group, float]:
+    """The isoFLOP valleys of an analysis, by their number, and the compute of each (FLOP)."""
+    groups = [group for group in found.groups(Q.N_OPT) if G.VALLEY in group]
+    groups.sort(key=lambda group: group[G.VALLEY])
+    return {group: float(found.all(Q.N_OPT, group=group)["x"].iloc[0]) for group in groups}
+
+
+def draw_frontier(
+    panel: Panel, found: Analysed, number: int, quantity: Q, beyond: bool = True
+) -> dict | None:
+    """N* or D* of an approach: solid where it was measured, dashed beyond; its look, if drawn."""
+    label, look = APPROACHES[number]
+    group = Group.of(approach=number)
+    line, at = found.line(quantity, group=group), found.points(quantity, group=group)
+    if line.empty or at.empty:
+        return None
+    x, color = line["x"].to_numpy(float), look["color"]
+    value, lo, hi = (line[name].to_numpy(float) for name in ("value", "lo", "hi"))
+    inside = np.geomspace(float(at["x"].min()), float(at["x"].max()), 20)
+    if not beyond:
+        x, value, lo, hi = inside, *(log_log(inside, x, y) for y in (value, lo, hi))
+    panel.band(x, value, lo, hi, label, "90 % band", color=color)
+    if beyond:
+        panel.line(x, value, label, "line beyond its places", color=color, linestyle=DASHED,
+                   linewidth=1.1)  # fmt: skip
+    inner = value if not beyond else log_log(inside, x, value)
+    panel.line(inside, inner, label, "line", color=color, linewidth=1.8)
+    return {"color": color, "linestyle": "-"}
+
+
+def flop_ticks(panel: Panel) -> None:
+    """Ticks of compute as powers of ten: sizes of FLOPs have no names."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator
+
+    axis = panel.axes.xaxis
+    low, high = sorted(axis.get_view_interval())
+    decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    if np.log10(high / low) >= 3:
+        return  # labelled so already
+    lead = (1, 3) if np.log10(high / low) > 1 else (1, 2, 5)
+    values = [m * 10.0**e for e in decades for m in lead if low <= m * 10.0**e <= high]
+    axis.set_major_locator(FixedLocator(values))
+    axis.set_major_formatter(FixedFormatter([science(value) for value in values]))
+
+
+def exponent_said(found: Analysed, number: int, quantity: Q) -> str | None:
+    """ "a = 0.47, 90 % interval 0.42 to 0.53", or why not."""
+    one = found.parameter(quantity, group=Group.of(approach=number))
+    if one is None:
+        return None
+    if not np.isfinite(float(one["value"])):
+        return f"{quantity}: {one['verdict']}"
+    value, interval = with_interval(one["value"], one["lo"], one["hi"])
+    sure = "" if one["verdict"] == IDENTIFIED else f" ({one['verdict']})"
+    return f"{quantity} = {value}, 90 % interval {interval}{sure}"
+
+
+def exponents_said(found: Analysed, quantities=(Q.A_OPT, Q.B_OPT)) -> list[str]:
+    """A note for each approach: its exponents."""
+    notes = []
+    for number, (label, _) in APPROACHES.items():
+        texts = [exponent_said(found, number, quantity) for quantity in quantities]
+        texts = [text for text in texts if text]
+        if texts:
+            notes.append(f"Approach {label}: {'; '.join(texts)}.")
+    return notes
+
+
+def why_not(found: Analysed) -> list[str]:
+    """Why the approaches, or some of them, were not made: notes for the reader."""
+    if not found.made:
+        return found.why_not()
+    notes = [note for number in NAMES for note in found.why_not(group=Group.of(approach=number))]
+    return list(dict.fromkeys(notes))
+
+
+def differences_said(found: Analysed) -> list[str]:
+    """A note for each difference of two exponents under the same noise."""
+    notes = []
+    # A study may have fewer than two exponents to compare.
+    for _, one in found.parameters(Q.A_DIFFERENCE, optional=True).iterrows():
+        value, interval = with_interval(one["value"], one["lo"], one["hi"])
+        text = f"{value}, 90 % interval {interval}" if interval else value
+        group = _group_said(found.group_of(one))
+        notes.append(f"Difference of a, {group}: {text}; {one['warnings']}.")
+    return notes
+
+
+def _group_said(group: Group) -> str:
+    """A group in words: "approach 2 - approach 1", "kaplan - embeddings, predicted"."""
+    parts = []
+    for key, value in group.items():
+        values = value if isinstance(value, tuple) else (value,)
+        words = [str(one) if key == G.COUNT else f"{key} {one}" for one in values]
+        parts.append(" - ".join(words))
+    return ", ".join([*parts, *group.labels])
+
+
+def exponent_panel(axes, record: Record, x: str, name: str) -> Panel:
+    """A panel of exponents, each at a height of its own."""
+    return Panel(axes, record, x, "", name, x_scale="linear", y_scale="linear")
+
+
+def ours(
+    panel: Panel, place: float, one: pd.Series | None, label: str, look: dict, notes: list[str],
+    name: str,
+) -> None:  # fmt: skip
+    """A marker with its interval, hollow where the runs do not determine it; or a note why not."""
+    if one is None:
+        return
+    if not np.isfinite(float(one["value"])):
+        notes.append(f"{name}: {one['verdict']}.")
+        return
+    sure = one["verdict"] == IDENTIFIED
+    fill = {} if sure else {"markerfacecolor": "white"}
+    across(panel, place, one["value"], one["lo"], one["hi"], label, "this study", **look, **fill)
+
+
+def across(panel: Panel, place: float, value, lo, hi, series: str, what: str, **look) -> None:
+    """A marker at a height with a horizontal bar from lo to hi."""
+    known = all(end is not None and np.isfinite(end) for end in (lo, hi))
+    ends = (lo, hi) if known else (np.nan, np.nan)
+    panel.record.add(panel=panel.name, series=[series], what=what, x_quantity=panel.x, x=[value],
+                     y_quantity="place", y=[place], lo=[ends[0]], hi=[ends[1]])  # fmt: skip
+    # An interval need not hold its value: Hoffmann et al. print one that does not.
+    if known:
+        panel.axes.plot(ends, [place, place], color=look["color"], linewidth=1.2, marker="|",
+                        markersize=5)  # fmt: skip
+    panel.axes.plot([value], [place], **({"linestyle": "none"} | look))
+
+
+def categories(panel: Panel, labels: list[str]) -> None:
+    """Name the heights of a panel, from the top."""
+    panel.axes.set_yticks(range(len(labels)), labels)
+    panel.axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
+    panel.axes.grid(False, axis="y")
+    panel.axes.margins(x=0.08)

@@ -1,0 +1,214 @@
+"""The exponent of N*(C) from the same runs, however N and C are counted.
+
+Kaplan et al. (2020) leave embeddings out of N and C and find N* ~ C**0.73; Hoffmann et al. (2022)
+count them and find 0.5. Counting alone explains much of it where embeddings are a large part
+(Pearce and Song 2024, arXiv:2406.12907; Porian et al. 2024, arXiv:2406.19146).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from isoloss.charts.panel import Record, finish
+from isoloss.charts.style import COLORS, legend_below, new_figure
+from isoloss.config.section import Name
+from isoloss.errors import UserError
+from isoloss.exhibits.base import (
+    Analysis,
+    Drawing,
+    Drawn,
+    Figure,
+    Inputs,
+    Tables,
+    where_of,
+)
+from isoloss.exhibits.chinchilla.allocation import (
+    NAMES,
+    Allocation,
+    difference,
+    exponents,
+    no_exponent,
+    slope_row,
+)
+from isoloss.exhibits.chinchilla.by_envelope import first_approach
+from isoloss.exhibits.chinchilla.by_law import surface, third_approach
+from isoloss.exhibits.chinchilla.by_valleys import second_approach
+from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfGrid, design_of
+from isoloss.exhibits.chinchilla.looks import (
+    APPROACHES,
+    DASHED,
+    PUBLISHED,
+    across,
+    categories,
+    differences_said,
+    exponent_panel,
+    ours,
+)
+from isoloss.exhibits.chinchilla.noise import draw_noise
+from isoloss.laws.published_allocation import PEARCE_SONG, PORIAN_LADDER
+from isoloss.results.group import Group, Label
+from isoloss.results.quantity import Kind, Q
+from isoloss.results.rows import Row
+from isoloss.results.verdict import IDENTIFIED
+
+PREDICTED_BY = (
+    "the law fitted with all parameters, recounted: Pearce and Song (2024), arXiv:2406.12907, "
+    "with the embeddings of these models"
+)
+PREDICTED = {"color": "black", "marker": "X"}
+HEIGHTS = (-0.24, -0.08, 0.08, 0.24)  # of the approaches and the prediction, about a count's place
+
+
+class Recount(OfGrid):
+    """The exponent of N*(C) from the same runs under each way of counting N and C."""
+
+    do: Literal["recount"]
+    name: Name = "recount"
+    counts: Annotated[list[Counting], Field(min_length=1)] = list(
+        COUNTS
+    )  # ways of counting N and C
+
+
+class Recounted(Drawn):
+    """a under each way of counting, beside published ladders."""
+
+    draw: Literal["recounted"]
+    name: Name = "recount"
+    title: str = "The same runs, counted four ways"
+    caption: str = (
+        "Left: the exponent a of N* ~ C^a from the same runs, under each way of counting N and C. "
+        "Black: predicted from one law of all parameters, as Pearce and Song (2024) argue. Right: "
+        "published. A small vocabulary makes counting matter less."
+    )
+    recount: Name = "recount"  # the analysis drawn, which must do: recount
+
+    analyses_drawn = {"recount": "recount"}
+
+
+def analyse(spec: Recount, inputs: Inputs) -> list[Row]:
+    """a by each approach under each count; `theory` is what Pearce and Song's argument predicts.
+
+    The prediction is a law of all parameters, fitted once, whose optimum is then found and counted
+    each way; it has rows of its own, with intervals, in the group "predicted".
+
+    Raises
+    ------
+    UserError
+        The sweeps are no grid of four sizes and three numbers of tokens.
+    """
+    design = design_of(inputs.runs, inputs.curves, spec.sweeps, spec.name, spec.first_step)
+    draws = draw_noise(design, spec.draws)
+    law = surface(design, draws, "embeddings", spec.name)
+    rows: list[Row] = []
+    made: dict[tuple[str, int | None], Allocation] = {}  # count, approach (None: predicted)
+    for count in spec.counts:
+        predicted = third_approach(design, draws, count, spec.name, law)[0]
+        made[count, None] = predicted
+        expected = {"theory": predicted.a, "theory_source": PREDICTED_BY}
+        for number in NAMES:
+            group = _group(count, number)
+            try:
+                one, warning = _make(number, count, spec, design, draws)
+            except UserError as error:
+                rows.append(no_exponent(group, error, **expected))
+                continue
+            made[count, number] = one
+            fitted = number == 3 and count == "embeddings"  # it is the prediction itself
+            rows += exponents(one, group, warnings=warning, **({} if fitted else expected))[:1]
+        rows.append(
+            slope_row(Q.A_OPT, predicted.a, predicted.drawn["a"], group=_group(count, None),
+                      method=PREDICTED_BY, n_runs=predicted.n_runs, runs=predicted.runs,
+                      warnings=law.warning)
+        )  # fmt: skip
+    return rows + _moved_by_counting(made) + _embeddings(design)
+
+
+def _group(count: str | tuple[str, str], number: int | None) -> Group:
+    """The group of a count, or of two that are compared, by an approach or as predicted."""
+    if number is None:
+        return Group.of(Label.PREDICTED, count=count)
+    return Group.of(count=count, approach=number)
+
+
+def _make(number, count, spec, design, draws):
+    if number == 1:
+        return first_approach(design, draws, count, spec.name), ""
+    if number == 2:
+        return second_approach(design, draws, count, spec.name, spec.levels, spec.reach)[0], ""
+    found, law = third_approach(design, draws, count, spec.name)
+    return found, law.warning
+
+
+def _moved_by_counting(made) -> list[Row]:
+    """By how much a is larger without embeddings than with all parameters, noise for noise."""
+    return [
+        difference(_group(("kaplan", "embeddings"), number), made["kaplan", number],
+                   made["embeddings", number], "counting may move nothing", "counting moves it")
+        for number in (*NAMES, None)
+        if ("kaplan", number) in made and ("embeddings", number) in made
+    ]  # fmt: skip
+
+
+def _embeddings(design: Design) -> list[Row]:
+    """The share of each size's parameters that Kaplan's count leaves out."""
+    total, inner = np.exp(design.log_n["embeddings"]), np.exp(design.log_n["kaplan"])
+    return [
+        Row(group=Group.of(Label.EMBEDDINGS), kind=Kind.POINT, quantity=Q.OUTSIDE_BLOCKS,
+            x_quantity=COUNTS["kaplan"].size, x=float(n), value=float(1 - n / all_of_it), unit="",
+            verdict=IDENTIFIED)
+        for n, all_of_it in zip(inner, total, strict=True)
+    ]  # fmt: skip
+
+
+def draw(spec: Recounted, tables: Tables) -> Drawing:
+    """a under each way of counting N and C, and what others found when they changed theirs."""
+    found = tables.analysed(spec.recount, where_of(spec))
+    figure, axes = new_figure(2, 1, width=10.2, height=4.6)
+    record, notes = Record(), []
+    left = exponent_panel(axes[0, 0], record, "exponent a of N* ~ C^a",
+                          "The same runs, counted four ways")  # fmt: skip
+    named = {group.get("count") for group in found.groups(Q.A_OPT)}
+    counts = [count for count in COUNTS if count in named]
+    for place, count in enumerate(counts):
+        for aside, number in zip(HEIGHTS, (*NAMES, None), strict=True):
+            label, look = APPROACHES.get(number, ("predicted", PREDICTED))
+            name = "predicted" if number is None else f"{COUNTS[count].label}, {label}"
+            one = found.parameter(Q.A_OPT, group=_group(count, number))
+            ours(left, place + aside, one, label, look, notes, name)
+    categories(left, [COUNTS[count].label for count in counts])
+    right = exponent_panel(axes[0, 1], record, "exponent a of N* ~ C^a", "Published")
+    labels = []
+    for author, year, known in (("Porian", "et al. 2024", PORIAN_LADDER),
+                                ("Pearce", "and Song 2024", PEARCE_SONG)):  # fmt: skip
+        for one in known:
+            across(right, len(labels), one.value, one.lo, one.hi,
+                   f"{author} {year}: {one.label}", "published", **PUBLISHED)  # fmt: skip
+            labels.append(f"{author}: {one.label}")
+    categories(right, labels)
+    for panel in (left, right):
+        for value, name, color in ((0.73, "Kaplan et al. 2020", COLORS[1]),
+                                   (0.5, "Hoffmann et al. 2022", COLORS[0])):  # fmt: skip
+            record.add(panel=panel.name, series=[name], what="published", x_quantity=panel.x,
+                       x=[value], y_quantity="", y=[np.nan])  # fmt: skip
+            panel.axes.axvline(value, color=color, linewidth=1.0, linestyle=DASHED, zorder=0)
+    low, high = zip(*(panel.axes.get_xlim() for panel in (left, right)), strict=True)
+    for panel in (left, right):
+        panel.axes.set_xlim(min(low), max(high))
+    finish(figure, [left, right])
+    legend_below(figure, [
+        *((label, look) for label, look in APPROACHES.values()),
+        ("predicted: the law of all parameters, recounted", PREDICTED),
+        ("published", PUBLISHED),
+        ("Kaplan et al., 0.73", {"color": COLORS[1], "linestyle": DASHED}),
+        ("Hoffmann et al., 0.5", {"color": COLORS[0], "linestyle": DASHED}),
+    ], 110)  # fmt: skip
+    notes += differences_said(found) if found.made else found.why_not()
+    notes.append("Bars: 90 % here, 95 % in Porian et al. Hollow: not determined by the runs.")
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+ANALYSES = {"recount": Analysis(Recount, analyse)}
+FIGURES = {"recounted": Figure(Recounted, draw)}
