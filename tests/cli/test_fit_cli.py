@@ -124,7 +124,7 @@ def test_tokens_follow_from_compute_counted_as_the_user_says(table, capsys):
     assert "n_tokens = compute / (8 n_params)" in found["notes"]
 
 
-@pytest.mark.parametrize("value", ["0", "-6", "nan", "inf"])
+@pytest.mark.parametrize("value", ["0.0", "-6.0", "nan", "inf"])
 def test_a_constant_that_gives_no_compute_is_refused_with_all_else_that_is_wrong(
     table, capsys, value
 ):
@@ -135,9 +135,9 @@ def test_a_constant_that_gives_no_compute_is_refused_with_all_else_that_is_wrong
         assert main([*command, *more]) == 2
         assert capsys.readouterr().err == (
             "arguments: 3 problems\n"
+            "  - --level: must lie between 0 and 1, got 2.0\n"
+            "  - --seed: must not be negative, got -1\n"
             f"  - --flops-per-param-token: must be positive and finite, got {value}\n"
-            "  - level: must lie between 0 and 1, got 2.0\n"
-            "  - seed: must not be negative, got -1\n"
         )
 
 

@@ -148,7 +148,7 @@ def test_targets_and_budgets_that_are_none_are_refused_with_all_else(path, capsy
         "  - --decision: 'los' is none of n_params, loss, a; did you mean 'loss'?\n"
         f"  - --target: must be positive and finite, got {value}\n"
         f"  - --budget: must be positive and finite, got {value}\n"
-        "  - draws: must not be negative, got -4\n"
+        "  - --draws: must not be negative, got -4\n"
     )
 
 

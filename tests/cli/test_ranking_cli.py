@@ -97,7 +97,7 @@ def test_a_factor_that_holds_nothing_out_is_refused(table, capsys, factor):
     assert capsys.readouterr().err == (
         "arguments: 2 problems\n"
         f"  - --holdout: must be a factor above 1 such as 4x, got {factor!r}\n"
-        "  - level: must lie between 0 and 1, got 2.0\n"
+        "  - --level: must lie between 0 and 1, got 2.0\n"
     )
 
 

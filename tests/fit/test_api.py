@@ -100,9 +100,9 @@ def test_every_mistake_in_the_arguments_is_named_at_once():
         )
     assert caught.value.problems == (
         "objective: 'hubr' is none of huber, lad, lsq, lsq_raw; did you mean 'huber'?",
-        "method: 'clustre' is none of auto, residual, cluster, wild, none; did you mean 'cluster'?",
         "delta: must be positive and finite, got -1",
         "level: must lie between 0 and 1, got 2",
+        "method: 'clustre' is none of auto, residual, cluster, wild, none; did you mean 'cluster'?",
         "power_law has no parameter 'alfa'; did you mean 'alpha'? (parameters: A, alpha)",
     )
 

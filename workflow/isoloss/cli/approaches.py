@@ -8,18 +8,9 @@ from isoloss.cli.arguments import check
 from isoloss.cli.compute import column_of, difference, flop_of
 from isoloss.cli.tables import add_table_arguments, read
 from isoloss.errors import UserError
+from isoloss.fit.settings import FitSettings
 
-WITHOUT_LAW = {  # arguments of a law alone
-    "law": "--law",
-    "objective": "--objective",
-    "delta": "--delta",
-    "method": "--method",
-    "intervals": "--intervals",
-    "fix": "--fix",
-    "tie": "--tie",
-    "weights": "--weights",
-    "x": "--x",
-}
+OF_A_LAW = ("law", "objective", "delta", "method", "intervals", "fixed", "tied", "weights", "x")
 
 
 def run(args) -> int:
@@ -29,10 +20,10 @@ def run(args) -> int:
     from isoloss.exhibits.chinchilla.of_table import by_curves, by_isoflops
 
     table, settings = read(args)
-    check(args, settings, [("--compute", c) for c in args.compute], _problems(args))
-    data = _data(table, settings, args.flops_per_param_token)
+    check(settings, [("--compute", c) for c in args.compute], _problems(args))
+    data = _data(table, settings)
     rows = [*np.exp([data.log_x["n_params"], data.log_x["n_tokens"]]), np.exp(data.log_loss)]
-    k = args.flops_per_param_token
+    k = settings.flops_per_param_token
     counted, flop, notes = f"{k:g} N D", None, list(data.notes)
     column = column_of(table, settings)
     if column is not None and args.approach == 2:
@@ -57,31 +48,32 @@ def run(args) -> int:
 
 def _problems(args):
     """Arguments that would change nothing, and one that is needed."""
-    default = argparse.ArgumentParser()
-    add_table_arguments(default)
+    parser = argparse.ArgumentParser()
+    add_table_arguments(parser)
     problems = [
-        f"{option}: has no meaning for approach {args.approach}"
-        for name, option in WITHOUT_LAW.items()
-        if getattr(args, name) != default.get_default(name)
+        f"{FitSettings.about()[name][0].option}: has no meaning for approach {args.approach}"
+        for name in OF_A_LAW
+        if getattr(args, name) != parser.get_default(name)
     ]
     if args.approach == 1 and args.cluster is None:
         problems.append("--approach 1: --cluster must name the column of the runs")
     return problems
 
 
-def _data(table, settings, flops_per_param_token):
+def _data(table, settings):
     """N, D, the loss and the run of every row."""
     from isoloss.laws import law
     from isoloss.tables.data import read as read_data
 
+    chinchilla = law("chinchilla")
     return read_data(
         table,
-        law("chinchilla"),
-        settings["columns"],
-        cluster=settings["cluster"],
-        vocabulary=settings["vocabulary"],
-        flops_per_param_token=flops_per_param_token,
-        where=settings["where"],
+        chinchilla,
+        settings.columns_of(chinchilla),
+        cluster=settings.cluster,
+        vocabulary=settings.vocabulary,
+        flops_per_param_token=settings.flops_per_param_token,
+        where=settings.where,
     )
 
 

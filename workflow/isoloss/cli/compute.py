@@ -7,7 +7,7 @@ def column_of(table, settings) -> str | None:
     """The column of compute that was named with --column, else the one that is recognised."""
     from isoloss.tables.data import recognise
 
-    columns = settings["columns"]
+    columns = settings.columns
     return columns.get("compute") or recognise("compute", table, taken=columns.values())
 
 
@@ -24,8 +24,8 @@ def flop_of(table, column, settings):
     from isoloss.laws import law
     from isoloss.tables.data import read
 
-    columns = {"x": column} | {k: v for k, v in settings["columns"].items() if k == "loss"}
-    data = read(table, law("power_law"), columns, n_free=1, where=settings["where"])
+    columns = {"x": column} | {k: v for k, v in settings.columns.items() if k == "loss"}
+    data = read(table, law("power_law"), columns, n_free=1, where=settings.where)
     return np.exp(data.log_x["x"])
 
 

@@ -8,7 +8,7 @@ isoloss fit losses.csv --law all --holdout 4x
 import json
 
 from isoloss.cli import ranking
-from isoloss.cli.arguments import add_flops_argument, check
+from isoloss.cli.arguments import check
 from isoloss.cli.tables import add_table_arguments, number, read
 
 
@@ -26,21 +26,19 @@ def add_arguments(parser):
         metavar="4x",
         help="fit the small runs only, and predict those of this many times the compute and more",
     )
-    add_flops_argument(parser)
 
 
 def run(args) -> int:
     table, settings = read(args)
     ranked = args.holdout is not None or args.law == "all"
-    check(args, settings, more=ranking.problems(args.holdout) if ranked else ())
-    settings["flops_per_param_token"] = args.flops_per_param_token
+    check(settings, more=ranking.problems(args.holdout) if ranked else ())
     if ranked:
         return ranking.run(args, table, settings)
     from isoloss.cli import show
     from isoloss.fit import fit_law
     from isoloss.fit.influence import influential_sets
 
-    result = fit_law(table, args.law, **settings)
+    result = fit_law(table, settings=settings)
     sets = influential_sets(result)
     sets["left_out"] = [[number(table, row) for row in rows] for rows in sets["left_out"]]
     found = result.to_dict() | {"influence": sets.to_dict("records")}

@@ -8,7 +8,7 @@ isoloss next losses.csv --target 1e21 --budget 36000 --cost train_seconds
 import json
 from pathlib import Path
 
-from isoloss.cli.arguments import add_flops_argument, check
+from isoloss.cli.arguments import check
 from isoloss.cli.tables import add_table_arguments, number, read
 
 KNOWN = {  # the decision -> how it reads, and how its interval's width does
@@ -51,7 +51,6 @@ def add_arguments(parser):
         help="a table of the runs to choose among, with any two of N, D and C (default: a grid "
         "where runs are, and larger)",
     )
-    add_flops_argument(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
 
@@ -62,10 +61,10 @@ def run(args) -> int:
 
     table, settings = read(args)
     budgets = [("--target", args.target), ("--budget", args.budget)]
-    check(args, settings, budgets, _problems(args), optimum=True)
-    result = fit_law(table, args.law, **settings, flops_per_param_token=args.flops_per_param_token)
+    check(settings, budgets, _problems(args), optimum=True)
+    result = fit_law(table, settings=settings)
     cost = _cost(args, table, result)
-    candidates, assumed = _candidates(args, cost, settings["columns"])
+    candidates, assumed = _candidates(args, cost, settings.columns)
     plan = next_runs(
         result,
         args.target,

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict
 
 from isoloss.cli import approaches
-from isoloss.cli.arguments import add_flops_argument, check
+from isoloss.cli.arguments import check
 from isoloss.cli.compute import column_of, difference, flop_of
 from isoloss.cli.tables import add_table_arguments, read
 from isoloss.errors import UserError
@@ -20,7 +20,6 @@ def add_arguments(parser):
     parser.add_argument(
         "--compute", type=float, nargs="+", required=True, metavar="FLOP", help="budgets"
     )
-    add_flops_argument(parser)
     parser.add_argument(
         "--approach",
         type=int,
@@ -41,9 +40,9 @@ def run(args) -> int:
     from isoloss.fit.result import plain
 
     table, settings = read(args)
-    k = args.flops_per_param_token
-    check(args, settings, [("--compute", c) for c in args.compute], optimum=True)
-    result = fit_law(table, args.law, **settings, flops_per_param_token=k)
+    k = settings.flops_per_param_token
+    check(settings, [("--compute", c) for c in args.compute], optimum=True)
+    result = fit_law(table, settings=settings)
     found = result.optimum(args.compute, k)
     said = forecast(result, {name: np.log(found[name].to_numpy()) for name in result.law.variables})
     found["loss_of_run_lo"], found["loss_of_run_hi"] = said.lo, said.hi

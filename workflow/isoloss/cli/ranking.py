@@ -26,7 +26,7 @@ def run(args, table, settings) -> int:
     from isoloss.fit.holdout import parse_factor, rank
     from isoloss.fit.result import plain
 
-    ranking = rank(table, args.law, parse_factor(args.holdout or "4x"), **settings)
+    ranking = rank(table, parse_factor(args.holdout or "4x"), settings)
     found = plain(
         {
             "holdout": ranking.factor,

@@ -4,93 +4,61 @@ import argparse
 from pathlib import Path
 
 from isoloss.errors import UserError
+from isoloss.fit.settings import FitSettings
 
 
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
+    """The table, the rows to leave out of it, and an option for each setting of a fit."""
     parser.add_argument("table", type=Path, help="a .csv, .tsv, .txt, .jsonl or .parquet file")
-    parser.add_argument("--law", default="chinchilla", help="the law's name (default: chinchilla)")
-    parser.add_argument(
-        "--x", metavar="COLUMN", help="the variable of a one-variable law, e.g. flops*1e-18"
-    )
-    parser.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="NAME=COLUMN",
-        help="where a variable is, e.g. n_params='Model Size' or n_tokens='D (B)*1e9'; what is not "
-        "named is recognised",
-    )
     parser.add_argument(
         "--without",
         metavar="ROWS",
         help="rows to leave out, e.g. 1-5,9 (the first row below the header is 1)",
     )
-    parser.add_argument("--cluster", metavar="COLUMN", help="which run a row belongs to")
-    parser.add_argument("--weights", metavar="COLUMN", help="how much a row counts")
-    parser.add_argument(
-        "--objective",
-        default="huber",
-        help="huber, lad, lsq (all of the log loss) or lsq_raw (default: huber)",
-    )
-    parser.add_argument("--delta", type=float, default=1e-3, help="Huber's delta (default: 1e-3)")
-    parser.add_argument(
-        "--fix", action="append", default=[], metavar="NAME=VALUE", help="hold a parameter"
-    )
-    parser.add_argument(
-        "--tie", action="append", default=[], metavar="NAME=NAME", help="two parameters as one"
-    )
-    parser.add_argument("--level", type=float, default=0.9, help="of intervals (default: 0.9)")
-    parser.add_argument("--draws", type=int, default=1000, help="resampled tables (default: 1000)")
-    parser.add_argument(
-        "--method",
-        default="auto",
-        help="of intervals: residual, cluster, wild, none or auto (default: auto)",
-    )
-    parser.add_argument(
-        "--intervals",
-        default="draws",
-        help="of parameters: draws, or profile (of the objective, see docs; default: draws)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
-    parser.add_argument(
-        "--vocabulary", type=int, metavar="SIZE", help="refuse losses above its logarithm"
-    )
+    for name, (about, default) in FitSettings.about().items():
+        if not about.option:
+            continue
+        said = about.meaning + (f" One of {', '.join(about.choices)}." if about.choices else "")
+        several = about.kind in (dict, tuple)
+        if not several and default is not None:
+            said += f" Default: {default:g}." if about.kind is float else f" Default: {default}."
+        how = {"action": "append", "default": []} if several else {"default": default}
+        if about.kind in (int, float):
+            how["type"] = about.kind
+        help_text = said.replace("%", "%%")
+        parser.add_argument(about.option, dest=name, metavar=about.metavar, help=help_text, **how)
 
 
 def read(args: argparse.Namespace):
-    """The table, and the keywords of `fit_law` that the arguments give (without the law)."""
+    """The table, and the settings of the fit that the arguments give.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+    settings : FitSettings
+
+    Raises
+    ------
+    UserError
+        The table cannot be read, or an argument is not of the form that it must have.
+    """
     from isoloss.tables.read import read_table
 
     problems = []
-    columns = dict(_pairs("--column", args.column, problems))
-    tied = _pairs("--tie", args.tie, problems)
-    fixed = {}
-    for name, value in _pairs("--fix", args.fix, problems):
+    given = {name: getattr(args, name) for name in FitSettings.names() if hasattr(args, name)}
+    for name, (about, _) in FitSettings.about().items():
+        if name in given and about.kind in (dict, tuple):
+            given[name] = about.kind(_pairs(about.option, given[name], problems))
+    for name, value in given["fixed"].items():
         try:
-            fixed[name] = float(value)
+            given["fixed"][name] = float(value)
         except ValueError:
             problems.append(f"--fix {name}={value}: {value!r} is not a number")
     left_out = _rows(args.without, problems)
     if problems:
         raise UserError("arguments", problems)
     table = _without(read_table(args.table), left_out)
-    return table, {
-        "x": args.x,
-        "columns": columns,
-        "cluster": args.cluster,
-        "weights": args.weights,
-        "objective": args.objective,
-        "delta": args.delta,
-        "fixed": fixed,
-        "tied": tied,
-        "level": args.level,
-        "draws": args.draws,
-        "method": args.method,
-        "intervals": args.intervals,
-        "seed": args.seed,
-        "vocabulary": args.vocabulary,
-        "where": str(args.table),
-    }
+    return table, FitSettings(**given, where=str(args.table))
 
 
 def _rows(text, problems) -> list[tuple[int, int]]:

@@ -1,12 +1,15 @@
 """Fits scaling laws to tables, with intervals, a certificate and a verdict.
 
-    from isoloss.fit import fit_law
+    from isoloss.fit import FitSettings, fit_law, forecast, load_fit
 
     result = fit_law(table, law="power_law_floor", x="n_params", y="loss")
     result = fit_law(table, law="chinchilla",
                      columns={"n_params": "N", "n_tokens": "D", "loss": "eval_loss"},
                      cluster="run_id", objective="huber", delta=1e-3, level=0.9, draws=1000, seed=0)
+    result = fit_law(table, settings=FitSettings(law="chinchilla", cluster="run_id"))
 
+    print(result.summary())         # text; a notebook shows a table
+    result.plot()                   # a matplotlib Figure: losses, the law, residuals
     result.params["alpha"]          # Estimate(value, lo, hi, se, unit)
     result.derived["a"]             # chinchilla: a, b, G of the compute optimum; power_law: Xc
     result.verdict                  # "identified", "not identified: ...", "not a power law: ..."
@@ -15,16 +18,53 @@
     forecast(result, {"n_params": log_n, "n_tokens": log_d})   # of one run, with the law's drift
     result.optimum([1e21])          # DataFrame: n_params, n_tokens, tokens_per_param, loss, _lo/_hi
     result.to_dict(), result.to_frame()
+    result.save("fit.json"); load_fit("fit.json")             # the same to the last bit
 
 `table` is a pandas DataFrame or a mapping of names to arrays. Columns that are not named are
 recognised (N, params, tokens, flops, ...; `result.notes` says what was assumed), and any two of
 N, D and C = 6 N D give the third. Mistakes raise `isoloss.errors.UserError`, all at once.
 Laws: `isoloss.laws.LAWS`. How it works and what the intervals cover: docs/fitting.md.
+
+Each name is imported when it is first asked for: `isoloss fit --help` needs the settings alone.
 """
 
-from isoloss.fit.api import fit_law
-from isoloss.fit.drift import Forecast, forecast
-from isoloss.fit.result import FitResult
-from isoloss.stats.intervals import Estimate
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Estimate", "FitResult", "Forecast", "fit_law", "forecast"]
+if TYPE_CHECKING:
+    from isoloss.fit.api import fit_law
+    from isoloss.fit.drift import Forecast, forecast
+    from isoloss.fit.result import FitResult, load_fit
+    from isoloss.fit.settings import FitSettings
+    from isoloss.stats.intervals import Estimate
+
+__all__ = [
+    "Estimate",
+    "FitResult",
+    "FitSettings",
+    "Forecast",
+    "fit_law",
+    "forecast",
+    "load_fit",
+]
+_HOMES = {
+    "Estimate": "isoloss.stats.intervals",
+    "FitResult": "isoloss.fit.result",
+    "FitSettings": "isoloss.fit.settings",
+    "Forecast": "isoloss.fit.drift",
+    "fit_law": "isoloss.fit.api",
+    "forecast": "isoloss.fit.drift",
+    "load_fit": "isoloss.fit.result",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

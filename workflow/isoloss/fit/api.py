@@ -1,14 +1,12 @@
 """`fit_law`: from a table to a law with intervals and a verdict."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from isoloss.constants import FLOPS_PER_PARAM_TOKEN
-from isoloss.fit.arguments import check, check_floor, columns_of
 from isoloss.fit.curvature import lack_of_fit
+from isoloss.fit.held import check_floor
 from isoloss.fit.identify import verdict
 from isoloss.fit.loose import flat_directions, loose
 from isoloss.fit.misfit import misfit
@@ -18,35 +16,18 @@ from isoloss.fit.problem import Problem, leaders_of
 from isoloss.fit.profile import profiles
 from isoloss.fit.resample import choose, draw
 from isoloss.fit.result import FitResult
+from isoloss.fit.settings import FitSettings, documented
 from isoloss.laws import Law
-from isoloss.laws import law as law_named
 from isoloss.stats.intervals import Estimate, estimate, fewest_draws
 from isoloss.tables.data import Data, read
 
+UNSAID: Any = object()  # stands for a law that was not named; settings may name it
 FEW_RUNS = 15  # with several rows each; below, 90 % intervals hold 78 to 88 % of truths
 
 
+@documented
 def fit_law(
-    table: Any,
-    law: str | Law = "chinchilla",
-    *,
-    x: str | None = None,
-    y: str | None = None,
-    columns: Mapping[str, str] | None = None,
-    cluster: str | None = None,
-    weights: str | None = None,
-    objective: str = "huber",
-    delta: float = 1e-3,
-    fixed: Mapping[str, float] | None = None,
-    tied: Iterable[tuple[str, str]] = (),
-    level: float = 0.9,
-    draws: int = 1000,
-    method: str = "auto",
-    intervals: str = "draws",
-    seed: int = 0,
-    vocabulary: int | None = None,
-    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
-    where: str = "table",
+    table: Any, law: str | Law = UNSAID, *, settings: FitSettings | None = None, **keywords: Any
 ) -> FitResult:
     """Fit a scaling law to a table of runs.
 
@@ -54,65 +35,44 @@ def fit_law(
     ----------
     table : pandas.DataFrame or mapping of str to array
         One row per measurement; never modified.
-    law : str or Law
-        A name from `isoloss.laws.LAWS`, or a law of your own.
-    x, y : str, optional
-        The column of a one-variable law's variable, and that of the loss.
-    columns : mapping, optional
-        Variable of the law, "loss" or "compute" -> column; `x` and `y` are short
-        for it. What is named nowhere is recognised by its name (see `FitResult.notes`).
-    cluster : str, optional
-        Column that says which rows belong to one run or group, and are not independent.
-    weights : str, optional
-        Column of positive weights; each multiplies its row's part of the objective.
-    objective : {"huber", "lad", "lsq", "lsq_raw"}
-        Sums of Huber's loss (with `delta`), absolute values or squares of the residual of the log
-        loss, or squares of that of the loss.
-    fixed, tied : mapping, pairs
-        Parameters held at a value; pairs of parameters that are one, e.g. [("alpha", "beta")].
-    level, draws, method, seed
-        Of the intervals: "residual" (new noise on the same design), "cluster" (runs drawn with
-        replacement), "wild" (the residuals of a run are turned together), "none", or "auto". That
-        is, with a `cluster` column, "cluster" from 30 runs on and else "wild"; without one
-        "cluster" from 150 rows on, else "residual", or "cluster" where that is much wider.
-    intervals : {"draws", "profile"}
-        Of parameters (and a, b): between quantiles of the draws, or where the profile of the
-        objective says (`fit.profile`; takes a second or two). Predictions have those of the draws.
-    vocabulary : int, optional
-        Size of the vocabulary, to refuse losses worse than chance.
-    flops_per_param_token : float
-        K of C = K N D, where N or D is derived from a table's compute.
-    where : str
-        What error messages call the table.
+    {settings}
+    settings : FitSettings, optional
+        The same as one object. A keyword beside it must say the same.
 
     Raises
     ------
     UserError
-        With every problem of the arguments, or of the table, at once.
+        With every problem of the arguments, or of the table, at once: a keyword is unknown, or
+        says something else than `settings`; a value is not allowed; the table cannot be fitted.
     """
-    chosen = law_named(law)
-    columns = columns_of(chosen, x, y, columns)
-    fixed, tied = dict(fixed or {}), tuple(tuple(pair) for pair in tied)
-    check(chosen, objective, delta, fixed, tied, level, draws, method, intervals, seed)
-    n_free = len(chosen.parameters) - len(fixed) - len(tied)
+    given = keywords if law is UNSAID else {"law": law} | keywords
+    asked = FitSettings.of(settings, given)
+    law = asked.checked()
+    fixed, tied = asked.fixed, asked.tied
     data = read(
         table,
-        chosen,
-        columns,
-        cluster=cluster,
-        weights=weights,
-        vocabulary=vocabulary,
-        n_free=n_free,
-        flops_per_param_token=flops_per_param_token,
-        where=where,
+        law,
+        asked.columns_of(law),
+        cluster=asked.cluster,
+        weights=asked.weights,
+        vocabulary=asked.vocabulary,
+        n_free=len(law.parameters) - len(fixed) - len(tied),
+        flops_per_param_token=asked.flops_per_param_token,
+        where=asked.where,
     )
-    check_floor(chosen, fixed, data, where)
+    check_floor(law, fixed, data, asked.where)
     if fixed or tied:
-        chosen = chosen.separated
-    settings = Objective(objective, float(delta))
-    problem = Problem(chosen, data.log_x, data.log_loss, settings, data.weights, fixed, tied)
+        law = law.separated
+    objective = Objective(asked.objective, float(asked.delta))
+    problem = Problem(law, data.log_x, data.log_loss, objective, data.weights, fixed, tied)
     return fit_problem(
-        problem, data, level=level, draws=draws, method=method, intervals=intervals, seed=seed
+        problem,
+        data,
+        level=asked.level,
+        draws=asked.draws,
+        method=asked.method,
+        intervals=asked.intervals,
+        seed=asked.seed,
     )
 
 

@@ -1,15 +1,16 @@
 """Which law predicts larger runs best? The only ranking that a forecast cares about."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
 from isoloss.fit.drift import extent, forecast
-from isoloss.laws import LAWS, Law
+from isoloss.fit.settings import FitSettings
+from isoloss.laws import LAWS
 from isoloss.laws import law as law_named
 from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import read
@@ -55,7 +56,7 @@ def parse_factor(text: str) -> float:
     return factor
 
 
-def rank(table, law: str | Law, factor: float, **settings) -> Ranking:
+def rank(table, factor: float, settings: FitSettings) -> Ranking:
     """Fit the small runs, predict the large ones, and order the laws by how well they do.
 
     Held out is the fifth of the runs with the most compute (fewer where too little were left);
@@ -65,9 +66,9 @@ def rank(table, law: str | Law, factor: float, **settings) -> Ranking:
 
     Parameters
     ----------
-    law : str or Law
-        One law, or "all": every law of n_params and n_tokens (of one variable where `x` is given).
-    settings : as of `fit_law`
+    settings : FitSettings
+        Its law is one law, or "all": every law of n_params and n_tokens (of one variable where `x`
+        is given).
 
     Raises
     ------
@@ -76,9 +77,9 @@ def rank(table, law: str | Law, factor: float, **settings) -> Ranking:
     """
     import pandas as pd
 
-    laws = _laws(law, settings)
-    where = settings.get("where", "table")
-    data = _read(table, laws[0], settings, where)
+    laws = _laws(settings)
+    where = settings.where
+    data = _read(table, laws[0], settings)
     size = extent(data.log_x)
     needed = {one.name: 2 * len(one.parameters) + 1 for one in laws}
     small, large = _split(size, np.log(factor), needed.values(), where)
@@ -103,10 +104,10 @@ def rank(table, law: str | Law, factor: float, **settings) -> Ranking:
     return Ranking(frame, factor, int(small.sum()), int(large.sum()), data.warnings, data.notes)
 
 
-def _laws(law, settings):
-    if law != "all":
-        return [law_named(law)]
-    one_variable = settings.get("x") is not None or "x" in (settings.get("columns") or {})
+def _laws(settings):
+    if settings.law != "all":
+        return [law_named(settings.law)]
+    one_variable = settings.x is not None or "x" in settings.columns
     return [
         one
         for one in LAWS.values()
@@ -115,21 +116,18 @@ def _laws(law, settings):
     ]
 
 
-def _read(table, law, settings, where):
+def _read(table, law, settings):
     """The rows that all laws share: their variables are those of the first."""
-    columns = dict(settings.get("columns") or {})
-    if settings.get("x") is not None:
-        columns[law.variables[0]] = settings["x"]
     return read(
         table,
         law,
-        columns,
-        cluster=settings.get("cluster"),
-        weights=settings.get("weights"),
-        vocabulary=settings.get("vocabulary"),
+        settings.columns_of(law),
+        cluster=settings.cluster,
+        weights=settings.weights,
+        vocabulary=settings.vocabulary,
         n_free=1,  # how many rows are enough is judged when they are split
-        flops_per_param_token=settings.get("flops_per_param_token", FLOPS_PER_PARAM_TOKEN),
-        where=where,
+        flops_per_param_token=settings.flops_per_param_token,
+        where=settings.where,
     )
 
 
@@ -161,10 +159,18 @@ def _try(data, law, small, large, settings):
         if values is not None:
             named[name] = values
     part = {name: values[small] for name, values in named.items()}
-    plain_settings = {k: v for k, v in settings.items() if k not in ("x", "columns", "y")}
-    plain_settings["cluster"] = None if data.clusters is None else "_cluster"
-    plain_settings["weights"] = None if data.weights is None else "_weight"
-    result = fit_law(part, law, **plain_settings)
+    result = fit_law(
+        part,
+        settings=dataclasses.replace(
+            settings,
+            law=law,
+            x=None,
+            y=None,
+            columns={},
+            cluster=None if data.clusters is None else "_cluster",
+            weights=None if data.weights is None else "_weight",
+        ),
+    )
     held = {name: named[name][large] for name in law.variables}
     predicted = result.predict(held, interval=False)["loss"].to_numpy()
     verdict = result.verdict

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-OBJECTIVES = ("huber", "lad", "lsq", "lsq_raw")
 LAD_DELTA = 1e-7  # least absolute deviations are solved as Huber's with this delta
 
 

@@ -19,7 +19,6 @@ from isoloss.fit.starts import starting_points
 from isoloss.stats import spread, student
 from isoloss.tables.data import Data
 
-METHODS = ("auto", "residual", "cluster", "wild", "none")
 MIN_CLUSTERS = 30  # below, drawing whole runs loses too much of the design
 COMPARED_ROWS = 60  # from here on both methods are at hand, and "auto" compares them
 COMPARED_DRAWS = 200
