@@ -9,6 +9,7 @@ import pytest
 from planted_cases import TRUE, runs
 
 from isoloss.cli.main import main
+from isoloss.fit import load_fit
 
 
 def test_one_json_object_says_all(table, capsys):
@@ -147,7 +148,10 @@ def test_everything_is_written_to_the_output_folder(table, tmp_path, capsys):
     n, d, loss = runs(0.002)
     path = table({"n_params": n, "n_tokens": d, "loss": loss})
     assert main(["fit", path, "--output", str(tmp_path / "out"), "--draws", "50"]) == 0
-    assert json.loads((tmp_path / "out" / "fit.json").read_text())["n_rows"] == 36
+    found = json.loads((tmp_path / "out" / "fit.json").read_text())
+    assert found["n_rows"] == 36
+    saved = load_fit(tmp_path / "out" / "saved_fit.json").to_dict()
+    assert saved == {name: value for name, value in found.items() if name != "influence"}
     assert len(pd.read_parquet(tmp_path / "out" / "residuals.parquet")) == 36
     assert len(pd.read_parquet(tmp_path / "out" / "leave_one_out.parquet")) == 36
     assert capsys.readouterr().out.startswith("L(N, D) = E + A / N**alpha + B / D**beta   [")

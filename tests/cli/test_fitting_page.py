@@ -62,7 +62,16 @@ def test_tokens_per_parameter_are_those_on_the_page(printed):
     assert [round(float(number)) for number in rows[1][2:]] == [8, 32]
 
 
-def test_the_example_in_python_runs(capsys):
-    code = re.search(r"```python\n(.+?)```", PAGE, flags=re.DOTALL)[1]
-    exec(compile(code, "docs/fitting.md", "exec"), {})
-    assert capsys.readouterr().out.rstrip().endswith(" identified")
+def test_the_examples_in_python_run(tmp_path, monkeypatch, capsys):
+    """One after the other, as a reader would."""
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"```python\n(.+?)```", PAGE, flags=re.DOTALL)
+    names, printed = {}, []
+    for example in examples:
+        exec(compile(example, "docs/fitting.md", "exec"), names)
+        printed.append(capsys.readouterr().out.rstrip())
+    first, second = printed
+    assert first.endswith(" identified")
+    assert second.startswith("L = E + A / w**alpha   [this page]\nlaw own; 6 rows; objective lsq")
+    assert (tmp_path / "own.png").stat().st_size
+    assert names["again"].summary() == second

@@ -18,8 +18,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--output",
         metavar="DIR",
-        help="write fit.json, Parquet tables and figures there (of laws compared: ranking.json and "
-        "ranking.parquet)",
+        help="write fit.json, saved_fit.json (for isoloss.fit.load_fit), Parquet tables and "
+        "figures there (of laws compared: ranking.json and ranking.parquet)",
     )
     parser.add_argument(
         "--holdout",
@@ -47,7 +47,7 @@ def run(args) -> int:
     if args.json:
         print(json.dumps(found, allow_nan=False))
     else:
-        print(show.fit(result))
+        print(result.summary())
         if len(sets):
             print(show.influence(sets))
     return 0
@@ -62,6 +62,7 @@ def _write(folder, table, result, found, x):
 
     folder = Path(folder)
     write_json(folder / "fit.json", found)
+    result.save(folder / "saved_fit.json")
     write_parquet(folder / "params.parquet", result.to_frame())
     write_parquet(folder / "draws.parquet", _draws(result))
     rows = residuals(result)

@@ -1,8 +1,9 @@
 """What a fit returns: values with intervals, how they were got, and whether to believe them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,9 +19,9 @@ from isoloss.laws.base import Law, no_optimum
 from isoloss.stats.intervals import Estimate, bounds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class FitResult:
-    """A law fitted to a table.
+    """A law fitted to a table. It prints, draws and saves itself.
 
     Attributes
     ----------
@@ -69,11 +70,83 @@ class FitResult:
     lack_of_fit: LackOfFit | None
     misfit: Misfit | None
     loose: tuple[str, ...]
-    theta: np.ndarray = field(repr=False)
-    flat_directions: np.ndarray = field(repr=False)
-    draws: np.ndarray = field(repr=False)
-    problem: Problem = field(repr=False)
-    clusters: np.ndarray = field(repr=False)
+    theta: np.ndarray
+    flat_directions: np.ndarray
+    draws: np.ndarray
+    problem: Problem
+    clusters: np.ndarray
+
+    def __repr__(self) -> str:
+        from isoloss.fit import text
+
+        return text.line(self)
+
+    def _repr_html_(self) -> str:
+        from isoloss.fit import text
+
+        return text.html(self)
+
+    def summary(self) -> str:
+        """The law, its rows, its parameters with intervals, and whether to believe them."""
+        from isoloss.fit import text
+
+        return text.summary(self)
+
+    def plot(self, against: str | None = None, labels: Mapping[str, str] | None = None):
+        """Losses with the fitted law and its interval, and the residuals under them.
+
+        Parameters
+        ----------
+        against : str, optional
+            The variable of the law on the horizontal axis; without it each has a column.
+        labels : mapping, optional
+            Variable of the law, or "loss" -> what its axis says, with the unit.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Of no window: a notebook shows it, and `savefig` writes it.
+
+        Raises
+        ------
+        UserError
+            The law has no such variable.
+        """
+        from isoloss.fit.plot import overview
+
+        return overview(self, against, labels or {})
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit as JSON that `load_fit` reads: with draws and rows, exact to the last bit.
+
+        Raises
+        ------
+        UserError
+            The file cannot be written.
+        """
+        from isoloss.fit.saved import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path, law: Law | None = None) -> Self:
+        """Read a fit that `save` wrote.
+
+        Parameters
+        ----------
+        law : Law, optional
+            The law, where it is one of your own that is no `isoloss.laws.Sum`: no file can hold
+            that.
+
+        Raises
+        ------
+        UserError
+            The file is missing, cut off, no saved fit, or of a newer format; or its law is not
+            the one of that name.
+        """
+        from isoloss.fit.saved import load
+
+        return cls(**load(path, law))
 
     @property
     def identified(self) -> bool:
@@ -219,6 +292,11 @@ class FitResult:
         ]
         frame = pd.DataFrame(rows)
         return frame.astype({"value": float, "lo": float, "hi": float, "se": float})
+
+
+def load_fit(path: str | Path, law: Law | None = None) -> FitResult:
+    """Read a fit that `FitResult.save` wrote; see `FitResult.load`."""
+    return FitResult.load(path, law)
 
 
 def plain(value):

@@ -373,6 +373,10 @@ def described(indent: str = "    ") -> str:
     return "\n".join(indent + line for line in lines).lstrip()
 
 
+if FitSettings.__doc__:  # there is none with python -OO
+    FitSettings.__doc__ += f"\n\n    Attributes\n    ----------\n    {described()}\n    "
+
+
 def documented(function: Callable) -> Callable:
     """Give f(table, law, *, settings, **keywords) the signature and the text of all settings.
 
@@ -389,6 +393,6 @@ def documented(function: Callable) -> Callable:
         parameters[own.name] = new if old is None else new.replace(kind=old.kind)
     parameters = [*parameters.values(), settings]
     function.__signature__ = signature.replace(parameters=parameters)
-    if function.__doc__:  # there is none with python -OO
+    if function.__doc__:
         function.__doc__ = function.__doc__.format(settings=described())
     return function

@@ -1,0 +1,393 @@
+"""A fit as a JSON file and back, to the last bit: no pickle, so that opening a file runs nothing.
+
+Floats are written with the digits that give the same double again. A law is named where isoloss
+has it, and described where it is a `Sum`; any other law is given again when the file is read.
+A fit is a `FitResult`. It is not imported here, because it imports this module.
+"""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from isoloss import __version__
+from isoloss.config.section import problems_of
+from isoloss.errors import UserError
+from isoloss.files import read_json, write_text
+from isoloss.fit.curvature import LackOfFit
+from isoloss.fit.misfit import Misfit
+from isoloss.fit.objective import Objective
+from isoloss.fit.optimum import Certificate
+from isoloss.fit.problem import Problem
+from isoloss.laws import LAWS, Law, Parameter, Sum, Term
+from isoloss.results.verdict import Status, Verdict
+from isoloss.stats.intervals import Estimate
+
+FORMAT = "isoloss fit"
+VERSION = 1
+NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def _number(value: Any) -> Any:
+    """A float from JSON, which has no word for NaN and infinity."""
+    return NOT_FINITE.get(value, value) if isinstance(value, str) else value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+
+
+class Part(BaseModel):
+    """A part of the file: no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SavedMatrix(Part):
+    """The shape says how many columns there are where there is no row."""
+
+    shape: list[int]
+    values: list[Number]
+
+    def array(self) -> np.ndarray:
+        return np.array(self.values, float).reshape(self.shape)
+
+
+class SavedParameter(Part):
+    """A `laws.Parameter`."""
+
+    name: str
+    unit: str
+    meaning: str
+    log: bool
+    lower: Number
+    upper: Number
+
+
+class SavedTerm(Part):
+    """A `laws.Term`."""
+
+    coefficient: str
+    variable: str
+    exponent: str
+
+
+class SavedLaw(Part):
+    """Which law it was: of isoloss, a Sum that is described here, or another object."""
+
+    kind: Literal["isoloss", "sum", "own"]
+    name: str
+    made_by: str  # the class
+    formula: str
+    source: str
+    variables: list[str]
+    parameters: list[SavedParameter]
+    terms: list[SavedTerm] = []
+    floor: str | None = None
+
+
+class SavedEstimate(Part):
+    """An `Estimate`."""
+
+    value: Number
+    lo: Number | None
+    hi: Number | None
+    se: Number | None
+    unit: str
+
+
+class SavedObjective(Part):
+    """An `Objective`."""
+
+    name: Literal["huber", "lad", "lsq", "lsq_raw"]
+    delta: Number
+
+
+class SavedCertificate(Part):
+    """A `Certificate`."""
+
+    n_starts: int
+    n_agree: int
+    converged: bool
+    gradient_norm: Number
+    condition_number: Number
+    at_bounds: list[str]
+
+
+class SavedLackOfFit(Part):
+    """A `LackOfFit`."""
+
+    p_value: Number
+    curvature: Number
+    lo: Number
+    hi: Number
+    exponent_first: Number
+    exponent_last: Number
+    bends: bool
+
+
+class SavedMisfit(Part):
+    """A `Misfit`."""
+
+    p_value: Number
+    against: Literal["bends", "repeats"]
+    size: Number
+    noise: Number
+    by: dict[str, Number]
+    worst: dict[str, Number]
+
+
+class Saved(Part):
+    """The content of the file; all but the head as in `FitResult` and `Problem`."""
+
+    format: Literal["isoloss fit"]
+    version: Literal[1]
+    isoloss: str  # the version that wrote it
+    law: SavedLaw
+    objective: SavedObjective
+    objective_value: Number
+    n_rows: int
+    n_clusters: int
+    params: dict[str, SavedEstimate]
+    derived: dict[str, SavedEstimate]
+    level: Number
+    method: str
+    intervals: str
+    certificate: SavedCertificate
+    verdict: str
+    warnings: list[str]
+    notes: list[str]
+    lack_of_fit: SavedLackOfFit | None
+    misfit: SavedMisfit | None
+    loose: list[str]
+    fixed: dict[str, Number]
+    tied: list[list[str]]
+    theta: list[Number]
+    flat_directions: SavedMatrix
+    log_x: dict[str, list[Number]]
+    log_loss: list[Number]
+    weights: list[Number] | None
+    clusters: list[int]
+    draws: SavedMatrix
+
+
+def save(result: Any, path: str | Path) -> None:
+    """Write a fit, whole or not at all.
+
+    Raises
+    ------
+    UserError
+        The file cannot be written.
+    """
+    problem = result.problem
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "isoloss": __version__,
+        "law": _described(result.law),
+        **{name: _plain(getattr(result, name)) for name in Saved.model_fields
+           if hasattr(result, name) and name not in ("law", "draws", "flat_directions")},
+        "fixed": _plain(problem.fixed),
+        "tied": _plain(problem.tied),
+        "flat_directions": _matrix(result.flat_directions),
+        "log_x": _plain(problem.log_x),
+        "log_loss": _plain(problem.log_loss),
+        "weights": _plain(problem.weights),
+        "draws": _matrix(result.draws),
+    }  # fmt: skip
+    lines = (f"{json.dumps(key)}: {json.dumps(content[key], allow_nan=False)}"
+             for key in Saved.model_fields)  # fmt: skip
+    write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def load(path: str | Path, law: Law | None = None) -> dict[str, Any]:
+    """Read a fit, as the fields of a `FitResult`.
+
+    Parameters
+    ----------
+    law : Law, optional
+        The law, where it is one of the user's own that the file cannot describe.
+
+    Raises
+    ------
+    UserError
+        The file is missing, cut off, no saved fit, of a newer format, or damaged; or its law is
+        not the one of that name.
+    """
+    where = str(path)
+    saved = _read(where)
+    found = _law(saved.law, law, where)
+    log_x = {name: np.array(values, float) for name, values in saved.log_x.items()}
+    problem = Problem(
+        found,
+        log_x,
+        np.array(saved.log_loss, float),
+        Objective(saved.objective.name, saved.objective.delta),
+        None if saved.weights is None else np.array(saved.weights, float),
+        saved.fixed,
+        tuple(tuple(pair) for pair in saved.tied),
+    )
+    bend, pattern = saved.lack_of_fit, saved.misfit
+    certificate = saved.certificate.model_dump()
+    certificate["at_bounds"] = tuple(certificate["at_bounds"])
+    return {
+        "law": found,
+        "objective": problem.objective,
+        "objective_value": saved.objective_value,
+        "n_rows": saved.n_rows,
+        "n_clusters": saved.n_clusters,
+        "params": {name: Estimate(**e.model_dump()) for name, e in saved.params.items()},
+        "derived": {name: Estimate(**e.model_dump()) for name, e in saved.derived.items()},
+        "level": saved.level,
+        "method": saved.method,
+        "intervals": saved.intervals,
+        "certificate": Certificate(**certificate),
+        "verdict": Verdict.read(saved.verdict),
+        "warnings": tuple(saved.warnings),
+        "notes": tuple(saved.notes),
+        "lack_of_fit": None if bend is None else LackOfFit(**bend.model_dump()),
+        "misfit": None if pattern is None else Misfit(**pattern.model_dump()),
+        "loose": tuple(saved.loose),
+        "theta": np.array(saved.theta, float),
+        "flat_directions": saved.flat_directions.array(),
+        "draws": saved.draws.array(),
+        "problem": problem,
+        "clusters": np.array(saved.clusters, int),
+    }
+
+
+def _read(where: str) -> Saved:
+    content = read_json(where)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        other = isinstance(content, dict) and {"law", "params", "certificate"} <= set(content)
+        what = " (it is what `isoloss fit --json` prints, which has no draws)" if other else ""
+        found = f"is no saved fit{what}; FitResult.save writes one"
+        raise UserError(where, [found])
+    version = content.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise UserError(where, [
+            f"has format {version}, written by isoloss {content.get('isoloss')}; this isoloss "
+            f"({__version__}) reads up to {VERSION}: update it"
+        ])  # fmt: skip
+    try:
+        saved = Saved.model_validate(content)
+    except ValidationError as error:
+        raise UserError(where, problems_of(error, Saved)) from None
+    if problems := list(_contradictions(saved)):
+        raise UserError(where, problems)
+    return saved
+
+
+def _contradictions(saved):
+    """Sizes that do not go together, in a file that somebody has edited."""
+    n_rows, n_params = len(saved.log_loss), len(saved.law.parameters)
+    for name in ("draws", "flat_directions"):
+        matrix = getattr(saved, name)
+        if len(matrix.shape) != 2 or min(matrix.shape) < 0 or (
+            math.prod(matrix.shape) != len(matrix.values)
+        ):  # fmt: skip
+            yield f"{name}: {len(matrix.values)} numbers are no array of shape {matrix.shape}"
+        elif name == "draws" and matrix.shape[1] != n_params:
+            yield f"draws: {matrix.shape[1]} parameters, where the law has {n_params}"
+    lengths = {f"log_x.{name}": len(x) for name, x in saved.log_x.items()}
+    lengths |= {"clusters": len(saved.clusters), "n_rows": saved.n_rows}
+    if saved.weights is not None:
+        lengths["weights"] = len(saved.weights)
+    for name, length in lengths.items():
+        if length != n_rows:
+            yield f"{name}: {length} rows, where log_loss has {n_rows}"
+    if len(saved.theta) != n_params:
+        yield f"theta: {len(saved.theta)} numbers, where the law has {n_params} parameters"
+    if saved.verdict.partition(": ")[0] not in list(Status):
+        yield f"verdict: {saved.verdict!r} begins with no known status"
+    names = {p.name for p in saved.law.parameters}
+    if set(saved.params) != names:
+        yield f"params: {', '.join(saved.params)}, where the law has {', '.join(sorted(names))}"
+    if set(saved.log_x) != set(saved.law.variables):
+        yield f"log_x: {', '.join(saved.log_x)}, where the law has {', '.join(saved.law.variables)}"
+    for name in [*saved.fixed, *(name for pair in saved.tied for name in pair)]:
+        if name not in names:
+            yield f"fixed, tied: the law has no parameter {name!r}"
+
+
+def _law(saved: SavedLaw, given: Law | None, where: str) -> Law:
+    """The law object that a file means."""
+    if saved.kind == "sum" and given is None:
+        return Sum(
+            name=saved.name,
+            formula=saved.formula,
+            source=saved.source,
+            variables=tuple(saved.variables),
+            parameters=tuple(Parameter(**p.model_dump()) for p in saved.parameters),
+            terms=tuple(Term(**term.model_dump()) for term in saved.terms),
+            floor=saved.floor,
+        )
+    law = LAWS.get(saved.name) if saved.kind == "isoloss" and given is None else given
+    if law is None:
+        told = {
+            "isoloss": f"isoloss {__version__} has no law {saved.name!r}",
+            "own": f"{saved.name!r} is an object of {saved.made_by}, which no file can hold",
+        }[saved.kind]
+        raise UserError(where, [f"law: {told}; give it: load_fit(path, law=...)"])
+    law = next((one for one in (law, law.separated) if _class(one) == saved.made_by), law)
+    wanted = saved.model_dump(include={"name", "formula", "variables"})
+    wanted["parameters"] = [p.name for p in saved.parameters]
+    found = {"name": law.name, "formula": law.formula, "variables": list(law.variables),
+             "parameters": list(law.names)}  # fmt: skip
+    different = [
+        f"law: its {key} is {found[key]!r}, and the file was made with {wanted[key]!r}"
+        for key in wanted
+        if found[key] != wanted[key]
+    ]
+    if different:
+        raise UserError(where, different)
+    return law
+
+
+def _described(law: Law) -> dict[str, Any]:
+    known = LAWS.get(law.name)
+    kind = "own"
+    if known is not None and any(type(one) is type(law) and one == law
+                                 for one in (known, known.separated)):  # fmt: skip
+        kind = "isoloss"
+    elif type(law) is Sum:
+        kind = "sum"
+    said = {
+        "kind": kind,
+        "name": law.name,
+        "made_by": _class(law),
+        "formula": law.formula,
+        "source": law.source,
+        "variables": list(law.variables),
+        "parameters": _plain(law.parameters),
+    }
+    if kind == "sum":
+        said |= {"terms": _plain(law.terms), "floor": law.floor}
+    return said
+
+
+def _class(law: Law) -> str:
+    return f"{type(law).__module__}.{type(law).__qualname__}"
+
+
+def _matrix(values: np.ndarray) -> dict[str, Any]:
+    return {"shape": list(values.shape), "values": _plain(values.ravel())}
+
+
+def _plain(value: Any) -> Any:
+    """Built-in types only; what JSON has no word for as text."""
+    if dataclasses.is_dataclass(value):
+        fields = dataclasses.fields(value)
+        return {field.name: _plain(getattr(value, field.name)) for field in fields}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return value
