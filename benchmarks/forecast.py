@@ -20,7 +20,7 @@ from published_tables import WANTED, others, swept
 
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
-from isoloss.fit.drift import extent, forecast
+from isoloss.forecast.drift import extent, forecast
 
 LAWS = ("chinchilla", "kaplan_nd")
 FACTOR, HELD_OUT = 10.0, 5

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from isoloss.config.load import parse
 from isoloss.config.study import Fit
 from isoloss.files import write_json
-from isoloss.fit.prediction import predict
+from isoloss.forecast.prediction import predict
 
 ROOT = Path(__file__).parents[1]
 SIZES = [(8, 1), (12, 1), (16, 1), (24, 1), (36, 1)]

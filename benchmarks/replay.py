@@ -28,10 +28,10 @@ import numpy as np
 import pandas as pd
 from published_tables import swept
 
+from isoloss.decide.candidates import flops, of_table
+from isoloss.decide.next_runs import next_runs
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
-from isoloss.fit.candidates import flops, of_table
-from isoloss.fit.next_runs import next_runs
 from isoloss.fit.resample import noise_model
 
 SHARE, START, STEP = 0.7, 8, 0.5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isoloss.fit import fit_law
-from isoloss.fit.drift import PUBLISHED, drift_of, forecast
+from isoloss.forecast.drift import PUBLISHED, drift_of, forecast
 
 FITTED = np.geomspace(1e3, 1e6, 30)
 BEYOND = {"x": np.log([1e7])}

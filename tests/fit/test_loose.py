@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from isoloss.errors import UserError
-from isoloss.fit import fit_law, forecast
+from isoloss.fit import fit_law
+from isoloss.forecast import forecast
 from isoloss.laws import LAWS
 
 LAW = LAWS["chinchilla"]

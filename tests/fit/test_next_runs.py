@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from isoloss.decide.belief import Belief
+from isoloss.decide.candidates import flops, measured, of_table
+from isoloss.decide.next_runs import next_runs
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
-from isoloss.fit.belief import Belief
-from isoloss.fit.candidates import flops, measured, of_table
-from isoloss.fit.next_runs import next_runs
 from isoloss.fit.resample import noise_model
 from isoloss.laws import LAWS
 

@@ -8,8 +8,8 @@ from isoloss.config.load import parse
 from isoloss.config.runs import RUN_MODELS
 from isoloss.config.study import Fit
 from isoloss.fit.api import fit_law
-from isoloss.fit.new_run import of_new_run
-from isoloss.fit.prediction import planned_columns, predict
+from isoloss.forecast.new_run import of_new_run
+from isoloss.forecast.prediction import planned_columns, predict
 from isoloss.tables.schema import RUN_COLUMNS, typed
 
 SIZES, TOKENS = [1e4, 3e4, 1e5, 3e5], [1e6, 3e6, 1e7]

@@ -9,7 +9,8 @@ import pytest
 from tests.laws.planted_laws import PLANTED, D, N, points
 
 from isoloss.errors import UserError
-from isoloss.fit import FitResult, drift, fit_law, forecast, load_fit
+from isoloss.fit import FitResult, fit_law, load_fit
+from isoloss.forecast import drift, forecast
 from isoloss.laws import LAWS, Sum, Term, coefficient, exponent, floor
 
 NOISE = 0.003

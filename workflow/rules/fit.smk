@@ -26,7 +26,7 @@ rule fit:
 rule predict:
     input:
         rows=lambda wildcards: ISOLOSS.fitted_rows(wildcards.study),
-        code=sources("isoloss.fit.prediction"),
+        code=sources("isoloss.forecast.prediction"),
     output:
         f"{RESULTS}/studies/{{study}}/prediction.parquet",
     log:

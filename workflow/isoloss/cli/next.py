@@ -55,8 +55,8 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
+    from isoloss.decide.next_runs import next_runs
     from isoloss.fit import fit_law
-    from isoloss.fit.next_runs import next_runs
     from isoloss.fit.result import plain
 
     table, settings = read(args)
@@ -106,8 +106,8 @@ def _problems(args):
 
 
 def _cost(args, table, result):
+    from isoloss.decide.candidates import flops, measured
     from isoloss.errors import UserError, nearest
-    from isoloss.fit.candidates import flops, measured
 
     if args.cost is None:
         return flops(args.flops_per_param_token)
@@ -125,8 +125,8 @@ def _candidates(args, cost, columns):
     """The runs of a file, and what was assumed of it; --column holds where it has such columns."""
     if args.candidates is None:
         return None, []
+    from isoloss.decide.candidates import of_table
     from isoloss.errors import UserError
-    from isoloss.fit.candidates import of_table
     from isoloss.tables.data import read_points
     from isoloss.tables.read import read_table
 

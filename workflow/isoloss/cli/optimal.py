@@ -36,8 +36,9 @@ def run(args) -> int:
         return approaches.run(args)
     import numpy as np
 
-    from isoloss.fit import fit_law, forecast
+    from isoloss.fit import fit_law
     from isoloss.fit.result import plain
+    from isoloss.forecast import forecast
 
     table, settings = read(args)
     k = settings.flops_per_param_token

@@ -11,7 +11,7 @@ WIDTH = 100  # characters of a line that explains
 
 def problems(holdout: str | None) -> tuple[str, ...]:
     """What is wrong with the factor of --holdout, if one was given."""
-    from isoloss.fit.holdout import parse_factor
+    from isoloss.forecast.holdout import parse_factor
 
     try:
         parse_factor(holdout or "4x")
@@ -23,8 +23,8 @@ def problems(holdout: str | None) -> tuple[str, ...]:
 def run(args, table, settings) -> int:
     """Rank laws; print the ranking, and write it where --output says."""
     from isoloss.files import write_json, write_parquet
-    from isoloss.fit.holdout import parse_factor, rank
     from isoloss.fit.result import plain
+    from isoloss.forecast.holdout import parse_factor, rank
 
     ranking = rank(table, parse_factor(args.holdout or "4x"), settings)
     found = plain(

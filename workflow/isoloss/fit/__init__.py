@@ -1,6 +1,6 @@
 """Fits scaling laws to tables, with intervals, a certificate and a verdict.
 
-    from isoloss.fit import FitSettings, fit_law, forecast, load_fit
+    from isoloss.fit import FitSettings, fit_law, load_fit
 
     result = fit_law(table, law="power_law_floor", x="n_params", y="loss")
     result = fit_law(table, law="chinchilla",
@@ -15,7 +15,6 @@
     result.verdict                  # "identified", "not identified: ...", "not a power law: ..."
     result.certificate              # n_starts, n_agree, converged, gradient_norm, ...
     result.predict({"n_params": [1e9], "n_tokens": [2e10]})   # DataFrame: loss, lo, hi
-    forecast(result, {"n_params": log_n, "n_tokens": log_d})   # of one run, with the law's drift
     result.optimum([1e21])          # DataFrame: n_params, n_tokens, tokens_per_param, loss, _lo/_hi
     result.to_dict(), result.to_frame()
     result.save("fit.json"); load_fit("fit.json")             # the same to the last bit
@@ -23,7 +22,8 @@
 `table` is a pandas DataFrame or a mapping of names to arrays. Columns that are not named are
 recognised (N, params, tokens, flops, ...; `result.notes` says what was assumed), and any two of
 N, D and C = 6 N D give the third. Mistakes raise `isoloss.errors.UserError`, all at once.
-Laws: `isoloss.laws.LAWS`. How it works and what the intervals cover: docs/fitting.md.
+Laws: `isoloss.laws.LAWS`. Losses of single runs that nobody has trained: `isoloss.forecast`.
+How it works and what the intervals cover: docs/fitting.md.
 
 Each name is imported when it is first asked for: `isoloss fit --help` needs the settings alone.
 """
@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from isoloss.fit.api import fit_law
-    from isoloss.fit.drift import Forecast, forecast
     from isoloss.fit.result import FitResult, load_fit
     from isoloss.fit.settings import FitSettings
     from isoloss.stats.intervals import Estimate
@@ -42,18 +41,14 @@ __all__ = [
     "Estimate",
     "FitResult",
     "FitSettings",
-    "Forecast",
     "fit_law",
-    "forecast",
     "load_fit",
 ]
 _HOMES = {
     "Estimate": "isoloss.stats.intervals",
     "FitResult": "isoloss.fit.result",
     "FitSettings": "isoloss.fit.settings",
-    "Forecast": "isoloss.fit.drift",
     "fit_law": "isoloss.fit.api",
-    "forecast": "isoloss.fit.drift",
     "load_fit": "isoloss.fit.result",
 }
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isoloss.fit.api import fit_problem
-from isoloss.fit.new_run import of_new_run, run_noise
 from isoloss.fit.result import FitResult
+from isoloss.forecast.new_run import of_new_run, run_noise
 from isoloss.stats.spread import standard_error
 from isoloss.tables.data import Data
 

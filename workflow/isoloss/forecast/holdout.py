@@ -8,8 +8,8 @@ import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
-from isoloss.fit.drift import extent, forecast
 from isoloss.fit.settings import FitSettings
+from isoloss.forecast.drift import extent, forecast
 from isoloss.laws import LAWS
 from isoloss.laws import law as law_named
 from isoloss.stats.spread import root_mean_square

@@ -15,7 +15,7 @@ from isoloss.config.study import Fit
 from isoloss.errors import UserError
 from isoloss.files import read_json, write_parquet
 from isoloss.fit.api import fit_law
-from isoloss.fit.drift import forecast
+from isoloss.forecast.drift import forecast
 from isoloss.runs.select import is_finished
 from isoloss.tables.schema import PREDICTION_COLUMNS, RUN_COLUMNS, typed, with_values
 

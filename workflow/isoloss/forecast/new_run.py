@@ -30,8 +30,8 @@ def of_new_run(
     log_x : dict of str to ndarray, shape (point,)
         ln of the law's variables.
     errors : ndarray, shape (draw, point), optional
-        Of ln L, by the law's drift (`fit.drift`). Without them the interval is that of a law that
-        goes on as it is.
+        Of ln L, by the law's drift (`forecast.drift`). Without them the interval is that of a law
+        that goes on as it is.
 
     Returns
     -------

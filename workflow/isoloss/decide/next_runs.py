@@ -3,7 +3,7 @@
 A c-optimal design (Elfving 1952), chosen greedily: the next run is the one that lowers the
 logarithm of the decision's variance most, per cost, per root of the cost, or at any cost that the
 budget allows; the best of such plans is taken. What a run would tell is read off the fit's draws
-(`fit.belief`), so nothing is refitted.
+(`decide.belief`), so nothing is refitted.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
+from isoloss.decide.belief import DECISIONS, MIN_DRAWS, Belief
+from isoloss.decide.candidates import Candidates, CostModel, far_from, flops, off_line, on_grid
 from isoloss.errors import UserError, nearest
-from isoloss.fit.belief import DECISIONS, MIN_DRAWS, Belief
-from isoloss.fit.candidates import Candidates, CostModel, far_from, flops, off_line, on_grid
 from isoloss.fit.result import FitResult
 from isoloss.laws.base import no_optimum
 

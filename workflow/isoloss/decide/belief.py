@@ -11,8 +11,8 @@ import copy
 import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
+from isoloss.decide.candidates import Candidates
 from isoloss.errors import UserError
-from isoloss.fit.candidates import Candidates
 from isoloss.fit.noise import MOST_LEVEL
 from isoloss.fit.resample import noise_model
 from isoloss.fit.result import FitResult
