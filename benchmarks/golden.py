@@ -113,7 +113,7 @@ def compared(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
         if one.dtype == "string":  # an empty text and none mean the same
             one, two = (text.fillna("").astype(object) for text in (one, two))
         try:
-            pd.testing.assert_series_equal(one, two, check_exact=True)
+            pd.testing.assert_series_equal(one, two, check_exact=True, check_dtype=False)
         except AssertionError:
             differ = (i for i in range(len(one)) if str(one[i]) != str(two[i]))
             row = next(differ, 0)

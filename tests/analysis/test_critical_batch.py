@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from isoloss.analysis.batch_scan import steps_to_reach
-from isoloss.analysis.critical_batch import critical_batch, law_of
+from isoloss.analysis.critical_batch import critical_batch
 from isoloss.analysis.noise_scale import ratio
 from isoloss.config.analyses.batch import CriticalBatch
 from isoloss.errors import UserError
+from isoloss.exhibits.kaplan.batch_law import law_of
+from isoloss.results.analysed import Analysed
 from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 from tests.analysis import synthetic_batch as S
 from tests.rows import one, some
@@ -80,15 +82,15 @@ def test_batches_far_below_the_critical_one_do_not_identify_it():
     """All steps are then equally useful: S = B_crit S_min / B says nothing of B_crit alone."""
     rows = analysed(*S.batch_scan(batches=(1, 2, 3, 4), n_tokens=200_000, noise=0.25))
     assert parameter(rows, "B_crit")["verdict"].startswith("not identified: ")
-    assert law_of(rows).identified is False
+    assert law_of(Analysed(rows, "batches")).identified is False
 
 
 def test_the_law_for_other_analyses_is_the_fitted_one(exact):
-    law = law_of(exact)
+    law = law_of(Analysed(exact, "batches"))
     assert law.identified
     assert law.at(2.5) == pytest.approx(S.b_crit(2.5), rel=0.02)
     assert 2.0 < law.lo_loss < law.hi_loss < 4.0
-    assert law_of(typed([], ANALYSIS_COLUMNS)) is None
+    assert law_of(None) is None
 
 
 def test_the_noise_scale_of_each_size_is_the_planted_one_in_tokens(exact):

@@ -6,8 +6,8 @@ import pytest
 from tests.analysis import synthetic, synthetic_batch
 from tests.rows import some
 
-from isoloss.analysis.critical_batch import law_of
 from isoloss.errors import UserError
+from isoloss.exhibits.kaplan.batch_law import law_of
 from isoloss.exhibits.make import drawing
 
 
@@ -121,7 +121,7 @@ def test_steps_are_the_least_that_would_do_where_b_crit_is_known(study):
     least, plain = (t[t["what"] == "learning curve"] for t in (least, plain))
     both = least.merge(plain, on=["series", "y"], suffixes=("", "_plain"))
     assert 50 < len(both) == len(least) < len(plain)  # only where B_crit was measured
-    assert least["y"].max() < 1.04 * law_of(study.analyses).hi_loss
+    assert least["y"].max() < 1.04 * law_of(study.analysed("batches", "")).hi_loss
     tokens = synthetic.BATCH * synthetic.CONTEXT
     expected = both["x_plain"] / (1 + synthetic.critical_batch(both["y"].to_numpy()) / tokens)
     np.testing.assert_allclose(both["x"], expected, rtol=0.05)

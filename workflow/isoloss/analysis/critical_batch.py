@@ -1,6 +1,5 @@
 """The critical batch: Kaplan et al. (2020, arXiv:2001.08361), Sec. 5.1, and the noise scale."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,60 +19,6 @@ from isoloss.stats.spread import root_mean_square
 ALPHA_B = 0.21
 SOURCE = "Kaplan et al. (2020), arXiv:2001.08361, Table 5"
 N_LINE = 30
-REACH = 1.03  # beyond the measured losses, by which factor B_crit(L) is still used
-
-
-@dataclass(frozen=True)
-class Law:
-    """B_crit(L) = b_star / L**inverse_alpha_b, in tokens (Eq. 1.4), as an earlier analysis has it.
-
-    It is measured between the losses `lo_loss` and `hi_loss`, and extrapolated elsewhere.
-    """
-
-    b_star: float
-    inverse_alpha_b: float
-    lo_loss: float
-    hi_loss: float
-    verdict: str
-
-    @property
-    def identified(self) -> bool:
-        return self.verdict == IDENTIFIED
-
-    def at(self, loss) -> np.ndarray:
-        """B_crit at a loss in nats per token, in tokens."""
-        return self.b_star / np.asarray(loss, float) ** self.inverse_alpha_b
-
-    def knows(self, loss) -> np.ndarray:
-        """Whether B_crit was measured at a loss, or next to it.
-
-        With an exponent of ten a loss a third lower has a B_crit a hundred times as large, and an
-        S_min by such a B_crit is no measurement.
-        """
-        loss = np.asarray(loss, float)
-        return (self.lo_loss / REACH <= loss) & (loss <= self.hi_loss * REACH)
-
-    @property
-    def range(self) -> str:
-        """Where it was measured, in words."""
-        return f"losses from {self.lo_loss:.3g} to {self.hi_loss:.3g}"
-
-
-def law_of(done: pd.DataFrame) -> Law | None:
-    """The law of the first `critical_batch` among the analyses made so far, if there is one."""
-    rows = done[done["do"] == "critical_batch"]
-    rows = rows[rows["analysis"] == rows["analysis"].iloc[0]] if len(rows) else rows
-    values = rows[rows["kind"] == "parameter"].set_index("quantity")["value"]
-    line = rows[rows["kind"] == "line"]
-    if not {"B_star", "inverse_alpha_B"} <= set(values.index) or line.empty:
-        return None
-    return Law(
-        b_star=float(values["B_star"]),
-        inverse_alpha_b=float(values["inverse_alpha_B"]),
-        lo_loss=float(line["x"].min()),
-        hi_loss=float(line["x"].max()),
-        verdict=str(line["verdict"].iloc[0]),
-    )
 
 
 def critical_batch(

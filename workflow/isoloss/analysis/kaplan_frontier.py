@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.analysis.critical_batch import law_of
-from isoloss.analysis.critical_draws import Critical, critical_batch_of, drawn
 from isoloss.analysis.frontier import SEED, Frontier, frontier
 from isoloss.analysis.kaplan_curves import (
     SizeCurve,
@@ -20,7 +18,8 @@ from isoloss.analysis.rows import IDENTIFIED, LEVEL, exponent_verdict, row, scal
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import KaplanFrontier
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
-from isoloss.exhibits.base import Analysis
+from isoloss.exhibits.base import Analysis, Inputs
+from isoloss.exhibits.kaplan.batch_law import Critical, Law, critical_batch_of, drawn, law_of
 from isoloss.laws.published import KAPLAN, VALUES
 from isoloss.stats.intervals import bounds
 
@@ -66,7 +65,7 @@ def kaplan_frontier(
     said["warnings"] = "; ".join([
         f"over {span(found):.1f} decades of compute",
         f"in a draw a whole curve moves by {found.sd:.2%}",
-        *(_extrapolated(found, done) if spec.adjusted else ()),
+        *(_extrapolated(found, law_of(_measured(done))) if spec.adjusted else ()),
     ])  # fmt: skip
     rows = _parameters(spec, found, values, said | {"runs": " ".join(found.runs)})
     dense = np.geomspace(found.compute[0], found.compute[-1], N_LINE)
@@ -84,7 +83,7 @@ def frontier_of(spec: KaplanFrontier, runs, curves, done) -> tuple[Frontier, lis
     found = sizes_of(spec, runs, curves)
     versions, critical = [found], []
     if spec.adjusted:
-        at, sd = critical_batch_of(done, spec.name)
+        at, sd = critical_batch_of(_measured(done), spec.name)
         critical = [at, *drawn(at, sd, CURVES_OF_BATCH, np.random.default_rng(SEED + 1))]
         versions = [[adjusted(curve, at) for curve in found] for at in critical]
     seed_sd = seed_scatter(runs)
@@ -111,9 +110,12 @@ def seed_scatter(runs: pd.DataFrame) -> float:
     return float(np.sqrt(squares / freedom)) if freedom else 0.0
 
 
-def _extrapolated(found: Frontier, done: pd.DataFrame) -> list[str]:
+def _measured(done: pd.DataFrame):
+    return Inputs(runs=None, curves=None, done=done).first("critical_batch")
+
+
+def _extrapolated(found: Frontier, law: Law) -> list[str]:
     """What to say where losses of the frontier lie beyond those at which B_crit was measured."""
-    law = law_of(done)
     low, high = float(np.nanmin(found.loss[0])), float(np.nanmax(found.loss[0]))
     if law.lo_loss <= low and high <= law.hi_loss:
         return []

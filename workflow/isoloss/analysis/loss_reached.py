@@ -5,15 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.analysis.critical_batch import REACH, Law, law_of
-from isoloss.analysis.critical_draws import critical_batch_of
 from isoloss.analysis.frontier import valley
 from isoloss.analysis.kaplan_curves import SizeCurve, adjusted, curves_of
 from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED
 from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import LossReached
-from isoloss.exhibits.base import Analysis
+from isoloss.exhibits.base import Analysis, Inputs
+from isoloss.exhibits.kaplan.batch_law import REACH, Law, critical_batch_of, law_of
 
 SIZE = "n_params_non_embedding"
 FEWEST = 3  # sizes that must reach a loss
@@ -35,7 +34,8 @@ def loss_reached(
     found = curves_of(runs, curves, spec.sweeps, spec.name)
     known = None
     if spec.adjusted:
-        critical, known = critical_batch_of(done, spec.name)[0], law_of(done)
+        batch = Inputs(runs=runs, curves=curves, done=done).first("critical_batch")
+        critical, known = critical_batch_of(batch, spec.name)[0], law_of(batch)
         found = [adjusted(curve, critical) for curve in found]
     n_params = np.array([curve.n_params for curve in found])
     rows = []

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from isoloss.analysis.critical_batch import Law, law_of
-from isoloss.analysis.critical_draws import critical_batch_of
 from isoloss.analysis.kaplan_curves import SizeCurve, adjusted, curves_of
 from isoloss.analysis.of_dicts import of_dicts
 from isoloss.analysis.rows import IDENTIFIED, exponent_verdict, row
@@ -15,7 +13,8 @@ from isoloss.analysis.series import points
 from isoloss.config.analyses.kaplan import SizeAndSteps
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.errors import UserError
-from isoloss.exhibits.base import Analysis
+from isoloss.exhibits.base import Analysis, Inputs
+from isoloss.exhibits.kaplan.batch_law import Law, critical_batch_of, law_of
 from isoloss.fit import fit_law
 from isoloss.fit.result import FitResult
 from isoloss.laws.published import KAPLAN, VALUES
@@ -45,9 +44,10 @@ def size_and_steps(
         Fewer than four sizes have a curve, B_crit(L) is not known, or the law cannot be fitted.
     """
     found = curves_of(runs, curves, spec.sweeps, spec.name)
-    critical = critical_batch_of(done, spec.name)[0] if spec.adjusted else None
+    batch = Inputs(runs=runs, curves=curves, done=done).first("critical_batch")
+    critical = critical_batch_of(batch, spec.name)[0] if spec.adjusted else None
     used = [adjusted(curve, critical) if critical else curve for curve in found]
-    known = law_of(done) if critical else None
+    known = law_of(batch) if critical else None
     result = _fit(spec, found, used, known)
     said = {
         "method": result.method,

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from isoloss.analysis.adjusted import min_steps
-from isoloss.analysis.critical_batch import Law, law_of
 from isoloss.analysis.kaplan_curves import curves_of
 from isoloss.charts.panel import Panel, Record, finish
 from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
@@ -12,6 +11,7 @@ from isoloss.charts.text import short, with_interval
 from isoloss.config.batch_figures import JointLaws, RepeatedData
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Drawing, Figure, Tables, where_of
+from isoloss.exhibits.kaplan.batch_law import Law, law_of
 from isoloss.figures.analysed import analysed, parameters, part, unmade
 from isoloss.figures.fitted import IDENTIFIED
 from isoloss.laws import law
@@ -27,7 +27,7 @@ def joint_laws(spec: JointLaws, tables: Tables) -> Drawing:
     """Left: lowest loss against unique tokens, by size. Right: curves against steps, by size."""
     rows = analysed(tables, spec.overfitting, where_of(spec))
     steps = analysed(tables, spec.steps, where_of(spec))
-    critical = law_of(tables.analyses) if spec.critical else None
+    critical = law_of(tables.analysed(spec.critical, where_of(spec))) if spec.critical else None
     notes = [*unmade(rows), *unmade(steps)]
     figure, axes = new_figure(2, 1, width=9.2, height=4.4)
     record = Record()
