@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from isoloss.analysis.batch_scan import steady_curves, steps_to_reach
 from isoloss.analysis.rows import IDENTIFIED, row, scale_verdict
 from isoloss.errors import UserError
+from isoloss.exhibits.kaplan.batch_scan import steady_curves, steps_to_reach
 from isoloss.fit import fit_law
 from isoloss.fit.result import FitResult
 

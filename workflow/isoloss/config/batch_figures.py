@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from isoloss.config.section import Levels, Name, PositiveInt
+from isoloss.config.section import Name, PositiveInt
 from isoloss.exhibits.base import Drawn
 
 
@@ -42,13 +42,6 @@ class RepeatedData(OfAnalyses):
     overfitting: Name
 
 
-class CriticalBatchSize(OfAnalyses):
-    """Kaplan et al., Fig. 10: the critical batch against the loss, and the noise scale."""
-
-    draw: Literal["critical_batch_size"]
-    critical: Name
-
-
 class EarlyStopping(OfAnalyses):
     """Kaplan et al., Fig. 16: the step of the lowest loss against its bound, and curves."""
 
@@ -56,14 +49,6 @@ class EarlyStopping(OfAnalyses):
     overfitting: Name
     sweeps: list[Name]
     n_params: PositiveInt | None = None  # non-embedding, whose curves are drawn; null: the largest
-
-
-class BatchTradeoff(OfAnalyses):
-    """Kaplan et al., Fig. 18: tokens against steps at equal loss."""
-
-    draw: Literal["batch_tradeoff"]
-    critical: Name
-    curves: Levels = 5  # losses that are drawn, of those analysed
 
 
 class CooldownChecked(OfAnalyses):

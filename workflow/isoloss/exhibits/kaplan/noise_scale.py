@@ -1,23 +1,29 @@
 """The gradient noise scale: McCandlish et al. (2018, arXiv:1812.06162), Sec. 2.2 and App. A.1."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from isoloss.analysis.batch_scan import SIZE
-from isoloss.analysis.rows import IDENTIFIED, LEVEL
-from isoloss.results.verdict import RATIO
+from isoloss.exhibits.kaplan.batch_scan import SIZE
+from isoloss.results.group import Group
+from isoloss.results.quantity import Kind, Q, X
+from isoloss.results.rows import Row
+from isoloss.results.verdict import IDENTIFIED, RATIO, Status, Verdict, not_identified
 from isoloss.stats import student
+from isoloss.stats.intervals import LEVEL
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METHOD = "delta method, by run"
+UNMEASURED = Verdict(Status.NOT_MEASURED, "the curves have no gradient noise")
 
 
-def noise_scale(
-    runs: pd.DataFrame, steady: Mapping[str, pd.DataFrame], count: int
-) -> list[dict[str, Any]]:
+def noise_scale(runs: pd.DataFrame, steady: Mapping[str, pd.DataFrame], count: int) -> list[Row]:
     """tr(Sigma) / |G|^2 in tokens at `count` losses, for each size, from all of its runs.
 
     Both are averaged over the steps near the loss, and over runs, before they are divided: a
@@ -45,15 +51,15 @@ def noise_scale(
                 continue
             table = np.array(list(means.values()))
             value, lo, hi, verdict = ratio(table[:, :2])
-            rows.append({
-                "quantity": "noise_scale", "kind": "point", "group": f"{SIZE}={size}",
-                "x_quantity": "loss", "x": float(table[:, 2].mean()), "value": value, "lo": lo,
-                "hi": hi, "unit": "tokens", "level": LEVEL, "method": METHOD,
-                "n_runs": len(means), "verdict": verdict, "runs": " ".join(means),
-            })  # fmt: skip
+            rows.append(Row(
+                quantity=Q.NOISE_SCALE, kind=Kind.POINT,
+                group=Group.of(n_params_non_embedding=int(size)), x_quantity=X.LOSS,
+                x=float(table[:, 2].mean()), value=value, lo=lo, hi=hi, unit="tokens",
+                level=LEVEL, method=METHOD, n_runs=len(means), verdict=verdict,
+                runs=" ".join(means),
+            ))  # fmt: skip
     if not rows:
-        rows = [{"quantity": "noise_scale", "kind": "point",
-                 "verdict": "not measured: the curves have no gradient noise"}]  # fmt: skip
+        rows = [Row(quantity=Q.NOISE_SCALE, kind=Kind.POINT, verdict=UNMEASURED)]
     return rows
 
 
@@ -75,7 +81,7 @@ def _between(curve: pd.DataFrame, low: float, high: float) -> np.ndarray | None:
     return np.average(values[here], axis=0, weights=steps[here])
 
 
-def ratio(pairs: np.ndarray) -> tuple[float | None, float | None, float | None, str]:
+def ratio(pairs: np.ndarray) -> tuple[float | None, float | None, float | None, Verdict]:
     """The ratio of the means of two columns, its interval, and whether it is determined.
 
     Parameters
@@ -89,10 +95,10 @@ def ratio(pairs: np.ndarray) -> tuple[float | None, float | None, float | None, 
     """
     n, (below, above) = len(pairs), pairs.mean(axis=0)
     if below <= 0 or above <= 0:
-        return None, None, None, "not identified: the squared gradient cannot be told from zero"
+        return None, None, None, not_identified("the squared gradient cannot be told from zero")
     value = above / below
     miss = pairs[:, 1] / above - pairs[:, 0] / below
     half = student.quantile(LEVEL, n - 1) * np.sqrt(np.sum(miss**2) / (n - 1) / n)
     lo, hi = value * np.exp(-half), value * np.exp(half)
-    wide = f"not identified: may be anything from {lo:.2g} to {hi:.2g}"
+    wide = not_identified(f"may be anything from {lo:.2g} to {hi:.2g}")
     return float(value), float(lo), float(hi), wide if hi > RATIO * lo else IDENTIFIED

@@ -1,13 +1,17 @@
 """When each run of a batch scan reaches each loss."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from scipy.optimize import isotonic_regression
 
-from isoloss.analysis.batch_fit import Scan
+from isoloss.exhibits.kaplan.batch_fit import Scan
 from isoloss.runs.curves import near_highest_rate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEWEST = 4  # batch sizes per model size and loss: two more than Eq. 5.1 has numbers
 SIZE = "n_params_non_embedding"
@@ -25,6 +29,8 @@ def steps_to_reach(step, loss, levels) -> np.ndarray:
     The curve is first made monotone (isotonic least squares): the lowest of several noisy
     evaluations would be reached too early. Between evaluations the loss is linear in the log step.
     """
+    from scipy.optimize import isotonic_regression
+
     x = np.log(np.asarray(step, float))
     smooth = isotonic_regression(np.asarray(loss, float), increasing=False)
     first, last = smooth.blocks[:-1], smooth.blocks[1:]
