@@ -25,32 +25,6 @@ class OfAnalyses(Drawn):
         return [name for key in keys for name in getattr(self, key, None) or []]
 
 
-class JointLaws(OfAnalyses):
-    """Kaplan et al., Fig. 4: L(N, D) on limited data, and L(N, S_min) on endless data."""
-
-    draw: Literal["joint_laws"]
-    overfitting: Name  # an overfitting
-    steps: Name  # size_and_steps
-    sweeps: list[Name]  # whose curves are drawn beside L(N, S)
-    critical: Name | None = None  # a critical_batch: S_min in place of S
-
-
-class RepeatedData(OfAnalyses):
-    """Kaplan et al., Fig. 9: lowest loss by size and data, and its excess by one ratio."""
-
-    draw: Literal["repeated_data"]
-    overfitting: Name
-
-
-class EarlyStopping(OfAnalyses):
-    """Kaplan et al., Fig. 16: the step of the lowest loss against its bound, and curves."""
-
-    draw: Literal["early_stopping"]
-    overfitting: Name
-    sweeps: list[Name]
-    n_params: PositiveInt | None = None  # non-embedding, whose curves are drawn; null: the largest
-
-
 class CooldownChecked(OfAnalyses):
     """Cooled runs against independent ones, and what a trunk with its cooldowns looks like."""
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from isoloss.config.section import Name, PositiveFloat, PositiveInt
+from isoloss.config.section import Name
 from isoloss.exhibits.base import Analysing
 
 
@@ -10,18 +10,6 @@ class SeedNoise(Analysing):
     """How much the loss scatters over seeds, for each setting."""
 
     do: Literal["seed_noise"]
-
-
-class Overfitting(Analysing):
-    """What few unique tokens cost, how many a size needs, and when to stop early."""
-
-    do: Literal["overfitting"]
-    threshold: PositiveFloat = 0.02  # share of the loss that counts as overfitting
-    few_updates: PositiveInt = 40  # runs whose epoch has so few steps or fewer are not fitted
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return ("seed_noise",)
 
 
 class CooldownCheck(Analysing):

@@ -1,0 +1,244 @@
+"""When training on few tokens should stop: Kaplan et al. (2020, arXiv:2001.08361), Sec. 5.3.
+
+The analysis is a part of `overfitting`; their Fig. 16 shows it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from isoloss.charts.panel import REFERENCE, Panel, Record, finish
+from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
+from isoloss.charts.text import short
+from isoloss.config.section import Name, PositiveInt
+from isoloss.errors import UserError
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, where_of
+from isoloss.exhibits.kaplan.batch_scan import steady_curves, steps_to_reach
+from isoloss.fit.api import fit_law
+from isoloss.results.analysed import undetermined
+from isoloss.results.group import Group
+from isoloss.results.quantity import Kind, Q, X
+from isoloss.results.rows import Row, row
+from isoloss.results.verdict import IDENTIFIED, Verdict, not_identified, not_made, scale_verdict
+from isoloss.runs.select import chosen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from isoloss.fit.result import FitResult
+
+POINTS = 12  # of each curve that are fitted: neighbours say little more
+SIZE = "n_params_non_embedding"
+SOURCE = "Kaplan et al. (2020), arXiv:2001.08361, Eq. 5.7"
+STILL_FALLING = not_identified("the lowest loss is the run's last")
+DATA = "unique tokens D"
+DASH = (0, (3, 2))
+
+
+class EarlyStopping(Drawn):
+    """Kaplan et al., Fig. 16: the step of the lowest loss against its bound, and curves."""
+
+    draw: Literal["early_stopping"]
+    name: Name = "kaplan_16"
+    title: str = "When to stop early (Kaplan et al., Fig. 16)"
+    caption: str = (
+        "Left: step of the lowest held-out loss, against that at which the same size reaches it on "
+        "endless data: by Eq. 5.7 (filled) and by the run without repetition (hollow). This is a "
+        "lower bound only. Bars reach to the neighbouring evaluations. Right: curves of one size, "
+        "black without repetition."
+    )
+    loss_label: str = "loss (nats per token)"
+    overfitting: Name = "overfitting"  # an overfitting
+    sweeps: list[Name]
+    n_params: PositiveInt | None = None  # non-embedding, whose curves are drawn; null: the largest
+
+    analyses_drawn = {"overfitting": "overfitting"}
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return self.sweeps
+
+
+def early_stopping(table: pd.DataFrame, runs: pd.DataFrame, curves: pd.DataFrame) -> list[Row]:
+    """The step of the lowest loss against its lower bound (Eq. 5.7), for each limited run.
+
+    S_stop >= Sc (L(N, D) - L(N, infinity))**(-1 / alpha_S). L(N, D) is the run's lowest loss; Sc,
+    alpha_S and L(N, infinity) are those of Eq. 1.6, fitted to the curves of the unlimited runs: the
+    bound is where that law reaches L(N, D) on endless data. Where the unlimited run's own curve
+    does is given beside it (`unlimited_step`). All runs have one batch size, so that steps are
+    compared with steps, and not with S_min.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns run_id, n_params, n_tokens (unique), loss (the lowest), limited.
+    """
+    steady = steady_curves(runs, curves)
+    unlimited = table[~table["limited"] & table["run_id"].isin(list(steady))]
+    try:
+        law = _along_steps(unlimited, steady)
+    except UserError as error:
+        why = not_made(f"no L(N, S) for the bound: {'; '.join(error.problems)}")
+        return [Row(quantity=Q.BEST_STEP, kind=Kind.POINT, verdict=why)]
+    natural = dict(zip(law.law.names, law.law.natural(law.draws).T, strict=True))
+    rows = [
+        row(Q.ALPHA_S, law.params["alpha_S"].value, natural["alpha_S"],
+            verdict=Verdict.read(law.verdict), method=law.method, n_runs=len(unlimited),
+            runs=" ".join(unlimited["run_id"]))
+    ]  # fmt: skip
+    steps_of = runs.set_index("run_id")[["best_step", "steps"]].astype(float)
+    same_size = dict(zip(unlimited["n_params"], unlimited["run_id"], strict=True))
+    above = []
+    for run in table[table["limited"]].itertuples():
+        common = {"kind": Kind.POINT, "group": Group.of(n_params_non_embedding=round(run.n_params)),
+                  "unit": "steps", "x_quantity": X.N_UNIQUE_TOKENS, "x": run.n_tokens, "n_runs": 1,
+                  "runs": run.run_id}  # fmt: skip
+        best, last = steps_of.loc[run.run_id]
+        before, after = _beside(curves[curves["run_id"] == run.run_id], best)
+        stopped = after is not None and best < last
+        rows.append(row(Q.BEST_STEP, best, verdict=IDENTIFIED if stopped else STILL_FALLING,
+                        lo=before, hi=after, method="the evaluations beside it",
+                        **common))  # fmt: skip
+        bound, drawn = _bound(law.values, run), _bound(natural, run)
+        verdict = scale_verdict(drawn, ~np.isfinite(drawn))
+        if np.isfinite(bound):
+            rows.append(row(Q.STOP_BOUND, bound, drawn, verdict=verdict, method=law.method,
+                            **common))  # fmt: skip
+        if run.n_params in same_size:
+            curve = steady[same_size[run.n_params]]
+            step = steps_to_reach(curve["step"], curve["loss"], [run.loss])[0]
+            if np.isfinite(step):
+                rows.append(row(Q.UNLIMITED_STEP, step, method="interpolated", **common))
+        if stopped and verdict.identified:
+            above.append(after >= bound)
+    if above:
+        rows.append(row(Q.BEYOND_BOUND, float(np.mean(above)), n_runs=len(above), theory=1.0,
+                        theory_source=SOURCE))  # fmt: skip
+    return rows
+
+
+def _along_steps(unlimited, steady) -> FitResult:
+    """Eq. 1.6 through the curves of the unlimited runs, after warm-up."""
+    import pandas as pd
+
+    parts = []
+    for run in unlimited.itertuples():
+        curve = steady[run.run_id]
+        step, loss = curve["step"].to_numpy(float), curve["loss"].to_numpy(float)
+        even = np.geomspace(step[0], step[-1], POINTS)
+        kept = np.unique(np.abs(np.log(step[:, None] / even)).argmin(axis=0))
+        parts.append(pd.DataFrame({"n_params": run.n_params, "n_steps": step[kept],
+                                   "loss": loss[kept], "run_id": run.run_id}))  # fmt: skip
+    if not parts:
+        raise UserError("curves", ["no unlimited run has a learning curve"])
+    columns = {name: name for name in ("n_params", "n_steps", "loss")}
+    return fit_law(pd.concat(parts, ignore_index=True), "kaplan_ns", columns=columns,
+                   cluster="run_id", draws=300, where="curves")  # fmt: skip
+
+
+def _bound(params, run):
+    """Sc (L - A N**-alpha_N)**(-1 / alpha_S) with B = Sc**alpha_S; NaN where L lies below."""
+    with np.errstate(all="ignore"):
+        excess = run.loss - params["A"] * run.n_params ** -np.asarray(params["alpha_N"])
+        return np.exp(np.log(params["B"] / np.where(excess > 0, excess, np.nan))
+                      / params["alpha_S"])  # fmt: skip
+
+
+def _beside(curve: pd.DataFrame, step: float) -> tuple[float | None, float | None]:
+    """The evaluations before and after a step."""
+    steps = np.sort(curve["step"].to_numpy(float))
+    before, after = steps[steps < step], steps[steps > step]
+    return (float(before[-1]) if len(before) else None, float(after[0]) if len(after) else None)
+
+
+def draw(spec: EarlyStopping, tables: Tables) -> Drawing:
+    """Left: the step of the lowest loss against its bound. Right: curves of one size, by data."""
+    rows = tables.analysed(spec.overfitting, where_of(spec))
+    notes = rows.why_not()
+    figure, axes = new_figure(2, 1, width=9.2, height=4.4)
+    record = Record()
+    left = Panel(axes[0, 0], record, "lower bound of S_stop (steps)",
+                 "step of the lowest loss", "When to stop")  # fmt: skip
+    best = rows.points(Q.BEST_STEP).set_index("runs")
+    data = sorted(best["x"].unique())
+    colors = dict(zip(data, ordered_colors(len(data)), strict=True))
+    stopped = best[best["verdict"] != STILL_FALLING]
+    if len(stopped) < len(best):
+        notes.append(f"{len(best) - len(stopped)} of {len(best)} limited runs had their lowest "
+                     "loss at their end: they were not overfitted yet, and are not in the left "
+                     "panel.")  # fmt: skip
+    open_ends = 0
+    for quantity, what, look in (
+        (Q.UNLIMITED_STEP, "same loss on endless data", {"fillstyle": "none"}),
+        (Q.STOP_BOUND, "Eq. 5.7", {}),
+    ):
+        # Neither is there where no limited run comes down to the loss of endless data.
+        bound = rows.points(quantity, optional=True).set_index("runs")
+        open_ends += int(undetermined(bound).sum())
+        bound = bound[~undetermined(bound)]
+        both = stopped.join(bound["value"].rename("bound"), how="inner")
+        for tokens, group in both.groupby("x"):
+            left.intervals(group["bound"], group["value"], group["lo"], group["hi"],
+                           f"D {short(tokens)}", what, color=colors[tokens], **look)  # fmt: skip
+    if open_ends:
+        notes.append(f"{open_ends} bounds of Eq. 5.7 are not determined, and are not drawn.")
+    _diagonal(left)
+    right = _repeated_curves(spec, tables, axes[0, 1], record, colors)
+    finish(figure, [left, right])
+    if data:
+        key_of_values(figure, [left.axes, right.axes], data, list(colors.values()), DATA)
+    legend_below(figure, [
+        ("bound by Eq. 5.7", {"color": GREY, "marker": "o"}),
+        ("same loss reached on endless data", {"color": GREY, "marker": "o", "fillstyle": "none"}),
+        ("equal", REFERENCE),
+        ("held-out loss", {"color": GREY, "linestyle": "-"}),
+        ("training loss", {"color": GREY, "linestyle": DASH}),
+    ], width=110)  # fmt: skip
+    # No share where no run both stopped and has a bound that is determined.
+    share = rows.parameter(Q.BEYOND_BOUND, optional=True)
+    if share is not None:
+        notes.append(f"{share['value']:.0%} of {share['n_runs']:.0f} runs have their lowest loss "
+                     "at or beyond the bound of Eq. 5.7.")  # fmt: skip
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def _diagonal(panel: Panel) -> None:
+    lines = panel.record.table()
+    if lines.empty:
+        panel.axes.set(xlim=(1, 10), ylim=(1, 10))
+        return
+    ends = [
+        min(lines["x"].min(), lines["y"].min()) / 1.3,
+        max(lines["x"].max(), lines["y"].max()) * 1.3,
+    ]
+    panel.line(ends, ends, "equal", "reference", **REFERENCE)
+
+
+def _repeated_curves(
+    spec: EarlyStopping, tables: Tables, place, record: Record, colors: dict[float, str]
+) -> Panel:
+    """Held-out and training loss of one size's runs, and the step of the lowest."""
+    runs = chosen(tables.runs, spec.sweeps).drop_duplicates("run_id")
+    sizes = sorted(runs[SIZE].dropna().unique())
+    size = spec.n_params or (sizes[-1] if sizes else 0)
+    panel = Panel(place, record, "steps", spec.loss_label, f"N = {short(size)}")
+    of_size = runs[runs[SIZE] == size].sort_values("n_unique_tokens")
+    for run in of_size.itertuples():
+        curve = tables.curves[tables.curves["run_id"] == run.run_id].sort_values("step")
+        limited = run.n_unique_tokens < run.n_tokens
+        color = colors.get(run.n_unique_tokens, GREY) if limited else "black"
+        name = f"D {short(run.n_unique_tokens)}" if limited else "every token seen once"
+        panel.line(curve["step"], curve["loss"], name, "held-out loss", color=color, linewidth=1.3)
+        if limited:
+            panel.line(curve["step"], curve["train_loss"], name, "training loss", color=color,
+                       linewidth=1.0, linestyle=DASH)  # fmt: skip
+            panel.points([run.best_step], [run.best_loss], name, "lowest", color=color,
+                         markeredgecolor="white", markersize=6)  # fmt: skip
+    if of_size.empty:
+        panel.axes.set(xlim=(1, 10), ylim=(1, 10))
+    return panel
+
+
+FIGURES = {"early_stopping": Figure(EarlyStopping, draw)}

@@ -1,0 +1,152 @@
+"""Two joint laws beside each other: Kaplan et al. (2020, arXiv:2001.08361), Fig. 4."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from isoloss.analysis.adjusted import min_steps
+from isoloss.analysis.kaplan_curves import curves_of
+from isoloss.charts.panel import Panel, Record, finish
+from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
+from isoloss.charts.text import short
+from isoloss.config.section import Name
+from isoloss.errors import UserError
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, where_of
+from isoloss.exhibits.kaplan.batch_law import Law, law_of
+from isoloss.exhibits.kaplan.early_stopping import DASH, DATA
+from isoloss.exhibits.kaplan.overfitting import N_POINTS, SIZE_LABEL, draw_endless, joint_law
+from isoloss.results.analysed import Analysed
+from isoloss.results.quantity import Q
+from isoloss.results.verdict import Verdict
+
+OF_EQ_1_6 = (Q.N_C, Q.S_C, Q.ALPHA_N, Q.ALPHA_S)
+Curves = dict[float, tuple[np.ndarray, np.ndarray]]  # size -> steps and losses
+
+
+class JointLaws(Drawn):
+    """Kaplan et al., Fig. 4: L(N, D) on limited data, and L(N, S_min) on endless data."""
+
+    draw: Literal["joint_laws"]
+    name: Name = "kaplan_04"
+    title: str = "Two joint laws (Kaplan et al., Fig. 4)"
+    caption: str = (
+        "Left: lowest held-out loss of runs that repeat few different tokens, and L(N, D) "
+        "(Eq. 1.5) fitted to all of them. Right: learning curves at a constant rate, and "
+        "L(N, S_min) (Eq. 1.6), which is not fitted to the first steps. The constants depend on "
+        "the tokens: only the form can be compared."
+    )
+    loss_label: str = "held-out loss (nats per token)"
+    overfitting: Name = "overfitting"  # an overfitting
+    steps: Name = "steps_adjusted"  # a size_and_steps
+    sweeps: list[Name]  # whose curves are drawn beside L(N, S)
+    critical: Name | None = "critical_batch"  # a critical_batch: S_min in place of S; null: S
+
+    analyses_drawn = {
+        "overfitting": "overfitting",
+        "steps": "size_and_steps",
+        "critical": "critical_batch",
+    }
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return self.sweeps
+
+
+def draw(spec: JointLaws, tables: Tables) -> Drawing:
+    """Left: lowest loss against unique tokens, by size. Right: curves against steps, by size."""
+    rows = tables.analysed(spec.overfitting, where_of(spec))
+    steps = tables.analysed(spec.steps, where_of(spec))
+    critical = law_of(tables.analysed(spec.critical, where_of(spec))) if spec.critical else None
+    notes = [*rows.why_not(), *steps.why_not()]
+    figure, axes = new_figure(2, 1, width=9.2, height=4.4)
+    record = Record()
+    x = "least steps S_min" if critical else "steps S at the runs' batch"
+    left = Panel(axes[0, 0], record, DATA, spec.loss_label, "Data limited")
+    right = Panel(axes[0, 1], record, x, spec.loss_label, "Steps limited")
+    limited, endless = rows.points(Q.BEST_LOSS), rows.points(Q.UNLIMITED_LOSS)
+    curves = _curves(spec, tables, critical, notes)
+    sizes = sorted({*limited["of"], *endless["of"], *curves})
+    colors = dict(zip(sizes, ordered_colors(len(sizes)), strict=True))
+    joint = joint_law(rows, notes)
+    data = [*limited["x"], *endless["x"]]
+    for size in sorted({*limited["of"], *endless["of"]}):
+        name, color = f"N {short(size)}", colors[size]
+        here, once = limited[limited["of"] == size], endless[endless["of"] == size]
+        left.points(here["x"], here["value"], name, "lowest loss", color=color)
+        if len(once):
+            draw_endless(left, once["x"], once["value"], name, color)
+        if joint:
+            dense = np.geomspace(min(data), max(data), N_POINTS)
+            left.line(dense, joint(size, dense), name, "Eq. 1.5", color=color, linestyle=DASH)
+    found = steps.values(OF_EQ_1_6)
+    if found:
+        notes += _said_of_steps(steps)
+    for size, (s, loss) in curves.items():
+        name, color = f"N {short(size)}", colors[size]
+        right.line(s, loss, name, "learning curve", color=color, linewidth=1.2)
+        if found:
+            fitted = (found[Q.N_C] / size) ** found[Q.ALPHA_N] + (found[Q.S_C] / s) ** found[
+                Q.ALPHA_S
+            ]
+            right.line(s, fitted, name, "Eq. 1.6", color=color, linestyle=DASH)
+    notes += _said_of_least_steps(spec, critical, curves)
+    finish(figure, [left, right])
+    if sizes:
+        key_of_values(figure, [left.axes, right.axes], sizes, list(colors.values()), SIZE_LABEL)
+    legend_below(figure, [
+        ("lowest loss of a run", {"color": GREY, "marker": "o"}),
+        ("every token seen once", {"color": GREY, "marker": "o", "fillstyle": "none"}),
+        ("learning curve", {"color": GREY, "linestyle": "-"}),
+        ("Eq. 1.5, Eq. 1.6, fitted", {"color": GREY, "linestyle": DASH}),
+    ])  # fmt: skip
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def _said_of_steps(steps: Analysed) -> list[str]:
+    """How far Eq. 1.6 is off, and whether the curves determine it."""
+    found = steps.parameter(Q.ALPHA_S)
+    verdict = Verdict.read(found["verdict"])
+    known = "" if verdict.identified else f"; it is {verdict}"
+    return [f"Eq. 1.6 {found['warnings']}{known}."]
+
+
+def _said_of_least_steps(spec: JointLaws, critical: Law | None, curves: Curves) -> list[str]:
+    """Whether S_min is known, and where it cannot be what it is said to be."""
+    if critical is None:
+        unknown = "B_crit(L) is not known: the steps are those at the runs' own batch."
+        return [unknown] * bool(spec.critical)
+    notes = []
+    if not critical.identified:
+        notes.append(f"B_crit(L), by which S_min is estimated, is {critical.verdict}.")
+    backward = [short(size) for size, (steps, _) in curves.items() if (np.diff(steps) < 0).any()]
+    if backward:
+        notes.append(f"S_min falls along the curves of N = {', '.join(backward)}. The least number "
+                     "of steps cannot fall with the loss, so that B_crit(L) grows too fast "
+                     "there.")  # fmt: skip
+    return notes
+
+
+def _curves(spec: JointLaws, tables: Tables, critical: Law | None, notes: list[str]) -> Curves:
+    """Size -> steps and loss of its longest run at the full rate; none where sizes are few."""
+    try:
+        found = curves_of(tables.runs, tables.curves, spec.sweeps, where_of(spec))
+    except UserError as error:
+        notes += [f"No learning curves: {problem}." for problem in error.problems]
+        return {}
+    if critical is None:
+        return {curve.n_params: (curve.steps, curve.loss) for curve in found}
+    notes.append(f"Learning curves are drawn where B_crit(L) was measured, at {critical.range}.")
+    drawn = {}
+    for curve in found:
+        known = critical.knows(curve.loss)
+        loss = curve.loss[known]
+        drawn[curve.n_params] = (
+            min_steps(curve.steps[known], curve.batch_tokens, critical.at(loss)),
+            loss,
+        )
+    return drawn
+
+
+FIGURES = {"joint_laws": Figure(JointLaws, draw)}
