@@ -15,7 +15,7 @@ from isoloss.errors import UserError
 # What an analysis's `do` says -> the module whose ANALYSES has it.
 ANALYSES = {
     "approaches": "isoloss.exhibits.chinchilla.approaches",
-    "cooldown_check": "isoloss.analysis.cooldown",
+    "cooldown_check": "isoloss.exhibits.training.cooldown",
     "critical_batch": "isoloss.exhibits.kaplan.critical_batch",
     "crossing": "isoloss.analysis.crossing",
     "curvature": "isoloss.exhibits.chinchilla.curvature",
@@ -25,7 +25,7 @@ ANALYSES = {
     "overfitting": "isoloss.exhibits.kaplan.overfitting",
     "prediction": "isoloss.exhibits.prediction",
     "recount": "isoloss.exhibits.chinchilla.recount",
-    "seed_noise": "isoloss.analysis.seed_noise",
+    "seed_noise": "isoloss.exhibits.training.seed_noise",
     "size_and_steps": "isoloss.analysis.size_and_steps",
     "size_laws": "isoloss.analysis.size_laws",
 }
@@ -63,9 +63,9 @@ FIGURES = {
     "early_stopping": "isoloss.exhibits.kaplan.early_stopping",
     "critical_batch_size": "isoloss.exhibits.kaplan.critical_batch",
     "batch_tradeoff": "isoloss.exhibits.kaplan.critical_batch",
-    "cooldown_checked": "isoloss.figures.appendix_cooldown",
+    "cooldown_checked": "isoloss.exhibits.training.cooldown",
     "learning_rates": "isoloss.exhibits.training.learning_rate",
-    "seed_scatter": "isoloss.figures.appendix",
+    "seed_scatter": "isoloss.exhibits.training.seed_noise",
     "kaplan_summary": "isoloss.figures.kaplan_curves",
     "kaplan_training": "isoloss.figures.kaplan_curves",
     "kaplan_frontiers": "isoloss.figures.kaplan_curves",
