@@ -3,9 +3,9 @@
 import functools
 
 import pandas as pd
-from batch_cases import analysed
 from pydantic import TypeAdapter
 from tests.analysis import kaplan_planted
+from tests.exhibits.batch_cases import analysed
 
 from isoloss.config.study import Figure
 from isoloss.exhibits.base import Tables

@@ -4,11 +4,12 @@ import functools
 
 import pandas as pd
 from pydantic import TypeAdapter
-from tests.analysis import synthetic, synthetic_batch
-from tests.exhibits.made import analyse_study
 
 from isoloss.config.study import Analysis, Figure
 from isoloss.exhibits.base import Tables
+from tests.analysis import synthetic
+from tests.exhibits.kaplan import planted_batch
+from tests.exhibits.made import analyse_study
 
 ANALYSES = [
     {"do": "critical_batch", "name": "batches", "sweeps": ["batch"]},
@@ -36,7 +37,7 @@ FIGURES = {
 def study() -> Tables:
     """A planted study; its limited runs are those with a planted step to stop at."""
     runs, curves = synthetic.tables()
-    limited, limited_curves = synthetic_batch.repeated(noise=0.003)
+    limited, limited_curves = planted_batch.repeated(noise=0.003)
     dropped = set(runs["run_id"][runs["sweep"] == "limited"])
     runs = pd.concat([runs[~runs["run_id"].isin(dropped)], limited], ignore_index=True)
     curves = pd.concat([curves[~curves["run_id"].isin(dropped)], limited_curves],
@@ -57,3 +58,8 @@ def spec(draw, **given):
 
 
 CASES = {draw: lambda draw=draw: (spec(draw), study()) for draw in FIGURES}
+
+
+def numbers(table, *columns):
+    """The numbers of some columns, a row each, in an order of their own."""
+    return table[list(columns)].astype(float).sort_values(list(columns)).to_numpy()

@@ -1,14 +1,18 @@
 """What the figures of batch size, repeated data and training show, and what they do not."""
 
-import batch_cases as C
+import dataclasses
+
 import numpy as np
+import pandas as pd
 import pytest
-from tests.analysis import synthetic, synthetic_batch
-from tests.rows import some
 
 from isoloss.errors import UserError
 from isoloss.exhibits.kaplan.batch_law import law_of
 from isoloss.exhibits.make import drawing
+from tests.analysis import synthetic
+from tests.exhibits import batch_cases as C
+from tests.exhibits.kaplan import planted_batch
+from tests.rows import some
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,7 @@ def test_the_papers_slope_goes_through_the_middle_of_ours(study):
 
 
 def test_a_law_that_batches_do_not_determine_is_not_drawn_and_said():
-    runs, curves = synthetic_batch.batch_scan(batches=(1, 2, 3, 4), n_tokens=200_000, noise=0.25)
+    runs, curves = planted_batch.batch_scan(batches=(1, 2, 3, 4), n_tokens=200_000, noise=0.25)
     result = drawn("critical_batch_size", C.analysed(runs, curves, C.ANALYSES[:1]))
     assert "fitted law" not in set(result.table["what"])
     assert any(note.startswith("No law is drawn: not identified: ") for note in result.notes)
@@ -60,7 +64,7 @@ def test_runs_lie_on_the_hyperbola_that_is_drawn(study):
 
 
 def test_a_batch_scan_that_could_not_be_analysed_says_why():
-    runs, curves = synthetic_batch.batch_scan(batches=(2, 8, 32))
+    runs, curves = planted_batch.batch_scan(batches=(2, 8, 32))
     tables = C.analysed(runs, curves, C.ANALYSES[:1])
     for draw in ("critical_batch_size", "batch_tradeoff"):
         result = drawn(draw, tables)
@@ -72,7 +76,7 @@ def test_a_batch_scan_that_could_not_be_analysed_says_why():
 
 @pytest.mark.parametrize("draw", list(C.FIGURES))
 def test_analyses_that_could_not_be_made_leave_an_empty_figure_that_says_so(draw):
-    runs, curves = synthetic_batch.batch_scan(batches=(2, 8))
+    runs, curves = planted_batch.batch_scan(batches=(2, 8))
     empty = runs.assign(
         **dict.fromkeys(("best_loss", "best_step", "trunk_flops", "reason")),
         n_layer=2, context=64, n_unique_tokens=runs["n_tokens"], schedule="constant",
@@ -105,7 +109,7 @@ def test_a_step_of_the_lowest_loss_is_drawn_above_its_bound(study):
 
 
 def test_runs_that_end_at_their_lowest_loss_are_counted_not_drawn():
-    runs, curves = synthetic_batch.repeated()
+    runs, curves = planted_batch.repeated()
     runs.loc[0, "steps"] = runs["best_step"][0]
     keep = (curves["run_id"] != runs["run_id"][0]) | (curves["step"] <= runs["best_step"][0])
     overfitting = [one for one in C.ANALYSES if one["do"] == "overfitting"]
@@ -129,42 +133,6 @@ def test_steps_are_the_least_that_would_do_where_b_crit_is_known(study):
     assert names == {"least steps S_min", "steps S at the runs' batch"}
 
 
-def test_cooled_runs_are_shown_in_percent_of_the_independent_ones(study):
-    table = drawn("cooldown_checked", study).table
-    alone = some(table, what="independent loss")
-    assert len(alone) == 6
-    np.testing.assert_allclose(alone.groupby("series")["y"].mean(), 0.0, atol=1e-6)
-    mean = some(table, what="difference of the means")
-    assert list(mean["series"])[-1] == "all"
-    assert (mean["lo"] < mean["y"]).all() and (mean["y"] < mean["hi"]).all()
-
-
-def test_a_trunk_is_drawn_once_and_each_cooldown_ends_at_its_runs_loss(study):
-    table = drawn("cooldown_checked", study).table
-    assert table[table["what"] == "constant rate"]["series"].unique() == ["trunk"]
-    ends = table[table["what"] == "cooldown"].groupby("series")["y"].last()
-    losses = study.runs.set_index("run_id")["loss"].loc[ends.index]
-    np.testing.assert_allclose(ends, losses)
-    assert len(ends) == len(synthetic.BUDGETS)
-
-
-def test_runs_that_diverged_at_a_rate_are_marked_at_that_rate(study):
-    lost = study.runs[(study.runs["sweep"] == "lr") & (study.runs["status"] == "diverged")]
-    marked = of(drawn("learning_rates", study), "diverged")
-    assert len(lost) == 1
-    np.testing.assert_allclose(marked["x"], lost["peak_lr"])
-    assert marked["y"].isna().all()
-
-
-def test_best_rates_are_drawn_with_their_slope_and_that_of_mup(study):
-    table = drawn("learning_rates", study).table
-    slope = table[table["what"] == "slope"]
-    steep = slope.groupby("series")[["x", "y"]].agg(lambda ends: np.diff(np.log(ends)).item())
-    steep = steep["y"] / steep["x"]
-    assert steep["muP"] == pytest.approx(-1.0)
-    assert steep["fitted slope"] == pytest.approx(synthetic.LR_EXPONENT, abs=0.1)
-
-
 def test_a_misspelt_analysis_is_named_with_the_nearest(study):
     with pytest.raises(UserError, match=r"no analysis 'batchs' .*batches"):
         drawn("batch_tradeoff", study, critical="batchs")
@@ -176,3 +144,66 @@ def test_every_figure_names_the_analyses_that_it_draws():
     for draw, given in C.FIGURES.items():
         named = C.spec(draw).analyses_named
         assert set(named) == known & {value for value in given.values() if isinstance(value, str)}
+
+
+BARS = ("x", "y", "lo", "hi")
+VALUES = ("x", "value", "lo", "hi")
+
+
+@pytest.mark.parametrize(("draw", "what", "name", "quantity", "kind"), [
+    ("critical_batch_size", "B_crit", "batches", "B_crit", "point"),
+    ("critical_batch_size", "noise scale", "batches", "noise_scale", "point"),
+    ("critical_batch_size", "90 % band", "batches", "B_crit", "line"),
+    ("repeated_data", "excess", "repeated", "excess", "point"),
+    ("repeated_data", "90 % band", "repeated", "excess", "line"),
+])  # fmt: skip
+def test_numbers_drawn_are_the_rows_that_the_runs_determine(
+    study, draw, what, name, quantity, kind
+):
+    rows = some(study.analyses, quantity, analysis=name, kind=kind, verdict="identified")
+    result = of(drawn(draw, study), what)
+    np.testing.assert_array_equal(C.numbers(result, *BARS), C.numbers(rows, *VALUES))
+
+
+@pytest.mark.parametrize(("draw", "x"), [("joint_laws", "x"), ("repeated_data", "size")])
+def test_lowest_losses_drawn_are_those_of_the_rows(study, draw, x):
+    rows = some(study.analyses, "best_loss", analysis="repeated")
+    rows = rows.assign(size=study.runs.set_index("run_id")["n_params_non_embedding"]
+                       .loc[rows["runs"]].to_numpy())  # fmt: skip
+    result = of(drawn(draw, study), "lowest loss")
+    np.testing.assert_array_equal(C.numbers(result, "x", "y"), C.numbers(rows, x, "value"))
+
+
+def test_steps_and_bounds_drawn_are_those_of_the_rows(study):
+    step, bound = (
+        some(study.analyses, quantity, analysis="repeated", verdict="identified").set_index("runs")
+        for quantity in ("best_step", "stop_bound")
+    )
+    both = step.join(bound["value"].rename("bound"), how="inner")
+    result = of(drawn("early_stopping", study), "Eq. 5.7")
+    expected = C.numbers(both, "bound", "value", "lo", "hi")
+    np.testing.assert_array_equal(C.numbers(result, *BARS), expected)
+
+
+def test_least_steps_that_fall_with_the_loss_are_said(study):
+    """With B_crit ~ L^-40 a curve of S_min turns back."""
+    rows = study.analyses
+    here = (rows["analysis"] == "batches") & rows["quantity"].isin(["B_star", "inverse_alpha_B"])
+    steep = rows.assign(value=rows["value"].where(~here, rows["quantity"].map(
+        {"B_star": 1e25, "inverse_alpha_B": 40.0})))  # fmt: skip
+    tables = dataclasses.replace(study, analyses=steep)
+    said = "S_min falls along the curves of N = "
+    assert any(note.startswith(said) for note in drawn("joint_laws", tables).notes)
+    assert not any(note.startswith(said) for note in drawn("joint_laws", study).notes)
+
+
+def test_the_critical_batch_of_a_figure_is_the_one_that_it_names(study):
+    """And not the first of the study."""
+    rows = some(study.analyses, analysis="batches")
+    other = rows.assign(analysis="other", value=2 * rows["value"])
+    tables = dataclasses.replace(study, analyses=pd.concat([other, study.analyses]))
+    least = [
+        of(drawn("joint_laws", given), "learning curve")["x"].to_numpy()
+        for given in (study, tables)
+    ]
+    np.testing.assert_array_equal(*least)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isoloss.analysis.seed_noise import seed_noise
-from isoloss.config.analyses.limits import SeedNoise
 from isoloss.errors import UserError
+from isoloss.exhibits.training.seed_noise import SeedNoise
+from tests.exhibits.made import rows_of
 
 SPEC = SeedNoise(name="noise", do="seed_noise", sweeps=["seeds", "cosine"])
 
@@ -21,7 +21,7 @@ def runs_of(losses, sweep="seeds", width=16, **columns):
 
 
 def made(*frames):
-    rows = seed_noise(SPEC, pd.concat(frames, ignore_index=True), pd.DataFrame(), pd.DataFrame())
+    rows = rows_of(SPEC, pd.concat(frames, ignore_index=True)).to_dict("records")
     return rows[:-1], rows[-1]
 
 

@@ -4,23 +4,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isoloss.analysis.batch_scan import steps_to_reach
-from isoloss.analysis.critical_batch import critical_batch
-from isoloss.analysis.noise_scale import ratio
-from isoloss.config.analyses.batch import CriticalBatch
 from isoloss.errors import UserError
 from isoloss.exhibits.kaplan.batch_law import law_of
+from isoloss.exhibits.kaplan.batch_scan import steps_to_reach
+from isoloss.exhibits.kaplan.critical_batch import CriticalBatch
+from isoloss.exhibits.kaplan.noise_scale import ratio
 from isoloss.results.analysed import Analysed
-from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
-from tests.analysis import synthetic_batch as S
+from tests.exhibits.kaplan import planted_batch as S
+from tests.exhibits.made import rows_of
 from tests.rows import one, some
 
 SPEC = CriticalBatch(name="batches", do="critical_batch", sweeps=["batch"])
 
 
 def analysed(runs, curves, spec=SPEC):
-    named = {"study": "s", "analysis": spec.name, "do": spec.do}
-    return typed([named | r for r in critical_batch(spec, runs, curves, None)], ANALYSIS_COLUMNS)
+    return rows_of(spec, runs, curves)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +108,7 @@ def test_a_scan_without_gradients_says_that_their_noise_was_not_measured():
 def test_three_batch_sizes_are_refused():
     runs, curves = S.batch_scan(batches=(2, 8, 32))
     with pytest.raises(UserError, match="no loss is reached with four batch sizes"):
-        critical_batch(SPEC, runs, curves, None)
+        analysed(runs, curves)
 
 
 def test_a_size_with_three_batch_sizes_is_left_out_beside_one_with_five():

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from isoloss.analysis.overfitting import Collapse, overfitting
-from isoloss.config.analyses.limits import Overfitting
 from isoloss.errors import UserError
+from isoloss.exhibits.kaplan.overfitting import Collapse, Overfitting
 from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
-from tests.analysis import synthetic_batch as S
+from tests.exhibits.kaplan import planted_batch as S
+from tests.exhibits.made import rows_of
 from tests.rows import one, some
 
 SPEC = Overfitting(name="repeated", do="overfitting", sweeps=["limited"])
@@ -15,9 +15,7 @@ TABLE_2 = {"alpha_N": 0.076, "alpha_D": 0.103, "Nc": 6.4e13, "Dc": 1.8e13}
 
 
 def analysed(runs, curves, spec=SPEC, done=()):
-    named = {"study": "s", "analysis": spec.name, "do": spec.do}
-    done = typed(done, ANALYSIS_COLUMNS)
-    return typed([named | r for r in overfitting(spec, runs, curves, done)], ANALYSIS_COLUMNS)
+    return rows_of(spec, runs, curves, typed(done, ANALYSIS_COLUMNS))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +108,13 @@ def test_epochs_of_few_steps_are_not_fitted_and_it_is_said():
 
 
 def test_the_scatter_over_seeds_gives_the_excess_its_interval():
-    noise = {"do": "seed_noise", "quantity": "relative sd of the loss", "value": 0.01}
+    noise = {
+        "analysis": "noise",
+        "do": "seed_noise",
+        "kind": "parameter",
+        "quantity": "relative sd of the loss",
+        "value": 0.01,
+    }
     rows = analysed(*S.repeated(), done=[noise | {"verdict": "identified"}])
     at = points(rows, "excess").iloc[0]
     half = 1.645 * 0.01 * np.sqrt(2) * (1 + at["value"])
@@ -121,7 +125,7 @@ def test_no_unlimited_runs_are_refused():
     runs, curves = S.repeated()
     limited = runs[runs["n_unique_tokens"] < runs["n_tokens"]]
     with pytest.raises(UserError, match="with repeated data and runs without are both needed"):
-        overfitting(SPEC, limited, curves, None)
+        analysed(limited, curves)
 
 
 def test_what_follows_from_a_law_without_a_minimum_is_not_identified():

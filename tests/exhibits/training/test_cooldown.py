@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_ind
 
-from isoloss.analysis.cooldown import cooldown_check
-from isoloss.config.analyses.limits import CooldownCheck
 from isoloss.errors import UserError
+from isoloss.exhibits.training.cooldown import CooldownCheck
+from tests.exhibits.made import rows_of
 from tests.rows import one
 
 SPEC = CooldownCheck(
@@ -27,7 +27,7 @@ def runs_of(sweep, losses, width=16, n_tokens=1000, **columns):
 
 def made(*frames):
     runs = pd.concat([f.astype({"trunk_flops": "Float64"}) for f in frames], ignore_index=True)
-    return pd.DataFrame(cooldown_check(SPEC, runs, pd.DataFrame(), pd.DataFrame()))
+    return rows_of(SPEC, runs)
 
 
 COOLED, ALONE = [2.01, 2.03, 2.02], [2.00, 2.04, 1.99, 2.02]
@@ -78,7 +78,7 @@ def test_trunks_of_other_seeds_and_widths_are_others():
 def test_runs_without_a_trunk_saved_nothing_that_could_be_counted():
     rows = made(runs_of("grid", [2.0]), runs_of("seeds", COOLED), runs_of("cosine", ALONE))
     found = value(rows, "trained FLOPs / independent FLOPs")
-    assert np.isnan(found["value"])
+    assert pd.isna(found["value"])
     assert found["verdict"].startswith("not measured: ")
 
 
