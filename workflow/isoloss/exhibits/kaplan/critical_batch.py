@@ -72,9 +72,9 @@ class CriticalBatchSize(Drawn):
     name: Name = "kaplan_10"
     title: str = "The critical batch (Kaplan et al., Fig. 10)"
     caption: str = (
-        "The batch at which steps and tokens are traded evenly (Eq. 5.1), at each loss and size, "
-        "and the gradient noise scale from two halves of each batch. A law of the loss alone "
-        "(Eq. 1.4) is drawn if the runs determine it. Only the slope of the paper's line applies."
+        "The batch at which steps and tokens are traded evenly (Eq. 5.1), by loss and size, and "
+        "the gradient noise scale from two halves of each batch. A law of the loss alone (Eq. 1.4) "
+        "is drawn if the runs determine it. Compare only the paper's slope."
     )
     loss_label: str = "held-out loss (nats per token)"
     critical: Name = "critical_batch"  # a critical_batch
@@ -89,10 +89,9 @@ class BatchTradeoff(Drawn):
     name: Name = "kaplan_18"
     title: str = "Steps against tokens at equal loss (Kaplan et al., Fig. 18)"
     caption: str = (
-        "What runs of different batch sizes took to reach a loss, and the hyperbola "
-        "(S / S_min - 1)(E / E_min - 1) = 1 (Eq. 5.1) through them. Its corner is the critical "
-        "batch. Each point is interpolated along one run. Batches all far to one side of the "
-        "critical one show only one arm."
+        "Steps and tokens that runs of different batch sizes took to a loss, and the hyperbola of "
+        "Eq. 5.1 through them, whose corner is the critical batch. Each point is interpolated "
+        "along one run. Batches all far to one side of the critical one show only one arm."
     )
     loss_label: str = "held-out loss (nats per token)"
     critical: Name = "critical_batch"  # a critical_batch

@@ -33,9 +33,9 @@ class JointLaws(Drawn):
     title: str = "Two joint laws (Kaplan et al., Fig. 4)"
     caption: str = (
         "Left: lowest held-out loss of runs that repeat few different tokens, and L(N, D) "
-        "(Eq. 1.5) fitted to all of them. Right: learning curves at a constant rate, and "
-        "L(N, S_min) (Eq. 1.6), which is not fitted to the first steps. The constants depend on "
-        "the tokens: only the form can be compared."
+        "(Eq. 1.5). Right: learning curves at a constant rate, and L(N, S_min) (Eq. 1.6), which "
+        "is not fitted to the first steps. Constants depend on the tokens, so compare only the "
+        "form."
     )
     loss_label: str = "held-out loss (nats per token)"
     overfitting: Name = "overfitting"  # an overfitting

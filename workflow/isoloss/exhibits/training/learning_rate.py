@@ -69,11 +69,10 @@ class LearningRates(Drawn):
     name: Name = "learning_rate"
     title: str = "The learning rate at each width"
     caption: str = (
-        "Left: final loss against the learning rate, and the parabola in its logarithm through the "
-        "runs near the best. Right: the best rates with 90 % intervals, their slope, the slope "
-        "that muP gives for hidden matrices, and the rates that the study uses. One length of "
-        "training says nothing of other lengths or batches. Intervals leave out the scatter "
-        "over seeds."
+        "Left: final loss against the learning rate, and a parabola in its logarithm near the "
+        "best. Right: best rates with 90 % intervals, their slope, that of muP for hidden "
+        "matrices, and the study's rates. Other lengths or batches may differ. Intervals leave "
+        "out the scatter over seeds."
     )
     loss_label: str = "held-out loss (nats per token)"
     rates: Name = "learning_rate"  # a learning_rate
