@@ -46,8 +46,7 @@ class EarlyStopping(Drawn):
     caption: str = (
         "Left: step of the lowest held-out loss, against that at which the same size reaches it on "
         "endless data: by Eq. 5.7 (filled) and by the run without repetition (hollow). This is a "
-        "lower bound only. Bars reach to the neighbouring evaluations. Right: curves of one size, "
-        "black without repetition."
+        "lower bound only. Bars reach to the neighbouring evaluations. Right: curves of one size."
     )
     loss_label: str = "loss (nats per token)"
     overfitting: Name = "overfitting"  # an overfitting
@@ -194,6 +193,7 @@ def draw(spec: EarlyStopping, tables: Tables) -> Drawing:
         ("same loss reached on endless data", {"color": GREY, "marker": "o", "fillstyle": "none"}),
         ("equal", REFERENCE),
         ("held-out loss", {"color": GREY, "linestyle": "-"}),
+        ("held-out loss, every token seen once", {"color": "black", "linestyle": "-"}),
         ("training loss", {"color": GREY, "linestyle": DASH}),
     ], width=110)  # fmt: skip
     # No share where no run both stopped and has a bound that is determined.
