@@ -118,7 +118,7 @@ def imported_distributions(*folders: str) -> set[str]:
     """The third-party distributions that the files in some folders import."""
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     names = {name for path in paths for name in imports_of(path)}
-    rules = [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]
+    rules = [ROOT / "workflow" / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]
     for path in rules if "workflow" in folders else ():
         text = path.read_text(encoding="utf-8")
         names |= set(re.findall(r"^\s*(?:import|from) ([\w.]+)", text, flags=re.MULTILINE))

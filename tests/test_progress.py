@@ -5,10 +5,10 @@ import pytest
 from isoloss.runtime.progress import Progress, duration, shortened
 
 
-def halfway(seconds_per_weight):
+def halfway(s_per_core_s):
     """Ten equal runs on two cores, of which four are done and two have begun."""
-    progress = Progress(n_runs=10, n_jobs=13, weight=100.0, cores=2)
-    each_s = 10.0 * seconds_per_weight
+    progress = Progress(n_runs=10, n_jobs=13, planned_core_s=100.0, cores=2)
+    each_s = 10.0 * s_per_core_s
     for job in range(4):
         progress.started(job, "train", f"run{job}", 10.0, (job // 2) * each_s)
         progress.finished(job, (job // 2 + 1) * each_s)
@@ -17,11 +17,11 @@ def halfway(seconds_per_weight):
     return progress, 2 * each_s
 
 
-@pytest.mark.parametrize("seconds_per_weight", [1.0, 3.0])
-def test_the_time_left_is_that_of_the_rest_at_the_speed_seen_so_far(seconds_per_weight):
-    progress, now_s = halfway(seconds_per_weight)
+@pytest.mark.parametrize("s_per_core_s", [1.0, 3.0])
+def test_the_time_left_is_that_of_the_rest_at_the_speed_seen_so_far(s_per_core_s):
+    progress, now_s = halfway(s_per_core_s)
     # Six runs of ten are left, three on each core.
-    assert progress.left_s(now_s) == pytest.approx(30.0 * seconds_per_weight)
+    assert progress.left_s(now_s) == pytest.approx(30.0 * s_per_core_s)
 
 
 def test_time_passes_for_the_runs_that_have_begun():
@@ -35,7 +35,7 @@ def test_a_run_that_takes_longer_than_planned_has_at_least_nothing_left():
 
 
 def test_no_number_of_cores_makes_one_long_run_shorter():
-    progress = Progress(n_runs=2, n_jobs=2, weight=110.0, cores=64)
+    progress = Progress(n_runs=2, n_jobs=2, planned_core_s=110.0, cores=64)
     progress.started(0, "train", "short", 10.0, 0.0)
     progress.finished(0, 20.0)
     progress.started(1, "train", "long", 100.0, 20.0)
@@ -43,7 +43,7 @@ def test_no_number_of_cores_makes_one_long_run_shorter():
 
 
 def test_nothing_is_promised_before_there_is_something_to_go_by():
-    progress = Progress(n_runs=10, n_jobs=10, weight=100.0)
+    progress = Progress(n_runs=10, n_jobs=10, planned_core_s=100.0)
     progress.started(0, "train", "run0", 10.0, 0.0)
     assert progress.left_s(5.0) is None
     assert progress.line(5.0) == "0/10 runs trained · now run0 · 5 s gone · time left not known yet"

@@ -1,4 +1,4 @@
-"""Jobs that are forks of one warm process: the same bytes, and nothing left behind."""
+"""Jobs in the workers of a pool: the same bytes, and nothing left behind."""
 
 import json
 import os
@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from isoloss.runtime import worker_pool
-from isoloss.runtime.job import WARM_SOCKET
+from isoloss.runtime.job import POOL_SOCKET
 from isoloss.tables.schema import TIMED
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm processes are for Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="worker pools are for Linux")
 WORKFLOW = Path(worker_pool.__file__).parents[2]
 SETTINGS = {
     "task": {"kind": "function", "target": "sine"},
@@ -27,11 +27,11 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def address():
-    """The address of a warm process that the module's tests share."""
+    """The address of a worker pool that the module's tests share."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(WORKFLOW)
     started = worker_pool.start()
-    yield os.environ.pop(WARM_SOCKET)
+    yield os.environ.pop(POOL_SOCKET)
     started.stop()
     assert started.process.returncode == 0
     if before is None:
@@ -59,7 +59,7 @@ def command(folder, seed=0, **training):
 
 def environ(address=None):
     inherited = os.environ | {"PYTHONPATH": str(WORKFLOW)}
-    return inherited | ({WARM_SOCKET: address} if address else {})
+    return inherited | ({POOL_SOCKET: address} if address else {})
 
 
 def run(arguments, address=None):
@@ -71,14 +71,14 @@ def untimed(folder):
     return {name: value for name, value in row.items() if name not in TIMED}
 
 
-def test_a_forked_job_gives_what_a_fresh_process_gives(tmp_path, address):
+def test_a_job_in_the_pool_gives_what_a_fresh_process_gives(tmp_path, address):
     results = {}
-    for name, where in (("warm", address), ("again", address), ("cold", None)):
+    for name, where in (("pool", address), ("again", address), ("alone", None)):
         assert run(command(tmp_path / name), where).stderr == ""
         results[name] = untimed(tmp_path / name)
-    assert results["warm"] == results["again"] == results["cold"]
+    assert results["pool"] == results["again"] == results["alone"]
     run(command(tmp_path / "other", seed=1), address)
-    assert untimed(tmp_path / "other")["loss"] != results["warm"]["loss"]
+    assert untimed(tmp_path / "other")["loss"] != results["pool"]["loss"]
 
 
 def test_a_users_mistake_is_a_message_and_an_exit_code(tmp_path, address):
@@ -114,10 +114,10 @@ def test_a_job_ends_when_its_client_is_killed(tmp_path, address, number):
     assert not (tmp_path / "row.json").exists()
 
 
-def test_without_a_warm_process_at_the_address_the_job_runs_by_itself(tmp_path):
-    finished = run(command(tmp_path), "/nowhere/warm")
+def test_without_a_pool_at_the_address_the_job_runs_by_itself(tmp_path):
+    finished = run(command(tmp_path), "/nowhere/pool")
     assert finished.returncode == 0
-    assert "no warm process at /nowhere/warm" in finished.stderr
+    assert "no worker pool at /nowhere/pool" in finished.stderr
     assert untimed(tmp_path)["status"] == "done"
 
 

@@ -16,7 +16,7 @@ from isoloss.train.state import load_state
 ROOT = Path(__file__).parents[2]
 SOURCES = [
     path for folder in ("workflow", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))
-] + [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
+] + [ROOT / "workflow" / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 # Each can run what it reads; torch and numpy have formats that cannot, and are not needed.
 CALLS = {

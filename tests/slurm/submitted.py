@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 from tests.slurm.cluster import Slurm
-from tests.workflow.project import REPOSITORY
+from tests.workflow.project import REPOSITORY, SNAKEFILE
 
 from isoloss.tables.schema import TIMED
 
@@ -26,7 +26,7 @@ class Submitted:
 
     def __init__(self, slurm: Slurm, folder: Path, *arguments: str, **environ: str):
         self.slurm, self.folder = slurm, folder
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
         command += ["--directory", str(folder), "--profile", str(PROFILE), *arguments, *SITE]
         kept = {k: v for k, v in slurm.environ.items() if not k.startswith("ISOLOSS_")}
         self.before = set(slurm.jobs())

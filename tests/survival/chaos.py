@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 import psutil
-from tests.workflow.project import REPOSITORY, Project
+from tests.workflow.project import SNAKEFILE, Project
 from tests.workflow.test_staleness import FUNCTION, LANGUAGE
 
 from isoloss.pipeline import load_project
@@ -90,7 +90,7 @@ class Monkey:
                 assert self.killed_snakemake, (self.project.folder / "output.txt").read_text()
 
     def _snakemake(self) -> subprocess.Popen:
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
         command += ["--directory", str(self.project.folder), "--cores", "2"]
         command += ["--retries", str(RETRIES)]
         own = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
@@ -125,7 +125,7 @@ class Monkey:
         return {kind: n for kind, n in self.kills.items() if kind not in others}
 
     def _training(self, snakemake: int, most: float) -> dict[int, str]:
-        """The jobs that train, forks of the warm process: number -> kind, if it may be killed."""
+        """The jobs that train, workers of the pool: number -> kind, if it may be killed."""
         try:
             processes = psutil.Process(snakemake).children(recursive=True)
         except psutil.NoSuchProcess:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
-from tests.workflow.project import REPOSITORY, Project
+from tests.workflow.project import SNAKEFILE, Project
 from tests.workflow.test_staleness import FUNCTION
 
 from isoloss.train.keep import INTERVAL
@@ -35,7 +35,7 @@ def slow_project(folder: Path, steps: int = 40_000) -> Project:
 @contextlib.contextmanager
 def started(project: Project, *arguments: str, cores: int = 2) -> Iterator[subprocess.Popen]:
     """Snakemake in a process group of its own; whatever is left of it ends with the block."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
     command += ["--directory", str(project.folder), "--cores", str(cores), *arguments]
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
     inherited[INTERVAL] = "0.2"

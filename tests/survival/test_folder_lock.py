@@ -1,4 +1,4 @@
-"""Locks of a workflow that is gone are removed, and only those."""
+"""Stale locks of a Snakemake that was killed are removed, and only those."""
 
 import fcntl
 import os
@@ -8,9 +8,10 @@ import pytest
 
 from isoloss.files import write_json
 from isoloss.runtime import folder_lock
-from isoloss.runtime.folder_lock import arrive, hold, in_use, me
+from isoloss.runtime.folder_lock import acquire, locked_message, record_holder, this_process
 
-GONE = replace(me(), pid=1, command="snakemake --cores 2", since_utc="2026-01-01 00:00:00")
+HERE = this_process()
+GONE = replace(HERE, pid=1, command="snakemake --cores 2", since_utc="2026-01-01 00:00:00")
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def folder(tmp_path, monkeypatch):
     made = tmp_path / "my project" / ".snakemake"
     (made / "locks").mkdir(parents=True)
     (made / "locks" / "0.output.lock").write_text("results/report.html\n")
-    write_json(made / folder_lock.RECORD, asdict(GONE))
+    write_json(made / folder_lock.HOLDER_FILE, asdict(GONE))
     yield made
     for lock in held:
         os.close(lock)
@@ -31,56 +32,56 @@ def is_locked(folder):
 
 
 def last(folder, **changes):
-    write_json(folder / folder_lock.RECORD, asdict(replace(GONE, **changes)))
+    write_json(folder / folder_lock.HOLDER_FILE, asdict(replace(GONE, **changes)))
 
 
 def test_the_locks_of_a_killed_workflow_are_removed(folder):
-    assert arrive(folder) == GONE
+    assert acquire(folder) == GONE
     assert not is_locked(folder)
-    assert folder_lock.holder(folder).pid == os.getpid()
-    assert arrive(folder) is None
+    assert folder_lock.read_holder(folder).pid == os.getpid()
+    assert acquire(folder) is None
 
 
 def test_a_machine_that_has_started_again_is_the_same_machine(folder):
-    if me().machine is None:
-        pytest.skip("this machine has no number")
+    if HERE.machine is None:
+        pytest.skip("this machine has no identity")
     last(folder, boot="another")
-    assert arrive(folder) is not None
+    assert acquire(folder) is not None
     assert not is_locked(folder)
 
 
 @pytest.mark.parametrize("changes", [{"host": "node7"}, {"machine": "another"}, {"machine": None}])
 def test_the_locks_of_another_machine_stay_and_it_is_named(folder, changes):
     last(folder, boot="another", **changes)
-    assert arrive(folder) is None
+    assert acquire(folder) is None
     assert is_locked(folder)
-    said = in_use(folder)
-    assert f"process 1 on {changes.get('host', me().host)}, since 2026-01-01 00:00:00 UTC" in said
+    said = locked_message(folder)
+    assert f"process 1 on {changes.get('host', HERE.host)}, since 2026-01-01 00:00:00 UTC" in said
     assert "another machine" in said
     assert "'" + str(folder.parent) + "' && snakemake --unlock" in said
 
 
 def test_locks_stay_while_somebody_of_this_machine_is_there(folder):
-    with (folder / folder_lock.LOCK).open("w") as other:
+    with (folder / folder_lock.LOCK_FILE).open("w") as other:
         fcntl.flock(other, fcntl.LOCK_SH)
-        assert arrive(folder) is None
+        assert acquire(folder) is None
         assert is_locked(folder)
-    said = in_use(folder)
+    said = locked_message(folder)
     assert "process 1 on" in said
     assert "--unlock" not in said
 
 
 @pytest.mark.parametrize("record", [b"", b"{}", b"[1]", b"\xff"])
-def test_locks_that_nobody_signed_stay(folder, record):
-    (folder / folder_lock.RECORD).write_bytes(record)
-    assert arrive(folder) is None
+def test_locks_that_have_no_holder_stay(folder, record):
+    (folder / folder_lock.HOLDER_FILE).write_bytes(record)
+    assert acquire(folder) is None
     assert is_locked(folder)
-    assert "is locked by another snakemake" in in_use(folder)
+    assert "is locked by another snakemake" in locked_message(folder)
 
 
-def test_a_folder_without_locks_is_signed(folder):
+def test_a_folder_without_locks_gets_a_holder(folder):
     (folder / "locks" / "0.output.lock").unlink()
-    assert arrive(folder) is None
-    assert folder_lock.holder(folder).pid == os.getpid()
-    hold(folder)
-    assert folder_lock.holder(folder).host == me().host
+    assert acquire(folder) is None
+    assert folder_lock.read_holder(folder).pid == os.getpid()
+    record_holder(folder)
+    assert folder_lock.read_holder(folder).host == HERE.host

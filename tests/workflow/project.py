@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
+SNAKEFILE = REPOSITORY / "workflow" / "Snakefile"
 FINISHED = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)$", re.MULTILINE)
 
 
@@ -31,11 +32,13 @@ class Project:
             path = self.folder / "config" / "studies" / f"{name}.yaml"
             path.write_text(yaml.safe_dump(study))
 
-    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
-        """Run Snakemake with the project's Snakefile."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    def snakemake(
+        self, *arguments: str, cores: int = 2, snakefile: Path = SNAKEFILE
+    ) -> subprocess.CompletedProcess:
+        """Run Snakemake with a Snakefile, by default the workflow's."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
         command += ["--directory", str(self.folder), "--cores", str(cores), *arguments]
-        # A job's own warm process, commit and Python belong to the run that it is part of.
+        # A job's own worker pool, commit and Python belong to the run that it is part of.
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
         return subprocess.run(command, env=inherited, capture_output=True, text=True)
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from tests.workflow.project import REPOSITORY, Project
+from tests.workflow.project import REPOSITORY, SNAKEFILE, Project
 from tests.workflow.test_staleness import FUNCTION
 from tests.workflow.test_trunk_jobs import FIT, STUDY
 
@@ -38,7 +38,7 @@ def test_the_groups_of_the_profile_are_those_that_there_are():
 
 
 def test_only_trainings_are_submitted():
-    files = [REPOSITORY / "Snakefile", *(REPOSITORY / "workflow" / "rules").glob("*.smk")]
+    files = [SNAKEFILE, *(SNAKEFILE.parent / "rules").glob("*.smk")]
     text = "".join(path.read_text() for path in files)
     here = re.search(r"^localrules:\n((?: {4}\w+,\n)+)", text, re.MULTILINE)[1]
     rules = set(re.findall(r"^rule (\w+):", text, re.MULTILINE))

@@ -23,35 +23,37 @@ localrules:
     report,
 
 
-if workflow.remote_exec:
-    # That of the submitting Snakemake is on another machine, or should be.
-    os.environ.pop(worker_pool.WARM_SOCKET, None)
+if SNAKEMAKE.is_submitted:
+    # The worker pool of the submitting Snakemake is on another machine, or should be.
+    os.environ.pop(worker_pool.POOL_SOCKET, None)
 
 
 @functools.cache
 def prepare_allocation():
-    """Before the first job that a cluster has been given; elsewhere nothing.
+    """Before the first job in an allocation, set Snakemake up for it; elsewhere do nothing.
 
-    It is called by input functions: earlier, Snakemake has not read its own settings.
+    Input functions call it: earlier, Snakemake has not read its own settings.
     """
-    if workflow.remote_exec and cluster.within_an_allocation(workflow):
-        WARM.append(worker_pool.start())
+    if SNAKEMAKE.is_submitted and cluster.prepare_allocation(SNAKEMAKE):
+        start_pool()
 
 
-def tidy_up():
-    """At the end of what was submitted to a cluster."""
-    if not workflow.local_exec:
+def remove_group_checkpoints():
+    """Remove the checkpoints of finished trainings, at the end of what was submitted."""
+    if not SNAKEMAKE.runs_jobs_itself:
         cluster.remove_last_states(Path(RESULTS))
 
 
 def corpus_of(job_id):
     """The corpus that a training waits for.
 
-    Snakemake asks for it before it compares a job with what was recorded of it.
+    Snakemake asks for it before it compares a job with its record. A run's name says all that can
+    change its result: which piece of a trunk it goes on from, and whether a prediction had to be
+    there first, depends on the other runs of its study. So the record of its inputs is removed.
     """
     prepare_allocation()
-    if workflow.is_main_process:
-        records.forget_inputs(workflow.persistence, ISOLOSS.files_of(job_id))
+    if SNAKEMAKE.is_main_process:
+        SNAKEMAKE.forget_inputs(ISOLOSS.files_of(job_id))
     return ISOLOSS.corpus_of(job_id)
 
 
@@ -61,7 +63,7 @@ GROUPS = cluster.Groups(ISOLOSS.plan, ISOLOSS.config.device)
 
 def group_of(job_id):
     """The group of a training; None where nothing is grouped."""
-    return GROUPS.of(job_id, workflow.group_settings.group_components)
+    return GROUPS.of(job_id, SNAKEMAKE.group_components)
 
 
 def mem_mb(job_id, attempt):
@@ -71,5 +73,5 @@ def mem_mb(job_id, attempt):
 
 def runtime_min(job_id, attempt):
     """The time of a training; more if it is tried again."""
-    known = workflow.group_settings.group_components
+    known = SNAKEMAKE.group_components
     return attempt * GROUPS.runtime_min(job_id, ISOLOSS.resources(job_id), known)

@@ -6,14 +6,13 @@ from snakemake.logging import logger
 from isoloss.runtime.disk import nearly_full
 from isoloss.files import write_json
 from isoloss.runtime.job import UNFINISHED
-from isoloss.pipeline import records
 
 RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
-isoloss.pipeline.set_environment(workflow.basedir, ISOLOSS.config.device)
+isoloss.pipeline.set_environment(HERE, ISOLOSS.config.device)
 # What a command that the report prints must say after its target.
 CONFIG_OPTIONS = shlex.join(
-    ["--configfile"] * bool(workflow.overwrite_configfiles)
-    + [os.path.relpath(path) for path in workflow.overwrite_configfiles]
+    ["--configfile"] * bool(SNAKEMAKE.config_files)
+    + [os.path.relpath(path) for path in SNAKEMAKE.config_files]
 )
 
 
@@ -24,12 +23,23 @@ wildcard_constraints:
     name=r"[A-Za-z0-9_-]+",
 
 
-# One warm process serves all jobs that run on this machine: see workflow/isoloss/runtime/worker_pool.py.
-WARM = []
+# The worker pool of this process, once it is started: see workflow/isoloss/runtime/worker_pool.py.
+POOLS = []
 
 
-def say_what_other_code_trained():
-    """A change of the training code is said, and nothing is trained again unasked."""
+def start_pool():
+    """Start the worker pool, if this machine can have one."""
+    POOLS.extend(filter(None, [worker_pool.start()]))
+
+
+def stop_pool():
+    """Stop the worker pool; the jobs that it still runs are told to end."""
+    for pool in POOLS:
+        pool.stop()
+
+
+def warn_of_runs_by_other_code():
+    """Say which runs other training code has made. isoloss never retrains without a command."""
     stale = ISOLOSS.trained_by_other_code()
     if stale:
         logger.warning(
@@ -39,9 +49,9 @@ def say_what_other_code_trained():
         )
 
 
-if workflow.is_main_process:
-    say_what_other_code_trained()
-    killed = not workflow.output_settings.dryrun and folder_lock.arrive(".snakemake")
+if SNAKEMAKE.is_main_process:
+    warn_of_runs_by_other_code()
+    killed = None if SNAKEMAKE.is_dry_run else folder_lock.acquire(".snakemake")
     if killed:
         logger.warning(
             f"The last snakemake here was killed: {killed}. Going on from what is whole."
@@ -49,71 +59,60 @@ if workflow.is_main_process:
 
 
 def write_unfinished_report():
-    """After a failure, say in the report what is missing. Marked as incomplete, it is written again."""
-    waiting = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "report"]
-    if not (waiting and workflow.scheduler.failed):
+    """After a failure, write a report that says what is missing. The next command writes it again."""
+    unfinished = list(SNAKEMAKE.unfinished_jobs())
+    waiting = [job for job in unfinished if job.rule.name == "report"]
+    if not (waiting and SNAKEMAKE.failed_jobs()):
         return
     failed = [
         (" ".join([job.rule.name, *map(str, job.wildcards)]), str(job.log))
-        for job in workflow.scheduler.failed
+        for job in SNAKEMAKE.failed_jobs()
     ]
-    missing = [str(path) for job in workflow.dag.needrun_jobs() for path in job.output]
-    said = f"{RESULTS}/logs/unfinished.json"
-    write_json(said, {"failed": sorted(failed), "missing": sorted(missing)})
-    workflow.persistence.started(waiting[0])
-    environment = os.environ | {UNFINISHED: said}
+    missing = [str(path) for job in unfinished for path in job.output]
+    path = f"{RESULTS}/logs/unfinished.json"
+    write_json(path, {"failed": sorted(failed), "missing": sorted(missing)})
+    SNAKEMAKE.mark_incomplete(waiting[0])
+    environment = os.environ | {UNFINISHED: path}
     subprocess.run(["bash", "-c", waiting[0].shellcmd], env=environment)
 
 
-def mark_what_is_not_made_yet():
-    """What a waiting job made before counts as incomplete until the job has ended well.
+def mark_outputs_of_unfinished_jobs():
+    """Count the outputs of a waiting job as incomplete until the job has ended well.
 
-    Snakemake 9.27 records what a job read also if the job fails, and removes what it made. Were what
-    is made from that not marked, the next command would find nothing to do. Done at the start, it
-    holds however this process ends. A training is left out: its files are whole, or not there.
+    Snakemake 9.27 records what a job read also if the job fails, and removes its outputs. Without
+    the mark, the next command would find nothing to do. The mark is set at the start, so it holds
+    however this process ends. A training needs none: its files are whole, or not there.
     """
-    for job in workflow.dag.needrun_jobs() if workflow.is_main_process else ():
+    for job in SNAKEMAKE.unfinished_jobs() if SNAKEMAKE.is_main_process else ():
         if job.rule.name not in ("corpus", "trunk", "train"):
-            workflow.persistence.started(job)
-
-
-def let_the_scheduler_rest():
-    """Without a limit of jobs a second, which only matters where they are submitted.
-
-    For its sake Snakemake 9.27 starts a timer at each look for ready jobs, that makes it look again
-    after a second, and so on without end: after hundreds of jobs it does nothing else.
-    """
-    if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None
+            SNAKEMAKE.mark_incomplete(job)
 
 
 onstart:
-    let_the_scheduler_rest()
-    mark_what_is_not_made_yet()
-    if workflow.is_main_process:
-        folder_lock.hold(".snakemake")
-        WARM.append(worker_pool.start())
+    SNAKEMAKE.disable_rate_limit()
+    mark_outputs_of_unfinished_jobs()
+    if SNAKEMAKE.is_main_process:
+        folder_lock.record_holder(".snakemake")
+        start_pool()
     logger.info(None, extra={"isoloss_planned_core_s": ISOLOSS.untrained_core_s()})
 
 
-def remove_what_killed_jobs_left():
-    """The parts of files that they were writing."""
-    for folder in (RESULTS, FIGURES) if workflow.is_main_process else ():
+def remove_partial_files():
+    """Remove what killed jobs were writing."""
+    for folder in (RESULTS, FIGURES) if SNAKEMAKE.is_main_process else ():
         for partial in Path(folder).rglob(".*.partial"):
             partial.unlink(missing_ok=True)
 
 
 onsuccess:
-    tidy_up()
-    remove_what_killed_jobs_left()
-    for process in filter(None, WARM):
-        process.stop()
+    remove_group_checkpoints()
+    remove_partial_files()
+    stop_pool()
 
 
 onerror:
-    for said in filter(None, map(nearly_full, (RESULTS, FIGURES))):
-        logger.error(said)
-    tidy_up()
+    for warning in filter(None, map(nearly_full, (RESULTS, FIGURES))):
+        logger.error(warning)
+    remove_group_checkpoints()
     write_unfinished_report()
-    for process in filter(None, WARM):
-        process.stop()
+    stop_pool()

@@ -1,7 +1,7 @@
-"""What Snakemake shows while isoloss runs: one line of progress, and whatever went wrong.
+"""Snakemake's log on the terminal while isoloss runs: one line of progress, and every failure.
 
-A dry run, and anything asked for by --verbose or --printshellcmds, looks as always. The complete
-log is in .snakemake/log, as always.
+A dry run, --verbose and --printshellcmds look as they do without this plugin. The complete log is
+in .snakemake/log.
 """
 
 import logging
@@ -11,42 +11,31 @@ import threading
 import time
 from pathlib import Path
 
-from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from isoloss.runtime.folder_lock import in_use
+from isoloss.pipeline.snakemake_internals import LOCK_ERROR, terminal_handler
+from isoloss.runtime.folder_lock import locked_message
 from isoloss.runtime.progress import Progress
 
 REFRESH_S = {True: 1.0, False: 30.0}  # on a terminal, elsewhere
 LOG_LINES = 15  # of a failed job's log
 WORTH_SHOWING = ("Nothing to be done", "Unlocked")
-# A user's mistake, in the middle of what Snakemake says of the exception that brought it.
+# A user's mistake, inside of what Snakemake says of the exception that carried it.
 MISTAKE = re.compile(r"^(?: *UserError: )?(.+: \d+ problems?\n(?:  - .*(?:\n|\Z))+)", re.MULTILINE)
 # A job's line says what a person calls it: the wildcards that name it.
 NAMING = ("run_id", "trunk_id", "corpus_id", "study", "name")
 
 
 class LogHandler(LogHandlerBase):
-    """Snakemake's handler of log records."""
+    """The handler of log records that `logger: isoloss` in a profile names."""
 
     def __post_init__(self) -> None:
         settings = self.common_settings
         self.stream = sys.stdout if settings.stdout else sys.stderr
-        self.usual = ColorizingTextHandler(nocolor=settings.nocolor, stream=self.stream)
-        quiet = settings.quiet or set()
-        self.usual.setFormatter(DefaultFormatter(quiet, settings.show_failed_logs))
-        self.usual.addFilter(
-            DefaultFilter(
-                quiet,
-                settings.debug_dag,
-                settings.verbose,
-                settings.dryrun,
-                settings.printshellcmds,
-            )
-        )
-        self.quiet = bool(quiet)
-        self.as_usual = settings.dryrun or settings.verbose or settings.debug_dag
+        self.snakemakes = terminal_handler(settings, self.stream)
+        self.quiet = bool(settings.quiet)
+        self.as_snakemake = settings.dryrun or settings.verbose or settings.debug_dag
         self.terminal = self.stream.isatty()
         self.progress = Progress()
         self.planned_core_s: dict[str, float] = {}  # run or trunk -> its planned cost
@@ -54,33 +43,33 @@ class LogHandler(LogHandlerBase):
         self.line_open = False
         self.last_line = ""
         self.closed = threading.Event()
-        if self.terminal and not self.as_usual:
+        if self.terminal and not self.as_snakemake:
             threading.Thread(target=self._tick, daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show a record, or take note of what it says of a job."""
+        """Show a record, or update the progress from it."""
         if mistake := _mistake(record):
             self._end_line()
             self._write(f"{mistake}\n")
             return
-        if self.as_usual:
-            self.usual.handle(record)
+        if self.as_snakemake:
+            self.snakemakes.handle(record)
             return
         try:
-            self._take(record)
+            self._update(record)
         except Exception:
             self.handleError(record)  # as every handler of logging does: a log never ends a run
 
     def close(self) -> None:
         """Leave the terminal with the last line of progress whole."""
         self.closed.set()
-        if self.progress.start_s is not None and not self.as_usual:
+        if self.progress.start_s is not None and not self.as_snakemake:
             self._show()
         if self.line_open:
             self._write("\n")
         super().close()
 
-    def _take(self, record: logging.LogRecord) -> None:
+    def _update(self, record: logging.LogRecord) -> None:
         progress, now_s = self.progress, time.monotonic()
         match getattr(record, "event", None):
             case LogEvent.RUN_INFO:
@@ -92,23 +81,22 @@ class LogHandler(LogHandlerBase):
             case LogEvent.JOB_INFO:
                 wildcards = record.wildcards or {}
                 name = "/".join(str(wildcards[key]) for key in NAMING if key in wildcards)
-                weight = self.planned_core_s.get(name, 0.0)
-                progress.started(
-                    record.jobid, record.rule_name, name or record.rule_name, weight, now_s
-                )
+                planned_core_s = self.planned_core_s.get(name, 0.0)
+                name = name or record.rule_name
+                progress.started(record.jobid, record.rule_name, name, planned_core_s, now_s)
             case LogEvent.JOB_FINISHED:
                 progress.finished(record.job_id, now_s)
             case LogEvent.JOB_ERROR:
                 self._failed(record)
             case LogEvent.SHELLCMD if self.common_settings.printshellcmds:
-                self._usually(record)
+                self._pass_on(record)
             case None | LogEvent.ERROR:
                 planned = getattr(record, "isoloss_planned_core_s", None)
                 if planned is not None:
                     self.planned_core_s = planned
-                    progress.weight = sum(planned.values())
+                    progress.planned_core_s = sum(planned.values())
                 elif self._worth_showing(record):
-                    self._usually(record)
+                    self._pass_on(record)
         # Not when a job has just finished: the one that takes its place is about to start.
         due = now_s - self.shown_s >= REFRESH_S[self.terminal]
         if due and getattr(record, "event", None) == LogEvent.JOB_INFO:
@@ -132,9 +120,9 @@ class LogHandler(LogHandlerBase):
         self._end_line()
         self._write("\n".join(lines) + "\n")
 
-    def _usually(self, record: logging.LogRecord) -> None:
+    def _pass_on(self, record: logging.LogRecord) -> None:
         self._end_line()
-        self.usual.handle(record)
+        self.snakemakes.handle(record)
 
     def _show(self) -> None:
         if self.quiet:
@@ -190,8 +178,8 @@ class LogHandler(LogHandlerBase):
 
 
 def _mistake(record: logging.LogRecord) -> str:
-    """What a person is told of an error that is theirs to mend; "" for any other."""
-    if getattr(record, "exception", None) == "LockException":
-        return in_use(".snakemake")
+    """The message of an error that the user can mend; "" for any other record."""
+    if getattr(record, "exception", None) == LOCK_ERROR:
+        return locked_message(".snakemake")
     found = MISTAKE.search(record.getMessage()) if record.levelno >= logging.ERROR else None
     return found[1].rstrip() if found else ""

@@ -9,8 +9,8 @@ import os
 from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
+from isoloss.pipeline.snakemake_internals import Snakemake
 from isoloss.plan.plan import Plan
 from isoloss.plan.resources import START_MIN, Resources, seconds_of
 from isoloss.runtime.job import LAST_STATES
@@ -64,22 +64,21 @@ def gpus(device: str) -> int:
     return 1 if device == "cuda" else 0
 
 
-def within_an_allocation(workflow: Any) -> bool:
+def prepare_allocation(snakemake: Snakemake) -> bool:
     """Prepare a Snakemake that a cluster's job has started; tell whether it runs a group of jobs.
 
     The Snakemake that submits passes on none of this, neither from its profile nor its command.
     """
-    if not workflow.local_exec:
+    if not snakemake.runs_jobs_itself:
         # SLURM's plugin starts a Snakemake that starts another, in a job step. One step for all.
-        workflow.group_settings.group_components = dict.fromkeys(GROUPS, 10**6)
+        snakemake.put_groups_into_one_step(GROUPS)
         return False
     # When a run of a group fails, the others go on.
-    workflow.execution_settings.keep_going = True
+    snakemake.keep_going()
     # As many jobs at a time as there are cores in the allocation, not in the machine.
-    cores = os.environ.get("SLURM_CPUS_PER_TASK")
-    if cores:
-        workflow.global_resources["_cores"] = int(cores)
-    grouped = len(workflow.dag_settings.target_jobs) > 1
+    if cores := os.environ.get("SLURM_CPUS_PER_TASK"):
+        snakemake.limit_cores(int(cores))
+    grouped = snakemake.n_requested_jobs > 1
     if grouped:
         # If one of them fails, all are tried again: those that had finished, from their end.
         os.environ[LAST_STATES] = "1"

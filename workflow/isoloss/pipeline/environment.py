@@ -14,7 +14,7 @@ def set_environment(root: str | Path, device: str) -> None:
     The last two are no params of rules, because another device or commit makes no result stale.
     """
     path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-    packages = [str(Path(root) / "workflow"), os.environ.get("PYTHONPATH", "")]
+    packages = [str(root), os.environ.get("PYTHONPATH", "")]
     os.environ["PATH"] = os.pathsep.join(filter(None, path))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, packages))
     os.environ[DEVICE] = device

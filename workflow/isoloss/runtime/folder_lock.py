@@ -1,10 +1,10 @@
-"""Who makes results in a folder: said to whoever else wants to, and known to be gone when it is.
+"""The lock of a results folder, which the system releases when its process dies.
 
-Snakemake locks what it makes by files of its own, and leaves those behind when it is killed. So
-each workflow also holds a lock of the system's, which ends when its process does, however that
-ends; and the one that makes results writes down who it is. Snakemake's locks are removed only
-where nobody on this machine holds ours and the last to write itself down was of this machine:
-what another machine does on a shared filesystem cannot be known for certain.
+Snakemake locks a folder by files, and leaves them behind when it is killed. So each Snakemake also
+holds a shared lock of the system (`flock`) on a file of isoloss, however it ends. The one that
+makes results writes down who it is: the lock holder. Snakemake's lock files are stale, and are
+removed, where two things hold. No other process of this machine has the shared lock, and the last
+lock holder was of this machine. What another machine does on a shared filesystem cannot be known.
 """
 
 import contextlib
@@ -21,27 +21,36 @@ from pathlib import Path
 from isoloss.errors import UserError
 from isoloss.files import read_json, write_json
 
-RECORD, LOCK = "isoloss.holder.json", "isoloss.lock"
-BOOT, MACHINE = Path("/proc/sys/kernel/random/boot_id"), Path("/etc/machine-id")
-LONGEST_COMMAND = 200
-_HELD: list[int] = []  # descriptors of the system's locks, open until the process ends
+SNAKEMAKE_LOCKS = "locks/*.lock"  # in `.snakemake`: the files by which Snakemake locks a folder
+HOLDER_FILE, LOCK_FILE = "isoloss.holder.json", "isoloss.lock"
+BOOT_ID, MACHINE_ID = Path("/proc/sys/kernel/random/boot_id"), Path("/etc/machine-id")
+MAX_COMMAND = 200  # characters
+_HELD: list[int] = []  # descriptors of locked files, open until the process ends
 
 
 @dataclass(frozen=True)
-class Holder:
-    """A process that makes results."""
+class LockHolder:
+    """A process that makes results in a folder.
+
+    Attributes
+    ----------
+    machine : str or None
+        The identity of its machine, if the system has one.
+    boot : str or None
+        The identity of the running kernel, which all containers of a machine share.
+    """
 
     pid: int
     host: str
     machine: str | None
-    boot: str | None  # of the kernel: its processes, in whatever container, have one
+    boot: str | None
     since_utc: str
     command: str
 
     @property
     def is_of_this_machine(self) -> bool:
-        """Whether it runs, or ran, on this machine: since the same start of it, or an earlier."""
-        here = me()
+        """Whether it runs, or ran, on this machine, also before a restart of it."""
+        here = this_process()
         if here.boot and here.boot == self.boot:
             return True
         same = (self.machine, self.host) == (here.machine, here.host)
@@ -51,21 +60,21 @@ class Holder:
         return f"process {self.pid} on {self.host}, since {self.since_utc} UTC ({self.command})"
 
 
-def me() -> Holder:
-    """This process."""
+def this_process() -> LockHolder:
+    """This process as a lock holder."""
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    return Holder(
+    return LockHolder(
         pid=os.getpid(),
         host=platform.node(),
-        machine=str(uuid.getnode()) if sys.platform == "darwin" else _text(MACHINE),
-        boot=_text(BOOT),
+        machine=str(uuid.getnode()) if sys.platform == "darwin" else _text(MACHINE_ID),
+        boot=_text(BOOT_ID),
         since_utc=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
-        command=command[:LONGEST_COMMAND],
+        command=command[:MAX_COMMAND],
     )
 
 
-def arrive(folder: str | Path) -> Holder | None:
-    """Join those who look at a folder, and remove the locks of a workflow that was killed.
+def acquire(folder: str | Path) -> LockHolder | None:
+    """Take the shared lock of a folder until this process ends, and remove stale locks.
 
     Parameters
     ----------
@@ -74,65 +83,65 @@ def arrive(folder: str | Path) -> Holder | None:
 
     Returns
     -------
-    Holder or None
-        The one whose locks were removed.
+    LockHolder or None
+        The one whose stale locks were removed: a Snakemake that was killed.
     """
     folder = Path(folder)
     try:
         import fcntl
 
         folder.mkdir(exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
     except (ImportError, OSError):
         return None  # Snakemake says what is wrong with the folder
-    gone = None
+    killed = None
     try:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            gone = _clear(folder)
-        fcntl.flock(lock, fcntl.LOCK_SH)  # the next one to arrive is not alone
+            killed = _remove_stale_locks(folder)
+        fcntl.flock(lock, fcntl.LOCK_SH)  # downgraded, or waited for while another one cleans up
         _HELD.append(lock)
     except OSError:  # a filesystem without locks
         os.close(lock)
-    return gone
+    return killed
 
 
-def hold(folder: str | Path) -> None:
-    """Write down that this process makes results in a folder."""
-    with contextlib.suppress(UserError):  # a full disk is said by the job that meets it
-        write_json(Path(folder) / RECORD, asdict(me()))
+def record_holder(folder: str | Path) -> None:
+    """Write down this process as the lock holder of a folder."""
+    with contextlib.suppress(UserError):  # on a full disk, the job that meets it says so
+        write_json(Path(folder) / HOLDER_FILE, asdict(this_process()))
 
 
-def in_use(folder: str | Path) -> str:
-    """What to tell one who wants to make results in a folder that is locked."""
-    found, place = holder(folder), Path(folder).resolve().parent
-    there = shlex.quote(str(place))
-    unlock = f"If it no longer runs, remove its locks: cd {there} && snakemake --unlock"
-    if found is None:
-        return f"{place} is locked by another snakemake. {unlock}"
-    said = f"{place} is in use by another snakemake: {found}."
-    if not found.is_of_this_machine:
-        return f"{said} That is another machine. {unlock}"
-    return f"{said} Wait for it, or end it (kill -INT {found.pid}), and give the command again."
-
-
-def holder(folder: str | Path) -> Holder | None:
-    """Who last made results in a folder, if that can be read."""
+def read_holder(folder: str | Path) -> LockHolder | None:
+    """The last lock holder of a folder, if its record can be read."""
     with contextlib.suppress(UserError, TypeError):
-        return Holder(**read_json(Path(folder) / RECORD))
+        return LockHolder(**read_json(Path(folder) / HOLDER_FILE))
     return None
 
 
-def _clear(folder: Path) -> Holder | None:
-    """With nobody else of this machine here, remove the locks of one that was."""
-    last = holder(folder)
-    if not any((folder / "locks").glob("*.lock")):
-        hold(folder)
+def locked_message(folder: str | Path) -> str:
+    """What to tell a user who wants to make results in a locked folder."""
+    holder, place = read_holder(folder), Path(folder).resolve().parent
+    there = shlex.quote(str(place))
+    unlock = f"If it no longer runs, remove its locks: cd {there} && snakemake --unlock"
+    if holder is None:
+        return f"{place} is locked by another snakemake. {unlock}"
+    said = f"{place} is in use by another snakemake: {holder}."
+    if not holder.is_of_this_machine:
+        return f"{said} That is another machine. {unlock}"
+    return f"{said} Wait for it, or end it (kill -INT {holder.pid}), and give the command again."
+
+
+def _remove_stale_locks(folder: Path) -> LockHolder | None:
+    """With the exclusive lock: remove Snakemake's lock files, if their holder was here."""
+    last = read_holder(folder)
+    if not any(folder.glob(SNAKEMAKE_LOCKS)):
+        record_holder(folder)
         return None
     if last is None or not last.is_of_this_machine:
         return None
-    shutil.rmtree(folder / "locks", ignore_errors=True)
-    hold(folder)
+    shutil.rmtree((folder / SNAKEMAKE_LOCKS).parent, ignore_errors=True)
+    record_holder(folder)
     return last
 
 

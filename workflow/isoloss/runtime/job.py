@@ -1,9 +1,8 @@
-"""Run one job of the workflow: `python -m isoloss.runtime.job COMMAND ...`.
+"""The client of one job of the workflow: `python -m isoloss.runtime.job COMMAND ...`.
 
-Importing PyTorch and its like takes seconds, most jobs take less. Where the workflow has a worker
-pool (see `isoloss.runtime.worker_pool`), the job is a fork of its process; elsewhere, as on a
-cluster, it runs here.
-This module imports nothing but the standard library.
+Importing PyTorch and its like takes seconds, and most jobs take less. Where the workflow has a
+worker pool (`isoloss.runtime.worker_pool`), the job runs in a worker of it. Elsewhere, as in an
+allocation of a cluster, it runs in this process. This module imports the standard library alone.
 """
 
 import array
@@ -16,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 # Environment variables that the workflow sets for its jobs.
-WARM_SOCKET = "ISOLOSS_WARM_SOCKET"
+POOL_SOCKET = "ISOLOSS_WARM_SOCKET"  # the address of the worker pool
 COMMIT = "ISOLOSS_COMMIT"
 DEVICE = "ISOLOSS_DEVICE"
 UNFINISHED = "ISOLOSS_UNFINISHED"  # names a file: what could not be made, for the report
@@ -39,7 +38,7 @@ COMMANDS = {
     "report": "isoloss.jobs.report",
 }
 USER_ERROR, USAGE_ERROR = 1, 2
-AGAIN = 75  # the job ended before its time, and can go on: EX_TEMPFAIL
+TRY_AGAIN = 75  # the job was interrupted and can go on: EX_TEMPFAIL
 # One thread a job: several jobs side by side are faster than several threads in one of them.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -47,7 +46,10 @@ ONE_THREAD = dict.fromkeys(
 
 
 def run_command(argv: Sequence[str]) -> int:
-    """Run a command in this process and return its exit code; a user's mistake is a message."""
+    """Run a command in this process and return its exit code.
+
+    A `UserError` is printed as a message, without a traceback.
+    """
     from isoloss.errors import Interrupted, UserError
 
     command, *arguments = argv
@@ -58,19 +60,21 @@ def run_command(argv: Sequence[str]) -> int:
         return USER_ERROR
     except Interrupted as error:
         print(f"isoloss {command}: {error}", file=sys.stderr)
-        return AGAIN
+        return TRY_AGAIN
     except SystemExit as error:  # argparse
         return error.code if isinstance(error.code, int) else USAGE_ERROR
     return 0
 
 
-def run_warm(argv: Sequence[str], address: str) -> int:
-    """Have the warm process at `address` run a command with this process's output and folder.
+def run_in_pool(argv: Sequence[str], address: str) -> int:
+    """Run a command in a worker of the pool at `address`, and return its exit code.
+
+    The worker takes this process's folder, environment, standard output and standard error.
 
     Raises
     ------
     OSError
-        There is no warm process at that address.
+        There is no worker pool at that address.
     """
     request = json.dumps(
         {"argv": list(argv), "cwd": os.getcwd(), "environ": dict(os.environ)}  # noqa: PTH109
@@ -78,7 +82,7 @@ def run_warm(argv: Sequence[str], address: str) -> int:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         for number in (signal.SIGINT, signal.SIGTERM):
-            # The warm process ends the job when this connection does.
+            # The worker pool ends the job when this connection ends.
             signal.signal(number, signal.SIG_DFL)
         outputs = array.array("i", [sys.stdout.fileno(), sys.stderr.fileno()])
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, outputs)]
@@ -86,23 +90,23 @@ def run_warm(argv: Sequence[str], address: str) -> int:
         connection.sendall(request)
         reply = connection.recv(16)
     if not reply:
-        print("isoloss: the warm process ended before the job did", file=sys.stderr)
+        print("isoloss: the worker pool ended before the job did", file=sys.stderr)
         return USER_ERROR
     return int(reply)
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit code of the command in `argv`, run warm where that is possible."""
+    """Run the command in `argv`, in the worker pool if there is one, and return its exit code."""
     if not argv or argv[0] not in COMMANDS:
         print(f"usage: python -m isoloss.runtime.job {{{','.join(COMMANDS)}}} ...", file=sys.stderr)
         return USAGE_ERROR
     os.environ.update(ONE_THREAD)
-    address = os.environ.get(WARM_SOCKET)
+    address = os.environ.get(POOL_SOCKET)
     if address:
         try:
-            return run_warm(argv, address)
+            return run_in_pool(argv, address)
         except OSError as error:
-            print(f"isoloss: no warm process at {address} ({error}); going on", file=sys.stderr)
+            print(f"isoloss: no worker pool at {address} ({error}); running alone", file=sys.stderr)
     return run_command(argv)
 
 

@@ -1,54 +1,61 @@
-"""How far the workflow is, what it does now, and how long it will still take."""
+"""Progress of a workflow: finished and running jobs, and an estimate of the time left."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-# Fewer finished seconds than these say nothing about the rest.
-ENOUGH_S = 10.0
-ENOUGH_SHARE = 0.02
+# With less finished than this, the time left is not estimated.
+MIN_FINISHED_S = 10.0
+MIN_FINISHED_SHARE = 0.02  # of the planned cost
 TRAINING = ("train", "trunk")  # the rules whose jobs train
 
 
 @dataclass
-class Job:
+class RunningJob:
     """A job that runs."""
 
     rule: str
     name: str
-    weight: float
+    planned_core_s: float
     start_s: float
 
 
 @dataclass
 class Progress:
-    """Counts of jobs, and an estimate from the planned costs and the times seen so far.
+    """Counts of jobs, and an estimate of the time left from planned costs and elapsed times.
 
     Attributes
     ----------
     n_runs, n_jobs : int
         Training runs and all jobs that are to be done.
-    weight : float
+    planned_core_s : float
         Planned cost of all training jobs, in planned core-seconds.
     cores : int
+        How many jobs run at a time.
+    finished_core_s : float
+        Planned cost of the finished training jobs, in planned core-seconds.
+    finished_s : float
+        Time that the finished training jobs took, in seconds.
     """
 
     n_runs: int = 0
     n_jobs: int = 0
-    weight: float = 0.0
+    planned_core_s: float = 0.0
     cores: int = 1
     start_s: float | None = None
-    running: dict[int, Job] = field(default_factory=dict)
+    running: dict[int, RunningJob] = field(default_factory=dict)
     runs_done: int = 0
     jobs_done: int = 0
     failed: int = 0
-    weight_done: float = 0.0
-    spent_s: float = 0.0  # on finished training jobs
+    finished_core_s: float = 0.0
+    finished_s: float = 0.0
 
-    def started(self, jobid: int, rule: str, name: str, weight: float, now_s: float) -> None:
+    def started(
+        self, jobid: int, rule: str, name: str, planned_core_s: float, now_s: float
+    ) -> None:
         """A job has started."""
         if self.start_s is None:
             self.start_s = now_s
-        self.running[jobid] = Job(rule, name, weight, now_s)
+        self.running[jobid] = RunningJob(rule, name, planned_core_s, now_s)
 
     def finished(self, jobid: int, now_s: float) -> None:
         """A job has succeeded."""
@@ -56,10 +63,10 @@ class Progress:
         job = self.running.pop(jobid, None)
         if job is not None and job.rule in TRAINING:
             self.runs_done += job.rule == "train"
-            self.weight_done += job.weight
-            self.spent_s += now_s - job.start_s
+            self.finished_core_s += job.planned_core_s
+            self.finished_s += now_s - job.start_s
 
-    def failed_job(self, jobid: int) -> Job | None:
+    def failed_job(self, jobid: int) -> RunningJob | None:
         """A job has failed."""
         self.failed += 1
         return self.running.pop(jobid, None)
@@ -67,20 +74,24 @@ class Progress:
     def left_s(self, now_s: float) -> float | None:
         """Seconds of training left, or None where it is too early to say.
 
-        Planned costs are scaled by how long finished jobs took for theirs; a running job has at
-        least nothing left.
+        Planned costs are scaled by the time that finished jobs took for theirs. A running job that
+        takes longer than its scaled cost counts as finished.
         """
-        if self.spent_s < ENOUGH_S or self.weight_done < ENOUGH_SHARE * self.weight:
+        least_core_s = MIN_FINISHED_SHARE * self.planned_core_s
+        if self.finished_s < MIN_FINISHED_S or self.finished_core_s < least_core_s:
             return None
-        per_weight = self.spent_s / self.weight_done
+        s_per_core_s = self.finished_s / self.finished_core_s
         training = [job for job in self.running.values() if job.rule in TRAINING]
-        waiting = max(0.0, self.weight - self.weight_done - sum(job.weight for job in training))
-        rest = [max(0.0, job.weight * per_weight - (now_s - job.start_s)) for job in training]
+        running_core_s = sum(job.planned_core_s for job in training)
+        waiting_core_s = max(0.0, self.planned_core_s - self.finished_core_s - running_core_s)
+        rest_s = [
+            max(0.0, job.planned_core_s * s_per_core_s - (now_s - job.start_s)) for job in training
+        ]
         # No machine is faster than its longest job.
-        return max([(waiting * per_weight + sum(rest)) / self.cores, *rest])
+        return max([(waiting_core_s * s_per_core_s + sum(rest_s)) / self.cores, *rest_s])
 
     def line(self, now_s: float) -> str:
-        """One line for a person."""
+        """The line of progress, for the terminal."""
         parts = []
         if self.n_runs:
             parts.append(f"{self.runs_done}/{self.n_runs} runs trained")
@@ -101,14 +112,14 @@ class Progress:
 
 
 def shortened(names: Iterable[str], most: int = 2) -> str:
-    """Some names, and how many more there are."""
+    """The first names, and how many more there are."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def duration(seconds: float) -> str:
-    """Seconds for a person, no more precise than they are.
+    """A duration in seconds as text, in the units that a reader needs.
 
     >>> duration(8), duration(75), duration(7300)
     ('8 s', '1 min 15 s', '2 h 1 min')

@@ -1,8 +1,8 @@
-"""A process that has imported everything once, and forks itself for each job.
+"""The worker pool: a process that has imported everything once, and forks a worker for each job.
 
-`start` is called by the workflow before its first job. The process ends when the one that started
-it does, or on request; a job ends when the client that asked for it does. A fork computes the same
-bytes as a fresh process: it inherits imported modules, and no random state, data or threads.
+The workflow calls `start` before its first job. The pool ends when the process that started it
+ends, or on request. A job ends when its client (`isoloss.runtime.job`) ends. A worker computes the
+same bytes as a fresh process: it inherits imported modules, but no random state, data or threads.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ from typing import Any
 from isoloss.config.runs import RUN_MODELS
 from isoloss.files import write_json
 from isoloss.runtime.fingerprint import training_fingerprint
-from isoloss.runtime.job import COMMANDS, ONE_THREAD, WARM_SOCKET, run_command
+from isoloss.runtime.job import COMMANDS, ONE_THREAD, POOL_SOCKET, run_command
 
 # What jobs import, when they start or at their first use.
-STAGES = (
+PACKAGES = (
     "tasks",
     "models",
     "train",
@@ -54,34 +54,37 @@ LIBRARIES = (
     "torch",
 )
 RECEIVE_TIMEOUT_S = 10.0
-COSTS = "ISOLOSS_COSTS"  # names a file for the CPU time of each command, for benchmarks
+CPU_TIMES = "ISOLOSS_COSTS"  # names a file for the CPU time of each command, for benchmarks
 
 
 @dataclass
-class Warm:
-    """A started warm process."""
+class WorkerPool:
+    """A worker pool that has been started."""
 
     process: subprocess.Popen
     folder: tempfile.TemporaryDirectory
 
     def stop(self) -> None:
-        """End it; jobs that still run are told to end."""
+        """Stop the pool; the jobs that still run are told to end."""
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         self.process.wait()
         self.folder.cleanup()
 
 
-def start() -> Warm | None:
-    """Start a warm process and name it to later jobs in the environment; None where none can be.
+def start() -> WorkerPool | None:
+    """Start a worker pool, and name it to later jobs in the environment.
 
-    Only on Linux: elsewhere, forking a process that has imported such libraries is not safe.
+    Returns
+    -------
+    WorkerPool or None
+        None on other systems than Linux: there, a process with such libraries cannot fork safely.
     """
     if sys.platform != "linux":
         return None
     # A socket's path may have at most 107 bytes, so it cannot lie in the project.
     folder = tempfile.TemporaryDirectory(prefix="isoloss-")
-    address = str(Path(folder.name) / "warm")
+    address = str(Path(folder.name) / "pool")
     with socket.socket(socket.AF_UNIX) as listener:
         # It listens before it has imported anything, so that early jobs wait in line.
         listener.bind(address)
@@ -92,30 +95,30 @@ def start() -> Warm | None:
             env=os.environ | ONE_THREAD,
             pass_fds=[listener.fileno()],
         )
-    os.environ[WARM_SOCKET] = address
-    return Warm(process, folder)
+    os.environ[POOL_SOCKET] = address
+    return WorkerPool(process, folder)
 
 
 class _Server:
-    """Accepts requests, forks a child for each, and reports the child's exit code."""
+    """Accepts the requests of clients, forks a worker for each, and reports its exit code."""
 
     def __init__(self, listener: socket.socket):
         self.listener = listener
         self.selector = selectors.DefaultSelector()
-        self.children: dict[int, tuple[str, socket.socket]] = {}  # process -> command, client
+        self.workers: dict[int, tuple[str, socket.socket]] = {}  # process -> command, client
         self.cpu_s: dict[str, float] = {}  # command -> of its finished jobs
         self.open = True
 
     def serve(self) -> None:
-        """Serve until the starter has gone and the last job, told to end, has done so."""
+        """Serve until the parent process has ended and the last job, told to end, has ended too."""
         wake_read, wake_write = socket.socketpair()
         wake_write.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write.fileno(), warn_on_full_buffer=False)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
-        self.selector.register(sys.stdin, selectors.EVENT_READ, self._starter_gone)
+        self.selector.register(sys.stdin, selectors.EVENT_READ, self._parent_ended)
         self.selector.register(wake_read, selectors.EVENT_READ, self._reap)
-        while self.open or self.children:
+        while self.open or self.workers:
             for key, _ in self.selector.select():
                 key.data(key.fileobj)
 
@@ -127,36 +130,36 @@ class _Server:
         except (OSError, ValueError):
             client.close()  # a client that was killed before it had said what it wanted
             return
-        child = os.fork()
-        if child == 0:
-            _be_the_job(request, outputs)
+        worker = os.fork()
+        if worker == 0:
+            _run_job(request, outputs)
         for descriptor in outputs:
             os.close(descriptor)
-        self.children[child] = request["argv"][0], client
-        self.selector.register(client, selectors.EVENT_READ, self._client_gone)
+        self.workers[worker] = request["argv"][0], client
+        self.selector.register(client, selectors.EVENT_READ, self._client_ended)
 
-    def _starter_gone(self, stdin: Any) -> None:
+    def _parent_ended(self, stdin: Any) -> None:
         self.selector.unregister(stdin)
         self.selector.unregister(self.listener)
         self.listener.close()
         self.open = False
-        for child in self.children:  # of a workflow that was killed: they keep their state
-            os.kill(child, signal.SIGTERM)
+        for worker in self.workers:  # of a workflow that was killed: they keep their state
+            os.kill(worker, signal.SIGTERM)
 
-    def _client_gone(self, client: socket.socket) -> None:
-        """A client says nothing after its request: what comes is the end of the connection."""
+    def _client_ended(self, client: socket.socket) -> None:
+        """After its request a client sends nothing: what comes is the end of the connection."""
         self.selector.unregister(client)
-        for child, (_, waiting) in self.children.items():
+        for worker, (_, waiting) in self.workers.items():
             if waiting is client:
-                os.kill(child, signal.SIGTERM)
+                os.kill(worker, signal.SIGTERM)
 
     def _reap(self, wake: socket.socket) -> None:
         wake.recv(4096)
-        while self.children:
-            child, status, used = os.wait4(-1, os.WNOHANG)
-            if child == 0:
+        while self.workers:
+            worker, status, used = os.wait4(-1, os.WNOHANG)
+            if worker == 0:
                 return
-            command, client = self.children.pop(child)
+            command, client = self.workers.pop(worker)
             self.cpu_s[command] = self.cpu_s.get(command, 0.0) + used.ru_utime + used.ru_stime
             code = os.waitstatus_to_exitcode(status)
             with contextlib.suppress(OSError):  # the client may have gone
@@ -177,8 +180,8 @@ def _receive(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
     return json.loads(received), outputs
 
 
-def _be_the_job(request: dict[str, Any], outputs: list[int]) -> None:
-    """In the child: take over the client's folder, environment and output, and never return."""
+def _run_job(request: dict[str, Any], outputs: list[int]) -> None:
+    """In the worker: take the client's folder, environment and output; never return."""
     code = 70
     try:
         signal.set_wakeup_fd(-1)
@@ -191,7 +194,7 @@ def _be_the_job(request: dict[str, Any], outputs: list[int]) -> None:
         os.environ.clear()
         os.environ.update(request["environ"])
         code = run_command(request["argv"])
-    except BaseException:  # the child of a fork must not run its parent's code
+    except BaseException:  # a worker must not go on with the code of the pool
         traceback.print_exc()
     finally:
         with contextlib.suppress(Exception):
@@ -201,7 +204,7 @@ def _be_the_job(request: dict[str, Any], outputs: list[int]) -> None:
 
 
 def _modules_of(packages: Iterable[str]) -> Iterator[str]:
-    """Every module of some of isoloss's subpackages."""
+    """The names of all modules of some of isoloss's subpackages."""
     for package in packages:
         folder = Path(__file__).parents[1] / package
         yield f"isoloss.{package}"
@@ -210,9 +213,15 @@ def _modules_of(packages: Iterable[str]) -> Iterator[str]:
 
 
 def main(listener: int) -> None:
-    """Import everything, then serve the requests that come to a listening socket."""
+    """Import everything, then serve the requests to a listening socket.
+
+    Parameters
+    ----------
+    listener : int
+        The file descriptor of the socket.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the workflow, which ends us
-    for module in (*LIBRARIES, *COMMANDS.values(), *_modules_of(STAGES)):
+    for module in (*LIBRARIES, *COMMANDS.values(), *_modules_of(PACKAGES)):
         importlib.import_module(module)
     import torch
 
@@ -222,14 +231,14 @@ def main(listener: int) -> None:
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     for task in RUN_MODELS:
         training_fingerprint(task)  # of the code that has just been imported; the jobs inherit it
-    # What is there now is never garbage: a child that looked for it would copy all of its memory.
+    # What is there now is never garbage: a worker that looked for it would copy all of its memory.
     gc.freeze()
     server = _Server(socket.socket(fileno=listener))
     start_up_s = time.process_time()
     server.serve()
-    if os.environ.get(COSTS):
+    if os.environ.get(CPU_TIMES):
         own_s = {"start-up": start_up_s, "serving": time.process_time() - start_up_s}
-        write_json(os.environ[COSTS], own_s | server.cpu_s)
+        write_json(os.environ[CPU_TIMES], own_s | server.cpu_s)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,158 @@
+"""All that isoloss uses of Snakemake beyond its documented interface.
+
+A new release of Snakemake may rename any of it. So no other module and no rule touches these
+attributes, and `tests/workflow/test_snakemake_internals.py` asks the installed Snakemake for each.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TextIO
+
+from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
+
+# The attributes that the class below and the rules use, by the object that has them. `[...]` is a
+# key of a dictionary. The lock files that `isoloss.runtime.folder_lock` removes are tested too.
+USED: Mapping[str, tuple[str, ...]] = {
+    "workflow": (
+        *("current_basedir", "dag", "dag_settings", "execution_settings", "global_resources"),
+        *("group_settings", "is_main_process", "local_exec", "output_settings"),
+        *("overwrite_configfiles", "persistence", "remote_exec", "scheduler"),
+    ),
+    "workflow.dag": ("needrun_jobs",),
+    "workflow.dag_settings": ("target_jobs",),
+    "workflow.execution_settings": ("keep_going",),
+    "workflow.global_resources": ("[_cores]",),
+    "workflow.group_settings": ("group_components",),
+    "workflow.output_settings": ("dryrun",),
+    "workflow.persistence": ("started", "_read_record", "_write_record"),
+    "workflow.scheduler": ("failed", "job_rate_limiter"),
+    "job": ("log", "output", "rule", "shellcmd", "wildcards"),
+    "job.rule": ("name",),
+    "record": ("input",),
+}
+LOCK_ERROR = "LockException"  # what Snakemake's log calls a folder that another one has locked
+
+
+class Snakemake:
+    """The Snakemake that reads the rules, seen by what isoloss wants of it.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        The object that every Snakefile knows as `workflow`.
+    """
+
+    def __init__(self, workflow: Any):
+        self._workflow = workflow
+
+    @property
+    def config_files(self) -> list[str]:
+        """The files of `--configfile`."""
+        return [str(path) for path in self._workflow.overwrite_configfiles]
+
+    @property
+    def is_main_process(self) -> bool:
+        """Whether a user started it, not another Snakemake for one of its jobs."""
+        return self._workflow.is_main_process
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether it runs no job."""
+        return self._workflow.output_settings.dryrun
+
+    @property
+    def is_submitted(self) -> bool:
+        """Whether it runs in an allocation of a cluster."""
+        return self._workflow.remote_exec
+
+    @property
+    def runs_jobs_itself(self) -> bool:
+        """Whether its jobs run on this machine, not on one to which it submits them."""
+        return self._workflow.local_exec
+
+    @property
+    def n_requested_jobs(self) -> int:
+        """How many jobs the Snakemake that submitted this one has asked it for."""
+        return len(self._workflow.dag_settings.target_jobs)
+
+    @property
+    def group_components(self) -> Mapping[str, int]:
+        """The names of `--group-components`, with how many of each share an allocation."""
+        return self._workflow.group_settings.group_components
+
+    def unfinished_jobs(self) -> Iterator[Any]:
+        """The jobs that must still run."""
+        return iter(self._workflow.dag.needrun_jobs())
+
+    def failed_jobs(self) -> Collection[Any]:
+        """The jobs that have failed."""
+        return self._workflow.scheduler.failed
+
+    def mark_incomplete(self, job: Any) -> None:
+        """Have a job's outputs count as incomplete until the job has ended well."""
+        self._workflow.persistence.started(job)
+
+    def forget_inputs(self, paths: Sequence[str]) -> None:
+        """Forget which files a job read, so that another set of inputs is no reason to rerun it.
+
+        The record stays, without its inputs: Snakemake warns of files that have no record.
+
+        Parameters
+        ----------
+        paths : list of str
+            All outputs of one job.
+        """
+        persistence = self._workflow.persistence
+        first = persistence._read_record(paths[0])
+        if first is None or first.input is None:
+            return  # forgotten before: the first is written last
+        for path in reversed(paths):
+            record = persistence._read_record(path)
+            if record is not None and record.input is not None:
+                record.input = None
+                persistence._write_record(path, record)
+
+    def disable_rate_limit(self) -> None:
+        """Remove the limit of jobs a second, where jobs run on this machine.
+
+        For its sake Snakemake 9.27 starts a timer at each look for ready jobs, that makes it look
+        again after a second, and so on without end. After hundreds of jobs it does nothing else.
+        """
+        if self.runs_jobs_itself:
+            self._workflow.scheduler.job_rate_limiter = None
+
+    def keep_going(self) -> None:
+        """Let the other jobs go on when one fails."""
+        self._workflow.execution_settings.keep_going = True
+
+    def limit_cores(self, cores: int) -> None:
+        """Run at most as many jobs at a time as there are cores."""
+        self._workflow.global_resources["_cores"] = cores
+
+    def put_groups_into_one_step(self, groups: Iterable[str]) -> None:
+        """Run all jobs of an allocation in one step of it."""
+        self._workflow.group_settings.group_components = dict.fromkeys(groups, 10**6)
+
+
+def terminal_handler(settings: Any, stream: TextIO) -> Any:
+    """The log handler that Snakemake uses where no plugin takes its place.
+
+    Parameters
+    ----------
+    settings : snakemake_interface_logger_plugins.settings.OutputSettingsLoggerInterface
+        What the command line says of output.
+    stream : text file
+        Where it writes.
+    """
+    quiet = settings.quiet or set()
+    handler = ColorizingTextHandler(nocolor=settings.nocolor, stream=stream)
+    handler.setFormatter(DefaultFormatter(quiet, settings.show_failed_logs))
+    handler.addFilter(
+        DefaultFilter(
+            quiet,
+            settings.debug_dag,
+            settings.verbose,
+            settings.dryrun,
+            settings.printshellcmds,
+        )
+    )
+    return handler
