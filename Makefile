@@ -2,6 +2,7 @@
 #   CORES      how many cores the study may use (default: all)
 #   WORKERS    how many tests run at a time (default: one more than cores, because some wait)
 #   ARGS       further arguments for snakemake (make, make smoke) or pytest (make test)
+#   FROM       a folder with copies of the published tables (make tables)
 #   PYTHON     the Python (3.11 or newer) that .venv is made from; found by itself otherwise
 #   PIP_INDEX  a further package index, or pip options, for the set-up: for example torch's own
 #              CPU builds (0.2 GB in place of some GB of CUDA on Linux), on a fresh clone or
@@ -12,6 +13,7 @@
 CORES ?= all
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 ARGS ?=
+FROM ?=
 PYTHON ?=
 PIP_INDEX ?=
 
@@ -56,7 +58,7 @@ define new_venv
 endef
 
 .DEFAULT_GOAL := study
-.PHONY: study smoke test lint setup lock clean help
+.PHONY: study smoke test tables lint setup lock clean help
 
 study: setup ## set everything up, run the default study, write results/report.html (the default)
 	@$(IN_VENV) snakemake --cores $(CORES) $(ARGS)
@@ -69,6 +71,9 @@ smoke: setup ## run every rule once, on small models (about a minute)
 
 test: setup ## set everything up, run all tests
 	@$(IN_VENV) python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+tables: setup ## fetch the published tables that some tests need (FROM=DIR: copy them from there)
+	@$(IN_VENV) isoloss fetch $(if $(FROM),--from "$(FROM)")
 
 lint: setup ## run only the tests of form: snakemake --lint, snakefmt, ruff
 	@$(IN_VENV) python -m pytest -q tests/test_lint.py

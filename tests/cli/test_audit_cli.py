@@ -1,20 +1,17 @@
 """`isoloss audit`, away from the project's folder."""
 
-from pathlib import Path
-
-import pytest
+from tests.published import published
 
 from isoloss.cli import audit
 from isoloss.cli.main import main
 
-MIRROR = Path(__file__).parents[3] / "shared" / "data"
+EPOCH = "epoch-chinchilla/svg_extracted_data.csv"
 
 
 def test_an_audit_runs_in_any_folder(tmp_path, monkeypatch, capsys):
-    if not MIRROR.is_dir():
-        pytest.skip("the published tables are not beside the project (../shared/data)")
+    mirror = published(EPOCH)
     monkeypatch.chdir(tmp_path)
-    more = ["--only", "besiroglu et al. 2024, notebook", "--mirror", str(MIRROR), "--draws", "100"]
+    more = ["--only", "besiroglu et al. 2024, notebook", "--mirror", str(mirror), "--draws", "100"]
     assert main(["audit", *more]) == 0
     assert "verdict: reproduced" in capsys.readouterr().out
 

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from tests.published import REFITTED, published
 
 from isoloss.cli.main import main
 
@@ -16,9 +17,7 @@ COMMANDS = re.findall(r"```sh\nisoloss (.+)\n```", PAGE)
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
     """What each command of the page prints, run in order beside the project's config."""
-    mirror = ROOT.parent / "shared" / "data"
-    if not mirror.is_dir():
-        pytest.skip("the published tables are not beside the project (../shared/data)")
+    mirror = published(*REFITTED)
     import contextlib
     import io
 

@@ -1,21 +1,16 @@
-"""Published tables, read from `../shared/data` beside the project where it is there."""
-
-from pathlib import Path
+"""Published tables, where they are there, and random numbers."""
 
 import pytest
-
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+from tests.published import published
 
 
 @pytest.fixture(scope="session")
 def shared():
-    """A function: path below ../shared/data -> DataFrame, or the test is skipped."""
+    """A function: path of a published table -> DataFrame, or the test is skipped."""
     import pandas as pd
 
     def read(name):
-        path = SHARED / name
-        if not path.exists():
-            pytest.skip(f"the published table {name} is not beside the project (../shared/data)")
+        path = published(name) / name
         return pd.read_json(path, lines=True) if path.suffix == ".jsonl" else pd.read_csv(path)
 
     return read

@@ -1,7 +1,6 @@
 """Hoffmann et al.'s first two approaches on tables of a user's own, against planted surfaces."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,11 +10,13 @@ from isoloss.cli.main import main
 from isoloss.errors import UserError
 from isoloss.exhibits.chinchilla.of_table import by_curves, by_isoflops
 from isoloss.laws import LAWS
+from tests.published import published
 
 LAW = LAWS["chinchilla"]
 TRUE = {"A": 482.01, "B": 2085.43, "E": 1.8172, "alpha": 0.3478, "beta": 0.3658}
-SHARED = Path(__file__).parents[4] / "shared" / "data"
 BUDGET = 1e20
+RUNS = "gemstones/wandb_df_for_fitting_hot.jsonl"
+FIT = "gemstones/published_approach1_params.json"
 
 
 def curves(rng, noise=1e-3):
@@ -57,14 +58,12 @@ def test_isoflop_parabolas_give_the_planted_optimum_though_budgets_differ_by_rou
 
 def test_gemstones_curves_allow_the_published_exponent():
     """mcleish7/gemstone-scaling-laws: approach 1, a = .4994 (parameters of the first approach)."""
-    folder = SHARED / "gemstones"
-    if not folder.is_dir():
-        pytest.skip("the published tables are not beside the project (../shared/data)")
-    table = pd.read_json(folder / "wandb_df_for_fitting_hot.jsonl", lines=True)
+    folder = published(RUNS, FIT)
+    table = pd.read_json(folder / RUNS, lines=True)
     columns = ("run_name", "params_active_precise", "tokens", "final_loss")
     found = by_curves(*(table[name] for name in columns), [1e21])
-    published = json.loads((folder / "published_approach1_params.json").read_text())
-    assert holds(found.a, published["coef"][0])
+    stored = json.loads((folder / FIT).read_text())
+    assert holds(found.a, stored["coef"][0])
 
 
 def test_the_command_prints_what_the_functions_find(tmp_path, capsys):

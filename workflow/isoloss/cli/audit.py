@@ -49,7 +49,7 @@ def run(args) -> int:
     mirror = args.mirror or os.environ.get(MIRROR) or None
     if args.draws < 100:
         raise UserError("--draws", [f"must be 100 or more for standard errors, got {args.draws}"])
-    registry = read_registry(args.registry or _registry())
+    registry = read_registry(args.registry or find_registry())
     wanted = args.only.lower()
     found = audit(
         registry, args.folder, mirror, lambda fit: wanted in fit.name.lower(), draws=args.draws
@@ -65,7 +65,7 @@ def run(args) -> int:
     return 0
 
 
-def _registry():
+def find_registry():
     """The project's list of published fits; an isoloss installed from a checkout has it beside."""
     from isoloss.errors import UserError
 

@@ -11,7 +11,7 @@ from isoloss.errors import UserError
 from isoloss.files import sha256
 from isoloss.fit.api import fit_law
 from isoloss.fit.objective import influence
-from isoloss.fit.registry import PublishedFit, Registry, Table
+from isoloss.fit.registry import PublishedFit, PublishedTable, Registry
 from isoloss.fit.result import FitResult
 from isoloss.stats.spread import standard_error
 from isoloss.tables.read import read_table
@@ -90,8 +90,14 @@ def audit(
     return [refit(fit, paths[fit.table], **settings) for fit in fits]
 
 
-def obtain(name: str, table: Table, folder: Path, mirror: Path | None) -> Path:
-    """A local path with the table's content, checked against its SHA-256."""
+def obtain(name: str, table: PublishedTable, folder: Path, mirror: Path | None) -> Path:
+    """A local path with the table's content, checked against its SHA-256.
+
+    Raises
+    ------
+    UserError
+        The table cannot be had, or is not the promised one.
+    """
     if mirror is not None:
         path = Path(mirror) / table.mirror
         if not path.is_file():
@@ -101,6 +107,8 @@ def obtain(name: str, table: Table, folder: Path, mirror: Path | None) -> Path:
             text = f"{name}: has SHA-256 {found}, but {table.sha256} was promised"
             raise UserError(str(path), [text])
         return path
+    if table.address is None:
+        raise UserError(name, [f"has no address: it is derived from {table.derived_from}"])
     target = Path(folder) / f"{name}{Path(table.mirror).suffix}"
     return download(
         table.address,

@@ -1,7 +1,7 @@
-"""The registry of published tables and fits: what `isoloss audit` refits."""
+"""The registry of published tables and fits, for `isoloss fetch` and `isoloss audit`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import pydantic
 
@@ -16,14 +16,25 @@ class _Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
-class Table(_Strict):
-    """A public file, pinned to a commit and to its content."""
+class PublishedTable(_Strict):
+    """A published file, pinned to a commit and to its content.
 
-    address: str
+    A table without an address was derived from what its authors publish, which `derived_from`
+    names: it can be taken from a folder that has it.
+    """
+
+    address: str | None = None
+    derived_from: str | None = None
     sha256: Sha256
     max_bytes: Annotated[int, pydantic.Field(gt=0)]
     licence: str
     mirror: Annotated[str, pydantic.Field(pattern=r"^[\w-][\w. -]*(/[\w-][\w. -]*)*$")]  # a path
+
+    @pydantic.model_validator(mode="after")
+    def _has_an_origin(self) -> Self:
+        if (self.address is None) == (self.derived_from is None):
+            raise ValueError("needs one of address and derived_from")
+        return self
 
 
 class PublishedFit(_Strict):
@@ -42,7 +53,7 @@ class PublishedFit(_Strict):
 
 
 class Registry(_Strict):
-    tables: dict[Name, Table]  # the names are those of downloaded files
+    tables: dict[Name, PublishedTable]  # the names are those of downloaded files
     fits: tuple[PublishedFit, ...]
 
 

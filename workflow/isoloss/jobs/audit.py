@@ -20,7 +20,8 @@ def main(argv: list[str]) -> None:
     mirror = os.environ.get(MIRROR) or None
     found = audit(registry, Path(arguments.downloads), mirror)
     tables = {
-        name: {"address": table.address, "licence": table.licence}
-        for name, table in registry.tables.items()
+        one.fit.table: {"address": table.address, "licence": table.licence}
+        for one in found
+        if (table := registry.tables[one.fit.table])
     }
     write_json(arguments.out, {"fits": [one.to_dict() for one in found], "tables": tables})
