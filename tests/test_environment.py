@@ -121,6 +121,51 @@ def test_continuous_integration_runs_make_test():
     assert script.stat().st_mode & stat.S_IXUSR
 
 
+def runs_of(path):
+    """The commands of a workflow of continuous integration, and the jobs that run them."""
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+    return jobs, [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").iterdir()), ids=str)
+def test_every_command_of_a_public_forge_is_a_target_of_make(path):
+    """What is tested there is what a contributor can run."""
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, flags=re.MULTILINE)[:1]
+    _, runs = runs_of(path)
+    for run in runs:
+        make, target, *settings = run.split()
+        assert make == "make"
+        assert target in targets.split()
+        for name in (setting.partition("=")[0] for setting in settings):
+            assert re.search(rf"^{name} \?=", MAKEFILE, flags=re.MULTILINE)
+
+
+def test_a_public_forge_tests_the_oldest_python_without_secrets_and_third_parties():
+    path = ROOT / ".github" / "workflows" / "test.yml"
+    jobs, runs = runs_of(path)
+    assert "make test" in runs
+    oldest, *_ = jobs["test"]["strategy"]["matrix"]["python"]
+    assert PROJECT["requires-python"] == f">={oldest}"
+    used = [step["uses"] for job in jobs.values() for step in job["steps"] if "uses" in step]
+    assert {name.split("/")[0] for name in used} == {"actions"}
+    assert "secrets" not in path.read_text(encoding="utf-8")
+
+
+def test_every_target_that_contributing_names_exists():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, flags=re.MULTILINE)[:1]
+    named = re.findall(r"(?:^ {4}|`)make (?:\w+=\S+ )*([a-z]+)", text, flags=re.MULTILINE)
+    assert set(named) >= {"setup", "test", "tables", "lint", "lock"}
+    assert set(named) <= set(targets.split())
+
+
+def test_every_path_that_contributing_names_exists():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:workflow|config|tests|docs|benchmarks)/[\w./-]*)`", text)
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_the_environment_of_the_rules_has_the_locked_versions_of_what_jobs_import():
     """Jobs need neither Snakemake nor its plugins."""
     rules = yaml.safe_load((ROOT / "workflow" / "envs" / "isoloss.yaml").read_text())
