@@ -18,6 +18,7 @@ localrules:
     fits,
     audit,
     analyse,
+    analyses,
     figure,
     figures,
     report,
