@@ -1,8 +1,8 @@
-"""Which jobs share an allocation of a cluster, and what Snakemake has to be told inside of one.
+"""Groups of jobs that share an allocation of a cluster, and the set-up of Snakemake inside of one.
 
-Snakemake submits a job by starting itself again in an allocation. For a run of seconds that costs
-more than the run, so short runs share one: the groups of `group-components` in a cluster's profile,
-for example `short=32`. Runs that go on from one trunk stay together.
+Snakemake submits a job by starting itself again in an allocation. That start costs more than a run
+of seconds, so short runs share an allocation. A cluster's profile says how many: its
+`group-components`, for example `short=32`. Runs that go on from one trunk are in one group.
 """
 
 import os
@@ -15,7 +15,7 @@ from isoloss.plan.plan import Plan
 from isoloss.plan.resources import START_MIN, Resources, seconds_of
 from isoloss.runtime.job import LAST_STATES
 
-# Planned seconds of what is trained together, at most, by the name of its group.
+# The most planned seconds of the runs of one trunk, by the name of their group.
 GROUPS = {"short": 6.0, "medium": 60.0, "long": 3600.0}
 START_IN_GROUP_MIN = 1
 
@@ -33,7 +33,7 @@ class Groups:
 
     def __init__(self, plan: Plan, device: str):
         self._waiting = plan.predicted_by
-        self._family: dict[str, str] = {}  # run or trunk -> the first of those trained together
+        self._family: dict[str, str] = {}  # run or trunk -> the first trunk of its chain, or itself
         for run_id, run in plan.runs.items():
             chain = [run_id, *plan.chain(run)]
             self._family |= dict.fromkeys(chain, chain[-1])
@@ -46,7 +46,7 @@ class Groups:
 
         `known` are the groups of the profile: none, where it has no `group-components`.
         """
-        # What waits for a prediction cannot be in a group with what the prediction is made from.
+        # A run that waits for a prediction cannot be in a group with the runs that it is made from.
         if job_id not in self._family or job_id in self._waiting:
             return None
         seconds = self._seconds[self._family[job_id]]
@@ -54,7 +54,7 @@ class Groups:
         return next(fitting, None)
 
     def runtime_min(self, job_id: str, resources: Resources, known: Collection[str]) -> int:
-        """The longest that a job may take: in a group, there is less of a start to allow for."""
+        """The time limit of a job: in a group, it allows for a shorter start."""
         spared = START_MIN - START_IN_GROUP_MIN if self.of(job_id, known) else 0
         return resources.runtime_min - spared
 
@@ -67,7 +67,7 @@ def gpus(device: str) -> int:
 def prepare_allocation(snakemake: Snakemake) -> bool:
     """Prepare a Snakemake that a cluster's job has started; tell whether it runs a group of jobs.
 
-    The Snakemake that submits passes on none of this, neither from its profile nor its command.
+    The Snakemake that submits it passes on none of these settings.
     """
     if not snakemake.runs_jobs_itself:
         # SLURM's plugin starts a Snakemake that starts another, in a job step. One step for all.

@@ -1,4 +1,4 @@
-"""What jobs inherit from the process that started them."""
+"""The environment variables that jobs inherit from the Snakemake that starts them."""
 
 import os
 import subprocess
@@ -8,24 +8,31 @@ from pathlib import Path
 from isoloss.runtime.job import COMMIT, DEVICE
 
 
-def set_environment(root: str | Path, device: str) -> None:
-    """Set what jobs inherit: this Python and this package, the device, the commit.
+def set_environment(code: str | Path, device: str) -> None:
+    """Set the variables: this Python and this package, the device, the commit.
 
-    The last two are no params of rules, because another device or commit makes no result stale.
+    Device and commit are no params of rules, because another one makes no result stale.
+
+    Parameters
+    ----------
+    code : path
+        The folder that holds the package, `workflow`.
+    device : str
+        As the config names it.
     """
     path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-    packages = [str(root), os.environ.get("PYTHONPATH", "")]
+    packages = [str(code), os.environ.get("PYTHONPATH", "")]
     os.environ["PATH"] = os.pathsep.join(filter(None, path))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, packages))
     os.environ[DEVICE] = device
-    os.environ[COMMIT] = commit(root) or ""
+    os.environ[COMMIT] = commit(code) or ""
 
 
-def commit(root: str | Path) -> str | None:
-    """The commit of the project's code, with "+" if files differ from it; None outside git."""
+def commit(code: str | Path) -> str | None:
+    """The commit of a folder of code, with "+" if files differ from it; None outside of git."""
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
+        command = ["git", "-C", str(code), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:

@@ -1,4 +1,4 @@
-"""Is there room on the disk? A job on a full one cannot even write its own message into its log."""
+"""A check of free disk space: on a full disk a job cannot even write a message into its log."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ NEARLY_FULL = 10_000_000  # bytes: less than the figures of one study
 
 
 def nearly_full(folder: str | Path) -> str | None:
-    """What to say of a folder whose disk has next to no room; None where there is some."""
+    """The warning for a folder whose disk is nearly full; None where there is room."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
