@@ -55,7 +55,7 @@ def run_smoke(folder, cores):
     jobs = Shipped(unfinished).jobs("--configfile", "config/smoke.yaml", cores=cores)
     assert set(jobs) == {
         *("corpus", "train", "plan", "collect", "losses", "complete"),
-        *("trunk", "predict", "analyse", "fit", "fits", "figure", "report"),
+        *("trunk", "predict", "analyse", "analyses", "fit", "fits", "figure", "report"),
     }
     unfinished.rename(folder)
 
