@@ -38,17 +38,22 @@ def project(tmp_path):
     return Project(tmp_path / "my project", {"sine": study})
 
 
-def planned(project, snakefile, *arguments):
-    """The jobs of a dry run, by rule."""
-    done = project.snakemake("--dry-run", *arguments, snakefile=snakefile)
+def dry_run(project, snakefile):
+    """What Snakemake says of what it would do."""
+    done = project.snakemake("--dry-run", snakefile=snakefile)
     assert done.returncode == 0, done.stdout + done.stderr
-    return {rule: int(count) for rule, count in STATS.findall(done.stdout + done.stderr)}
+    return done.stdout + done.stderr
+
+
+def jobs(text):
+    """The jobs of a dry run, by rule."""
+    return {rule: int(count) for rule, count in STATS.findall(text)}
 
 
 def test_the_snakefile_of_the_root_plans_what_that_of_the_workflow_plans(project):
     """Snakemake takes its default target from the first of two: an include alone has none."""
-    standard = planned(project, SNAKEFILE)
-    root = planned(project, REPOSITORY / "Snakefile")
+    standard = jobs(dry_run(project, SNAKEFILE))
+    root = jobs(dry_run(project, REPOSITORY / "Snakefile"))
     assert standard.pop("all") == root.pop("default") == 1
     assert standard == root
     assert standard["train"] > 1
@@ -63,11 +68,14 @@ def test_both_places_find_the_default_profile():
 
 def test_another_workflow_uses_it_as_a_module(project):
     """Its rules get names of the other's choice, and its config is what the other gives it."""
-    standard = planned(project, SNAKEFILE)
+    standard = jobs(dry_run(project, SNAKEFILE))
     parent = project.folder / "Snakefile"
     config = yaml.safe_load((project.folder / "config" / "config.yaml").read_text())
+    config["results"] = "results/laws"
     parent.write_text(PARENT.format(snakefile=SNAKEFILE, config=repr(config)))
-    as_module = planned(project, parent)
+    said = dry_run(project, parent)
+    assert "results/laws/report.html" in said
+    as_module = jobs(said)
     assert as_module.pop("paper") == standard.pop("all") == 1
     total = as_module.pop("total"), standard.pop("total")
     assert total[0] == total[1]
