@@ -217,3 +217,13 @@ def test_snakemakes_own_log_handler_takes_the_settings_that_a_plugin_gets():
 
 def test_a_locked_folder_is_the_error_that_the_log_handler_looks_for():
     assert hasattr(snakemake.exceptions, snakemake_internals.LOCK_ERROR)
+
+
+def test_a_plugin_that_is_not_used_costs_no_import_of_the_pipeline():
+    """Snakemake imports every logger plugin of an environment, whatever the workflow."""
+    script = "import sys, snakemake_logger_plugin_isoloss; print('isoloss.pipeline' in sys.modules)"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, cwd=SNAKEFILE.parent, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "False\n", done.stderr

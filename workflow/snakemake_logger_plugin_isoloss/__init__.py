@@ -14,7 +14,6 @@ from pathlib import Path
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from isoloss.pipeline.snakemake_internals import LOCK_ERROR, terminal_handler
 from isoloss.runtime.folder_lock import locked_message
 from isoloss.runtime.progress import Progress
 
@@ -31,6 +30,9 @@ class LogHandler(LogHandlerBase):
     """The handler of log records that `logger: isoloss` in a profile names."""
 
     def __post_init__(self) -> None:
+        # Snakemake imports every plugin at each start; the pipeline is for those who use this one.
+        from isoloss.pipeline.snakemake_internals import terminal_handler
+
         settings = self.common_settings
         self.stream = sys.stdout if settings.stdout else sys.stderr
         self.snakemakes = terminal_handler(settings, self.stream)
@@ -179,6 +181,8 @@ class LogHandler(LogHandlerBase):
 
 def _mistake(record: logging.LogRecord) -> str:
     """The message of an error that the user can mend; "" for any other record."""
+    from isoloss.pipeline.snakemake_internals import LOCK_ERROR
+
     if getattr(record, "exception", None) == LOCK_ERROR:
         return locked_message(".snakemake")
     found = MISTAKE.search(record.getMessage()) if record.levelno >= logging.ERROR else None
