@@ -20,13 +20,13 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from isoloss.config.load import merged  # noqa: E402
-from isoloss.config.reading import read_yaml  # noqa: E402
-from isoloss.exhibits.base import Inputs, Tables  # noqa: E402
-from isoloss.exhibits.make import analyse, draw  # noqa: E402
-from isoloss.files import read_parquet, write_parquet  # noqa: E402
-from isoloss.pipeline import load_project  # noqa: E402
-from isoloss.tables.schema import ANALYSIS_COLUMNS, typed  # noqa: E402
+from isoloss.config.load import merged
+from isoloss.config.reading import read_yaml
+from isoloss.exhibits.base import Inputs, Tables
+from isoloss.exhibits.make import analyse, draw
+from isoloss.files import read_parquet, write_parquet
+from isoloss.pipeline import load_project
+from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 
 ROOT = Path(__file__).parents[1]
 
