@@ -29,10 +29,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from isoloss.config.runs import LanguageRun
 from isoloss.corpus.load import Corpus
 from isoloss.models.precision import Precision, prepare
-from isoloss.tasks import language
+from isoloss.tasks.language import problem as language
+from isoloss.tasks.language.settings import LanguageRun
 from isoloss.tasks.problem import Problem
 from isoloss.train.loop import train
 

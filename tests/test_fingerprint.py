@@ -1,5 +1,6 @@
 """What a rule or a run depends on."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import isoloss.tasks
+from isoloss.errors import UserError
 from isoloss.runtime import fingerprint as fingerprint_of
 
 WORKFLOW = fingerprint_of.PACKAGE.parent
@@ -19,16 +22,18 @@ def package(tmp_path):
     return tmp_path
 
 
-def fingerprint(folder: Path, task: str = "language") -> str:
+def fingerprints(folder: Path) -> dict[str, str]:
     program = (
+        "import json\n"
         "from isoloss.runtime.fingerprint import training_fingerprint\n"
-        f"print(training_fingerprint({task!r}))"
+        "from isoloss.tasks import names\n"
+        "print(json.dumps({name: training_fingerprint(name) for name in names()}))"
     )
     environ = {"PYTHONPATH": str(folder)}
     finished = subprocess.run(
         [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True
     )
-    return finished.stdout.strip()
+    return json.loads(finished.stdout)
 
 
 def edit(folder: Path, module: str, old: str, new: str) -> None:
@@ -52,17 +57,42 @@ def test_a_rule_depends_on_what_its_module_imports_inside_functions_too():
     assert not any(name.startswith("isoloss/train/") for name in names)
 
 
+TRAINED, ALL = {"function", "copy", "language"}, {"function", "polynomial", "copy", "language"}
+PARTS = ("problem", "solution")  # of a task: what trains or solves a run
+
+
+def changed(package, module, old, new) -> set[str]:
+    """The tasks whose fingerprint an edit changes."""
+    before = fingerprints(package)
+    edit(package, module, old, new)
+    after = fingerprints(package)
+    return {task for task in ALL if after[task] != before[task]}
+
+
 @pytest.mark.parametrize(
-    ("module", "old", "new"),
+    ("module", "old", "new", "tasks"),
     [
-        ("models/transformer.py", "1 / math.sqrt", "2 / math.sqrt"),
-        ("train/schedule.py", "math.cos", "math.sin"),
+        # What a run begins with, how it goes on, and what it leaves.
+        ("train/session.py", "arguments.seed,", "arguments.seed + 1,", TRAINED),
+        ("train/session.py", "self.trainer.load(state)", "pass", TRAINED),
+        ("train/keep.py", "state.about != self.about", "state.about == self.about", TRAINED),
+        ("train/trunk.py", "session.problem.steps", "session.problem.steps - 1", TRAINED),
+        ("train/outcome.py", "curve[-1]", "curve[0]", TRAINED),
+        ("train/schedule.py", "math.cos", "math.sin", TRAINED),
+        ("counting.py", "6.0 *", "2.0 *", ALL),
+        ("tasks/base.py", "run.training", "run.data", ALL),
+        ("models/transformer.py", "1 / math.sqrt", "2 / math.sqrt", {"copy", "language"}),
+        ("tasks/language/task.py", "(batch * context)", "batch", {"language"}),
+        ("tasks/language/problem.py", "shape[0] * context", "shape[0]", {"language"}),
+        ("tasks/copy/problem.py", "HELDOUT_SEED = 0", "HELDOUT_SEED = 1", {"copy"}),
+        ("tasks/function/problem.py", "TEACHER_GAIN = 2.0", "TEACHER_GAIN = 3.0", {"function"}),
+        ("tasks/polynomial/solution.py", "values.std(ddof=1)", "values.std()", {"polynomial"}),
     ],
 )
-def test_code_that_computes_changes_the_fingerprint(package, module, old, new):
-    before = fingerprint(package)
-    edit(package, module, old, new)
-    assert fingerprint(package) != before
+def test_code_that_computes_changes_the_fingerprint_of_the_tasks_that_use_it(
+    package, module, old, new, tasks
+):
+    assert changed(package, module, old, new) == tasks
 
 
 @pytest.mark.parametrize(
@@ -70,15 +100,41 @@ def test_code_that_computes_changes_the_fingerprint(package, module, old, new):
     [
         ("train/loop.py", '"""The training loop', '"""A loop for training'),
         ("train/loop.py", "rows: list", "# One row an evaluation.\n    rows: list"),
-        ("tasks/copy.py", "length", "n_length"),
         ("config/runs.py", "n_evals: Evals = 20", "n_evals: Evals = 21"),
-        ("figures/style.py", '"""', '"""Style. '),
+        ("tasks/language/settings.py", "250_000", "250_001"),
+        ("tasks/language/task.py", 'f"language-', 'f"text-'),  # its name is a plan's, not a loss's
+        ("tasks/memory.py", "330e6", "340e6"),
+        ("tasks/__init__.py", "REGISTERED: dict[str, Task] = {}", "REGISTERED = {}"),
+        ("jobs/train.py", "--run-id", "--run"),
+        ("jobs/trunk.py", "--out", "--to"),
+        ("runtime/job.py", "AGAIN = 75", "AGAIN = 76"),
+        ("report/build.py", "import", "import sys\nimport"),
+        ("figures/style.py", "import", "import sys\nimport"),
     ],
 )
-def test_docstrings_comments_and_other_tasks_do_not(package, module, old, new):
-    before = fingerprint(package)
-    edit(package, module, old, new)
-    assert fingerprint(package) == before
+def test_docstrings_comments_plans_and_jobs_arguments_do_not(package, module, old, new):
+    assert changed(package, module, old, new) == set()
+
+
+def test_a_task_that_is_not_there_has_no_fingerprint():
+    with pytest.raises(UserError, match="there is no task 'image'"):
+        fingerprint_of.training_fingerprint("image")
+
+
+def test_a_task_whose_module_is_not_there_has_no_fingerprint(monkeypatch):
+    monkeypatch.setattr(isoloss.tasks.task("copy"), "module", "isoloss.tasks.copy.gone")
+    with pytest.raises(ValueError, match=r"^there is no module isoloss\.tasks\.copy\.gone$"):
+        fingerprint_of.training_fingerprint("copy")
+
+
+def test_what_looks_tasks_up_depends_on_their_light_part_alone():
+    """A prediction must not be made again because the code that trains has changed."""
+    for module in ("isoloss.jobs.plan", "isoloss.forecast.prediction"):
+        names = depends_on(module)
+        assert {f"isoloss/tasks/{task}/task.py" for task in ALL} <= names
+        training = ("isoloss/train/", "isoloss/models/")
+        training += tuple(f"isoloss/tasks/{task}/{part}.py" for task in ALL for part in PARTS)
+        assert not any(name.startswith(training) for name in names)
 
 
 @pytest.mark.parametrize(

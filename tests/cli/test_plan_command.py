@@ -10,12 +10,13 @@ from isoloss.cli.costs import Job
 from isoloss.cli.machines import Core, Gpu
 from isoloss.cli.main import main
 from isoloss.config.load import parse
-from isoloss.config.runs import LanguageRun, Transformer
+from isoloss.config.runs import Transformer
 from isoloss.constants import LAUNCH_S
 from isoloss.counting import transformer_flops, transformer_params
 from isoloss.plan.cost import JOB_S, Cost
 from isoloss.plan.gpu import GpuSpeed, gpu_percent
-from isoloss.plan.memory import memory_bytes
+from isoloss.tasks import task_of
+from isoloss.tasks.language.settings import LanguageRun
 
 CONTEXT, BATCH, VOCAB = 8, 4, 256
 TOKENS = CONTEXT * BATCH
@@ -192,6 +193,6 @@ def test_a_small_run_takes_the_share_of_the_gpu_that_it_keeps_busy():
         1, rel=1e-5
     )
     tiny = GpuSpeed(memory_bytes=1e9)
-    needed = memory_bytes(run, VOCAB, mixed=True)
+    needed = task_of(run).memory_bytes(run, VOCAB, mixed=True)
     assert tiny.share(run, Cost(steps=50, flops_per_step=1), VOCAB) == needed / 1e9
     assert gpu_percent(run, Cost(steps=50, flops_per_step=1), VOCAB) == 1

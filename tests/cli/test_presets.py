@@ -7,9 +7,9 @@ import pytest
 
 from isoloss.cli.main import main
 from isoloss.config.load import load_studies, merged, parse_config, read_yaml
-from isoloss.config.runs import LanguageRun
-from isoloss.counting import cost_of
 from isoloss.plan.grid import expand
+from isoloss.tasks import cost_of
+from isoloss.tasks.language.settings import LanguageRun
 
 
 def sweeps_of(preset, study):

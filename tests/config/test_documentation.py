@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from isoloss.config import runs, study
+from isoloss.config import study
+from isoloss.tasks import names, task
 
 TEXT = (Path(__file__).parents[2] / "config" / "README.md").read_text()
 SECTIONS = [
     *(study.Config, study.Budget, study.Texts, study.Grid, study.Sweep, study.Fit, study.Theory),
     *(study.Trained, study.Planted, study.Table, study.Frontier),
-    *(runs.FunctionTask, runs.FunctionData, runs.PolynomialTask, runs.CopyTask, runs.SequenceData),
-    *(runs.LanguageTask, runs.LanguageData, runs.Mlp, runs.Transformer, runs.Polynomial),
-    *(runs.Optimisation, runs.Stepped),
+    *dict.fromkeys(
+        field.annotation for name in names() for field in task(name).Run.model_fields.values()
+    ),
 ]
 
 

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from isoloss import counting
 from isoloss.config.load import parse
-from isoloss.config.runs import RUN_MODELS
 from isoloss.config.study import Fit
 from isoloss.fit.api import fit_law
 from isoloss.forecast.new_run import of_new_run
-from isoloss.forecast.prediction import planned_columns, predict
+from isoloss.forecast.prediction import predict
 from isoloss.tables.schema import RUN_COLUMNS, typed
+from isoloss.tasks import cost_of, task
 
 SIZES, TOKENS = [1e4, 3e4, 1e5, 3e5], [1e6, 3e6, 1e7]
 LARGEST = {"n_params": 1e6, "n_tokens": 3e7}
@@ -98,9 +97,10 @@ def test_the_columns_of_a_planned_run_are_those_of_its_row():
         "data": {"n_tokens": 2600},
         "training": {"peak_lr": 0.01, "schedule": "constant", "batch_size": 4},
     }
-    run = parse(RUN_MODELS["language"], settings, "run")
-    columns = planned_columns(run, 256)
+    language = task("language")
+    run = parse(language.Run, settings, "run")
+    columns = language.planned_columns(run, 256)
     assert columns["n_tokens"] == 2560  # whole batches
     assert columns["n_params_non_embedding"] == 12 * 2 * 16**2
     assert columns["compute_6nd_logits_flops"] == 6 * (12 * 2 * 16**2 + 256 * 16) * 2560
-    assert columns["compute_flops"] == counting.cost_of(run, 256).flops
+    assert columns["compute_flops"] == cost_of(run, 256).flops

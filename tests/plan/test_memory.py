@@ -5,7 +5,7 @@ import torch
 
 from isoloss.config.runs import Transformer as Shape
 from isoloss.models.transformer import Transformer
-from isoloss.plan.memory import activation_bytes
+from isoloss.tasks.memory import activation_bytes
 
 BATCH, CONTEXT = 16, 64
 

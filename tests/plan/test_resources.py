@@ -2,11 +2,11 @@
 
 import pytest
 
-from isoloss.config.runs import LanguageRun
 from isoloss.plan.cost import cost_of
 from isoloss.plan.gpu import gpu_percent
-from isoloss.plan.memory import memory_bytes
 from isoloss.plan.resources import resources_of
+from isoloss.tasks import task_of
+from isoloss.tasks.language.settings import LanguageRun
 
 
 def language(d_model, batch_size=8, context=64):
@@ -25,7 +25,9 @@ def test_a_large_run_may_take_more_memory_than_a_small_one_and_ten_times_its_tim
     for run in (large, small):
         cost = cost_of(run, 256)
         found = resources_of(run, cost, "cpu", 256)
-        assert found.mem_mb == pytest.approx(max(2000, 1.5e-6 * memory_bytes(run, 256)), abs=1)
+        assert found.mem_mb == pytest.approx(
+            max(2000, 1.5e-6 * task_of(run).memory_bytes(run, 256)), abs=1
+        )
         assert found.runtime_min == 5 + round(cost.core_s / 6)
         assert found.gpu_percent == 0
     assert resources_of(large, cost_of(large, 256), "cpu", 256).mem_mb > 2000

@@ -15,6 +15,8 @@ from isoloss.corpus.spec import KINDS
 from isoloss.reference import exhibits, schema
 from isoloss.reference.comments import meanings
 from isoloss.reference.models import kinds_of
+from isoloss.tasks import TASKS, task
+from isoloss.tasks.language.settings import LanguageTask
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
@@ -117,9 +119,10 @@ def test_snakemake_and_isoloss_read_past_the_line_for_editors():
 
 SECTIONS = [
     *(study.Config, study.Budget, *study.SOURCES.values(), study.Sweep, study.Fit, study.Theory),
-    *(study.Prediction, study.Compared, *KINDS.values(), runs.Stepped, runs.Mlp),
-    *(runs.Transformer, runs.Polynomial, runs.FunctionTask, runs.FunctionData),
-    *(runs.PolynomialTask, runs.CopyTask, runs.SequenceData, runs.LanguageTask, runs.LanguageData),
+    *(study.Prediction, study.Compared, *KINDS.values()),
+    *dict.fromkeys(
+        field.annotation for name in TASKS for field in task(name).Run.model_fields.values()
+    ),
 ]
 
 
@@ -134,7 +137,7 @@ def test_every_key_has_a_meaning(section):
 
 
 def test_a_meaning_is_the_comment_behind_a_key_and_the_lines_above_it():
-    found = meanings(runs.LanguageTask)
+    found = meanings(LanguageTask)
     assert found["context"] == "tokens that a prediction can see"
     assert found["corpus"].startswith("A corpus of the study's or of config/corpora.yaml; in a ")
     assert meanings(runs.Stepped)["beta1"] == meanings(runs.Optimisation)["beta1"] != ""

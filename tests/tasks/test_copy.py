@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from isoloss.config.load import parse
-from isoloss.config.runs import CopyRun
-from isoloss.tasks import copy
+from isoloss.tasks.copy import problem as copy
+from isoloss.tasks.copy.settings import CopyRun
 from isoloss.train.loop import train
 
 CPU = torch.device("cpu")

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from isoloss.config.runs import FunctionRun
-from isoloss.tasks import function
+from isoloss.tasks.function import problem as function
+from isoloss.tasks.function.settings import FunctionRun
 from isoloss.tasks.streams import derived_seed, torch_stream
 
 CPU = torch.device("cpu")

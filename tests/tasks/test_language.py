@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from isoloss.config.load import parse
-from isoloss.config.runs import LanguageRun
 from isoloss.corpus.load import Corpus
 from isoloss.errors import UserError
-from isoloss.tasks import language
+from isoloss.tasks.language import problem as language
+from isoloss.tasks.language.settings import LanguageRun
 from isoloss.train.loop import train
 
 CPU = torch.device("cpu")

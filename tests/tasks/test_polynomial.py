@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from isoloss.config.runs import PolynomialRun
-from isoloss.tasks import polynomial
-from isoloss.tasks.polynomial import solve
+from isoloss.tasks.polynomial import solution as polynomial
+from isoloss.tasks.polynomial.settings import PolynomialRun
+from isoloss.tasks.polynomial.solution import solve
 
 
 def run(target="sine", degree=3, n_samples=64, **task):

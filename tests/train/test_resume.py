@@ -5,10 +5,14 @@ import pytest
 import torch
 
 from isoloss.config.load import parse
-from isoloss.config.runs import CopyRun, FunctionRun, LanguageRun
 from isoloss.corpus.load import Corpus
 from isoloss.errors import UserError
-from isoloss.tasks import copy, function, language
+from isoloss.tasks.copy import problem as copy
+from isoloss.tasks.copy.settings import CopyRun
+from isoloss.tasks.function import problem as function
+from isoloss.tasks.function.settings import FunctionRun
+from isoloss.tasks.language import problem as language
+from isoloss.tasks.language.settings import LanguageRun
 from isoloss.train.loop import Trainer
 from isoloss.train.schedule import octave_steps
 from isoloss.train.state import load_state, save_state

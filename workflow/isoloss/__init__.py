@@ -1,8 +1,8 @@
 """isoloss: scaling laws, measured.
 
 Data flows one way, and imports point only back along it:
-constants, errors, files | stats | laws | tables | results | charts | config, counting | runtime |
-plan | corpus | models, tasks, train | runs | fit | forecast, decide |
+constants, errors, files, extensions | stats | laws | tables | results | charts |
+config, counting | corpus | models, tasks | plan | runtime | train | runs | fit | forecast, decide |
 exhibits, analysis, figures | report | jobs | pipeline, reference, cli.
 """
 

@@ -8,7 +8,7 @@ optimiser are not, as in Kaplan et al. (2020) and Hoffmann et al. (2022).
 from dataclasses import dataclass
 from itertools import pairwise
 
-from isoloss.config.runs import CopyRun, FunctionRun, LanguageRun, PolynomialRun, Run, Transformer
+from isoloss.config.runs import Transformer
 
 BYTES = 256  # token ids of a byte-level corpus
 TRAINING_PASSES = 3  # forward, and a backward pass that costs two
@@ -130,15 +130,33 @@ def mlp_shapes(n_inputs: int, width: int, n_hidden: int) -> list[tuple[int, int]
     return list(pairwise(sizes))
 
 
-def polynomial_flops(degree: int, n_samples: int) -> int:
-    """Least squares by Householder QR: 2 n p^2 - 2 p^3 / 3 (Golub and Van Loan, Sec. 5.3.2)."""
-    p = degree + 1
-    return 2 * n_samples * p * p - 2 * p**3 // 3
+def six_nd(n_params: float, n_tokens: float) -> float:
+    """The usual estimate of training compute, 6 N D, in FLOP; which N is the caller's choice."""
+    return 6.0 * n_params * n_tokens
 
 
-def six_nd(n_params: int, n_tokens: int) -> int:
-    """The usual estimate of training compute, 6 N D; which N is the caller's choice."""
-    return 6 * n_params * n_tokens
+def six_nd_columns(
+    n_params: int, n_params_non_embedding: int, seen: int, *, logits: int | None = None
+) -> dict[str, float]:
+    """The columns of a run that hold 6 N D, for the N of each paper.
+
+    Parameters
+    ----------
+    n_params, n_params_non_embedding : int
+        All parameters (Hoffmann et al. 2022), and those of the blocks (Kaplan et al. 2020).
+    seen : int
+        D: training tokens; where a task has none, samples.
+    logits : int
+        Parameters of the output layer, vocab_size times width (Porian et al. 2024), if the model
+        reads tokens.
+    """
+    columns = {
+        "compute_6nd_flops": six_nd(n_params, seen),
+        "compute_6nd_non_embedding_flops": six_nd(n_params_non_embedding, seen),
+    }
+    if logits is not None:
+        columns["compute_6nd_logits_flops"] = six_nd(n_params_non_embedding + logits, seen)
+    return columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,71 +182,7 @@ class Cost:
         return None if self.tokens_per_step is None else self.steps * self.tokens_per_step
 
 
-def cost_of(run: Run, vocab_size: int | None = None) -> Cost:
-    """Count a run before it is run.
-
-    Parameters
-    ----------
-    run : Run
-        Its settings.
-    vocab_size : int
-        Of the corpus's tokenizer; for language runs only.
-    """
-    match run:
-        case LanguageRun():
-            context, batch = run.task.context, run.training.batch_size
-            return _transformer_cost(
-                run.model, vocab_size, context, n_targets=context, batch_size=batch,
-                steps=run.data.n_tokens // (batch * context),
-                n_heldout=run.data.n_heldout_tokens // context,
-            )  # fmt: skip
-        case CopyRun():
-            length, batch = run.task.length, run.training.batch_size
-            return _transformer_cost(
-                run.model, copy_vocab_size(run), copy_context(length), n_targets=length,
-                batch_size=batch, steps=run.data.n_samples // batch, n_heldout=run.data.n_heldout,
-            )  # fmt: skip
-        case FunctionRun():
-            shape = (run.task.n_inputs, run.model.width, run.model.n_hidden)
-            batch = run.training.batch_size or run.data.n_samples
-            forward = 2 * sum(fan_in * fan_out for fan_in, fan_out in mlp_shapes(*shape))
-            return _cost(
-                n_params=mlp_params(*shape),
-                steps=run.training.steps,
-                samples_per_step=batch,
-                flops_per_step=batch * mlp_flops(*shape),
-                flops_per_evaluation=run.data.n_heldout * forward,
-            )
-        case PolynomialRun():
-            n = run.data.n_samples
-            return _cost(
-                n_params=run.model.degree + 1,
-                steps=1,
-                samples_per_step=n,
-                flops_per_step=run.task.repeats * polynomial_flops(run.model.degree, n),
-                flops_per_evaluation=0,  # it is exact, from the coefficients
-            )
-
-
-def training_flops(run: Run, vocab_size: int | None = None) -> int:
-    """FLOPs of a whole run, evaluations apart.
-
-    A language run whose `vocab_size` is not known yet is counted as one on bytes.
-    """
-    return cost_of(run, vocab_size or BYTES).flops
-
-
-def copy_vocab_size(run: CopyRun) -> int:
-    """The symbols and the separator."""
-    return run.task.n_symbols + 1
-
-
-def copy_context(length: int) -> int:
-    """String, separator and copy, without the copy's last character, which predicts nothing."""
-    return 2 * length
-
-
-def _transformer_cost(
+def transformer_cost(
     model: Transformer,
     vocab_size: int,
     context: int,
@@ -238,6 +192,7 @@ def _transformer_cost(
     steps: int,
     n_heldout: int,
 ) -> Cost:
+    """What a run of a transformer costs; `n_targets` of each sequence are predicted."""
     params = transformer_params(model, vocab_size, context)
     flops = transformer_flops(model, vocab_size, context, n_logits=n_targets)
     return Cost(
@@ -249,8 +204,3 @@ def _transformer_cost(
         flops_per_step=batch_size * flops.training,
         flops_per_evaluation=n_heldout * flops.forward,
     )
-
-
-def _cost(*, n_params: int, **counted: int) -> Cost:
-    """Of a model without embeddings, in a task without tokens."""
-    return Cost(n_params=n_params, n_params_non_embedding=n_params, tokens_per_step=None, **counted)

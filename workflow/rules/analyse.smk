@@ -7,10 +7,13 @@ rule analyse:
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
         done=lambda wildcards: ISOLOSS.done_before(wildcards.study, wildcards.name),
         prediction=lambda wildcards: ISOLOSS.predicted(wildcards.study, wildcards.name),
-        code=lambda wildcards: sources(
-            "isoloss.jobs.analyse",
-            ISOLOSS.analysis_module(wildcards.study, wildcards.name),
-        ),
+        code=lambda wildcards: [
+            *sources(
+                "isoloss.jobs.analyse",
+                ISOLOSS.analysis_module(wildcards.study, wildcards.name),
+            ),
+            *EXTENSIONS,
+        ],
     output:
         f"{RESULTS}/studies/{{study}}/analyses/{{name}}.parquet",
     log:

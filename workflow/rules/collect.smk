@@ -3,7 +3,7 @@
 
 rule plan:
     input:
-        code=sources("isoloss.jobs.plan"),
+        code=[*sources("isoloss.jobs.plan"), *EXTENSIONS],
     output:
         f"{RESULTS}/studies/{{study}}/plan.json",
     log:
@@ -23,7 +23,7 @@ rule plan:
 rule collect:
     input:
         tables=lambda wildcards: ISOLOSS.inputs(wildcards.study),
-        code=sources("isoloss.jobs.collect"),
+        code=[*sources("isoloss.jobs.collect"), *EXTENSIONS],
     output:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",

@@ -8,7 +8,9 @@ from isoloss.files import write_json
 from isoloss.runtime.job import UNFINISHED
 
 RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
-isoloss.pipeline.set_environment(HERE, ISOLOSS.config.device)
+# Files of the project's own: code of every job that may use a task or a law of theirs.
+EXTENSIONS = ISOLOSS.config.extensions
+isoloss.pipeline.set_environment(HERE, ISOLOSS.config.device, EXTENSIONS)
 # What a command that the report prints must say after its target.
 CONFIG_OPTIONS = shlex.join(
     ["--configfile"] * bool(SNAKEMAKE.config_files)

@@ -9,10 +9,13 @@ rule figure:
         analyses=lambda wildcards: ISOLOSS.analyses_drawn(
             wildcards.study, wildcards.name
         ),
-        code=lambda wildcards: sources(
-            "isoloss.jobs.figure",
-            ISOLOSS.figure_module(wildcards.study, wildcards.name),
-        ),
+        code=lambda wildcards: [
+            *sources(
+                "isoloss.jobs.figure",
+                ISOLOSS.figure_module(wildcards.study, wildcards.name),
+            ),
+            *EXTENSIONS,
+        ],
     output:
         pdf=f"{FIGURES}/{{study}}/{{name}}.pdf",
         png=report(

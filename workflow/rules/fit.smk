@@ -4,7 +4,7 @@
 rule fit:
     input:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
-        code=sources("isoloss.jobs.fit"),
+        code=[*sources("isoloss.jobs.fit"), *EXTENSIONS],
     output:
         f"{RESULTS}/studies/{{study}}/fits.parquet",
     log:
@@ -26,7 +26,7 @@ rule fit:
 rule predict:
     input:
         rows=lambda wildcards: ISOLOSS.fitted_rows(wildcards.study),
-        code=sources("isoloss.forecast.prediction"),
+        code=[*sources("isoloss.forecast.prediction"), *EXTENSIONS],
     output:
         f"{RESULTS}/studies/{{study}}/prediction.parquet",
     log:

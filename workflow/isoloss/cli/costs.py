@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from isoloss import counting
-from isoloss.config.runs import RUN_MODELS, PolynomialRun, Run
+from isoloss.config.runs import Run
+from isoloss.counting import BYTES
 from isoloss.plan.cost import Cost
-from isoloss.plan.memory import CHECKPOINT_BYTES, memory_bytes
 from isoloss.plan.planned import Plan, PlannedRun, PlannedTrunk
+from isoloss.tasks import cost_of, run_of, task_of
+from isoloss.tasks.memory import CHECKPOINT_BYTES
 from isoloss.train.schedule import evaluation_steps, octave_steps
 
 RUN_BYTES, ROW_BYTES = 8e3, 1e2  # of a run's row, curve and about.json; of a row of its curve
@@ -27,13 +28,13 @@ class Job:
     @property
     def kind(self) -> str:
         """Jobs of one kind take alike for steps of equal FLOPs."""
-        training = getattr(self.run, "training", None)
+        training = task_of(self.run).training(self.run)
         noise_scale = training is not None and training.noise_scale
         return f"{self.run.task.kind}{' in halves' if noise_scale else ''}"
 
     def memory_bytes(self, *, mixed: bool) -> float:
         """The largest memory; `mixed` as on a GPU."""
-        return memory_bytes(self.run, self.vocab_size, mixed=mixed)
+        return task_of(self.run).memory_bytes(self.run, self.vocab_size, mixed=mixed)
 
 
 def jobs_of(plan: Plan, vocab_sizes: Mapping[str, int]) -> dict[str, Job]:
@@ -44,15 +45,16 @@ def jobs_of(plan: Plan, vocab_sizes: Mapping[str, int]) -> dict[str, Job]:
 
 
 def _run_job(planned: PlannedRun, vocab_sizes: Mapping[str, int]) -> Job:
-    run = _parsed(planned.settings)
-    counted = counting.cost_of(run, vocab_sizes.get(planned.corpus_id))
+    run = run_of(planned.settings)
+    counted = cost_of(run, vocab_sizes.get(planned.corpus_id))
     begun = planned.trunk.steps if planned.trunk else 0
-    rows = [] if isinstance(run, PolynomialRun) else evaluation_steps(counted.steps, run.training)
+    training = task_of(run).training(run)
+    rows = evaluation_steps(counted.steps, training) if training else []
     new = [step for step in rows if step > begun]
     return Job(
         job_id=planned.run_id,
         run=run,
-        vocab_size=vocab_sizes.get(planned.corpus_id, counting.BYTES),
+        vocab_size=vocab_sizes.get(planned.corpus_id, BYTES),
         cost=planned.cost,
         evaluation_flops=float(len(new) * counted.flops_per_evaluation),
         disk_bytes=RUN_BYTES + ROW_BYTES * len(rows),
@@ -60,8 +62,8 @@ def _run_job(planned: PlannedRun, vocab_sizes: Mapping[str, int]) -> Job:
 
 
 def _trunk_job(planned: PlannedTrunk, plan: Plan, vocab_sizes: Mapping[str, int]) -> Job:
-    run = _parsed(planned.trunk.settings)
-    counted = counting.cost_of(run, vocab_sizes[planned.corpus_id])
+    run = run_of(planned.trunk.settings)
+    counted = cost_of(run, vocab_sizes[planned.corpus_id])
     begun = plan.trunks[planned.before].trunk.steps if planned.before else 0
     new = [step for step in octave_steps(counted.steps, run.training) if step > begun]
     return Job(
@@ -72,10 +74,6 @@ def _trunk_job(planned: PlannedTrunk, plan: Plan, vocab_sizes: Mapping[str, int]
         evaluation_flops=float(len(new) * counted.flops_per_evaluation),
         disk_bytes=float(CHECKPOINT_BYTES * counted.n_params),
     )
-
-
-def _parsed(settings: dict) -> Run:
-    return RUN_MODELS[settings["task"]["kind"]].model_validate(settings)
 
 
 def needed_by(plan: Plan, run_ids: Iterable[str]) -> list[str]:

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from isoloss.cli.costs import Job
-from isoloss.config.runs import LanguageData, LanguageRun, PolynomialRun, Run
 from isoloss.constants import LAUNCH_S
 from isoloss.plan.cost import FLOPS_PER_S, JOB_S, STEP_S
 from isoloss.plan.gpu import GpuSpeed
 from isoloss.stats.interpolation import log_log
+from isoloss.tasks import cost_of, task_of
+from isoloss.tasks.base import PROBE_TOKENS
 
 PROBES = 4  # sizes of a kind of job that are measured
 PROBE_S, WARM_UP = 0.2, 3  # how long each, about; steps before
 LARGEST_PROBE = 2e10  # FLOPs a step; what is larger is as fast for a FLOP as the largest measured
-HELDOUT_TOKENS = 8192
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ def measure(jobs: Iterable[Job]) -> Core:
     """Train some of the jobs' models for a moment, on random text where they need a corpus."""
     by_kind: dict[str, dict[int, Job]] = {}
     for job in jobs:
-        if job.cost.flops_per_step <= LARGEST_PROBE and not isinstance(job.run, PolynomialRun):
+        trained = task_of(job.run).training(job.run) is not None
+        if trained and job.cost.flops_per_step <= LARGEST_PROBE:
             by_kind.setdefault(job.kind, {}).setdefault(job.cost.flops_per_step, job)
     steps, evaluations = {}, {}
     for kind, sizes in by_kind.items():
@@ -109,13 +110,12 @@ def _probe(job: Job) -> tuple[float, float]:
     """Seconds of a step, and of a FLOP of evaluation."""
     import torch
 
-    from isoloss import counting
     from isoloss.train.loop import Trainer
-    from isoloss.train.session import build_of
 
     torch.set_num_threads(1)
-    run = _shortened(job.run)
-    problem = build_of(run)(run, 0, _random_corpus(job), torch.device("cpu"))
+    task = task_of(job.run)
+    run = task.probe(job.run)
+    problem = task.build(run, 0, _random_corpus(job), torch.device("cpu"))
     began = [0, 0.0]
 
     def watch(trainer: Trainer) -> None:
@@ -130,27 +130,17 @@ def _probe(job: Job) -> tuple[float, float]:
     step_s = (time.process_time() - began[1]) / max(1, trainer.step - began[0])
     start_s = time.process_time()
     problem.evaluate(problem.model)
-    evaluated = counting.cost_of(run, job.vocab_size).flops_per_evaluation
+    evaluated = cost_of(run, job.vocab_size).flops_per_evaluation
     return step_s, (time.process_time() - start_s) / evaluated
 
 
-def _shortened(run: Run) -> Run:
-    """The run with little text; the model, the batch and the optimiser are its own."""
-    if not isinstance(run, LanguageRun):
-        return run
-    tokens = 10_000 * run.tokens_per_step
-    heldout = max(HELDOUT_TOKENS, run.task.context)
-    data = LanguageData(n_tokens=tokens, n_unique_tokens="all", n_heldout_tokens=heldout)
-    return run.model_copy(update={"data": data})
-
-
 def _random_corpus(job: Job):
-    """Random text as a corpus of a language run."""
-    if not isinstance(job.run, LanguageRun):
+    """Random text as a corpus of a run that reads one."""
+    if task_of(job.run).corpus_of(job.run) is None:
         return None
     from isoloss.corpus.load import Corpus
 
     dtype = np.uint8 if job.vocab_size <= 256 else np.uint16
-    n = 2 * max(HELDOUT_TOKENS, job.run.tokens_per_step)
+    n = 2 * max(PROBE_TOKENS, cost_of(job.run, job.vocab_size).tokens_per_step)
     tokens = np.random.default_rng(0).integers(job.vocab_size, size=n).astype(dtype)
     return Corpus(train=tokens, heldout=tokens, card={"vocab_size": job.vocab_size}, folder=Path())

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from isoloss import extensions
 from isoloss.errors import UserError
 from isoloss.fit.settings import FitSettings
 
@@ -10,6 +11,14 @@ from isoloss.fit.settings import FitSettings
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     """The table, the rows to leave out of it, and an option for each setting of a fit."""
     parser.add_argument("table", type=Path, help="a .csv, .tsv, .txt, .jsonl or .parquet file")
+    parser.add_argument(
+        "--extension",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a Python file that registers laws of your own",
+    )
     parser.add_argument(
         "--without",
         metavar="ROWS",
@@ -44,6 +53,7 @@ def read(args: argparse.Namespace):
     """
     from isoloss.tables.read import read_table
 
+    extensions.load_files(args.extension)
     problems = []
     given = {name: getattr(args, name) for name in FitSettings.names() if hasattr(args, name)}
     for name, (about, _) in FitSettings.about().items():

@@ -308,3 +308,4 @@ class Config(Section):
     figures: str = "figures"  # folder of the figures, inside the project
     # What trains; auto: the first of cuda, mps and cpu that there is.
     device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
+    extensions: list[str] = []  # Python files of the project's own: tasks and laws, registered

@@ -3,21 +3,19 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from isoloss import counting
 from isoloss.config.load import parse
-from isoloss.config.runs import RUN_MODELS, LanguageRun
 from isoloss.config.study import Fit
 from isoloss.errors import UserError
 from isoloss.files import read_json, write_parquet
 from isoloss.fit.api import fit_law
 from isoloss.forecast.drift import forecast
 from isoloss.runs.select import is_finished
-from isoloss.tables.schema import PREDICTION_COLUMNS, RUN_COLUMNS, typed, with_values
+from isoloss.tables.schema import NUMBERS, PREDICTION_COLUMNS, RUN_COLUMNS, typed, with_values
+from isoloss.tasks import task
 
 
 def main(argv: list[str]) -> None:
@@ -32,10 +30,11 @@ def main(argv: list[str]) -> None:
     given = json.loads(arguments.prediction)
     fits = [parse(Fit, fit, arguments.study) for fit in given["fits"]]
     runs = typed([read_json(path) for path in arguments.rows], RUN_COLUMNS)
-    kind = RUN_MODELS[given["settings"]["task"]["kind"]]
-    run = parse(kind, given["settings"], arguments.study)
+    kind = task(given["settings"]["task"]["kind"])
+    run = parse(kind.Run, given["settings"], arguments.study)
     vocabulary = runs["vocab_size"].dropna()
-    columns = planned_columns(run, int(vocabulary.iloc[0]) if len(vocabulary) else None)
+    planned = kind.planned_columns(run, int(vocabulary.iloc[0]) if len(vocabulary) else None)
+    columns = {name: float(value) for name, value in planned.items() if name in NUMBERS}
     common = {
         "study": arguments.study,
         "run_ids": " ".join(given["run_ids"]),
@@ -45,26 +44,6 @@ def main(argv: list[str]) -> None:
     }
     rows = [common | row for row in predict(fits, runs, columns)]
     write_parquet(arguments.out, typed(rows, PREDICTION_COLUMNS))
-
-
-def planned_columns(run: Any, vocab_size: int | None) -> dict[str, float]:
-    """The columns of a run's row that its settings give, for the laws' variables."""
-    cost = counting.cost_of(run, vocab_size)
-    seen = cost.n_tokens or cost.steps * cost.samples_per_step
-    columns = {
-        "n_params": cost.n_params,
-        "n_params_non_embedding": cost.n_params_non_embedding,
-        "n_tokens": cost.n_tokens,
-        "steps": cost.steps,
-        "n_samples": getattr(run.data, "n_samples", None),
-        "compute_flops": cost.flops,
-        "compute_6nd_flops": 6 * cost.n_params * seen,
-        "compute_6nd_non_embedding_flops": 6 * cost.n_params_non_embedding * seen,
-    }
-    if isinstance(run, LanguageRun):
-        matrices = cost.n_params_non_embedding + vocab_size * run.model.d_model
-        columns["compute_6nd_logits_flops"] = 6 * matrices * seen
-    return {name: float(value) for name, value in columns.items() if value is not None}
 
 
 def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> list[dict]:

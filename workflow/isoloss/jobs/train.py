@@ -13,11 +13,13 @@ from typing import Any
 
 from isoloss import __version__
 from isoloss.config.load import parse
-from isoloss.config.runs import RUN_MODELS, PolynomialRun, Run
+from isoloss.config.runs import Run
 from isoloss.files import write_json, write_parquet
 from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.runtime.job import COMMIT, LAST_STATES
 from isoloss.tables.schema import CURVE_COLUMNS, typed
+from isoloss.tasks import task as task_named
+from isoloss.tasks.base import Solved
 
 RESULTS = ("curve.parquet", "row.json", "about.json")
 
@@ -33,11 +35,12 @@ def main(argv: list[str]) -> None:
 
     settings = json.loads(arguments.settings)
     kind = settings["task"]["kind"]
-    run = parse(RUN_MODELS[kind], settings, arguments.run_id)
+    task = task_named(kind)
+    run = parse(task.Run, settings, arguments.run_id)
     started_at_utc = datetime.now(UTC).isoformat(timespec="seconds")
     start_s, start_cpu_s = time.perf_counter(), time.process_time()
-    if isinstance(run, PolynomialRun):
-        row, curve, machine = _solved(run, arguments.seed)
+    if isinstance(task, Solved):
+        row, curve, machine = _solved(task, run, arguments.seed)
         before = (0.0, 0.0)
     else:
         row, curve, machine, before = _trained(run, arguments)
@@ -47,7 +50,8 @@ def main(argv: list[str]) -> None:
         "job_cpu_s": time.process_time(),
         "max_rss_mb": max_rss_mb(),
     }
-    described = {"run_id": arguments.run_id, "task": kind, "seed": arguments.seed} | _sizes(run)
+    described = {"run_id": arguments.run_id, "task": kind, "seed": arguments.seed}
+    described |= task.columns(run)
     code = machine.pop("code", training_fingerprint(kind))
     device = machine.get("device", "cpu")
     folder = Path(arguments.folder)
@@ -97,35 +101,26 @@ def max_rss_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def _sizes(run: Run) -> dict[str, Any]:
-    """The settings that are columns of the losses table."""
-    task, model, data = run.task, run.model, run.data
-    training = getattr(run, "training", None)
-    width = getattr(model, "width", None) or getattr(model, "d_model", None)
-    return {
-        "target": getattr(task, "target", None) or getattr(task, "corpus", None) or task.kind,
-        "n_inputs": getattr(task, "n_inputs", None),
-        "noise_sd": getattr(task, "noise_sd", None),
-        "degree": getattr(model, "degree", None),
-        "width": width,
-        "n_layer": getattr(model, "n_layer", None) or getattr(model, "n_hidden", None),
-        "context": getattr(task, "context", None),
-        "dropout": getattr(model, "dropout", None),
-        "n_samples": getattr(data, "n_samples", None),
-        "batch_size": training and training.batch_size,
-        "schedule": training and training.schedule,
-        "peak_lr": training and training.lr_at_width(width),
-    }
+def corpus_of(arguments: argparse.Namespace) -> Any:
+    """The corpus that the arguments name, checked; None if they name none.
+
+    Raises
+    ------
+    UserError
+        It is not there, or not whole.
+    """
+    if not arguments.corpus:
+        return None
+    from isoloss.corpus.load import load
+
+    return load(arguments.corpus, verify=True)
 
 
-def _solved(run: PolynomialRun, seed: int) -> tuple[dict, list[dict], dict]:
+def _solved(task: Solved, run: Run, seed: int) -> tuple[dict, list[dict], dict]:
     import numpy as np
 
-    from isoloss.counting import cost_of
-    from isoloss.tasks.polynomial import solve
-
-    outcome = {"status": "done", "reason": None, "compute_flops": float(cost_of(run).flops)}
-    row = outcome | solve(run, seed)
+    outcome = {"status": "done", "reason": None, "compute_flops": float(task.cost(run).flops)}
+    row = outcome | task.solve(run, seed)
     return row, [], {"numpy": np.__version__, "threads": 1}
 
 
@@ -133,36 +128,10 @@ def _trained(
     run: Run, arguments: argparse.Namespace
 ) -> tuple[dict, list[dict], dict, tuple[float, float]]:
     """The final row, the curve, what the run ran on, and the seconds spent before this job."""
+    from isoloss.train.outcome import row_of
     from isoloss.train.session import Session
 
-    session = Session(run, arguments, of=arguments.run_id, trunk=arguments.trunk)
+    corpus = corpus_of(arguments)
+    session = Session(run, arguments, corpus, of=arguments.run_id, trunk=arguments.trunk)
     reason = session.train()
-    problem, trainer = session.problem, session.trainer
-    curve, steps = trainer.rows, problem.steps if reason else trainer.step
-    # A run that diverged has no final loss, whatever it had on the way.
-    last = {} if reason else curve[-1]
-    best = {} if reason else min(curve, key=lambda row: row["loss"])
-    measured = ("train_loss", "loss", "excess_loss", "exact_match")
-    tokens = None if problem.tokens_per_step is None else steps * problem.tokens_per_step
-    seen = steps * problem.samples_per_step if tokens is None else tokens
-    counts = problem.counts
-    matrices = counts["n_params_non_embedding"]
-    row = (
-        counts
-        | {"status": "diverged" if reason else "done", "reason": reason}
-        | {name: last.get(name) for name in measured}
-        | {
-            "best_loss": best.get("loss"),
-            "best_step": best.get("step"),
-            "steps": steps,
-            "n_tokens": tokens,
-            "compute_flops": steps * problem.flops_per_step,
-            "compute_6nd_flops": 6.0 * counts["n_params"] * seen,
-            "compute_6nd_non_embedding_flops": 6.0 * matrices * seen,
-        }
-        | session.trunk_columns()
-    )
-    if counts.get("vocab_size"):
-        logits = counts["vocab_size"] * problem.width
-        row["compute_6nd_logits_flops"] = 6.0 * (matrices + logits) * seen
-    return row, curve, session.machine(), session.before_s
+    return row_of(session, reason), session.trainer.rows, session.machine(), session.before_s

@@ -3,16 +3,16 @@
 import argparse
 import json
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from isoloss.config.load import parse
-from isoloss.config.runs import LanguageRun
 from isoloss.files import write_json
-from isoloss.jobs.train import add_training_arguments, forget, made_with, max_rss_mb
+from isoloss.jobs.train import add_training_arguments, corpus_of, forget, made_with, max_rss_mb
+from isoloss.tasks import task
 from isoloss.train.session import Session
 from isoloss.train.state import save_state
+from isoloss.train.trunk import train_piece
 
 
 def main(argv: list[str]) -> None:
@@ -24,15 +24,14 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", required=True, help="the checkpoint to write")
     arguments = parser.parse_args(argv)
 
-    run = parse(LanguageRun, json.loads(arguments.settings), arguments.trunk_id)
+    settings = json.loads(arguments.settings)
+    run = parse(task(settings["task"]["kind"]).Run, settings, arguments.trunk_id)
     started_at_utc = datetime.now(UTC).isoformat(timespec="seconds")
     start_s = time.perf_counter()
-    session = Session(run, arguments, of=arguments.trunk_id, trunk=arguments.trunk)
+    corpus = corpus_of(arguments)
+    session = Session(run, arguments, corpus, of=arguments.trunk_id, trunk=arguments.trunk)
     begun_at = session.trunk.step if session.trunk else 0
-    reason = session.train(to_be_continued=True)
-    machine = session.machine()
-    about = session.about | {"code": machine["code"]} | ({"diverged": reason} if reason else {})
-    state = session.trainer.state()
+    state, about = train_piece(session)
     timed = {
         "elapsed_s": session.before_s[0] + time.perf_counter() - start_s,
         "train_cpu_s": state.cpu_s,
@@ -49,8 +48,6 @@ def main(argv: list[str]) -> None:
         "timed": timed,
     }
     out = Path(arguments.out)
-    write_json(out.with_suffix(".json"), described | made_with() | machine)
-    # The cooldowns judge divergence as if they had been trained from the start.
-    rows = session.trainer.rows
-    save_state(out, replace(state, rows=rows, step=session.problem.steps), about)
+    write_json(out.with_suffix(".json"), described | made_with() | session.machine())
+    save_state(out, state, about)
     forget(arguments.checkpoint)

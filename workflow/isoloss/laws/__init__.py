@@ -4,6 +4,7 @@
 dataclass that subclasses `isoloss.laws.base.Law`, or an `isoloss.laws.sums.Sum` of power laws.
 """
 
+from isoloss import extensions
 from isoloss.errors import UserError, nearest
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor
 from isoloss.laws.broken import BNSL_1, BNSL_2
@@ -61,4 +62,28 @@ def law(name: str | Law) -> Law:
     return LAWS[name]
 
 
-__all__ = ["LAWS", "Law", "Parameter", "Sum", "Term", "coefficient", "exponent", "floor", "law"]
+def register(own: Law) -> None:
+    """Add a law from outside the package, for studies and commands to name.
+
+    Raises
+    ------
+    UserError
+        There is a law of that name.
+    """
+    if not isinstance(own, Law):
+        raise UserError("law", [f"must be an isoloss.laws.Law, got {own!r}"])
+    extensions.add(LAWS, own.name, own, "law")
+
+
+__all__ = [
+    "LAWS",
+    "Law",
+    "Parameter",
+    "Sum",
+    "Term",
+    "coefficient",
+    "exponent",
+    "floor",
+    "law",
+    "register",
+]

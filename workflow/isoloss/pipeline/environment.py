@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+from isoloss import extensions
 from isoloss.runtime.job import COMMIT, DEVICE
 
 
-def set_environment(code: str | Path, device: str) -> None:
-    """Set the variables: this Python and this package, the device, the commit.
+def set_environment(code: str | Path, device: str, own: Iterable[str] = ()) -> None:
+    """Set the variables: this Python and package, the device, the commit, and extensions.
 
     Device and commit are no params of rules, because another one makes no result stale.
 
@@ -19,12 +21,15 @@ def set_environment(code: str | Path, device: str) -> None:
         The folder that holds the package, `workflow`.
     device : str
         As the config names it.
+    own : iterable of str
+        The extensions of the project, by their paths in it.
     """
     path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     packages = [str(code), os.environ.get("PYTHONPATH", "")]
     os.environ["PATH"] = os.pathsep.join(filter(None, path))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, packages))
     os.environ[DEVICE] = device
+    os.environ[extensions.PATHS] = os.pathsep.join(own)
     os.environ[COMMIT] = commit(code) or ""
 
 

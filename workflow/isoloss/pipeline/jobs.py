@@ -1,12 +1,12 @@
 """The jobs that train: what each reads, what it costs, and what other code has trained."""
 
-from isoloss.config.runs import RUN_MODELS
 from isoloss.errors import UserError
 from isoloss.files import canonical_json, read_json
 from isoloss.pipeline.paths import RUN_FILES, Paths
 from isoloss.plan.planned import PlannedRun, PlannedTrunk
 from isoloss.plan.resources import Resources, resources_of
 from isoloss.runtime.fingerprint import training_fingerprint
+from isoloss.tasks import names, run_of
 
 URGENT = 10**8  # milliseconds of priority: more than any run, less than a corpus
 
@@ -102,7 +102,7 @@ class Jobs(Paths):
         """What a job asks of the machine that runs it."""
         job = self.job(job_id)
         settings = job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings
-        run = RUN_MODELS[settings["task"]["kind"]].model_validate(settings)
+        run = run_of(settings)
         vocab_size = None
         if job.corpus_id:
             vocab_size = self.corpora[job.corpus_id].vocab_size
@@ -152,4 +152,4 @@ class Jobs(Paths):
 
     def training_code(self) -> str:
         """The fingerprint of the code that would train each task now."""
-        return canonical_json({task: training_fingerprint(task) for task in RUN_MODELS})
+        return canonical_json({task: training_fingerprint(task) for task in names()})

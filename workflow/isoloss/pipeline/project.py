@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from isoloss import extensions
 from isoloss.config.load import parse_config, read_config, whole_studies
 from isoloss.config.study import Planted, Study, Table, Trained
 from isoloss.corpus.fingerprint import resolve
@@ -54,6 +55,7 @@ def load_project(
     """As `read_project`, of a config that is read already: `value`."""
     root = Path(root)
     config = parse_config(value)
+    extensions.load(config.extensions, root)
     studies, problems = whole_studies(config, root / "config" / "studies")
     corpora = _Corpora(root, root / config.results / "corpora", needed=corpora_needed)
     for name, study in studies.items():

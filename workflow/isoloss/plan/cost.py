@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from isoloss import counting
+from isoloss import tasks
 from isoloss.config.runs import Run
 
 # Of a present-day core on small matrices, and of PyTorch's bookkeeping around a step. They only
@@ -30,6 +30,6 @@ class Cost:
 
 
 def cost_of(run: Run, vocab_size: int | None = None) -> Cost:
-    """The planned cost of a run; `vocab_size` is for language runs."""
-    counted = counting.cost_of(run, vocab_size)
+    """The planned cost of a run; `vocab_size` is that of its corpus."""
+    counted = tasks.cost_of(run, vocab_size)
     return Cost(steps=counted.steps, flops_per_step=counted.flops_per_step)

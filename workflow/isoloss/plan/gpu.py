@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from isoloss.config.runs import Run
 from isoloss.constants import LAUNCH_S
 from isoloss.plan.cost import Cost
-from isoloss.plan.memory import memory_bytes
+from isoloss.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class GpuSpeed:
         """
         seconds = self.seconds(cost)
         busy = self.compute_s(cost.flops) / seconds if seconds else 0.0
-        memory = memory_bytes(run, vocab_size, mixed=True) / self.memory_bytes
+        memory = task_of(run).memory_bytes(run, vocab_size, mixed=True) / self.memory_bytes
         return min(1.0, max(busy, memory))
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from isoloss.config.load import merged
-from isoloss.config.runs import RUN_MODELS, LanguageRun, Run
+from isoloss.config.runs import Run
 from isoloss.config.section import checked, problems_of
 from isoloss.config.study import Grid, Sweep
 from isoloss.errors import UserError, nearest
+from isoloss.tasks import names, task, task_of
 
 
 def expand(study: Grid) -> dict[str, list[Run]]:
@@ -85,18 +86,17 @@ def _with(settings: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 
 
 def _run(settings: dict[str, Any]) -> Run:
-    task = settings.get("task")
-    kind = task.get("kind") if isinstance(task, dict) else None
-    if not isinstance(kind, str) or kind not in RUN_MODELS:
-        allowed = ", ".join(RUN_MODELS)
+    section = settings.get("task")
+    kind = section.get("kind") if isinstance(section, dict) else None
+    if not isinstance(kind, str) or kind not in names():
         found = "missing" if kind is None else f"got {kind!r}"
-        raise UserError(
-            "a run", [f"task.kind: {found}, allowed are {allowed}{nearest(str(kind), RUN_MODELS)}"]
-        )
+        allowed = f"{', '.join(names())}{nearest(str(kind), names())}"
+        raise UserError("a run", [f"task.kind: {found}, allowed are {allowed}"])
+    model = task(kind).Run
     try:
-        return checked(RUN_MODELS[kind], settings)
+        return checked(model, settings)
     except ValidationError as error:
-        raise UserError("a run", problems_of(error, RUN_MODELS[kind])) from error
+        raise UserError("a run", problems_of(error, model)) from error
 
 
 def named_corpora(study: Grid, known: Collection[str]) -> list[str]:
@@ -107,13 +107,13 @@ def named_corpora(study: Grid, known: Collection[str]) -> list[str]:
     UserError
         As `expand`; a name that is not `known`.
     """
-    names, problems = {}, {}
+    wanted, problems = {}, {}
     for sweep, runs in expand(study).items():
         for run in runs:
-            if not isinstance(run, LanguageRun):
+            name = task_of(run).corpus_of(run)
+            if name is None:
                 continue
-            name = run.task.corpus
-            names[name] = None
+            wanted[name] = None
             if name not in known:
                 allowed = ", ".join(sorted(known)) or "none"
                 hint = nearest(name, known)
@@ -121,4 +121,4 @@ def named_corpora(study: Grid, known: Collection[str]) -> list[str]:
                 problems.setdefault(problem, []).append(sweep)
     if problems:
         raise UserError("the runs", _placed(problems, study))
-    return list(names)
+    return list(wanted)

@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from isoloss import counting
-from isoloss.config.runs import RUN_MODELS, LanguageRun
 from isoloss.config.study import Fit, Prediction
+from isoloss.counting import BYTES
 from isoloss.errors import UserError
 from isoloss.plan.planned import HeldOut, PlannedRun
-
-BYTES = 256  # a vocabulary, where none is known: sizes are only compared
+from isoloss.tasks import cost_of, run_of, task_of
 
 
 def hold_out(prediction: Prediction, members: Iterable[tuple[str, PlannedRun]]) -> HeldOut:
@@ -78,21 +76,11 @@ def _kept(fit: Fit, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _columns(planned: PlannedRun) -> dict[str, Any]:
     """Of a run's row, what its settings give for certain; and its "size" and its "data"."""
-    run = RUN_MODELS[planned.settings["task"]["kind"]].model_validate(planned.settings)
-    cost = counting.cost_of(run, BYTES)
-    model = run.model.model_dump()
-    given = {**run.task.model_dump(), **model}
-    known = ("n_inputs", "noise_sd", "degree", "width", "n_layer", "context", "dropout")
-    columns = {name: given[name] for name in known if name in given}
-    for ours, theirs in (("width", "d_model"), ("n_layer", "n_hidden")):
-        if theirs in model:
-            columns[ours] = model[theirs]
-    columns |= {"seed": planned.seed, "n_params_non_embedding": cost.n_params_non_embedding}
-    if not isinstance(run, LanguageRun):  # its vocabulary may not be known yet
-        columns["n_params"] = cost.n_params
-    if cost.n_tokens is not None:
-        columns |= {"n_tokens": cost.n_tokens, "steps": cost.steps}
-    return columns | {"size": cost.n_params, "data": cost.n_tokens or run.data.n_samples}
+    run = run_of(planned.settings)
+    cost = cost_of(run, BYTES)  # of any vocabulary: sizes are only compared
+    columns = task_of(run).planned_columns(run) | {"seed": planned.seed}
+    data = cost.n_tokens or columns.get("n_samples") or cost.steps * cost.samples_per_step
+    return columns | {"size": cost.n_params, "data": data}
 
 
 def _ids(runs: Sequence[PlannedRun]) -> tuple[str, ...]:

@@ -1,30 +1,21 @@
 """From studies to runs: every run once, and which sweeps of which studies want it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from isoloss.config.runs import LanguageRun, Run
+from isoloss.config.runs import Run
 from isoloss.config.study import Budget, Grid, Study, Trained
 from isoloss.errors import UserError, nearest
 from isoloss.plan.cost import cost_of
 from isoloss.plan.grid import expand
 from isoloss.plan.held_out import hold_out
 from isoloss.plan.identity import compact, run_id
-from isoloss.plan.memory import memory_bytes
 from isoloss.plan.planned import HeldOut, Plan, PlannedRun, PlannedTrunk
 from isoloss.plan.trunks import predecessors, trunk_of
+from isoloss.tasks import task_of
+from isoloss.tasks.base import KnownCorpus
 
 MOST_MEMORY = 1e14  # bytes: more than any machine has
-
-
-@dataclass(frozen=True)
-class KnownCorpus:
-    """What the plan must know of a corpus before it is prepared."""
-
-    corpus_id: str
-    max_train_tokens: int | None = None  # at most so many to train on; None: not known yet
-    max_heldout_tokens: int | None = None
-    vocab_size: int = 256  # a guess where only the text can tell
 
 
 def make_plan(
@@ -105,7 +96,7 @@ def runs_of(study: Grid, corpora: Mapping[str, KnownCorpus]) -> list[tuple[str, 
             except UserError as error:
                 problems += [f"sweeps.{sweep}: {problem}" for problem in error.problems]
                 continue
-            needed = memory_bytes(run, corpus and corpus.vocab_size)
+            needed = task_of(run).memory_bytes(run, corpus and corpus.vocab_size)
             if needed > MOST_MEMORY:
                 problems.append(
                     f"sweeps.{sweep}: model: a run needs {needed:.1e} bytes of memory to be trained"
@@ -114,7 +105,7 @@ def runs_of(study: Grid, corpora: Mapping[str, KnownCorpus]) -> list[tuple[str, 
                 continue
             settings, whole = compact(run), cost_of(run, corpus and corpus.vocab_size)
             for seed in study.sweeps[sweep].seed_values:
-                trunk = trunk_of(run, seed) if isinstance(run, LanguageRun) else None
+                trunk = trunk_of(run, seed)
                 planned = PlannedRun(
                     run_id=run_id(run, seed),
                     settings=settings,
@@ -131,42 +122,17 @@ def runs_of(study: Grid, corpora: Mapping[str, KnownCorpus]) -> list[tuple[str, 
 
 def _with_corpus(run: Run, corpora: Mapping[str, KnownCorpus]) -> tuple[Run, KnownCorpus | None]:
     """The run with its corpus's identity for its name, and that corpus."""
-    if not isinstance(run, LanguageRun):
+    task = task_of(run)
+    name = task.corpus_of(run)
+    if name is None:
         return run, None
-    name = run.task.corpus
     if name not in corpora:
         allowed = ", ".join(sorted(corpora)) or "none"
         raise UserError(
             "a run",
             [f"task.corpus: unknown corpus {name!r}, there are {allowed}{nearest(name, corpora)}"],
         )
-    corpus = corpora[name]
-    unique = run.data.n_unique_tokens or run.data.n_tokens
-    if unique == "all":
-        unique = 0  # whatever there is, in as many epochs as it takes
-    available = corpus.max_train_tokens
-    # The last token of the corpus is a target only.
-    if available is not None and unique + 1 > available:
-        key = "data.n_tokens" if run.data.n_unique_tokens is None else "data.n_unique_tokens"
-        hint = "" if run.data.n_unique_tokens else "; set data.n_unique_tokens for several epochs"
-        raise UserError(
-            "a run",
-            [
-                f"{key}: {unique:,} is more than the {max(available - 1, 0):,} training tokens of "
-                f"the corpus {name!r}{hint}"
-            ],
-        )
-    heldout = corpus.max_heldout_tokens
-    if heldout is not None and run.data.n_heldout_tokens + 1 > heldout:
-        raise UserError(
-            "a run",
-            [
-                f"data.n_heldout_tokens: {run.data.n_heldout_tokens:,} is more than the "
-                f"{max(heldout - 1, 0):,} held-out tokens of the corpus {name!r}"
-            ],
-        )
-    task = run.task.model_copy(update={"corpus": corpus.corpus_id})
-    return run.model_copy(update={"task": task}), corpus
+    return task.with_corpus(run, corpora[name]), corpora[name]
 
 
 def _over_budget(

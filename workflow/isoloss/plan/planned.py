@@ -14,7 +14,7 @@ class PlannedRun:
     """One training run."""
 
     run_id: str
-    settings: dict[str, Any]  # what `RUNS[task.kind]` accepts
+    settings: dict[str, Any]  # what the model of the task's runs accepts
     seed: int
     corpus_id: str | None
     cost: Cost  # of the job: without its trunk

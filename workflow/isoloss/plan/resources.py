@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from isoloss.config.runs import Run
 from isoloss.plan.cost import Cost
 from isoloss.plan.gpu import GpuSpeed, gpu_percent
-from isoloss.plan.memory import memory_bytes
+from isoloss.tasks import task_of
 
 GPUS = ("cuda", "auto")  # devices of the config that may be a GPU
 LEAST_MB, MEMORY_FACTOR = 2000, 1.5  # what a job is allowed beyond its planned memory
@@ -34,10 +34,10 @@ def resources_of(run: Run, cost: Cost, device: str, vocab_size: int | None = Non
     device : str
         As the config names it.
     vocab_size : int
-        For language runs.
+        Of the corpus that the run reads, if it reads one.
     """
     on_gpu = device in GPUS
-    needed_mb = MEMORY_FACTOR * memory_bytes(run, vocab_size) / 1e6
+    needed_mb = MEMORY_FACTOR * task_of(run).memory_bytes(run, vocab_size) / 1e6
     return Resources(
         mem_mb=GPU_PROCESS_MB if device == "cuda" else max(LEAST_MB, math.ceil(needed_mb)),
         runtime_min=START_MIN + round(TIME_FACTOR * seconds_of(cost, device) / 60),

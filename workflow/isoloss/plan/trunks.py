@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from isoloss.config.runs import LanguageRun
-from isoloss.plan.identity import compact, hashed_name, readable_name
+from isoloss.config.runs import Run
+from isoloss.plan.identity import compact, hashed_name
+from isoloss.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,29 +27,16 @@ class Trunk:
     steps: int
 
 
-def trunk_of(run: LanguageRun, seed: int) -> Trunk | None:
-    """The trunk of a run; None if its beginning depends on its length.
-
-    That is so unless the warm-up is a number of steps, the evaluations (if any but the last) have
-    their places by octave, and the data are the whole corpus in one order.
-    """
-    training = run.training
-    shared = (
-        training.schedule == "wsd"
-        and training.warmup_steps is not None
-        and (training.evals_per_octave is not None or training.n_evals == 1)
-        and run.data.n_unique_tokens == "all"
-        and training.patience is None
-    )
-    steps = run.branch_step
-    if not shared or steps < 1:
+def trunk_of(run: Run, seed: int) -> Trunk | None:
+    """The trunk of a run; None if its beginning depends on its length."""
+    task = task_of(run)
+    shared = task.beginning(run)
+    if shared is None:
         return None
-    data = run.data.model_copy(update={"n_tokens": steps * run.tokens_per_step})
-    constant = training.model_copy(update={"schedule": "constant", "cooldown_fraction": 0.2})
-    beginning = run.model_copy(update={"data": data, "training": constant})
+    beginning, steps = shared
     settings = compact(beginning)
-    name = f"trunk-{readable_name(beginning)}"
-    endless = settings | {"data": settings["data"] | {"n_tokens": 0}}
+    name = f"trunk-{task.readable_name(beginning)}"
+    endless = settings | {"data": settings["data"] | {task.length: 0}}
     return Trunk(
         trunk_id=hashed_name(name, settings, seed),
         line=hashed_name("trunk", endless, seed),

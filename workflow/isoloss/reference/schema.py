@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isoloss.config.runs import RUN_MODELS
 from isoloss.config.study import SOURCES, Config, Planted, Sweep, Trained
 from isoloss.corpus.registry import entry_model
 from isoloss.corpus.sources import SOURCES as CORPUS_SOURCES
@@ -18,6 +17,7 @@ from isoloss.corpus.spec import KINDS as CORPORA
 from isoloss.files import write_text
 from isoloss.reference.models import Schema, definitions, name_of, needed, one_of
 from isoloss.reference.settings import changes, grid, parts_of, settings
+from isoloss.tasks import TASKS, task
 
 FOLDER = Path("config") / "schema"
 WIDTH = 100
@@ -28,9 +28,10 @@ TEXTS = ("figures", "analyses")  # described in a study's file; in a config's ch
 def schemas() -> dict[str, Schema]:
     """File name -> schema."""
     entries = {kind: entry_model(kind) for kind in CORPUS_SOURCES}
-    sections = [*SOURCES.values(), Sweep, Config, *RUN_MODELS.values(), *CORPORA.values()]
+    runs = [task(name).Run for name in TASKS]
+    sections = [*SOURCES.values(), Sweep, Config, *runs, *CORPORA.values()]
     refs, defs = definitions([*sections, *entries.values()])
-    parts = parts_of((refs[run] for run in RUN_MODELS.values()), defs)
+    parts = parts_of((refs[run] for run in runs), defs)
     defs |= {"Settings": settings(parts), "SettingsChanged": changes(parts), "Grid": grid(parts)}
     defs["OwnCorpus"] = one_of("kind", {kind: refs[model] for kind, model in CORPORA.items()})
     named = {model: defs[name_of(ref)] for model, ref in refs.items()}

@@ -3,13 +3,26 @@
 import ast
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from isoloss import extensions
+from isoloss.tasks import TASKS, task
+from isoloss.tasks.base import Solved
+
 PACKAGE = Path(__file__).parents[1]
-# Settings mean what the code that reads them does, and these two move bytes: none of them can
-# change what a run computes.
-NOT_COMPUTING = ("isoloss.config", "isoloss.errors", "isoloss.files")
+LOOKED_UP = "isoloss.tasks"  # a module that looks tasks up there depends on all of them
+# What trains, whatever the task: a run, and the steps that runs share.
+TRAINING = ("isoloss.train.session", "isoloss.train.outcome", "isoloss.train.trunk")
+# None of these can change what a run computes: settings mean what the code that reads them does,
+# and the rest moves bytes, plans, or finds what to call.
+NOT_COMPUTING = (
+    *("isoloss.config", "isoloss.errors", "isoloss.extensions", "isoloss.files", "isoloss.runtime"),
+    *("isoloss.tasks", "isoloss.tasks.memory"),
+    *(f"isoloss.tasks.{name}.settings" for name in TASKS),
+)
+PACKAGES_LEFT_OUT = ("isoloss.config.", "isoloss.runtime.")
+PLANNING = "planning"  # the decorator of methods that only plan: see isoloss.tasks.base
 
 
 @functools.cache
@@ -18,70 +31,109 @@ def sources(*modules: str) -> list[str]:
 
     For the `input` of a rule: Snakemake does not see what a module imports.
     """
-    return sorted(str(path) for path in map(_path, _closure(modules, ())) if path)
+    return sorted(str(_path(name)) for name in _closure(modules, computing=False))
 
 
-def training_fingerprint(task: str) -> str:
+def training_fingerprint(name: str) -> str:
     """What the code computes that trains a task, as 10 hexadecimal digits.
 
     Comments, docstrings and layout do not count, nor does code that is not used in training.
+
+    Raises
+    ------
+    UserError
+        There is no task of that name.
+    ValueError
+        The task names a module that is not there.
     """
-    loop = () if task == "polynomial" else ("isoloss.train.loop",)
-    return _fingerprint((f"isoloss.tasks.{task}", *loop))
+    found = task(name)
+    own = tuple(filter(None, (type(found).__module__, found.module)))
+    return _fingerprint(own if isinstance(found, Solved) else (*own, *TRAINING))
 
 
-@functools.cache
-def _fingerprint(modules: tuple[str, ...]) -> str:
+def _fingerprint(roots: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
-    for name in sorted(_closure(modules, NOT_COMPUTING)):
-        digest.update(f"{name}\n{ast.dump(_without_docstrings(_tree(name)))}\n".encode())
+    for name in sorted(_closure(roots, computing=True)):
+        digest.update(f"{name}\n{_computed(_path(name))}\n".encode())
     return digest.hexdigest()[:10]
 
 
-def _closure(modules: Iterable[str], left_out: tuple[str, ...]) -> set[str]:
-    found, waiting = set(), list(modules)
+def _closure(roots: Iterable[str], *, computing: bool) -> set[str]:
+    """The modules that `roots` import, themselves included, and what those import."""
+    found, waiting = set(), list(roots)
+    for name in waiting:
+        if _path(name) is None:
+            raise ValueError(f"there is no module {name}")
     while waiting:
         name = waiting.pop()
-        hidden = any(name == prefix or name.startswith(f"{prefix}.") for prefix in left_out)
-        if name in found or hidden or _path(name) is None:
+        left_out = name in NOT_COMPUTING or name.startswith(PACKAGES_LEFT_OUT)
+        if name in found or (computing and left_out):
             continue
         found.add(name)
-        waiting += _imports(name)
+        waiting += _imports(_path(name))
+        if name == LOOKED_UP:
+            waiting += TASKS.values()
     return found
 
 
 @functools.cache
-def _imports(name: str) -> tuple[str, ...]:
-    """The package's modules that a module imports, inside functions too."""
+def _imports(path: Path) -> tuple[str, ...]:
+    """The package's modules that a file imports, inside functions too."""
     found = []
-    for node in ast.walk(_tree(name)):
+    for node in _nodes(_tree(path)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append(node.module)
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return tuple(name for name in found if name.split(".")[0] == "isoloss")
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [name if _path(name) else node.module for name in names]
+    return tuple(name for name in found if _path(name))
+
+
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker sees."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _nodes(node)
 
 
 @functools.cache
-def _tree(name: str) -> ast.Module:
-    return ast.parse(_path(name).read_bytes())
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
 
 
 @functools.cache
-def _path(name: str) -> Path | None:
-    base = PACKAGE.joinpath(*name.split(".")[1:])
-    for path in (base / "__init__.py", base.with_suffix(".py")):
-        if path.is_file():
-            return path
-    return None
-
-
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    tree = ast.parse(ast.unparse(tree))
+def _computed(path: Path) -> str:
+    """What a file computes: without docstrings, layout and methods that only plan."""
+    tree = ast.parse(ast.unparse(_tree(path)))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:]
-    return tree
+        if isinstance(node, ast.ClassDef):
+            node.body = [part for part in node.body if not _only_plans(part)]
+    return ast.dump(tree)
+
+
+def _only_plans(node: ast.stmt) -> bool:
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+    return any(isinstance(one, ast.Name) and one.id == PLANNING for one in decorators)
+
+
+def _path(name: str) -> Path | None:
+    """The file of a module of the package or of an extension; None for any other."""
+    return extensions.file_of(name) or _path_of_package(name)
+
+
+@functools.cache
+def _path_of_package(name: str) -> Path | None:
+    first, *rest = name.split(".")
+    if first != "isoloss":
+        return None
+    base = PACKAGE.joinpath(*rest)
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None

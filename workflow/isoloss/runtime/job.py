@@ -50,10 +50,12 @@ def run_command(argv: Sequence[str]) -> int:
 
     A `UserError` is printed as a message, without a traceback.
     """
+    from isoloss import extensions
     from isoloss.errors import Interrupted, UserError
 
     command, *arguments = argv
     try:
+        extensions.load_named()
         importlib.import_module(COMMANDS[command]).main(arguments)
     except UserError as error:
         print(f"isoloss {command}: {error}", file=sys.stderr)

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isoloss.config.runs import RUN_MODELS
 from isoloss.files import write_json
 from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.runtime.job import COMMANDS, ONE_THREAD, POOL_SOCKET, run_command
+from isoloss.tasks import TASKS
 
 # What jobs import, when they start or at their first use.
 PACKAGES = (
@@ -229,7 +229,7 @@ def main(listener: int) -> None:
     # Python 3.12 warns of threads. The one that there is belongs to pyarrow's allocator, jemalloc,
     # which sees to forks itself.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-    for task in RUN_MODELS:
+    for task in TASKS:
         training_fingerprint(task)  # of the code that has just been imported; the jobs inherit it
     # What is there now is never garbage: a worker that looked for it would copy all of its memory.
     gc.freeze()

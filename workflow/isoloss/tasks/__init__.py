@@ -1,1 +1,73 @@
-"""What the models learn: each task builds its model, its data and its losses for one run."""
+"""What the models learn: each task builds its model, its data and its losses for one run.
+
+`task(name)` gives a task by its name, `task_of(run)` that of a run. To add one, write its module
+(see `isoloss.tasks.base`) and add its line to `TASKS`, or call `register` from an extension.
+"""
+
+import importlib
+from typing import Any
+
+from isoloss import extensions
+from isoloss.config.runs import Run
+from isoloss.counting import Cost
+from isoloss.errors import UserError, nearest
+from isoloss.tasks.base import Task
+
+# Name -> the module whose `TASK` it is. It is imported when it is asked for.
+TASKS = {
+    "function": "isoloss.tasks.function.task",
+    "polynomial": "isoloss.tasks.polynomial.task",
+    "copy": "isoloss.tasks.copy.task",
+    "language": "isoloss.tasks.language.task",
+}
+REGISTERED: dict[str, Task] = {}
+
+
+def register(own: Task) -> None:
+    """Add a task from outside the package, for studies to name as `task.kind`.
+
+    Raises
+    ------
+    UserError
+        There is a task of that name.
+    """
+    if not isinstance(own, Task):
+        raise UserError("task", [f"must be an isoloss.tasks.base.Task, got {own!r}"])
+    extensions.add(REGISTERED, own.name, own, "task", built_in=TASKS)
+
+
+def names() -> list[str]:
+    """The names of all tasks."""
+    return [*TASKS, *REGISTERED]
+
+
+def task(name: str) -> Task:
+    """A task by its name.
+
+    Raises
+    ------
+    UserError
+        There is no task of that name.
+    """
+    if name in REGISTERED:
+        return REGISTERED[name]
+    if name not in TASKS:
+        allowed = ", ".join(names())
+        problem = f"there is no task {name!r}{nearest(name, names())} (tasks: {allowed})"
+        raise UserError("task", [problem])
+    return importlib.import_module(TASKS[name]).TASK
+
+
+def task_of(run: Run) -> Task:
+    """The task of a run."""
+    return task(run.task.kind)
+
+
+def run_of(settings: dict[str, Any]) -> Run:
+    """The run of settings that the plan has checked."""
+    return task(settings["task"]["kind"]).Run.model_validate(settings)
+
+
+def cost_of(run: Run, vocab_size: int | None = None) -> Cost:
+    """Count a run before it is run; `vocab_size` is that of its corpus, if it reads one."""
+    return task_of(run).cost(run, vocab_size)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isoloss.config.study import Planted
+from isoloss.counting import six_nd
 from isoloss.errors import UserError, nearest
 from isoloss.laws import LAWS, Law
 from isoloss.tasks.streams import numpy_stream
@@ -113,7 +114,7 @@ def _run(law: Law, study: Planted, point: dict[str, float]) -> dict:
     noiseless = float(law(study.parameters, n_params=n_params, n_tokens=n_tokens))
     z = numpy_stream(study.seed, "planted", n_params, n_tokens, seed).standard_normal()
     # The compute that was asked for: whole parameters and tokens miss it in a late digit.
-    compute_flops = point.get("compute_flops", 6.0 * n_params * n_tokens)
+    compute_flops = point.get("compute_flops", six_nd(n_params, n_tokens))
     return {
         "run_id": f"planted-N{n_params}-D{n_tokens}-s{seed}",
         "task": "planted",

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from isoloss.config.runs import Run
 from isoloss.errors import UserError
 from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.runtime.job import DEVICE
-from isoloss.tasks.problem import Problem
+from isoloss.tasks import task_of
 from isoloss.train.keep import Keeper
 from isoloss.train.loop import Trainer, TrainingDiverged, pick_device
 from isoloss.train.schedule import octave_steps
@@ -26,7 +25,9 @@ class Session:
     ----------
     run : Run
     arguments : Namespace
-        seed, corpus, checkpoint: as `add_training_arguments` of the job says.
+        seed, checkpoint: as `add_training_arguments` of the job says.
+    corpus : Corpus, optional
+        The text that the run reads, if its task reads one.
     of : str
         Whose training it is: the id of a run or of a trunk.
     trunk : path, optional
@@ -38,16 +39,14 @@ class Session:
         The corpus is too small; the trunk's file is missing, damaged or another's.
     """
 
-    def __init__(self, run: Run, arguments: argparse.Namespace, *, of: str, trunk: str | None):
+    def __init__(
+        self, run: Run, arguments: argparse.Namespace, corpus: Any, *, of: str, trunk: str | None
+    ):
         torch.set_num_threads(1)
         self.run = run
         self.device = pick_device(os.environ.get(DEVICE, "cpu"))
-        self.corpus = None
-        if arguments.corpus:
-            from isoloss.corpus.load import load
-
-            self.corpus = load(arguments.corpus, verify=True)
-        self.problem = build_of(run)(run, arguments.seed, self.corpus, self.device)
+        self.corpus = corpus
+        self.problem = task_of(run).build(run, arguments.seed, corpus, self.device)
         self.trainer = Trainer(self.problem, run.training)
         self.code = training_fingerprint(run.task.kind)
         self.about = {
@@ -118,15 +117,3 @@ def _trunk(path: str) -> State:
     if state.about.get("of") != Path(path).stem:
         raise UserError(path, ["is the checkpoint of another trunk; remove the file to redo it"])
     return state
-
-
-def build_of(run: Run) -> Callable[..., Problem]:
-    """What makes the problem of a run of this kind."""
-    match run.task.kind:
-        case "function":
-            from isoloss.tasks.function import build
-        case "copy":
-            from isoloss.tasks.copy import build
-        case "language":
-            from isoloss.tasks.language import build
-    return build

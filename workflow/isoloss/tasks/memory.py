@@ -1,39 +1,42 @@
 """The memory that a training takes, worked out from its settings."""
 
 from isoloss import counting
-from isoloss.config.runs import CopyRun, LanguageRun, Run, Transformer
+from isoloss.config.runs import Optimisation, Transformer
 
 PROCESS_BYTES = 330e6  # Python, PyTorch and its libraries: 313 to 320 MB measured on a CPU
 TRAINED_BYTES = 16  # of a parameter: weight, gradient and AdamW's two moments, in float32
 CHECKPOINT_BYTES = 12  # of a parameter: weight and moments
 
 
-def memory_bytes(run: Run, vocab_size: int | None = None, *, mixed: bool = False) -> float:
-    """The largest memory of a run's job, where its model and its activations are.
+def of_parameters(n_params: int) -> float:
+    """Of a process that trains a model whose activations are small beside its parameters."""
+    return PROCESS_BYTES + TRAINED_BYTES * n_params
+
+
+def of_transformer(
+    model: Transformer,
+    training: Optimisation,
+    *,
+    n_params: int,
+    vocab_size: int,
+    tokens: int,
+    targets: int,
+    mixed: bool,
+) -> float:
+    """The largest memory of a transformer's training, where its model and its activations are.
 
     Parameters
     ----------
-    run : Run
-    vocab_size : int
-        For language runs.
+    tokens, targets : int
+        Of a step: what the model reads, and what it predicts.
     mixed : bool
         Matrix products in bfloat16, as on a GPU.
     """
-    n_params = counting.cost_of(run, vocab_size).n_params
-    match run:
-        case LanguageRun():
-            tokens, logits = run.tokens_per_step, run.tokens_per_step
-        case CopyRun():
-            vocab_size = counting.copy_vocab_size(run)
-            logits = run.training.batch_size * run.task.length
-            tokens = run.training.batch_size * counting.copy_context(run.task.length)
-        case _:
-            return PROCESS_BYTES + TRAINED_BYTES * n_params
-    halves = 2 if run.training.noise_scale else 1  # each half of a batch leaves a gradient
+    halves = 2 if training.noise_scale else 1  # each half of a batch leaves a gradient
     trained = (TRAINED_BYTES + 4 * (halves - 1) + 2 * mixed) * n_params
     # In mixed precision: logits, their float32 copy, its softmax and its gradient.
-    of_logits = (14 if mixed else 4) * vocab_size * logits
-    activations = tokens * activation_bytes(run.model, mixed=mixed)
+    of_logits = (14 if mixed else 4) * vocab_size * targets
+    activations = tokens * activation_bytes(model, mixed=mixed)
     return PROCESS_BYTES + trained + (activations + of_logits) / halves
 
 

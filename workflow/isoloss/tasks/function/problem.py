@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from isoloss.config.runs import FunctionRun, FunctionTask
-from isoloss.counting import cost_of
 from isoloss.models.mlp import Mlp
+from isoloss.tasks.function.settings import FunctionRun, FunctionTask
+from isoloss.tasks.function.task import TASK
 from isoloss.tasks.problem import Problem
 from isoloss.tasks.streams import torch_stream
 
@@ -30,7 +30,7 @@ def build(run: FunctionRun, seed: int, corpus: Any, device: torch.device) -> Pro
     of each other. `corpus` is not used: this task makes its own data.
     """
     task, model, n = run.task, run.model, run.data.n_samples
-    cost = cost_of(run)
+    cost = TASK.cost(run)
     f, half_width = target(task)
     x, y = samples(f, half_width, task, n, torch_stream(seed, "data", n))
     rng = torch_stream(seed, "init")

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isoloss.config.runs import LanguageRun
 from isoloss.corpus.load import Corpus
-from isoloss.counting import cost_of
 from isoloss.errors import UserError
 from isoloss.models.precision import precision_for, prepare
 from isoloss.models.transformer import Transformer, next_token_loss
+from isoloss.tasks.language.settings import LanguageRun
+from isoloss.tasks.language.task import TASK
 from isoloss.tasks.problem import Problem
 from isoloss.tasks.streams import derived_seed, torch_stream
 
@@ -36,7 +36,7 @@ def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> 
     if n_unique == "all":
         n_unique = len(corpus.train) - 1
     _check_size(run, corpus, n_unique)
-    cost = cost_of(run, corpus.vocab_size)
+    cost = TASK.cost(run, corpus.vocab_size)
     model = Transformer(run.model, corpus.vocab_size, context, torch_stream(seed, "init"))
     model = prepare(model, device, precision_for(device, cost.steps, cost.flops))
     train = windows(corpus.train, n_unique, context)

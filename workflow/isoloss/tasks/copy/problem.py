@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from isoloss.config.runs import CopyRun, CopyTask
-from isoloss.counting import copy_context, copy_vocab_size, cost_of
 from isoloss.models.precision import precision_for, prepare
 from isoloss.models.transformer import Transformer, next_token_loss
+from isoloss.tasks.copy.settings import CopyRun, CopyTask
+from isoloss.tasks.copy.task import TASK, context, vocabulary
 from isoloss.tasks.problem import Problem
 from isoloss.tasks.streams import torch_stream
 
@@ -25,9 +25,9 @@ def build(run: CopyRun, seed: int, corpus: Any, device: torch.device) -> Problem
     task makes its own data.
     """
     task, batch_size = run.task, run.training.batch_size
-    cost = cost_of(run)
-    context = copy_context(task.length)
-    model = Transformer(run.model, copy_vocab_size(run), context, torch_stream(seed, "init"))
+    cost = TASK.cost(run)
+    weights = torch_stream(seed, "init")
+    model = Transformer(run.model, vocabulary(run), context(task.length), weights)
     model = prepare(model, device, precision_for(device, cost.steps, cost.flops))
 
     def batch(step: int) -> tuple[Tensor, Tensor]:

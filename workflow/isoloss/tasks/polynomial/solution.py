@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import roots_legendre
 
-from isoloss.config.runs import PolynomialRun
+from isoloss.tasks.polynomial.settings import PolynomialRun
 from isoloss.tasks.streams import numpy_stream
 
 TARGETS = {"sine": lambda x: np.sin(np.pi * x), "abs": np.abs}

@@ -1,0 +1,190 @@
+"""What a task is: a kind of run, with all that planning, training and tables must know of it.
+
+A task is one module or one folder: the model of its settings (a subclass of
+`isoloss.config.runs.Run`) and a subclass of `Trained` or of `Solved`, of which `isoloss.tasks` has
+one object. Planning imports it without PyTorch, so what needs that is imported inside of `build`.
+"""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from isoloss.config.runs import Optimisation, Run
+from isoloss.counting import BYTES, Cost, six_nd_columns
+from isoloss.tasks import memory
+
+if TYPE_CHECKING:
+    import torch
+
+    from isoloss.tasks.problem import Problem
+
+# Columns of a run's row that its settings give; a task fills in those that it has.
+OF_SETTINGS = (
+    *("target", "n_inputs", "noise_sd", "degree", "width", "n_layer", "context", "dropout"),
+    *("n_samples", "batch_size", "schedule", "peak_lr"),
+)
+PROBE_TOKENS = 8192  # held out, at least, where the speed of a machine is measured
+
+
+def planning(method: Callable) -> Callable:
+    """Mark a method that only plans: the fingerprint of the training code leaves it out."""
+    return method
+
+
+@dataclass(frozen=True)
+class KnownCorpus:
+    """What the plan must know of a corpus before it is prepared."""
+
+    corpus_id: str
+    max_train_tokens: int | None = None  # at most so many to train on; None: not known yet
+    max_heldout_tokens: int | None = None
+    vocab_size: int = 256  # a guess where only the text can tell
+
+
+class Task(ABC):
+    """A kind of run.
+
+    Attributes
+    ----------
+    name : str
+        `task.kind` in a study's settings.
+    Run : type
+        The model of a run's settings.
+    module : str
+        The module that trains or solves a run, imported when one starts; "": there is no other
+        than that of the class.
+    length : str
+        The key of `data` that says how long a run is.
+    """
+
+    name: str
+    Run: type[Run]
+    module: str = ""
+    length: str = "n_samples"
+
+    @abstractmethod
+    def cost(self, run: Run, vocab_size: int | None = None) -> Cost:
+        """Count a run before it is run; `vocab_size` is that of its corpus, if it reads one."""
+
+    @planning
+    @abstractmethod
+    def readable_name(self, run: Run) -> str:
+        """What a person needs to recognise a run: task, size, data. It begins the run's id."""
+
+    def settings_columns(self, run: Run) -> dict[str, Any]:
+        """The columns of the run's row that its settings give: some of `OF_SETTINGS`."""
+        return {}
+
+    def columns(self, run: Run) -> dict[str, Any]:
+        """All columns of `OF_SETTINGS`; None where the task has no such thing."""
+        return dict.fromkeys(OF_SETTINGS) | {"target": self.name} | self.settings_columns(run)
+
+    @planning
+    def planned_columns(self, run: Run, vocab_size: int | None = None) -> dict[str, Any]:
+        """The columns of a run's row that are known before it is run.
+
+        Without the `vocab_size` of its corpus, those that depend on it are left out.
+        """
+        cost = self.cost(run, vocab_size or BYTES)
+        seen = cost.n_tokens or cost.steps * cost.samples_per_step
+        columns = self.columns(run)
+        logits = vocab_size and vocab_size * columns["width"]
+        columns |= {
+            "n_params_non_embedding": cost.n_params_non_embedding,
+            "n_tokens": cost.n_tokens,
+            "steps": cost.steps,
+        }
+        if vocab_size or self.corpus_of(run) is None:
+            columns |= {"n_params": cost.n_params, "compute_flops": cost.flops}
+            columns |= six_nd_columns(
+                cost.n_params, cost.n_params_non_embedding, seen, logits=logits
+            )
+        return {name: value for name, value in columns.items() if value is not None}
+
+    @planning
+    def memory_bytes(
+        self, run: Run, vocab_size: int | None = None, *, mixed: bool = False
+    ) -> float:
+        """The largest memory of a run's job, where its model and its activations are.
+
+        Parameters
+        ----------
+        run : Run
+        vocab_size : int
+            Of the corpus that the run reads, if it reads one.
+        mixed : bool
+            Matrix products in bfloat16, as on a GPU.
+        """
+        return memory.of_parameters(self.cost(run, vocab_size).n_params)
+
+    def training(self, run: Run) -> Optimisation | None:
+        """How a run is trained in steps; None if it is solved."""
+        return None
+
+    @planning
+    def corpus_of(self, run: Run) -> str | None:
+        """The corpus that a run reads, by its name in the study; None if it reads none."""
+        return None
+
+    @planning
+    def with_corpus(self, run: Run, corpus: KnownCorpus) -> Run:
+        """The run with the identity of its corpus in place of the name.
+
+        Raises
+        ------
+        UserError
+            The corpus has less than the run needs.
+        """
+        raise NotImplementedError(f"the task {self.name} reads a corpus and has no `with_corpus`")
+
+    @planning
+    def beginning(self, run: Run) -> tuple[Run, int] | None:
+        """The steps that a run shares with longer ones, as a run of its own, and their number.
+
+        None if a run's first steps depend on its length.
+        """
+        return None
+
+    @planning
+    def probe(self, run: Run) -> Run:
+        """The run with little data; model, batch and optimiser are its own. To measure a step."""
+        return run
+
+
+class Trained(Task):
+    """A task whose runs are trained in steps; the model of its settings has `training`."""
+
+    def build(self, run: Run, seed: int, corpus: Any, device: "torch.device") -> "Problem":
+        """The model, the batches and the losses of a run.
+
+        Every random number follows from `seed` and a step, so that a run goes on from any step.
+        """
+        return importlib.import_module(self.module).build(run, seed, corpus, device)
+
+    def training(self, run: Run) -> Optimisation:
+        """How a run is trained."""
+        return run.training
+
+    def columns(self, run: Run) -> dict[str, Any]:
+        """All columns of `OF_SETTINGS`, with those of the training."""
+        columns, training = super().columns(run), self.training(run)
+        return columns | {
+            "batch_size": training.batch_size,
+            "schedule": training.schedule,
+            "peak_lr": training.lr_at_width(columns["width"]),
+        }
+
+
+class Solved(Task):
+    """A task whose runs have their result in closed form, without PyTorch."""
+
+    def solve(self, run: Run, seed: int) -> dict[str, Any]:
+        """The measured columns of a run's row: n_params, n_samples, loss and more."""
+        return importlib.import_module(self.module).solve(run, seed)
+
+
+def small_cost(*, n_params: int, **counted: int) -> Cost:
+    """The cost of a model without embeddings, in a task without tokens."""
+    return Cost(n_params=n_params, n_params_non_embedding=n_params, tokens_per_step=None, **counted)

@@ -1,0 +1,1 @@
+"""Repeat a random string of characters after a separator."""

@@ -1,0 +1,1 @@
+"""Regression of a known function by a fully connected network."""

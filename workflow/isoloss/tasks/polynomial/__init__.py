@@ -1,0 +1,1 @@
+"""Least-squares polynomials in closed form."""

@@ -1,0 +1,40 @@
+"""What a training leaves: the columns of its run's row that are measured or counted."""
+
+from typing import Any
+
+from isoloss.counting import six_nd_columns
+from isoloss.train.session import Session
+
+MEASURED = ("train_loss", "loss", "excess_loss", "exact_match")
+
+
+def row_of(session: Session, reason: str | None) -> dict[str, Any]:
+    """The row of a run that was trained, or that diverged for a `reason`."""
+    problem, trainer = session.problem, session.trainer
+    curve, steps = trainer.rows, problem.steps if reason else trainer.step
+    # A run that diverged has no final loss, whatever it had on the way.
+    last = {} if reason else curve[-1]
+    best = {} if reason else min(curve, key=lambda row: row["loss"])
+    tokens = None if problem.tokens_per_step is None else steps * problem.tokens_per_step
+    seen = steps * problem.samples_per_step if tokens is None else tokens
+    counts = problem.counts
+    vocab_size = counts.get("vocab_size")
+    return (
+        counts
+        | {"status": "diverged" if reason else "done", "reason": reason}
+        | {name: last.get(name) for name in MEASURED}
+        | {
+            "best_loss": best.get("loss"),
+            "best_step": best.get("step"),
+            "steps": steps,
+            "n_tokens": tokens,
+            "compute_flops": steps * problem.flops_per_step,
+        }
+        | six_nd_columns(
+            counts["n_params"],
+            counts["n_params_non_embedding"],
+            seen,
+            logits=vocab_size and vocab_size * problem.width,
+        )
+        | session.trunk_columns()
+    )
