@@ -125,3 +125,26 @@ def test_a_job_imports_the_extensions_that_the_workflow_names(tmp_path):
     command = [sys.executable, "-m", "isoloss.runtime.job", "train", "--help"]
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
     assert done.stdout.startswith("imported\n")
+
+
+def test_a_column_of_the_package_is_refused(tmp_path):
+    text = REGISTER_TASK.replace(
+        "    name", "    measures = (Column('loss', 'Float64', '', ''),)\n    name"
+    )
+    text = "from isoloss.tables.schema import Column\n" + text.format(name="mine")
+    (said,) = problems(lambda: load(tmp_path, text))
+    assert said == "own.py, line 8: there is already a column 'loss'"
+    assert "mine" not in tasks.names()
+
+
+def test_tasks_are_planned_without_torch_pandas_and_matplotlib():
+    """They are loaded for each of a study's many jobs and by every dry run."""
+    script = (
+        "import sys, isoloss.tasks\n"
+        "for name in isoloss.tasks.names():\n"
+        "    isoloss.tasks.task(name)\n"
+        "print({'torch', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules))"
+    )
+    path = {"PYTHONPATH": str(Path(extensions.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", script], env=path, capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr

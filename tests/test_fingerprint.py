@@ -109,7 +109,7 @@ def test_code_that_computes_changes_the_fingerprint_of_the_tasks_that_use_it(
         ("jobs/trunk.py", "--out", "--to"),
         ("runtime/job.py", "AGAIN = 75", "AGAIN = 76"),
         ("report/build.py", "import", "import sys\nimport"),
-        ("figures/style.py", "import", "import sys\nimport"),
+        ("charts/style.py", "import", "import sys\nimport"),
     ],
 )
 def test_docstrings_comments_plans_and_jobs_arguments_do_not(package, module, old, new):

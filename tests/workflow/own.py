@@ -10,6 +10,7 @@ import isoloss.tasks
 from isoloss.config.runs import Run, Stepped
 from isoloss.config.section import PositiveInt, Section
 from isoloss.laws import Law, Parameter, coefficient, exponent
+from isoloss.tables.schema import REAL, Column
 from isoloss.tasks.base import Solved, Trained, planning, small_cost
 
 
@@ -91,6 +92,7 @@ class Slope(Trained):
 
     name = "slope"
     Run = SlopeRun
+    measures = (Column("slope", REAL, "", "of the line"),)
 
     def cost(self, run, vocab_size=None):
         n = run.data.n_samples
@@ -114,9 +116,13 @@ class Slope(Trained):
         def loss(network, x, y):
             return torch.nn.functional.mse_loss(network(x), y)
 
+        def evaluate(network):
+            with torch.no_grad():
+                return {"loss": loss(network, x, y).item(), "slope": network.weight.item()}
+
         return Problem(
             model=model, width=1, steps=cost.steps, batch=lambda step: (x, y), loss=loss,
-            evaluate=lambda network: {"loss": loss(network, x, y).item()},
+            evaluate=evaluate,
             samples_per_step=n, tokens_per_step=None, flops_per_step=float(cost.flops_per_step),
             counts={"n_params": 1, "n_params_non_embedding": 1, "n_samples": n},
         )  # fmt: skip

@@ -33,6 +33,14 @@ SLOPE = {
         "training": {"steps": 600, "peak_lr": 0.05, "schedule": "cosine"},
     },
     "sweeps": {"samples": {"grid": {"data.n_samples": [2, 4]}}},
+    "fits": [
+        {
+            "name": "slope",
+            "law": "power_law",
+            "where": {"slope": ["largest"]},
+            "variables": {"x": "n_samples", "loss": "loss"},
+        }
+    ],
 }
 TARGETS = ("results/studies/spectrum/fits.parquet", "results/studies/slope/fits.parquet")
 
@@ -62,6 +70,7 @@ def test_tasks_of_a_users_own_are_planned_and_trained_and_have_the_losses_of_the
     assert all(runs["run_id"].str.startswith("spectrum-p"))
     trained = pd.read_parquet(made.folder / "results/studies/slope/runs.parquet")
     assert list(trained["loss"]) == pytest.approx([0.25, 0.25], rel=1e-5)
+    assert list(trained["slope"]) == pytest.approx([3, 3], rel=1e-3)
     assert list(trained["compute_flops"]) == [600 * 6 * 2, 600 * 6 * 4]
 
 

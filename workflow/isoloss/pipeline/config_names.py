@@ -8,9 +8,6 @@ from isoloss.exhibits.base import Analysing, Drawn
 from isoloss.laws import LAWS, Law
 from isoloss.tables.schema import CURVE_COLUMNS, NUMBERS, RUN_COLUMNS, SWEEP, TEXT
 
-COLUMNS = [column.name for column in (SWEEP, *RUN_COLUMNS)]
-CURVE_NUMBERS = [column.name for column in CURVE_COLUMNS if column.dtype != TEXT]
-CURVE_COLUMNS = [column.name for column in CURVE_COLUMNS]
 OF_A_TABLE = ("sweep", "run_id", "task", "status")  # of any table, beside the columns it gives
 
 
@@ -44,7 +41,8 @@ def _sweeps(study: Study) -> list[str]:
 
 def _columns(study: Study) -> list[str]:
     """The columns of the study's table of runs that can have values."""
-    given = [*OF_A_TABLE, "loss", *study.columns] if isinstance(study, Table) else COLUMNS
+    ours = [column.name for column in (SWEEP, *RUN_COLUMNS)]
+    given = [*OF_A_TABLE, "loss", *study.columns] if isinstance(study, Table) else ours
     return list(dict.fromkeys(given))
 
 
@@ -117,10 +115,12 @@ def _of_figure(
             yield f"{key}: {name!r} is of kind {kinds[name]}, needed is {kind}{hint}"
     yield from _no_numbers("columns", figure.numbers_named, columns)
     yield from _unknown("columns", figure.columns_named, columns)
+    of_curves = {column.name: column.dtype for column in CURVE_COLUMNS}
+    numbers = [name for name, dtype in of_curves.items() if dtype != TEXT]
     for name in figure.curve_numbers_named:
-        if name not in CURVE_NUMBERS:
-            found = "holds text, not numbers" if name in CURVE_COLUMNS else "is none of the curves'"
-            yield f"columns: {name!r} {found}{nearest(name, CURVE_NUMBERS)}"
+        if name not in numbers:
+            found = "holds text, not numbers" if name in of_curves else "is none of the curves'"
+            yield f"columns: {name!r} {found}{nearest(name, numbers)}"
     fit = fits.get(getattr(figure, "fit", None) or "")
     if (parameter := getattr(figure, "parameter", None)) and fit and fit.law in LAWS:
         yield from _unknown("parameter", [parameter], _parameters(LAWS[fit.law]))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from isoloss.errors import UserError
+
 
 @dataclass(frozen=True)
 class Column:
@@ -16,7 +18,7 @@ class Column:
 ASSUMED = "assumed.json"  # beside the tables of a study of a user's table: how that was read
 TEXT, WHOLE, REAL, FLAG = "string", "Int64", "Float64", "boolean"
 
-RUN_COLUMNS = (
+RUN_COLUMNS = [
     Column("run_id", TEXT, "", "who the run is: a readable name, the seed, a hash of its settings"),
     Column("task", TEXT, "", "function, polynomial, copy, language, planted or table"),
     Column("target", TEXT, "", "the function that is learned; for language, the corpus"),
@@ -74,19 +76,17 @@ RUN_COLUMNS = (
     Column("max_rss_mb", REAL, "MB", "largest memory of the job; differs between repetitions"),
     Column("device", TEXT, "", "cpu, cuda or mps"),
     Column("code", TEXT, "", "fingerprint of the code that trained the run"),
-)
+]
 NUMBERS = {c.name: c.dtype for c in RUN_COLUMNS if c.dtype in (WHOLE, REAL)}
 # Numbers of a run that may be zero; all others are positive, and are drawn on log axes.
-MAY_BE_ZERO = frozenset(
-    [
-        *("seed", "noise_sd", "degree", "dropout", "trunk_flops", "best_step", "loss_se"),
-        *("train_loss", "excess_loss", "approximation_loss", "variance_loss", "variance_loss_se"),
-        *("theory_loss", "exact_match", "n_params_non_embedding"),
-    ]
-)
+MAY_BE_ZERO = {
+    *("seed", "noise_sd", "degree", "dropout", "trunk_flops", "best_step", "loss_se"),
+    *("train_loss", "excess_loss", "approximation_loss", "variance_loss", "variance_loss_se"),
+    *("theory_loss", "exact_match", "n_params_non_embedding"),
+}
 TIMED = ("elapsed_s", "train_cpu_s", "job_cpu_s", "max_rss_mb")
 
-CURVE_COLUMNS = (
+CURVE_COLUMNS = [
     Column("run_id", TEXT, "", "the run"),
     Column("step", WHOLE, "steps", "of the optimiser, from 1"),
     Column("n_samples_seen", WHOLE, "samples", "trained on, counted each time"),
@@ -100,7 +100,9 @@ CURVE_COLUMNS = (
     Column("grad_sq", REAL, "", "|G|^2 of the true gradient, unbiased, mean since the last row"),
     Column("grad_noise", REAL, "", "trace of a sequence's gradient covariance, likewise"),
     Column("elapsed_s", REAL, "s", "since the training began; differs between repetitions"),
-)
+]
+
+_OF_THE_PACKAGE = frozenset(c.name for c in (*RUN_COLUMNS, *CURVE_COLUMNS))
 
 ESTIMATE = (
     Column("value", REAL, "as `unit`", "the estimate"),
@@ -175,6 +177,31 @@ PREDICTION_COLUMNS = (
 
 SWEEP = Column("sweep", TEXT, "", "the sweep of the study that wants the run")
 STUDIES = Column("studies", TEXT, "", "the studies that want the run, separated by spaces")
+
+
+def declare(columns) -> None:
+    """Add columns of runs and of curves that a task of the user's own measures.
+
+    Parameters
+    ----------
+    columns : iterable of Column
+        One that was declared before takes the place of that of its name.
+
+    Raises
+    ------
+    UserError
+        The package has a column of that name.
+    """
+    columns = list(columns)
+    taken = [column.name for column in columns if column.name in _OF_THE_PACKAGE]
+    if taken:
+        raise UserError("columns", [f"there is already a column {name!r}" for name in taken])
+    for column in columns:
+        for table in (RUN_COLUMNS, CURVE_COLUMNS):
+            table[:] = [*(other for other in table if other.name != column.name), column]
+        if column.dtype in (WHOLE, REAL):
+            NUMBERS[column.name] = column.dtype
+            MAY_BE_ZERO.add(column.name)
 
 
 def typed(rows, columns):

@@ -11,6 +11,7 @@ from isoloss import extensions
 from isoloss.config.runs import Run
 from isoloss.counting import Cost
 from isoloss.errors import UserError, nearest
+from isoloss.tables.schema import declare
 from isoloss.tasks.base import Task
 
 # Name -> the module whose `TASK` it is. It is imported when it is asked for.
@@ -29,10 +30,11 @@ def register(own: Task) -> None:
     Raises
     ------
     UserError
-        There is a task of that name.
+        There is a task of that name, or a column that it measures is the package's.
     """
     if not isinstance(own, Task):
         raise UserError("task", [f"must be an isoloss.tasks.base.Task, got {own!r}"])
+    declare(own.measures)
     extensions.add(REGISTERED, own.name, own, "task", built_in=TASKS)
 
 

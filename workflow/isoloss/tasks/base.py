@@ -18,6 +18,7 @@ from isoloss.tasks import memory
 if TYPE_CHECKING:
     import torch
 
+    from isoloss.tables.schema import Column
     from isoloss.tasks.problem import Problem
 
 # Columns of a run's row that its settings give; a task fills in those that it has.
@@ -57,12 +58,16 @@ class Task(ABC):
         than that of the class.
     length : str
         The key of `data` that says how long a run is.
+    measures : tuple of Column
+        Columns of runs and of curves that no other task has; a task from outside the package may
+        have some, what a task of the package measures stands in `isoloss.tables.schema`.
     """
 
     name: str
     Run: type[Run]
     module: str = ""
     length: str = "n_samples"
+    measures: "tuple[Column, ...]" = ()
 
     @abstractmethod
     def cost(self, run: Run, vocab_size: int | None = None) -> Cost:

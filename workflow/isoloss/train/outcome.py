@@ -3,6 +3,7 @@
 from typing import Any
 
 from isoloss.counting import six_nd_columns
+from isoloss.tasks import task_of
 from isoloss.train.session import Session
 
 MEASURED = ("train_loss", "loss", "excess_loss", "exact_match")
@@ -18,11 +19,12 @@ def row_of(session: Session, reason: str | None) -> dict[str, Any]:
     tokens = None if problem.tokens_per_step is None else steps * problem.tokens_per_step
     seen = steps * problem.samples_per_step if tokens is None else tokens
     counts = problem.counts
+    own = [column.name for column in task_of(session.run).measures]
     vocab_size = counts.get("vocab_size")
     return (
         counts
         | {"status": "diverged" if reason else "done", "reason": reason}
-        | {name: last.get(name) for name in MEASURED}
+        | {name: last.get(name) for name in (*MEASURED, *own)}
         | {
             "best_loss": best.get("loss"),
             "best_step": best.get("step"),
