@@ -74,7 +74,7 @@ def summary(rows: list[dict]) -> str:
     """The table of docs/performance-fit.md."""
     table = pd.DataFrame(rows)
     table["family"] = table["table"].str.split().str[0]
-    head = ("law", "tables", "forecasts", "law goes on", "width", "with drift", "width", "error")
+    head = ("law", "tables", "forecasts", "without drift", "width", "with drift", "width", "error")
     lines = [f"| {' | '.join(head)} |", "| --- |" + " --- |" * (len(head) - 1)]
     for law, of_law in table.groupby("law"):
         for family, part in [*of_law.groupby("family", sort=False), ("all", of_law)]:
