@@ -1,12 +1,12 @@
 """One small example of every kind of figure: what is asked for, and the tables."""
 
-import kaplan_cases
 import numpy as np
 import pandas as pd
 import synthetic as S
 from pydantic import TypeAdapter
 from tests.exhibits import batch_cases
 from tests.exhibits.chinchilla import cases as chinchilla_cases
+from tests.exhibits.kaplan import cases as kaplan_cases
 from tests.exhibits.made import analyse_study
 
 from isoloss.config.study import Figure

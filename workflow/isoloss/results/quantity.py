@@ -5,9 +5,12 @@ module of the user's own adds quantities by a subclass of `Quantity`, keys of gr
 `GroupKey`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
+
+from isoloss.laws import LAWS
+from isoloss.tables.schema import NUMBERS, RUN_COLUMNS
 
 
 class Documented(StrEnum):
@@ -202,3 +205,19 @@ class X(Axis):
     COMPUTE_EXACT = "compute, exact (FLOP)", "FLOP", "Counted exactly, of all parameters."
     COMPUTE_PF_DAYS = "compute_pf_days", "PF-days", "6 N B S without embeddings."
     COMPUTE_MIN_PF_DAYS = "compute_min_pf_days", "PF-days", "The same at a small batch (Eq. 5.5)."
+
+
+def _named(found: Iterable[Any], known: type[Documented]) -> dict[str, tuple[str, str, str]]:
+    """What has a name, a unit and a meaning, as members beside those that are known."""
+    others = {one.name: one for one in found if one.name not in set(known)}
+    return {
+        name: (name, one.unit, f"{one.meaning[0].upper()}{one.meaning[1:]}.")
+        for name, one in others.items()
+    }
+
+
+# Parameters of our laws of one variable, and numbers of a run: `size_laws` may be asked for any.
+_PARAMETERS = (one for law in LAWS.values() if len(law.variables) == 1 for one in law.parameters)
+LawParameter = Quantity("LawParameter", _named(_PARAMETERS, Q), module=__name__)
+_COLUMNS = (column for column in RUN_COLUMNS if column.name in NUMBERS)
+RunColumn = Axis("RunColumn", _named(_COLUMNS, X), module=__name__)

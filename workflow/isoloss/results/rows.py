@@ -14,7 +14,7 @@ import numpy as np
 from isoloss.results.group import Group
 from isoloss.results.quantity import Axis, Kind, Quantity
 from isoloss.results.verdict import IDENTIFIED, Verdict
-from isoloss.stats.intervals import LEVEL, bounds, estimate
+from isoloss.stats.intervals import LEVEL, Estimate, bounds, estimate
 from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 
 if TYPE_CHECKING:
@@ -95,6 +95,14 @@ def row(quantity: Quantity, value: float, draws=None, **columns: Any) -> Row:
     level = {"level": LEVEL} if found.lo is not None else {}
     defaults = {"kind": Kind.PARAMETER, "verdict": IDENTIFIED}
     return Row(**{"quantity": quantity} | defaults | known | level | columns)
+
+
+def estimated(quantity: Quantity, found: Estimate, level: float, **columns: Any) -> Row:
+    """A parameter of a fitted law, with the interval that its fit gives."""
+    numbers = {name: getattr(found, name) for name in ("value", "lo", "hi", "se")}
+    known = {name: x if x is not None and not np.isnan(x) else None for name, x in numbers.items()}
+    defaults = {"kind": Kind.PARAMETER, "unit": found.unit, "level": level}
+    return Row(**{"quantity": quantity} | defaults | known | columns)
 
 
 def points(

@@ -91,10 +91,11 @@ def not_made(reason: str) -> Verdict:
     return Verdict(Status.NOT_MADE, reason)
 
 
-def scale_verdict(draws: np.ndarray, lost: np.ndarray | None = None) -> Verdict:
+def scale_verdict(draws: np.ndarray, lost: np.ndarray | None = None, *, name: str = "") -> Verdict:
     """Is a positive scale determined? As the fitting engine judges one (`fit.identify`).
 
-    `lost` says which draws mean nothing, besides those that are not finite.
+    `lost` says which draws mean nothing, besides those that are not finite; `name` is for the
+    reason, where the scale is not the value that has the verdict.
     """
     draws, share = _kept(draws, lost)
     if not len(draws):
@@ -103,7 +104,7 @@ def scale_verdict(draws: np.ndarray, lost: np.ndarray | None = None) -> Verdict:
         return not_identified(f"{share:.0%} of the draws lie far outside what was tried")
     lo, hi = _ends(draws)
     if hi > RATIO * lo:
-        return not_identified(f"may be anything from {lo:.2g} to {hi:.2g}")
+        return not_identified(f"{name} may be anything from {lo:.2g} to {hi:.2g}".strip())
     return IDENTIFIED
 
 

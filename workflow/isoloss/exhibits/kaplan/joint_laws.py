@@ -6,8 +6,6 @@ from typing import Literal
 
 import numpy as np
 
-from isoloss.analysis.adjusted import min_steps
-from isoloss.analysis.kaplan_curves import curves_of
 from isoloss.charts.panel import Panel, Record, finish
 from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
 from isoloss.charts.text import short
@@ -17,6 +15,7 @@ from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, where_of
 from isoloss.exhibits.kaplan.batch_law import Law, law_of
 from isoloss.exhibits.kaplan.early_stopping import DASH, DATA
 from isoloss.exhibits.kaplan.overfitting import N_POINTS, SIZE_LABEL, draw_endless, joint_law
+from isoloss.exhibits.kaplan.size_curves import curves_of, min_steps
 from isoloss.results.analysed import Analysed
 from isoloss.results.quantity import Q
 from isoloss.results.verdict import Verdict

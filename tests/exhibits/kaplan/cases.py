@@ -4,13 +4,13 @@ import functools
 
 import pandas as pd
 from pydantic import TypeAdapter
-from tests.analysis import kaplan_planted
-from tests.exhibits.batch_cases import analysed
 
-from isoloss.config.study import Figure
+from isoloss.config.study import Analysis, Figure
 from isoloss.exhibits.base import Tables
+from tests.exhibits.kaplan import planted
+from tests.exhibits.made import analyse_study
 
-LAW = kaplan_planted.Planted()
+LAW = planted.Planted()
 GRID = {"sweeps": ["grid"]}
 PLAIN = [
     {"do": "kaplan_frontier", "name": "frontier", **GRID},
@@ -50,19 +50,25 @@ FIGURES = {
 @functools.cache
 def study() -> Tables:
     """A planted grid, some depths, and a scan of batches."""
-    parts = [kaplan_planted.study(LAW, noise=0.002)]
+    parts = [planted.study(LAW, noise=0.002)]
     for n_layer in (1, 2, 3):
-        runs, curves = kaplan_planted.study(LAW, noise=0.002, seed=n_layer, n_layer=n_layer,
+        runs, curves = planted.study(LAW, noise=0.002, seed=n_layer, n_layer=n_layer,
                                             widths=(8, 16, 40), tokens=(460_800,))  # fmt: skip
         parts.append((runs.assign(sweep="depth"), curves))
     for batch_size in (1, 4, 16, 64, 256):
-        runs, curves = kaplan_planted.study(LAW, batch_size=batch_size, widths=(16, 40),
+        runs, curves = planted.study(LAW, batch_size=batch_size, widths=(16, 40),
                                             tokens=(2_687_488 * 2,))  # fmt: skip
         named = {"run_id": runs["run_id"] + f"-b{batch_size}", "sweep": "batch"}
         at_b = curves.assign(run_id=curves["run_id"] + f"-b{batch_size}")
         parts.append((runs.assign(**named), at_b))
     runs, curves = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
     return analysed(runs, curves, [*ADJUSTED[:1], *PLAIN, *ADJUSTED[1:]])
+
+
+def analysed(runs, curves, analyses) -> Tables:
+    """Tables with the analyses of the runs."""
+    asked = TypeAdapter(list[Analysis]).validate_python(analyses)
+    return Tables(runs=runs, curves=curves, analyses=analyse_study("s", asked, runs, curves))
 
 
 @functools.cache

@@ -1,21 +1,31 @@
 """What the figures after Kaplan et al. (2020) share: rows as lines, and the paper's own axis."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
-import pandas as pd
-from matplotlib.figure import Figure
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from isoloss.charts.panel import Panel, finish
 from isoloss.charts.style import COLORS, GREY
 from isoloss.charts.text import short, with_interval
-from isoloss.figures.analysed import part
-from isoloss.figures.fitted import IDENTIFIED
+from isoloss.exhibits.base import Drawn
+from isoloss.results.analysed import Analysed
+from isoloss.results.group import Group
+from isoloss.results.quantity import Quantity
+from isoloss.results.verdict import Verdict
 from isoloss.stats.interpolation import log_log
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 NOTHING = "not shown by these runs: see below"
 WIDE = 8.0  # ends of an interval farther apart than this factor are written each with its digits
+DOTS = (0, (1, 1.5))
 PAPER = {"color": COLORS[1], "linestyle": (0, (4, 2)), "linewidth": 1.4}
+PAPER_DOTTED = PAPER | {"linestyle": DOTS}
 OURS = {"color": COLORS[0], "linestyle": "-", "linewidth": 1.5}
+ADJUSTED = {"color": COLORS[2], "linestyle": "-", "linewidth": 1.5}
 PAPER_LOSS = "the paper's loss (nats per BPE token)"
 SIZE_LABEL = "parameters N (without embeddings)"
 COMPUTE = "compute C (PF-days, without embeddings)"
@@ -26,9 +36,10 @@ OWN_AXIS = (
 )
 
 
-def of_group(rows: pd.DataFrame, group: str) -> pd.DataFrame:
-    """The rows of one group."""
-    return rows[rows["group"] == group]
+class OfKaplan(Drawn):
+    """What the figures of Kaplan et al. share."""
+
+    loss_label: str = "held-out loss (nats per token)"  # where losses are drawn
 
 
 def draw_line(
@@ -46,25 +57,31 @@ def draw_line(
     return True
 
 
-def draw_points(panel: Panel, rows: pd.DataFrame, label: str, what: str, **look) -> bool:
-    """Points with their intervals where they have some; whether there was anything to draw."""
-    if rows.empty:
-        return False
-    panel.intervals(rows["x"], rows["value"], rows["lo"], rows["hi"], label, what, **look)
-    return True
+def draw_points(panel: Panel, rows: pd.DataFrame, label: str, what: str, **look) -> None:
+    """Points, with their intervals where they have some."""
+    if len(rows):
+        panel.intervals(rows["x"], rows["value"], rows["lo"], rows["hi"], label, what, **look)
 
 
-def number(rows: pd.DataFrame, quantity: str, group: str | None = None) -> pd.Series | None:
+def number(
+    found: Analysed, quantity: Quantity, *, group: Group | None = None, optional: bool = False
+) -> pd.Series | None:
     """The row of one parameter, or None where it has no value."""
-    found = rows[(rows["kind"] == "parameter") & (rows["quantity"] == quantity)]
-    found = found if group is None else of_group(found, group)
-    found = found[found["value"].notna()]
-    return None if found.empty else found.iloc[0]
+    rows = found.parameters(quantity, group=group, optional=optional)
+    return None if rows.empty else rows.iloc[0]
 
 
-def told(rows: pd.DataFrame, quantity: str, name: str, group: str | None = None) -> list[str]:
+def identified(row: pd.Series) -> bool:
+    """Whether the runs determine the value of a row."""
+    return Verdict.read(row["verdict"]).identified
+
+
+def told(
+    found: Analysed, quantity: Quantity, name: str, *, group: Group | None = None,
+    optional: bool = False,
+) -> list[str]:  # fmt: skip
     """A parameter, its interval and, if it is not identified, why; nothing where it is missing."""
-    row = number(rows, quantity, group)
+    row = number(found, quantity, group=group, optional=optional)
     if row is None:
         return []
     value, interval = with_interval(row["value"], row["lo"], row["hi"])
@@ -72,14 +89,20 @@ def told(rows: pd.DataFrame, quantity: str, name: str, group: str | None = None)
         value = _two_digits(row["value"])
         interval = f"{_two_digits(row['lo'])} to {_two_digits(row['hi'])}"
     text = f"{name}: {value}" + (f", 90 % interval {interval}" if interval else "")
-    return [text + ("." if row["verdict"] == IDENTIFIED else f" ({row['verdict']}).")]
+    return [text + ("." if identified(row) else f" ({row['verdict']}).")]
 
 
-def warned(rows: pd.DataFrame, quantity: str, name: str) -> list[str]:
+def warned(found: Analysed, quantity: Quantity, name: str) -> list[str]:
     """What a reader must know of a parameter, as its analysis says it."""
-    row = number(rows, quantity)
+    row = number(found, quantity)
     known = row is not None and isinstance(row["warnings"], str) and row["warnings"]
     return [f"{name}: {row['warnings']}."] if known else []
+
+
+def middle_of(line: pd.DataFrame) -> tuple[float, float]:
+    """The middle point of a line."""
+    row = line.iloc[len(line) // 2]
+    return row["x"], row["value"]
 
 
 def _two_digits(number: float) -> str:
@@ -125,9 +148,3 @@ def close(
     for panel in empty:
         panel.axes.set(xticks=[], yticks=[])
         panel.axes.minorticks_off()
-
-
-def law_line(rows: pd.DataFrame, quantity: str = "loss", group: str | None = None) -> pd.DataFrame:
-    """The points of a calculated line."""
-    found = part(rows, quantity, "line")
-    return found if group is None else of_group(found, group)

@@ -1,17 +1,127 @@
 """Figures after Kaplan et al.: their numbers are those of the paper, or of the planted law."""
 
-import kaplan_cases
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
-from kaplan_cases import FIGURES, LAW, spec, study, without_critical_batch
-from tests.rows import some
+from pydantic import TypeAdapter
 
+from isoloss.config import exhibits
+from isoloss.config.study import Figure
 from isoloss.exhibits.base import Tables
+from isoloss.exhibits.kaplan.crossing import published_crossing
+from isoloss.exhibits.kaplan.loss_reached import excess_steps
 from isoloss.exhibits.make import drawing
-from isoloss.figures.kaplan_calculated import excess_steps, published_crossing
+from isoloss.results.analysed import MissingQuantity
+from tests.exhibits.kaplan.cases import (
+    CASES,
+    FIGURES,
+    GRID,
+    LAW,
+    analysed,
+    spec,
+    study,
+    without_critical_batch,
+)
+from tests.rows import one, some
 
 PAPER = {"alpha_n": 0.077, "alpha_s": 0.76}  # Table 3
+# Figure, what it draws -> the analyses, quantities and kinds of the rows that these are.
+BOTH = ("frontier", "frontier_min")
+DRAWN = {
+    ("kaplan_summary", "final loss"): [(name, "loss", "point") for name in ("data", "size")],
+    ("kaplan_summary", "fitted law"): [
+        (name, "loss", "line") for name in ("frontier", "data", "size")
+    ],
+    ("kaplan_frontiers", "lowest loss"): [(name, "loss", "point") for name in BOTH],
+    ("kaplan_frontiers", "fitted law"): [(name, "loss", "line") for name in BOTH],
+    ("kaplan_optimum", "best"): [
+        (name, quantity, "point") for name in BOTH for quantity in ("n_opt", "steps")
+    ],
+    ("kaplan_optimum", "power law"): [
+        (name, quantity, "line") for name in BOTH for quantity in ("n_opt", "steps")
+    ],
+    ("kaplan_valleys", "interpolated"): [("steps", "loss", "point")],
+    ("kaplan_valleys", "L(N, S)"): [("steps", "loss", "line")],
+    ("kaplan_excess", "measured"): [
+        ("reached", f"excess {what}", "point") for what in ("compute", "steps")
+    ],
+    ("kaplan_reached", "first reached"): [
+        ("reached_min", quantity, "point") for quantity in ("steps", "tokens")
+    ],
+    ("kaplan_depth", "run"): [(name, "loss", "point") for name in ("total", "depths")],
+    ("kaplan_depth", "fitted law"): [(name, "loss", "line") for name in ("total", "depths")],
+    ("kaplan_size_laws", "final loss"): [("size", "loss", "point")],
+    ("kaplan_size_laws", "fitted law"): [("size", "loss", "line")],
+    ("kaplan_crossing", "lowest loss"): [("crossing", "loss", "point")],
+    ("kaplan_crossing", "extrapolated law"): [("crossing", "loss", "line")],
+}
+
+
+@pytest.mark.parametrize(("draw", "what"), DRAWN)
+def test_the_numbers_drawn_are_those_of_the_rows(draw, what):
+    known = study().analyses
+    rows = pd.concat([
+        some(known, quantity, analysis=analysis, kind=kind)
+        for analysis, quantity, kind in DRAWN[draw, what]
+    ])  # fmt: skip
+    if draw == "kaplan_excess":  # which shows sizes near the best
+        rows = rows[(rows["x"] > 0.2) & (rows["x"] < 20) & (rows["value"] < 6)]
+    drawn = some(drawing(spec(draw), study()).table, what=what)
+    expected = sorted(rows[["x", "value"]].itertuples(index=False, name=None))
+    assert sorted(drawn[["x", "y"]].itertuples(index=False, name=None)) == expected
+
+
+def test_the_bars_of_the_best_sizes_are_their_intervals():
+    known = some(study().analyses, "n_opt", analysis="frontier_min", kind="point")
+    table = drawing(spec("kaplan_optimum"), study()).table
+    drawn = some(table, what="best", panel="Best size", series="C_min: N, S_min")
+    for ours, theirs in (("lo", "lo"), ("hi", "hi")):
+        np.testing.assert_array_equal(drawn[ours], known[theirs].to_numpy(float))
+
+
+def test_our_lines_meet_where_the_analysis_says():
+    known = some(study().analyses, analysis="crossing")
+    drawn = one(drawing(spec("kaplan_crossing"), study()).table, what="extrapolated")
+    assert drawn["x"] == one(known, "C*")["value"]
+    assert drawn["y"] == one(known, "L*")["value"]
+
+
+@pytest.mark.parametrize(("draw", "analysis", "quantity"), [
+    ("kaplan_summary", "frontier", "alpha_C"),
+    ("kaplan_shares", "frontier", "a"),
+    ("kaplan_shares", "frontier_min", "exponent of steps"),
+    ("kaplan_frontiers", "frontier", "loss"),
+    ("kaplan_optimum", "frontier_min", "n_opt"),
+    ("kaplan_valleys", "steps", "loss"),
+    ("kaplan_valleys", "steps", "alpha_N"),
+    ("kaplan_excess", "steps", "alpha_S"),
+    ("kaplan_reached", "reached_min", "tokens"),
+    ("kaplan_depth", "total", "miss"),
+    ("kaplan_size_laws", "size", "loss"),
+    ("kaplan_crossing", "crossing", "C*"),
+])  # fmt: skip
+def test_a_figure_without_one_of_its_quantities_raises(draw, analysis, quantity):
+    tables = study()
+    known = tables.analyses
+    kept = known[(known["analysis"] != analysis) | (known["quantity"] != quantity)]
+    assert len(kept) < len(known)
+    with pytest.raises(
+        MissingQuantity, match=f"analysis {analysis} has no .*'{re.escape(quantity)}'"
+    ):
+        drawing(spec(draw), Tables(runs=tables.runs, curves=tables.curves, analyses=kept))
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_a_figure_has_texts_of_its_own_that_are_short(draw):
+    of_runs = "sweeps" in FIGURES[draw]
+    given = {"draw": draw} | GRID if of_runs else draw  # a name alone is enough for most
+    found = TypeAdapter(Figure).validate_python(given)
+    assert re.fullmatch(r"kaplan_\d\d", found.name) and "Kaplan et al. 2020" in found.title
+    assert max(len(sentence.split()) for sentence in found.caption.split(". ")) <= 30
+    assert len(found.caption.split()) <= 46
+    assert set(found.analyses_drawn) <= set(type(found).model_fields)
 
 
 def test_sizes_around_the_best_cost_what_the_paper_says():
@@ -88,9 +198,13 @@ def test_training_curves_are_at_the_papers_compute():
 
 def test_depths_lie_closer_together_without_embeddings():
     """So they were planted: the loss depends on N without embeddings."""
+    misses = [
+        float(one(study().analyses, "miss", analysis=name)["value"]) for name in ("total", "depths")
+    ]
+    assert misses[1] < misses[0]
     notes = drawing(spec("kaplan_depth"), study()).notes
-    missed = [float(note.rsplit("by ", 1)[1].split("%")[0]) for note in notes]
-    assert missed[1] < missed[0]
+    for note, missed in zip(notes, misses, strict=True):
+        assert f"by {missed:.1%} (root mean square)" in note
 
 
 def test_the_best_size_is_drawn_at_its_compute():
@@ -136,5 +250,14 @@ def test_what_is_not_identified_says_so():
     assert any("not identified: wide" in note for note in result.notes)
 
 
+def test_a_law_of_any_name_is_drawn():
+    asked = {"do": "size_laws", "name": "size", **GRID, "keep": "longest", "laws": ["m3"]}
+    tables = analysed(study().runs, study().curves, [asked])
+    drawn = some(drawing(spec("kaplan_size_laws"), tables).table, what="fitted law")
+    assert set(drawn["series"]) == {"m3"}
+
+
 def test_there_is_an_example_of_each():
-    assert set(kaplan_cases.CASES) == set(FIGURES)
+    modules = exhibits.FIGURES.items()
+    ours = {draw for draw, module in modules if module.startswith("isoloss.exhibits.kaplan.")}
+    assert set(CASES) == set(FIGURES) <= ours

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.analysis.kaplan_curves import FEWEST_SIZES, SizeCurve
 from isoloss.errors import UserError
+from isoloss.exhibits.kaplan.size_curves import FEWEST_SIZES, SizeCurve
+from isoloss.results.verdict import Status, Verdict
 from isoloss.stats import parabola, student
 from isoloss.stats.line import through_rows
 
@@ -55,7 +56,7 @@ class Frontier:
         """p and ln(c) of values = c C**p, each of shape (1 + draw,)."""
         return through_rows(np.log(self.compute), np.log(values))
 
-    def bend(self, values: np.ndarray) -> str | None:
+    def bend(self, values: np.ndarray) -> Verdict | None:
         """Why values are no power of C, or None: a parabola in logs that bends, surely and much."""
         x = np.log(self.compute / self.compute[0])
         if len(x) < FEWEST_TO_BEND:
@@ -69,7 +70,8 @@ class Frontier:
         first, last = curved[0, 1], curved[0, 1] + 2 * curved[0, 0] * x[-1]
         if lo <= 0 <= hi or abs(last - first) <= MATERIAL * abs(first + last) / 2:
             return None
-        return f"not a power law: the local exponent goes from {abs(first):.2g} to {abs(last):.2g}"
+        reason = f"the local exponent goes from {abs(first):.2g} to {abs(last):.2g}"
+        return Verdict(Status.NOT_A_POWER_LAW, reason)
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,41 @@
-"""Losses of each size along the way, counted as Kaplan et al. (2020) count."""
+"""The learning curve of each size, counted as Kaplan et al. (2020, arXiv:2001.08361) count.
+
+Steps, tokens and compute are those of the runs, or the least that would do at another batch
+(Sec. 5). Batches are in tokens a step.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-import pandas as pd
+from pydantic import Field
 
-from isoloss.analysis.adjusted import min_compute, min_steps, min_tokens
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
+from isoloss.exhibits.base import Analysing
 from isoloss.laws.published import pf_days
 from isoloss.runs.curves import at_peak_rate
 from isoloss.runs.select import finished_in
 from isoloss.stats.interpolation import log_log
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FEWEST_SIZES = 4
+Width = Annotated[float, Field(gt=1, allow_inf_nan=False)]  # of a valley, as a factor of size
+
+
+class OfCurves(Analysing):
+    """What analyses of curves share: steps, tokens and compute as spent, or the least."""
+
+    adjusted: bool = False  # S_min, E_min and C_min, by the critical_batch of the study
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("critical_batch",) if self.adjusted else ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +120,21 @@ def final_losses_of(runs: pd.DataFrame, sweeps: Iterable[str], where: str) -> li
             first = next(group.itertuples())
             found.append(_curve(first, *map(np.asarray, columns), tuple(group["run_id"])))
     return _enough(found, where, "runs of two lengths")
+
+
+def min_steps(steps, batch_tokens, critical_tokens):
+    """S_min = S / (1 + B_crit / B): steps at a batch far above the critical one (Eq. 5.4)."""
+    return np.asarray(steps, float) / (1 + np.asarray(critical_tokens, float) / batch_tokens)
+
+
+def min_tokens(tokens, batch_tokens, critical_tokens):
+    """E_min = E / (1 + B / B_crit): tokens at a batch far below the critical one (Eq. 5.1)."""
+    return np.asarray(tokens, float) / (1 + batch_tokens / np.asarray(critical_tokens, float))
+
+
+def min_compute(compute, batch_tokens, critical_tokens):
+    """C_min = C / (1 + B / B_crit), in the unit of `compute` (Eq. 5.5)."""
+    return min_tokens(compute, batch_tokens, critical_tokens)
 
 
 def adjusted(curve: SizeCurve, critical) -> SizeCurve:

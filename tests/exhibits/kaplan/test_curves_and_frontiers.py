@@ -1,42 +1,36 @@
 """Kaplan et al.'s analyses find what was planted: every truth here follows in closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from isoloss.analysis import crossing, kaplan_frontier, loss_reached, size_and_steps, size_laws
-from isoloss.analysis.adjusted import min_compute, min_steps, min_tokens
-from isoloss.analysis.frontier import Frontier
-from isoloss.config.analyses.kaplan import (
-    Crossing,
-    KaplanFrontier,
-    LossReached,
-    SizeAndSteps,
-    SizeLaws,
-)
+from isoloss.config import exhibits
 from isoloss.errors import UserError
-from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
-from tests.analysis import kaplan_planted as K
-from tests.exhibits.made import analyse_study
+from isoloss.exhibits.kaplan.crossing import Crossing
+from isoloss.exhibits.kaplan.frontier import KaplanFrontier
+from isoloss.exhibits.kaplan.optima import Frontier
+from isoloss.exhibits.kaplan.size_curves import min_compute, min_steps, min_tokens
+from isoloss.laws import LAWS
+from isoloss.laws.base import Parameter, coefficient, exponent
+from isoloss.results.group import G, Group
+from isoloss.results.quantity import Axis, Quantity
+from isoloss.results.verdict import Status
+from isoloss.tables.schema import NUMBERS
+from tests.exhibits.kaplan import planted as K
+from tests.exhibits.made import analyse_study, rows_of
 from tests.rows import some
 
 LAW = K.Planted()
 STUDY = K.study(LAW)
 CRITICAL = K.critical_batch_rows(LAW)
-FUNCTIONS = {
-    "kaplan_frontier": (KaplanFrontier, kaplan_frontier.kaplan_frontier),
-    "size_and_steps": (SizeAndSteps, size_and_steps.size_and_steps),
-    "loss_reached": (LossReached, loss_reached.loss_reached),
-    "size_laws": (SizeLaws, size_laws.size_laws),
-    "crossing": (Crossing, crossing.crossing),
-}
 
 
 def made(do, study=STUDY, done=CRITICAL, **given):
     """The rows of an analysis, as the table has them."""
-    section, function = FUNCTIONS[do]
-    spec = section(do=do, name="it", sweeps=["grid"], **given)
-    return typed(function(spec, *study, done), ANALYSIS_COLUMNS)
+    spec = exhibits.analysis(do).settings(do=do, name="it", sweeps=["grid"], **given)
+    return rows_of(spec, *study, done)
 
 
 def parameters(rows, group=None):
@@ -124,7 +118,8 @@ def test_a_frontier_that_bends_is_called_no_power_law(bend, said):
     if not said:
         assert verdict is None
     else:
-        first, last = map(float, verdict.split(" from ")[1].split(" to "))
+        assert verdict.status is Status.NOT_A_POWER_LAW
+        first, last = map(float, verdict.reason.split(" from ")[1].split(" to "))
         assert (first, last) == pytest.approx((0.1, 0.1 + 3 * bend), abs=0.015)
 
 
@@ -155,15 +150,16 @@ def test_the_law_of_size_and_steps_is_found():
         assert found[name] == pytest.approx(truth, rel=0.01), name
 
 
-@pytest.mark.parametrize("cut", ["steps", "compute"])
+@pytest.mark.parametrize("cut", [G.STEPS, G.COMPUTE])
 def test_the_lines_of_the_valleys_go_through_the_planted_losses(cut):
     rows = made("size_and_steps", adjusted=True)
-    groups = [group for group in rows["group"].dropna().unique() if group.startswith(cut)]
-    assert len(groups) == 5
-    for group in groups:
-        line = points(rows, "loss", group, "line")
-        size, level = line["x"].to_numpy(float), float(group.partition("=")[2])
-        steps = level if cut == "steps" else level * K.PF_DAY / (6 * size * 256)
+    groups = [Group.read(text) for text in rows["group"].dropna().unique()]
+    levels = {float(group[cut]): group for group in groups if cut in group}
+    assert len(levels) == 5
+    for level, group in levels.items():
+        line = points(rows, "loss", str(group), "line")
+        size = line["x"].to_numpy(float)
+        steps = level if cut == G.STEPS else level * K.PF_DAY / (6 * size * 256)
         truth = LAW.loss(size, steps, 256.0)
         np.testing.assert_allclose(line["value"].to_numpy(float), truth, rtol=2e-3)
 
@@ -195,6 +191,26 @@ def test_a_loss_that_a_size_never_reached_has_no_row():
     sizes = 24 * np.array(K.WIDTHS) ** 2
     reached = sizes[LAW.loss(sizes, 0.8 * K.TOKENS[-1] / 256, 256.0) <= 2.0]
     assert list(found["x"]) == list(reached) and 0 < len(reached) < len(sizes)
+
+
+def test_losses_that_no_size_reached_are_an_error_and_not_an_empty_table():
+    with pytest.raises(UserError, match=r"there is no loss that a size reached$"):
+        made("loss_reached", levels=[0.5])
+    near = K.critical_batch_rows(LAW, losses=(2.3, 2.7))
+    with pytest.raises(UserError, match=r"where B_crit.L. was measured .losses from 2.3 to 2.7.$"):
+        made("loss_reached", done=near, adjusted=True, levels=[2.0])
+
+
+def test_where_curves_have_no_steps_in_common_it_is_said():
+    """Of four of seven sizes only the last point is left, which the others have passed."""
+    runs, curves = STUDY
+    longest = (runs["n_tokens"] == runs["n_tokens"].max()) & (runs["width"] < 40)
+    rows = made(
+        "size_and_steps", (runs[~longest], curves), first_step=int(0.8 * K.TOKENS[-2] // 256)
+    )
+    said = some(rows, "loss", verdict="not made: the curves of 4 sizes have no steps in common")
+    assert len(said) == 1 and said["value"].isna().all()
+    assert not any("steps" in Group.read(text) for text in rows["group"].dropna().unique())
 
 
 def test_the_excess_over_the_cheapest_size_follows_appendix_b():
@@ -246,6 +262,34 @@ def test_a_run_left_out_is_predicted_as_by_a_fit_without_it():
         misses.append(np.log(table["loss"][i] / at))
     truth = float(np.sqrt(np.mean(np.square(misses))))
     assert found["miss of a run left out"] == pytest.approx(truth, rel=0.02)
+
+
+@pytest.mark.parametrize("name", [name for name, law in LAWS.items() if len(law.variables) == 1])
+def test_every_parameter_of_a_law_of_one_variable_is_a_quantity(name):
+    law = LAWS[name]
+    for parameter in (*law.names, *law.derived(dict.fromkeys(law.names, 0.5))):
+        assert str(Quantity.read(parameter)) == parameter
+
+
+def test_any_number_of_a_run_may_be_the_variable():
+    assert all(str(Axis.read(name)) == name for name in NUMBERS)
+    assert set(made("size_laws", x="steps", laws=["power_law"])["x_quantity"].dropna()) == {"steps"}
+
+
+def test_a_law_of_ones_own_with_a_parameter_that_is_no_quantity_is_refused(monkeypatch):
+    mine = replace(
+        LAWS["m3"],
+        name="mine",
+        parameters=(
+            coefficient("scale", "loss", "scale"),
+            Parameter("gamma", "1 / x", "where the fall ends", log=True, lower=1e-40),
+            exponent("c", "how fast loss falls with x"),
+        ),
+        linear=("scale",),
+    )
+    monkeypatch.setitem(LAWS, "mine", mine)
+    with pytest.raises(UserError, match=r"mine: 'scale' is no Quantity.*must name the law's param"):
+        made("size_laws", laws=["mine"])
 
 
 def test_the_two_lines_meet_where_their_equations_do():

@@ -1,43 +1,90 @@
-"""Training curves and their envelope: Kaplan et al. (2020, arXiv:2001.08361), Figs. 1, 2 and 13."""
+"""Training curves and their envelope: Kaplan et al. (2020, arXiv:2001.08361), Figs. 1 and 2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from isoloss.analysis.kaplan_curves import SizeCurve, curves_of, finished_runs
 from isoloss.charts.panel import Panel, Record
 from isoloss.charts.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.config.kaplan_figures import KaplanFrontiers, KaplanSummary, KaplanTraining
+from isoloss.config.section import Name
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
-from isoloss.figures.analysed import analysed, part, unmade
-from isoloss.figures.kaplan_axes import (
+from isoloss.exhibits.kaplan.axes import (
     COMPUTE,
     OURS,
     OWN_AXIS,
     PAPER,
     SIZE_LABEL,
+    OfKaplan,
     close,
     draw_line,
     draw_points,
-    law_line,
+    middle_of,
     own_axis,
     told,
-    warned,
 )
+from isoloss.exhibits.kaplan.size_curves import SizeCurve, curves_of, finished_runs
 from isoloss.laws import published as P
+from isoloss.results.quantity import Q
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 N_ENVELOPE = 200
 ENVELOPE = {"color": "black", "linestyle": "-", "linewidth": 1.3}
 LIGHT = {"color": "#9ecae1", "linewidth": 0.9}
-ADJUSTED = {"color": COLORS[2], "linestyle": "-", "linewidth": 1.5}
-ENVELOPE_IS = "The envelope skips budgets at which a cheaper run was better."
 FINAL = {"color": COLORS[0], "marker": "o", "markersize": 3, "alpha": 0.6, "markeredgewidth": 0}
+ENVELOPE_IS = "The envelope skips budgets at which a cheaper run was better."
 
 
-def kaplan_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
-    """Fig. 1: training curves and envelope; the largest size by data; the longest runs by size."""
+class OfTraining(OfKaplan):
+    """Figures of the training curves of some sweeps: the longest run of each size."""
+
+    sweeps: list[Name]  # whose runs and curves are drawn
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return self.sweeps
+
+
+class KaplanSummary(OfTraining):
+    """Fig. 1: loss against compute, data and size, each where the others do not limit."""
+
+    draw: Literal["kaplan_summary"]
+    name: Name = "kaplan_01"
+    title: str = "Loss against compute, data and size (Kaplan et al. 2020, Figure 1)"
+    caption: str = (
+        "Left: training curves at a constant learning rate, their envelope, and the power law of "
+        "the least loss at each budget. Middle: final losses of the largest size against tokens. "
+        "Right: those of the longest runs against size. Other limits are small, not absent."
+    )
+    frontier: Name = "frontier"  # a kaplan_frontier: panel of compute
+    data: Name = "data"  # size_laws over n_tokens, of the largest size
+    size: Name = "longest"  # size_laws over n_params_non_embedding, of the longest runs
+
+    analyses_drawn = {"frontier": "kaplan_frontier", "data": "size_laws", "size": "size_laws"}
+
+
+class KaplanTraining(OfTraining):
+    """Fig. 2: training curves against tokens and against compute."""
+
+    draw: Literal["kaplan_training"]
+    name: Name = "kaplan_02"
+    title: str = "Training curves by tokens and by compute (Kaplan et al. 2020, Figure 2)"
+    caption: str = (
+        "The longest training curve of each size while its learning rate was constant, after "
+        "warm-up, against tokens and against compute. The envelope is the least loss of any size. "
+        "A curve ends before the cooldown, so that its end is no final loss."
+    )
+
+
+def draw_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
+    """Training curves and envelope; the largest size by data; the longest runs by size."""
     curves, finals = _curves(spec, tables), _finals(spec, tables)
-    rows = {name: analysed(tables, getattr(spec, name), where_of(spec))
-            for name in ("frontier", "data", "size")}  # fmt: skip
+    found = {name: tables.analysed(getattr(spec, name), where_of(spec))
+             for name in ("frontier", "data", "size")}  # fmt: skip
     figure, axes = new_figure(3, 1, width=11.4, height=4.4)
     record = Record()
     names = ((COMPUTE, "Compute"), ("tokens D", "Data, largest size"),
@@ -55,18 +102,22 @@ def kaplan_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
         lambda n: P.kaplan_loss(n_params=n),
     )
     others, notes = {}, []
-    exponents = (("frontier", "alpha_C"), ("data", "alpha"), ("size", "alpha"))
+    exponents = (("frontier", Q.ALPHA_C), ("data", Q.ALPHA), ("size", Q.ALPHA))
     for panel, (name, exponent), law in zip(panels, exponents, laws, strict=True):
-        draw_points(panel, part(rows[name], "loss") if name != "frontier" else rows[name][:0],
-                    "runs", "final loss", color=COLORS[0], marker="o")  # fmt: skip
-        line = law_line(rows[name])
-        notes += unmade(rows[name]) + told(rows[name], exponent, f"Exponent, {panel.name.lower()}")
+        of_panel = found[name]
+        if name != "frontier":  # whose points lie on the envelope
+            draw_points(panel, of_panel.points(Q.LOSS), "runs", "final loss", color=COLORS[0],
+                        marker="o")  # fmt: skip
+        line = of_panel.line(Q.LOSS)
+        notes += of_panel.why_not()
+        # Optional: not every law of one variable has an exponent alpha.
+        notes += told(of_panel, exponent, f"Exponent, {panel.name.lower()}",
+                      optional=exponent is Q.ALPHA)  # fmt: skip
         if draw_line(panel, line, "fitted power law", "fitted law", zorder=4, **OURS):
-            middle = line.iloc[len(line) // 2]
-            low_x, high_x = panel.axes.get_xlim() if name == "frontier" else (
+            ends = panel.axes.get_xlim() if name == "frontier" else (
                 line["x"].min(), line["x"].max())  # fmt: skip
-            dense = np.geomspace(low_x, high_x, 40)
-            others[panel] = own_axis(panel, dense, law(dense), (middle["x"], middle["value"]),
+            dense = np.geomspace(*ends, 40)
+            others[panel] = own_axis(panel, dense, law(dense), middle_of(line),
                                      "Kaplan et al. 2020", "the paper's law")  # fmt: skip
     close(figure, panels, others)
     for panel in panels[1:]:
@@ -83,8 +134,8 @@ def kaplan_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
     return Drawing(figure=figure, table=record.table(), notes=[OWN_AXIS, *notes])
 
 
-def kaplan_training(spec: KaplanTraining, tables: Tables) -> Drawing:
-    """Fig. 2: the same training curves by tokens and by compute."""
+def draw_training(spec: KaplanTraining, tables: Tables) -> Drawing:
+    """The same training curves by tokens and by compute."""
     curves = _curves(spec, tables)
     figure, axes = new_figure(2, 1, width=9.4, height=4.2)
     record = Record()
@@ -104,44 +155,6 @@ def kaplan_training(spec: KaplanTraining, tables: Tables) -> Drawing:
     return Drawing(figure=figure, table=record.table(), notes=[*_fewer_tokens(curves), ENVELOPE_IS])
 
 
-def kaplan_frontiers(spec: KaplanFrontiers, tables: Tables) -> Drawing:
-    """Fig. 13: the frontier by the compute that was spent, and by the least that would do."""
-    figure, axes = new_figure(width=7.6, height=4.6)
-    record = Record()
-    panel = Panel(axes[0, 0], record, "compute (PF-days, without embeddings)", spec.loss_label)
-    key, notes, others, known = [], [], {}, None
-    shown = (("naive", "C as spent", "C", OURS), ("adjusted", "C_min", "C_min", ADJUSTED))
-    for name, label, symbol, look in shown:
-        rows = analysed(tables, getattr(spec, name), where_of(spec))
-        notes += [f"{symbol}: {text}" for text in unmade(rows)]
-        notes += told(rows, "alpha_C", f"Exponent of {symbol}") + warned(rows, "alpha_C", symbol)
-        marker = "o" if name == "naive" else "s"
-        draw_points(panel, part(rows, "loss"), label, "lowest loss", color=look["color"],
-                    marker=marker, markersize=4)  # fmt: skip
-        line = law_line(rows)
-        if draw_line(panel, line, label, "fitted law", **look):
-            key.append((f"ours, {label}", look | {"marker": marker, "markersize": 4}))
-            known = line if known is None else known
-    if known is not None:
-        middle = known.iloc[len(known) // 2]
-        dense = np.geomspace(*panel.axes.get_xlim(), 40)
-        look = PAPER | {"linestyle": (0, (1, 1.5))}
-        value = P.VALUES
-        naive = (value["kaplan_c_c_legend"] / dense) ** value["kaplan_alpha_c"]
-        least = (value["kaplan_c_c_min_legend"] / dense) ** value["kaplan_alpha_c_min"]
-        other = own_axis(panel, dense, naive, (middle["x"], middle["value"]),
-                         "Kaplan et al. 2020, L(C)", "the paper's law")  # fmt: skip
-        other.line(dense, least, "Kaplan et al. 2020, L(C_min)", "the paper's law", **look)
-        others[panel] = other
-        key += [("Kaplan et al. 2020, L(C)", PAPER),
-                ("Kaplan et al. 2020, L(C_min)", look)]  # fmt: skip
-        notes = [OWN_AXIS, "The paper's lines are (2.0e7 / C)^0.057 and (2.3e8 / C_min)^0.050, "
-                 "in PF-days.", *notes]  # fmt: skip
-    close(figure, [panel], others)
-    legend_below(figure, key)
-    return Drawing(figure=figure, table=record.table(), notes=notes)
-
-
 def envelope(curves: list[SizeCurve], what: str) -> tuple[np.ndarray, np.ndarray]:
     """Where some curve is lower than every curve was before, along tokens, steps or compute."""
     ends = [getattr(curve, what)[[0, -1]] for curve in curves]
@@ -153,14 +166,14 @@ def envelope(curves: list[SizeCurve], what: str) -> tuple[np.ndarray, np.ndarray
     return x[best], low[best]
 
 
-def _curves(spec, tables) -> list[SizeCurve]:
+def _curves(spec: OfTraining, tables: Tables) -> list[SizeCurve]:
     need(tables.runs, ["run_id", "sweep", "peak_lr", "batch_size", "context"], where_of(spec),
          "runs")  # fmt: skip
     need(tables.curves, ["run_id", "step", "lr", "loss", "n_tokens"], where_of(spec), "curves")
     return curves_of(tables.runs, tables.curves, spec.sweeps, where_of(spec))
 
 
-def _finals(spec, tables):
+def _finals(spec: OfTraining, tables: Tables) -> pd.DataFrame:
     runs = finished_runs(tables.runs, spec.sweeps)
     compute = P.pf_days(FLOPS_PER_PARAM_TOKEN * runs["n_params_non_embedding"] * runs["n_tokens"])
     return runs.assign(compute=compute)
@@ -182,7 +195,6 @@ def _fewer_tokens(curves: list[SizeCurve]) -> list[str]:
 
 
 FIGURES = {
-    "kaplan_summary": Figure(KaplanSummary, kaplan_summary),
-    "kaplan_training": Figure(KaplanTraining, kaplan_training),
-    "kaplan_frontiers": Figure(KaplanFrontiers, kaplan_frontiers),
+    "kaplan_summary": Figure(KaplanSummary, draw_summary),
+    "kaplan_training": Figure(KaplanTraining, draw_training),
 }

@@ -1,1 +1,0 @@
-"""What is made of a study's runs beside fitted laws, as one tidy table."""

@@ -1,0 +1,285 @@
+"""Laws of one variable side by side: Kaplan et al. (2020, arXiv:2001.08361), Figs. 6 and 23."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from isoloss.charts.panel import Panel, Record
+from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure
+from isoloss.config.section import Draws, Name, Values
+from isoloss.errors import UserError, nearest
+from isoloss.exhibits.base import Analysing, Analysis, Drawing, Figure, Inputs, Tables, where_of
+from isoloss.exhibits.kaplan.axes import (
+    ADJUSTED,
+    OURS,
+    OWN_AXIS,
+    PAPER,
+    PAPER_DOTTED,
+    SIZE_LABEL,
+    OfKaplan,
+    close,
+    draw_line,
+    draw_points,
+    middle_of,
+    number,
+    own_axis,
+    told,
+)
+from isoloss.exhibits.kaplan.size_curves import finished_runs
+from isoloss.fit import FitResult, fit_law
+from isoloss.laws.published import VALUES, kaplan_loss
+from isoloss.results.group import G, Group
+from isoloss.results.quantity import Axis, Kind, Q, Quantity
+from isoloss.results.rows import Row, estimated, points, row
+from isoloss.results.verdict import IDENTIFIED, Verdict
+from isoloss.stats.spread import root_mean_square
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+N_LINE = 60
+WORDS = {
+    "power_law": "power law",
+    "logarithmic": "logarithm",
+    "power_law_floor": "power law and a floor",
+}
+LOOKS = (
+    OURS,
+    ADJUSTED,
+    *({"color": color, "linestyle": "-", "linewidth": 1.5} for color in (*COLORS[3:], GREY)),
+)
+
+
+class SizeLaws(Analysing):
+    """Laws of one variable side by side: how well each fits, and predicts what it has not seen."""
+
+    do: Literal["size_laws"]
+    name: Name = "size"
+    x: str = "n_params_non_embedding"  # column of the runs
+    laws: Annotated[list[str], Field(min_length=1)] = [
+        "power_law",
+        "logarithmic",
+    ]  # of one variable
+    # The runs with the most tokens; those of the largest size; those of as many tokens as the
+    # models of different depth have in common.
+    keep: Literal["all", "longest", "largest", "depths"] = "all"
+    where: dict[str, Values] = {}  # column -> the values that are kept
+    draws: Draws = 400  # of the intervals
+
+    @property
+    def numbers_named(self) -> list[str]:
+        return [self.x]
+
+    @property
+    def columns_named(self) -> list[str]:
+        return list(self.where)
+
+    @property
+    def laws_named(self) -> list[str]:
+        return self.laws
+
+
+class KaplanDepth(OfKaplan):
+    """Fig. 6: loss against size for several depths, with embeddings counted and without."""
+
+    draw: Literal["kaplan_depth"]
+    name: Name = "kaplan_06"
+    title: str = "Size with and without embeddings, by depth (Kaplan et al. 2020, Figure 6)"
+    caption: str = (
+        "Final losses of models of several depths and widths on the same tokens, against all "
+        "parameters and against those outside the embeddings. Dashed: one power law of all. The "
+        "count without embeddings helps the less, the smaller the vocabulary is."
+    )
+    naive: Name = "depths_total"  # size_laws over n_params
+    size: Name = "depths"  # size_laws of the same runs over n_params_non_embedding
+
+    analyses_drawn = {"naive": "size_laws", "size": "size_laws"}
+
+
+class KaplanSizeLaws(OfKaplan):
+    """Fig. 23: a power law of size beside a logarithm."""
+
+    draw: Literal["kaplan_size_laws"]
+    name: Name = "kaplan_23"
+    title: str = "A power law of size against a logarithm (Kaplan et al. 2020, Figure 23)"
+    caption: str = (
+        "Final losses of the longest runs against size, and laws of one variable fitted to all of"
+        " them. The notes give each law's residuals, also for runs left out of its fit. Over a "
+        "short range of sizes several laws can fit equally well."
+    )
+    size: Name = "size"  # size_laws with power_law and logarithmic
+
+    analyses_drawn = {"size": "size_laws"}
+
+
+def analyse(spec: SizeLaws, inputs: Inputs) -> list[Row]:
+    """Every law fitted to the same runs, and its relative misses of them.
+
+    "miss" is the root mean square of ln L minus the law; "miss of a run left out" is that of each
+    run by the law fitted to the others, of which a law with more parameters has no advantage.
+
+    Raises
+    ------
+    UserError
+        There are too few runs, a column is not there, or a law is not one of a single variable or
+        has a parameter that no `Quantity` names.
+    """
+    import pandas as pd
+
+    chosen = _chosen(spec, inputs.runs)
+    axis = Axis.read(spec.x)
+    table = pd.DataFrame({"x": chosen[spec.x].astype(float), "loss": chosen["loss"].astype(float)})
+    rows = []
+    for n_layer, group in chosen.groupby("n_layer", sort=True):
+        for run in group.itertuples():
+            rows += points(Q.LOSS, axis, [getattr(run, spec.x)], [run.loss], n_runs=1,
+                           group=Group.of(n_layer=int(n_layer)), unit="nats per token",
+                           runs=run.run_id, verdict=IDENTIFIED)  # fmt: skip
+    for name in spec.laws:
+        result = fit_law(table, name, x="x", y="loss", draws=spec.draws, where=spec.name)
+        said = {"group": Group.of(law=name), "n_runs": len(table), "method": result.method,
+                "verdict": Verdict.read(result.verdict), "warnings": "; ".join(result.warnings),
+                "runs": " ".join(chosen["run_id"])}  # fmt: skip
+        rows += _numbers(spec, result, said)
+        dense = np.geomspace(table["x"].min(), table["x"].max(), N_LINE)
+        line = result.predict({result.law.variables[0]: dense})
+        many = np.exp(result.law.log_loss(result.draws, {result.law.variables[0]: np.log(dense)}))
+        rows += points(Q.LOSS, axis, dense, line["loss"], many, kind=Kind.LINE,
+                       unit="nats per token", **said)  # fmt: skip
+    return rows
+
+
+def _chosen(spec: SizeLaws, runs: pd.DataFrame) -> pd.DataFrame:
+    chosen = finished_runs(runs, spec.sweeps)
+    problems = [
+        f"there is no column {name!r} in the table of runs{nearest(name, chosen.columns)}"
+        for name in (spec.x, *spec.where)
+        if name not in chosen.columns
+    ]
+    if problems:
+        raise UserError(spec.name, problems)
+    for name, values in spec.where.items():
+        chosen = chosen[chosen[name].isin(values)]
+    if chosen.empty:
+        raise UserError(spec.name, ["none of its runs has a loss"])
+    if spec.keep == "depths":
+        depths = chosen.groupby("n_tokens")["n_layer"].nunique()
+        return chosen[chosen["n_tokens"] == depths.idxmax()]
+    column = {"longest": "n_tokens", "largest": "n_params_non_embedding"}.get(spec.keep)
+    return chosen if column is None else chosen[chosen[column] == chosen[column].max()]
+
+
+def _numbers(spec: SizeLaws, result: FitResult, said: dict[str, Any]) -> list[Row]:
+    try:
+        rows = [
+            estimated(Quantity.read(name), found, result.level, **said)
+            for name, found in {**result.params, **result.derived}.items()
+        ]
+    except ValueError as error:  # a law of the user's own
+        needed = "a subclass of isoloss.results.quantity.Quantity must name the law's parameters"
+        raise UserError(spec.name, [f"{result.law.name}: {error}; {needed}"]) from error
+    misses = {Q.MISS: _miss(result)}
+    if len(result.problem.log_loss) > len(result.law.parameters) + 1:
+        misses[Q.MISS_LEFT_OUT] = _miss_left_out(result)
+    for quantity, value in misses.items():
+        rows.append(row(quantity, value, unit="relative", **said | {"method": ""}))
+    return rows
+
+
+def _miss(result: FitResult) -> float:
+    problem = result.problem
+    fitted = problem.law.log_loss(result.theta[None], problem.log_x)[0]
+    return root_mean_square(problem.log_loss - fitted)
+
+
+def _miss_left_out(result: FitResult) -> float:
+    """All fits that leave out one run at once, each started from the fit of all."""
+    problem, n = result.problem, len(result.problem.log_loss)
+    starts = np.repeat(problem.z(result.theta[None]), n, axis=0)
+    ends = problem.solve(starts, damping=0.1, weights=1.0 - np.eye(n))
+    fitted = problem.law.log_loss(problem.theta(ends.z), problem.log_x)
+    return root_mean_square(problem.log_loss - np.diagonal(fitted))
+
+
+def draw_depth(spec: KaplanDepth, tables: Tables) -> Drawing:
+    """The same runs by all parameters and by those outside the embeddings, by depth."""
+    figure, axes = new_figure(2, 1, width=8.8, height=4.2)
+    record, panels, notes, key = Record(), [], [], {}
+    shown = ((spec.naive, "parameters (all)", "With embeddings"),
+             (spec.size, SIZE_LABEL, "Without embeddings"))  # fmt: skip
+    dashed = {"color": GREY, "linestyle": (0, (3, 2))}
+    for place, (name, label, title) in zip(axes[0], shown, strict=True):
+        found = tables.analysed(name, where_of(spec))
+        panel = Panel(place, record, label, spec.loss_label, title)
+        panels.append(panel)
+        losses = found.points(Q.LOSS)
+        for i, depth in enumerate(sorted(losses["of"].unique())):
+            of_depth = losses[losses["of"] == depth]
+            layers = f"{depth:.0f} layer" + ("s" if depth != 1 else "")
+            look = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
+            panel.line(of_depth["x"], of_depth["value"], layers, "run", linewidth=1.0, **look)
+            key[layers] = look | {"linestyle": "-"}
+        if draw_line(panel, found.line(Q.LOSS), "one power law", "fitted law", linewidth=1.2,
+                     **dashed):  # fmt: skip
+            key["one power law of all depths"] = dashed
+        notes += [f"{title}: {text}" for text in found.why_not()]
+        missed = number(found, Q.MISS)
+        if missed is not None:
+            notes.append(f"{title}: one power law misses the runs of all depths by "
+                         f"{missed['value']:.1%} (root mean square).")  # fmt: skip
+    close(figure, panels)
+    panels[1].axes.set_ylabel("")
+    legend_below(figure, list(key.items()))
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+def draw_size_laws(spec: KaplanSizeLaws, tables: Tables) -> Drawing:
+    """Laws of one variable through the same runs; the paper's pair on its own axis."""
+    found = tables.analysed(spec.size, where_of(spec))
+    figure, axes = new_figure(width=7.4, height=4.6)
+    record = Record()
+    panel = Panel(axes[0, 0], record, SIZE_LABEL, spec.loss_label)
+    draw_points(panel, found.points(Q.LOSS), "runs", "final loss", color="black", marker="o")
+    key, notes = [("a run", {"color": "black", "marker": "o"})], found.why_not()
+    all_lines = found.line(Q.LOSS)
+    groups = [group for group in found.groups(Q.LOSS) if G.LAW in group]
+    for i, group in enumerate(groups):
+        look, words = LOOKS[i % len(LOOKS)], WORDS.get(group[G.LAW], group[G.LAW])
+        line = found.line(Q.LOSS, group=group)
+        draw_line(panel, line, words, "fitted law", band=False, **look)
+        key.append((f"ours, {words}", look))
+        name = words.capitalize()
+        missed = number(found, Q.MISS, group=group)
+        # Optional: as few runs as a law has parameters leave none out.
+        out = number(found, Q.MISS_LEFT_OUT, group=group, optional=True)
+        if missed is not None and out is not None:
+            notes.append(f"{name}: misses the runs by {missed['value']:.2%}, and one that "
+                         f"was left out by {out['value']:.2%} (root mean square).")  # fmt: skip
+        # Optional: a logarithm has no exponent.
+        notes += told(found, Q.ALPHA, f"{name}, exponent", group=group, optional=True)
+    others = {}
+    if groups:
+        x = np.geomspace(all_lines["x"].min(), all_lines["x"].max(), 60)
+        other = own_axis(panel, x, kaplan_loss(n_params=x),
+                         middle_of(found.line(Q.LOSS, group=groups[0])),
+                         "Kaplan et al. 2020, power law", "the paper's law")  # fmt: skip
+        logarithm = VALUES["kaplan_log_k"] * np.log(VALUES["kaplan_log_n"] / x)
+        other.line(x, logarithm, "Kaplan et al. 2020, logarithm", "the paper's law", **PAPER_DOTTED)
+        others[panel] = other
+        key += [("Kaplan et al. 2020, power law", PAPER),
+                ("Kaplan et al. 2020, logarithm", PAPER_DOTTED)]  # fmt: skip
+        notes = [OWN_AXIS, "The paper's lines are (8.8e13 / N)^0.076 and -0.25 ln(N / 7.1e12).",
+                 *notes]  # fmt: skip
+    close(figure, [panel], others)
+    legend_below(figure, key)
+    return Drawing(figure=figure, table=record.table(), notes=notes)
+
+
+ANALYSES = {"size_laws": Analysis(SizeLaws, analyse)}
+FIGURES = {
+    "kaplan_depth": Figure(KaplanDepth, draw_depth),
+    "kaplan_size_laws": Figure(KaplanSizeLaws, draw_size_laws),
+}
