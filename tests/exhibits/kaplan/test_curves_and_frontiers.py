@@ -1,5 +1,6 @@
 """Kaplan et al.'s analyses find what was planted: every truth here follows in closed form."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from isoloss.laws import LAWS
 from isoloss.laws.base import Parameter, coefficient, exponent
 from isoloss.results.group import G, Group
 from isoloss.results.quantity import Axis, Quantity
-from isoloss.results.verdict import Status
+from isoloss.results.verdict import Status, Verdict
 from isoloss.tables.schema import NUMBERS
 from tests.exhibits.kaplan import planted as K
 from tests.exhibits.made import analyse_study, rows_of
@@ -40,6 +41,27 @@ def parameters(rows, group=None):
 
 def points(rows, quantity, group=None, kind="point"):
     return some(rows, quantity, kind=kind, **({} if group is None else {"group": group}))
+
+
+# What each analysis writes: readers of the table know these names.
+FRONTIER = {"alpha_C", "C_c", "a", "N_opt at 1 PF-day", "exponent of steps", "loss", "n_opt",
+            "steps", "tokens"}  # fmt: skip
+STEPS = {"alpha_N", "alpha_S", "Nc", "Sc", "alpha_C predicted", "a predicted", "loss"}
+WRITTEN = [
+    ("kaplan_frontier", {}, FRONTIER),
+    ("kaplan_frontier", {"adjusted": True}, FRONTIER | {"exponent of the batch", "batch"}),
+    ("size_and_steps", {}, STEPS),
+    ("size_and_steps", {"adjusted": True}, STEPS),
+    ("loss_reached", {}, {"steps", "tokens", "compute", "excess compute", "excess steps"}),
+    ("size_laws", {"laws": ["power_law", "logarithmic", "power_law_floor"]},
+     {"A", "alpha", "Xc", "intercept", "k", "E", "miss", "miss of a run left out", "loss"}),
+    ("crossing", {}, {"alpha_C", "alpha_D (1 - a)", "C*", "N*", "D*", "L*", "loss"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("do", "given", "written"), WRITTEN)
+def test_an_analysis_writes_the_quantities_that_readers_know(do, given, written):
+    assert set(made(do, **given)["quantity"]) == written
 
 
 def test_at_the_critical_batch_a_run_costs_twice_the_least():
@@ -75,6 +97,25 @@ def test_the_adjusted_optimum_is_the_planted_one():
         found = points(rows, quantity)
         truth = LAW.optimum(found["x"].to_numpy(float))[of]
         np.testing.assert_allclose(found["value"].to_numpy(float), truth, rtol=near)
+
+
+def test_the_power_laws_of_a_frontier_are_its_lines_and_its_budgets_are_spent():
+    """L = (C_c / C)^alpha_C and N = N_1 C^a; C = 6 N D, with D = B S."""
+    rows = made("kaplan_frontier", adjusted=True)
+    found = parameters(rows)["value"].astype(float)
+    of = {name: points(rows, name, kind="line") for name in ("loss", "n_opt")}
+    at = {name: line["x"].to_numpy(float) for name, line in of.items()}
+    expected = {
+        "loss": (found["C_c"] / at["loss"]) ** found["alpha_C"],
+        "n_opt": found["N_opt at 1 PF-day"] * at["n_opt"] ** found["a"],
+    }
+    for name, line in of.items():
+        np.testing.assert_allclose(line["value"].to_numpy(float), expected[name], rtol=1e-9)
+    best = {name: points(rows, name)["value"].to_numpy(float)
+            for name in ("n_opt", "steps", "tokens", "batch")}  # fmt: skip
+    spent = points(rows, "n_opt")["x"].to_numpy(float) * K.PF_DAY
+    np.testing.assert_allclose(6 * best["n_opt"] * best["tokens"], spent)
+    np.testing.assert_allclose(best["batch"] * best["steps"], best["tokens"])
 
 
 def test_without_the_adjustment_the_exponents_are_others():
@@ -306,6 +347,18 @@ def test_the_two_lines_meet_where_their_equations_do():
     alpha_d = parameters(of_data, "law=kaplan_d")["value"]["alpha"]
     a = parameters(made("kaplan_frontier", along="runs"))["value"]["a"]
     assert found["alpha_D (1 - a)"] == pytest.approx(alpha_d * (1 - a))
+
+
+@pytest.mark.parametrize(("seed", "reason"), [
+    (1, r""), (2, r"C\* may be anything from .* to .*"),
+    (3, r"in \d+% of the draws the lines do not meet"),
+])  # fmt: skip
+def test_what_follows_from_where_the_lines_meet_is_judged_as_the_compute_is(seed, reason):
+    found = parameters(made("crossing", K.study(LAW, noise=0.003, seed=seed)))
+    for name in ("C*", "N*", "D*", "L*"):
+        verdict = Verdict.read(found["verdict"][name])
+        assert verdict.status is (Status.NOT_IDENTIFIED if reason else Status.IDENTIFIED)
+        assert re.fullmatch(reason, verdict.reason)
 
 
 @pytest.mark.parametrize(("verdict", "said"), [
