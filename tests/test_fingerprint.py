@@ -142,7 +142,6 @@ def test_what_looks_tasks_up_depends_on_their_light_part_alone():
     [
         # The command line draws one fit, and divides one table, without a study.
         ("figures", "isoloss.jobs.figure", {"of_fit.py"}),
-        ("analysis", "isoloss.jobs.analyse", {"of_table.py"}),
     ],
 )
 def test_a_stage_is_done_again_when_any_of_its_modules_changes(package_name, job, other):
