@@ -8,7 +8,7 @@ import pytest
 import yaml
 from tests.config.test_border import STUDIES
 
-from isoloss.config import runs, study
+from isoloss.config import compared, runs, study
 from isoloss.config.load import read_config
 from isoloss.config.reading import read_yaml
 from isoloss.corpus.spec import KINDS
@@ -119,7 +119,7 @@ def test_snakemake_and_isoloss_read_past_the_line_for_editors():
 
 SECTIONS = [
     *(study.Config, study.Budget, *study.SOURCES.values(), study.Sweep, study.Fit, study.Theory),
-    *(study.Prediction, study.Compared, *KINDS.values()),
+    *(study.Prediction, compared.Compared, *KINDS.values()),
     *dict.fromkeys(
         field.annotation for name in TASKS for field in task(name).Run.model_fields.values()
     ),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from isoloss.config import exhibits
+from isoloss.config.compared import Row
 from isoloss.config.exhibits import analysis_settings, figure_settings
 from isoloss.config.reading import number_of
 from isoloss.config.section import (
@@ -150,19 +151,6 @@ class Prediction(Section):
         return self
 
 
-class Compared(Section):
-    """A row of the table of what was said, measured and found elsewhere."""
-
-    quantity: str  # what is compared
-    kaplan: str = ""  # what Kaplan et al. (2020) say
-    chinchilla: str = ""  # what Hoffmann et al. (2022) say
-    elsewhere: str = ""  # what published studies at a small scale found
-    scale: str  # what a study of this size can show of it
-    of: Name  # the fit or the analysis that measures it
-    group: str = ""  # which part of that
-    parameter: str  # which of its numbers
-
-
 class Texts(Section):
     """What every study has, whatever its source."""
 
@@ -171,7 +159,7 @@ class Texts(Section):
     theory: str  # what is expected, and why
     notes: list[str] = []  # what a reader must know to trust or to limit the result
     errata: list[str] = []  # what was wrong in the article that the study follows; what is true
-    comparison: list[Compared] = []  # what articles say beside what is measured here
+    comparison: list[Row] = []  # what articles say beside what is measured here
     loss_unit: str = exhibits.UNIT  # as the labels of figures say it
     fits: list[Fit] = []  # laws, fitted to the runs
     analyses: list[Analysis] = []  # what else is made of the runs: see docs/exhibits.md

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterator
 
-from isoloss.config.study import Compared, Fit, Frontier, Study, Table
+from isoloss.config.compared import Compared
+from isoloss.config.study import Fit, Frontier, Study, Table
 from isoloss.errors import nearest
 from isoloss.exhibits.base import Analysing, Drawn
 from isoloss.laws import LAWS, Law

@@ -1,0 +1,122 @@
+"""Rows of the comparison: what articles say of a number, beside what a study measures."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from isoloss.config.section import Name, Section
+from isoloss.errors import nearest
+
+
+class Compared(Section):
+    """A row of the table of what was said, measured and found elsewhere."""
+
+    quantity: str  # what is compared
+    kaplan: str = ""  # what Kaplan et al. (2020) say
+    chinchilla: str = ""  # what Hoffmann et al. (2022) say
+    elsewhere: str = ""  # what published studies at a small scale found
+    scale: str  # what a study of this size can show of it
+    of: Name  # the fit or the analysis that measures it
+    group: str = ""  # which part of that
+    parameter: str  # which of its numbers
+
+
+# Rows that a study names: each number in the article's own way of counting.
+SHIPPED = {
+    "a_counted_as_kaplan": {
+        "quantity": "exponent a of N* ~ C^a, by the fitted law, counted as Kaplan does",
+        "kaplan": "0.73 (C_min); 0.88 by C as spent",
+        "chinchilla": "0.50, 0.49, 0.46, by all parameters",
+        "elsewhere": "Porian et al. 2024: 0.835 (0.824-0.846), and 0.706 once the output layer's "
+        "FLOPs count; a nanoGPT study of up to 6.3M parameters: 0.90, 0.72 for C_min",
+        "scale": "to about 0.1, and how it moves with the counting",
+        "of": "recount",
+        "group": "count=kaplan, approach=3",
+        "parameter": "a",
+    },
+    "a_counted_exactly": {
+        "quantity": "the same, with N all parameters and C counted exactly",
+        "chinchilla": "0.50, 0.49, 0.46",
+        "elsewhere": "Porian et al. 2024: 0.497 (0.491-0.505) when all is tuned; Minchilla, on "
+        "characters: 0.48",
+        "scale": "to about 0.1",
+        "of": "recount",
+        "group": "count=exact, approach=3",
+        "parameter": "a",
+    },
+    "a_moved_by_counting": {
+        "quantity": "by how much a moves from all parameters to Kaplan's N and C, in one law",
+        "elsewhere": "Pearce and Song 2024: from 0.52 to 0.78, with a vocabulary of 32,000; Porian "
+        "et al. 2024: 0.129 by the output layer alone",
+        "scale": "its sign; the smaller the vocabulary, the smaller the move",
+        "of": "recount",
+        "group": "count=kaplan - count=embeddings, approach=3",
+        "parameter": "a: difference",
+    },
+    "alpha_N": {
+        "quantity": "alpha_N of the joint law L(N, D), Kaplan's Eq. 1.5, no embeddings",
+        "kaplan": "0.076",
+        "chinchilla": "another law",
+        "elsewhere": "nanoGPT study: 0.076",
+        "scale": "its order; the value depends on the corpus and on the tokens",
+        "of": "joint",
+        "parameter": "alpha_N",
+    },
+    "alpha_D": {
+        "quantity": "alpha_D of the same law",
+        "kaplan": "0.103",
+        "chinchilla": "another law",
+        "elsewhere": "nanoGPT study: 0.122; Hestness et al. 2017, characters: 0.094; Cagnetta et "
+        "al. 2026, with the floor removed: 0.141 and 0.185",
+        "scale": "its order",
+        "of": "joint",
+        "parameter": "alpha_D",
+    },
+    "alpha": {
+        "quantity": "alpha of Hoffmann's law, all parameters",
+        "kaplan": "another law",
+        "chinchilla": "0.34; 0.348 refitted (Besiroglu et al. 2024)",
+        "elsewhere": "0.352 (Muennighoff et al. 2023)",
+        "scale": "little, as long as the floor is not known",
+        "of": "surface_total",
+        "parameter": "alpha",
+    },
+    "beta": {
+        "quantity": "beta of Hoffmann's law",
+        "kaplan": "another law",
+        "chinchilla": "0.28; 0.366 refitted (Besiroglu et al. 2024)",
+        "elsewhere": "0.352 (Muennighoff et al. 2023)",
+        "scale": "little, as long as the floor is not known",
+        "of": "surface_total",
+        "parameter": "beta",
+    },
+    "alpha_C": {
+        "quantity": "alpha_C of the best loss against compute as spent",
+        "kaplan": "0.057; 0.050 for C_min",
+        "elsewhere": "0.074 (nanoGPT study); 0.072 (models below 1e7 on C4)",
+        "scale": "its order, over the decades of compute that its row states",
+        "of": "frontier",
+        "parameter": "alpha_C",
+    },
+    "inverse_alpha_B": {
+        "quantity": "critical batch, B ~ L^(-1 / alpha_B)",
+        "kaplan": "1 / alpha_B = 4.76",
+        "elsewhere": "4.26 (nanoGPT study)",
+        "scale": "the batch at the losses reached; the exponent needs losses farther apart",
+        "of": "critical_batch",
+        "parameter": "inverse_alpha_B",
+    },
+}
+
+
+def _named(given: Any) -> Any:
+    """A whole row for the name of a shipped one."""
+    if not isinstance(given, str):
+        return given
+    if given not in SHIPPED:
+        hint = nearest(given, SHIPPED) or f"; there are {', '.join(SHIPPED)}"
+        raise ValueError(f"there is no row {given!r}{hint}")
+    return SHIPPED[given]
+
+
+Row = Annotated[Compared, BeforeValidator(_named)]
