@@ -59,12 +59,12 @@ DRAWN = TRAINED | {
     "analyses": [
         {"name": "laws", "do": "size_laws", "sweeps": ["widths"], "x": "n_params"},
         {"name": "approaches", "do": "approaches", "sweeps": ["widths"]},
+        {"name": "reached", "do": "loss_reached", "sweeps": ["widths"]},
     ],
     "comparison": [COMPARED, COMPARED | {"of": "h", "group": "width=2"}],
     "figures": [
         AGAINST,
         LABELS | {"draw": "learning_curves", "name": "c", "by_label": "N"},
-        LABELS | {"draw": "isoflop", "name": "i", "interpolate": "curves"},
         {"draw": "kaplan_size_laws", "name": "k", "title": "t", "caption": "c", "size": "laws"},
     ],
 }
@@ -279,9 +279,8 @@ def test_an_unknown_corpus_is_told_beside_all_registered_ones(project):
         ("figures/1/by", "status", "figures.c: columns: got 'status', a column of text; there ar"),
         ("figures/1/x", "run_id", "figures.c: columns: 'run_id' holds text, not numbers"),
         ("figures/1/x", "stepp", "figures.c: columns: 'stepp' is none of the curves'; did you me"),
-        ("figures/2/compute", "run_id", "figures.i: columns: 'run_id' holds text, not numbers"),
-        ("figures/2/compute", "n_params", "figures.i: columns: 'n_params' is none of the curves'"),
-        ("figures/3/size", "approaches",
+        ("figures/1/x", "n_params", "figures.c: columns: 'n_params' is none of the curves'"),
+        ("figures/2/size", "approaches",
          "figures.k: size: 'approaches' is of kind approaches, needed is size_laws; there "),
         ("comparison/0/parameter", "alhpa",
          "comparison.parameter: got 'alhpa'; did you mean 'alpha'?"),
@@ -293,8 +292,11 @@ def test_an_unknown_corpus_is_told_beside_all_registered_ones(project):
         ("figures/0/draw", "los_against_x",
          "figures.0.draw: got 'los_against_x'; did you mean 'loss_against_x'?"),
         ("figures/0/draw", 3, "figures.0.draw: got "),
-        ("figures/3/where", {"n_params": [1]},
-         "figures.3.kaplan_size_laws.where: unknown key; allowed are caption, draw, loss_label, "),
+        ("figures/1/draw", "isoflop",
+         "figures.1: the figure `isoflop` is no more; write {draw: chinchilla_isoflop, approaches: "
+         "NAME}, NAME being an analysis that does `approaches`"),
+        ("figures/2/where", {"n_params": [1]},
+         "figures.2.kaplan_size_laws.where: unknown key; allowed are caption, draw, loss_label, "),
     ],
 )  # fmt: skip
 def test_a_name_that_cannot_be_drawn_fitted_or_compared_is_refused(project, path, value, said):
@@ -304,9 +306,9 @@ def test_a_name_that_cannot_be_drawn_fitted_or_compared_is_refused(project, path
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("figures/2/levels", True, "figures.2.isoflop.levels: input should be a valid integer, or "
-         "input should be a valid list, got True"),
-        ("figures/2/levels", [1e9, -1.0], "figures.2.isoflop.levels.1: input should be greater th"),
+        ("analyses/2/levels", True, "analyses.2.loss_reached.levels: input should be a valid "
+         "integer, or input should be a valid list, got True"),
+        ("analyses/2/levels", [1.5, -1.0], "analyses.2.loss_reached.levels.1: input should be gre"),
         ("figures/0/series", {"widths": 3}, "figures.0.loss_against_x.series.widths: input should"),
         ("figures/0/series", {"widths": {"y": "loss"}},
          "figures.0.loss_against_x.series.widths.label: missing"),

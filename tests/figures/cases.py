@@ -168,11 +168,6 @@ CASES = {
     "exponent_against_theory": exponents,
     "ratio_to_theory": ratios,
     "loss_grid": lambda: (spec(draw="loss_grid", fit="surface", **GRID), language()),
-    "isoflop": lambda: (
-        spec(draw="isoflop", x_label="parameters N", y_label="nats per byte"), language()),
-    "isoflop of curves": lambda: (
-        spec(draw="isoflop", x_label="parameters N", y_label="nats per byte",
-             interpolate="curves"), language()),
     "learning_curves": lambda: (spec(draw="learning_curves", **GRID), language()),
     "frontier": studies,
     "same_compute": strategies,

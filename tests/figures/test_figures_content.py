@@ -6,20 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic as S
-from cases import CASES, LAW, language, spec
+from cases import CASES, spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.rows import some
 
 from isoloss.charts.style import log_ticks
-from isoloss.charts.text import science, short, superscripts, with_interval
-from isoloss.config.figures import Series
+from isoloss.charts.text import short, superscripts, with_interval
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Tables, plain
+from isoloss.exhibits.generic.curves import efficient
+from isoloss.exhibits.generic.series import Series
 from isoloss.exhibits.make import drawing
-from isoloss.figures.allocation import tokens_for
-from isoloss.figures.curves import efficient
-from isoloss.figures.fitted import fitted
+from isoloss.exhibits.published.allocation import tokens_for
 
 
 def rows(table, what):
@@ -92,7 +91,7 @@ def test_each_group_has_its_own_law():
 
 def test_the_band_holds_nine_draws_in_ten():
     _, tables = CASES["loss_against_x"]()
-    found = fitted(tables, "good", None, "n_params")
+    found = tables.fitted("good", x="n_params")
     draws = {"A": np.arange(1.0, 102.0), "E": np.zeros(101), "alpha": np.ones(101)}
     found = replace(found, draws=draws)
     low, high = found.band(n_params=np.array([1.0, 10.0]))
@@ -171,34 +170,6 @@ def test_without_standard_errors_the_spread_of_the_runs_gives_the_interval():
     shown = rows(drawing(asked, Tables(runs=runs)).table, "measured / theory").iloc[0]
     # Student's t with 2 degrees of freedom: 2.919986 at 95 %; standard error 0.5 / sqrt(3).
     assert (shown["y"], shown["hi"]) == pytest.approx((1.0, 1.0 + 2.919986 * 0.5 / 3**0.5))
-
-
-def test_equal_compute_is_interpolated_close_to_the_law_and_never_beyond_the_runs():
-    sizes, tokens = np.geomspace(1e3, 1e6, 7), np.geomspace(1e4, 1e9, 60)
-    runs = S.grid(sizes, tokens, noise=0.0)
-    levels = [1e9, 1e11, 1e13]
-    asked = spec(draw="isoflop", compute="compute_6nd_flops", levels=levels,
-                 x_label="parameters N", y_label="nats per byte")  # fmt: skip
-    table = rows(drawing(asked, Tables(runs=runs)).table, "interpolated loss")
-    for level, (label, of_level) in zip(levels, table.groupby("series", sort=False), strict=True):
-        assert label == f"{science(level)} FLOP"
-        data = level / (6 * of_level["x"])
-        assert data.between(tokens[0] * 0.999, tokens[-1] * 1.001).all()
-        truth = S.surface(of_level["x"], data, **LAW)
-        np.testing.assert_allclose(of_level["y"], truth, rtol=2e-3)
-    reached = [n for n in sizes if tokens[0] <= 1e9 / (6 * n) <= tokens[-1]]
-    assert len(table[table["series"] == "10⁹ FLOP"]) == len(reached)
-
-
-def test_losses_along_curves_are_above_those_of_finished_runs():
-    tables = language()
-
-    def lowest(how):
-        asked = spec(draw="isoflop", x_label="N", y_label="loss", levels=[3e10], interpolate=how)
-        return rows(drawing(asked, tables).table, "interpolated loss").set_index("x")["y"]
-
-    finished, along = lowest("runs"), lowest("curves")
-    assert (along[finished.index] >= finished - 1e-12).all()
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=40))

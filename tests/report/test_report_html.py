@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isoloss.config.figures import LossAgainstX
 from isoloss.exhibits.base import Tables
+from isoloss.exhibits.generic.loss import LossAgainstX
 from isoloss.exhibits.make import draw
 from isoloss.files import write_parquet
 from isoloss.laws import published

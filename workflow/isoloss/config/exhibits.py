@@ -33,22 +33,21 @@ UNIT = "nats per token"  # of losses, where a study does not say another
 AUTOMATIC = frozenset(["prediction"])  # made of every study that predicts, never asked for
 # What a figure's `draw` says -> the module whose FIGURES has it.
 FIGURES = {
-    "loss_against_x": "isoloss.figures.loss",
-    "extrapolation": "isoloss.figures.loss",
-    "exponent_against_theory": "isoloss.figures.theory",
-    "ratio_to_theory": "isoloss.figures.theory",
-    "loss_grid": "isoloss.figures.grid",
-    "isoflop": "isoloss.figures.grid",
-    "same_compute": "isoloss.figures.allocation",
-    "allocation": "isoloss.figures.allocation",
-    "iso_loss": "isoloss.figures.allocation",
-    "learning_curves": "isoloss.figures.curves",
-    "frontier": "isoloss.figures.curves",
-    "kaplan_laws": "isoloss.figures.published",
-    "predictions": "isoloss.figures.published",
-    "doubling": "isoloss.figures.published",
-    "configurations": "isoloss.figures.models",
-    "model_planes": "isoloss.figures.models",
+    "loss_against_x": "isoloss.exhibits.generic.loss",
+    "extrapolation": "isoloss.exhibits.generic.loss",
+    "exponent_against_theory": "isoloss.exhibits.generic.theory",
+    "ratio_to_theory": "isoloss.exhibits.generic.theory",
+    "loss_grid": "isoloss.exhibits.generic.grid",
+    "same_compute": "isoloss.exhibits.generic.same_compute",
+    "allocation": "isoloss.exhibits.published.allocation",
+    "iso_loss": "isoloss.exhibits.published.allocation",
+    "learning_curves": "isoloss.exhibits.generic.curves",
+    "frontier": "isoloss.exhibits.generic.curves",
+    "kaplan_laws": "isoloss.exhibits.published.laws",
+    "predictions": "isoloss.exhibits.published.laws",
+    "doubling": "isoloss.exhibits.published.laws",
+    "configurations": "isoloss.exhibits.published.models",
+    "model_planes": "isoloss.exhibits.published.models",
     "prediction_tested": "isoloss.exhibits.prediction",
     "chinchilla_frontiers": "isoloss.exhibits.chinchilla.approaches",
     "chinchilla_tokens": "isoloss.exhibits.chinchilla.approaches",
@@ -79,6 +78,12 @@ FIGURES = {
     "kaplan_size_laws": "isoloss.exhibits.kaplan.size_laws",
 }
 
+
+# A figure that there was -> the edit that a study needs.
+REMOVED = {
+    "isoflop": "write {draw: chinchilla_isoflop, approaches: NAME}, NAME being an analysis that "
+    "does `approaches`",
+}
 
 # What a module of the user's own adds: `do` or `draw` -> its Analysis or Figure.
 REGISTERED_ANALYSES: dict[str, Any] = {}
@@ -157,8 +162,16 @@ def in_unit(given: Any, unit: str) -> Any:
 
 def _union(names: Iterable[str], find: Callable[[str], Any], key: str) -> Any:
     """Settings of any of the kinds; a name alone stands for settings at their defaults."""
+
+    def in_full(given: Any) -> Any:
+        given = {key: given} if isinstance(given, str) else given
+        kind = given.get(key) if isinstance(given, dict) else None
+        if isinstance(kind, str) and kind in REMOVED:
+            raise ValueError(f"the figure `{kind}` is no more; {REMOVED[kind]}")
+        return given
+
     settings = tuple(find(name).settings for name in names)
-    alone = BeforeValidator(lambda given: {key: given} if isinstance(given, str) else given)
+    alone = BeforeValidator(in_full)
     return Annotated[Union[settings], Field(discriminator=key), alone]  # noqa: UP007
 
 

@@ -16,6 +16,7 @@ NonNegativeInt = Annotated[int, Field(ge=0, lt=MOST)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Range = Annotated[list[PositiveFloat], Field(min_length=2, max_length=2)]  # from, to
 Draws = Annotated[int, Field(gt=0, le=100_000)]  # resampled fits
 Levels = Annotated[int, Field(gt=0, le=1000)]  # budgets, losses or curves, each fitted or drawn
 

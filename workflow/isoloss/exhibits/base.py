@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from isoloss.config.section import Name, Section
 from isoloss.errors import UserError, nearest
 from isoloss.results.analysed import Analysed
+from isoloss.results.fits import Fitted, read_fits
 from isoloss.results.rows import Row
 
 if TYPE_CHECKING:
@@ -156,6 +157,30 @@ class Tables:
             The study has no analysis of that name.
         """
         return Analysed.of_table(self.analyses, name, where)
+
+    def fits_of(self, name: str) -> list[Fitted]:
+        """The laws of one fit, one for each group; none where it was not made."""
+        if "fit" not in self.fits.columns:
+            return []
+        return read_fits(self.fits[self.fits["fit"] == name])
+
+    def fitted(
+        self, name: str, group: float | str | None = None, x: str | None = None
+    ) -> Fitted | None:
+        """The law of one fit for the runs of one group, or None if the table of fits has none.
+
+        Parameters
+        ----------
+        name : str
+        group : float or str, optional
+            The value that the group's runs share, of a fit with a law for each value of a column.
+        x : str, optional
+            The column of the only variable of a law, where the study does not say which.
+        """
+        found = self.fits_of(name)
+        if group is not None:
+            found = [law for law in found if law.group.has(group)]
+        return found[0].of_columns(self.variables.get(name, {}), x) if found else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from isoloss.errors import UserError, nearest
 from isoloss.exhibits.base import Tables
-from isoloss.figures.fitted import IDENTIFIED
+from isoloss.results.verdict import IDENTIFIED
 
 
 def analysed(tables: Tables, name: str, where: str) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from isoloss.config.study import Fit, Frontier, Study, Table
 from isoloss.errors import nearest
 from isoloss.exhibits.base import Analysing, Drawn
 from isoloss.laws import LAWS, Law
+from isoloss.results.fits import FitGroup
 from isoloss.tables.schema import CURVE_COLUMNS, NUMBERS, RUN_COLUMNS, SWEEP, TEXT
 
 OF_A_TABLE = ("sweep", "run_id", "task", "status")  # of any table, beside the columns it gives
@@ -94,7 +95,8 @@ def _of_compared(row: Compared, study: Study) -> Iterator[str]:
         yield from _unknown("group", [row.group], [fit.name for fit in prediction.fits])
     if (fit := fits.get(row.of)) and fit.law in LAWS:
         yield from _unknown("parameter", [row.parameter], _parameters(LAWS[fit.law]))
-        if row.group and not (fit.by and row.group.startswith(f"{fit.by}=")):
+        group = FitGroup.read(row.group)
+        if row.group and (group.column != fit.by or not group.value):
             known = f"its groups are {fit.by}=VALUE" if fit.by else "it has no groups"
             yield f"group: got {row.group!r}, of the fit {fit.name!r}; {known}"
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from isoloss.report.study import Paths, known, listed, number, text
-
-IDENTIFIED = "identified"
+from isoloss.report.study import Number, Paths, known, number, text
+from isoloss.results.fits import Fitted, FittedNumber, read_fits
+from isoloss.results.quantity import Kind
+from isoloss.results.verdict import Status, Verdict
 
 
 @dataclass
@@ -73,8 +74,8 @@ def analyses(table: pd.DataFrame | None, sets: RunSets) -> list[AnalysisShown]:
         return []
     shown = []
     for name, rows in table.groupby("analysis", sort=False):
-        numbers = rows[rows["kind"].isna() | (rows["kind"] == "parameter")]
-        said = [part for value in rows["warnings"] for part in listed(value)]
+        numbers = rows[rows["kind"].isna() | (rows["kind"] == Kind.PARAMETER)]
+        said = [text(value) for value in rows["warnings"] if text(value)]
         methods = {text(row["method"]): row["level"] for _, row in numbers.iterrows()}
         shown.append(
             AnalysisShown(
@@ -91,7 +92,8 @@ def analyses(table: pd.DataFrame | None, sets: RunSets) -> list[AnalysisShown]:
 
 def one(row: Mapping, sets: RunSets) -> NumberShown:
     """A row of the table of analyses."""
-    shown, verdict = number({**row, "parameter": text(row["quantity"])}), text(row["verdict"])
+    shown, verdict = number(FittedNumber.read(row, text(row["quantity"]))), text(row["verdict"])
+    sure = bool(verdict) and Verdict.read(verdict).identified
     at = ""
     if known(row["x"]):
         at = f"at {text(row['x_quantity']).replace('_', ' ')} = {float(row['x']):.3g}"
@@ -99,13 +101,13 @@ def one(row: Mapping, sets: RunSets) -> NumberShown:
         group=text(row["group"]),
         quantity=shown.parameter.replace("_", " "),
         at=at,
-        value=shown.value if verdict == IDENTIFIED else "–",
+        value=shown.value if sure else "–",
         interval=shown.interval,
         unit=shown.unit,
         theory=shown.theory,
         theory_source=shown.theory_source,
-        agrees=shown.agrees if verdict == IDENTIFIED else None,
-        verdict="" if verdict == IDENTIFIED else verdict,
+        agrees=shown.agrees if sure else None,
+        verdict="" if sure else verdict,
         n_runs=f"{int(row['n_runs'])}" if known(row["n_runs"]) else "",
         runs=sets.anchor(row["runs"]),
     )
@@ -133,33 +135,48 @@ def compared(
     sets: RunSets,
 ) -> list[ComparedShown]:
     """The table of comparison, with this study's number in each row."""
-    shown = []
+    shown, laws = [], read_fits(fits)
     for row in rows:
-        found = _find(row, fits, "fit", "parameter")
-        if found is None:
-            found = _find(row, made, "analysis", "quantity")
         value = interval = runs = ""
-        verdict = "not measured"
+        verdict = Verdict(Status.NOT_MEASURED)
+        found = _of_fits(row, laws) or _of_analyses(row, made)
         if found is not None:
-            ours = number({**found, "parameter": row["parameter"]})
-            verdict = text(found["verdict"])
-            sure = verdict == IDENTIFIED
-            value, interval = (ours.value if sure else "–"), ours.interval
-            verdict = "" if sure else verdict
-            runs = sets.anchor(found["runs"])
+            ours, verdict, named = found
+            value, interval = (ours.value if verdict.identified else "–"), ours.interval
+            runs = sets.anchor(named)
         said = {key: row[key] for key in ("quantity", "kaplan", "chinchilla", "elsewhere", "scale")}
-        shown.append(
-            ComparedShown(**said, value=value, interval=interval, verdict=verdict, runs=runs)
-        )
+        told = "" if verdict.identified else verdict
+        shown.append(ComparedShown(**said, value=value, interval=interval, verdict=told, runs=runs))
     return shown
 
 
-def _find(row: Mapping, table: pd.DataFrame | None, name: str, quantity: str) -> Mapping | None:
-    if table is None or table.empty:
+Found = tuple[Number, Verdict, str]  # a number, its verdict, and the runs behind it
+
+
+def _of_fits(row: Mapping[str, Any], laws: Sequence[Fitted]) -> Found | None:
+    """The number of a fit that a row names; of a law that was not fitted, why."""
+    fits = [law for law in laws if law.fit == row["of"]]
+    for law in fits:
+        if row["group"] in ("", str(law.group)) and (there := law.number(row["parameter"])):
+            return number(there), law.verdict, law.runs
+    unmade = next((law for law in fits if not law.numbers), None)
+    if unmade is None:
         return None
-    chosen = table[(table[name] == row["of"]) & (table[quantity] == row["parameter"])]
+    return number(FittedNumber.read({}, row["parameter"])), unmade.verdict, unmade.runs
+
+
+def _of_analyses(row: Mapping[str, Any], made: pd.DataFrame | None) -> Found | None:
+    """The number of an analysis that a row names; of one that was not made, why."""
+    if made is None or made.empty:
+        return None
+    rows = made[made["analysis"] == row["of"]]
+    chosen = rows[rows["quantity"] == row["parameter"]]
     if row["group"]:
         chosen = chosen[chosen["group"] == row["group"]]
     if not len(chosen):  # what was not made has a row that says why
-        chosen = table[(table[name] == row["of"]) & table[quantity].isna()]
-    return dict(chosen.iloc[0]) if len(chosen) else None
+        chosen = rows[rows["quantity"].isna()]
+    if not len(chosen):
+        return None
+    first = dict(chosen.iloc[0])
+    ours = number(FittedNumber.read(first, row["parameter"]))
+    return ours, Verdict.read(first["verdict"]), text(first["runs"])

@@ -1,7 +1,6 @@
 """What the report says of one study: read from its files, nothing computed anew but sums."""
 
 import base64
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -15,12 +14,12 @@ import pandas as pd
 from isoloss.charts.text import with_interval
 from isoloss.errors import UserError
 from isoloss.files import read_json, read_parquet
-from isoloss.laws import LAWS
+from isoloss.results.fits import Fitted, FittedNumber, read_fits
+from isoloss.results.verdict import Status
 from isoloss.runs.select import is_finished
 from isoloss.tables.schema import RUN_COLUMNS, typed
 
 MOST_ROWS = 60  # of a table that is shown whole
-IDENTIFIED = "identified"
 
 
 @dataclass(frozen=True)
@@ -150,54 +149,44 @@ def cell(value: Any) -> str:
 
 def fits(table: pd.DataFrame | None) -> list[FitShown]:
     """Every fit of every group. Of one that the data do not determine there are only intervals."""
-    if table is None or table.empty:
-        return []
-    shown = []
-    for (name, group), rows in table.groupby(["fit", "group"], sort=False):
-        first = rows.iloc[0]
-        verdict = text(first["verdict"]) or "no verdict"
-        identified = verdict == IDENTIFIED
-        law = LAWS.get(first["law"])
-        shown.append(
-            FitShown(
-                name=name,
-                group=text(group),
-                law=text(first["law"]).replace("_", " "),
-                formula=law.formula if law else "",
-                verdict=verdict,
-                identified=identified,
-                level=f"{100 * first['level']:.3g} %" if known(first["level"]) else "",
-                method=text(first["method"]),
-                n_runs=text(first["n_runs"]),
-                warnings=listed(first["warnings"]),
-                numbers=[number(row) for _, row in rows.iterrows()] if identified else [],
-                runs=text(first.get("runs")),
-                ranges=[] if identified else ranges(rows, verdict),
-            )
-        )
-    return shown
+    return [fit_shown(found) for found in read_fits(table)]
 
 
-def ranges(rows: pd.DataFrame, verdict: str) -> list[Number]:
-    """The intervals of a fit that is not identified: what the data leave open, and no value."""
-    if not verdict.startswith("not identified"):
-        return []
-    bounded = [row for _, row in rows.iterrows() if known(row["lo"]) and known(row["hi"])]
-    return [replace(number(row), value="–", agrees=None) for row in bounded]
-
-
-def number(row: Mapping) -> Number:
-    """One row of the table of fits."""
-    lo, hi = (float(row[end]) if known(row[end]) else None for end in ("lo", "hi"))
-    value, interval = with_interval(
-        float(row["value"]) if known(row["value"]) else math.nan, lo, hi
+def fit_shown(found: Fitted) -> FitShown:
+    """One fit of one group; of one that the data do not determine, what they leave open."""
+    numbers, ranges = [], []
+    if found.identified:
+        numbers = [number(one) for one in found.numbers]
+    elif found.verdict.status is Status.NOT_IDENTIFIED:
+        bounded = [one for one in found.numbers if known(one.lo) and known(one.hi)]
+        ranges = [replace(number(one), value="–", agrees=None) for one in bounded]
+    return FitShown(
+        name=found.fit,
+        group=str(found.group),
+        law=found.law_name.replace("_", " "),
+        formula=found.formula,
+        verdict=found.verdict,
+        identified=found.identified,
+        level=f"{100 * found.level:.3g} %" if known(found.level) else "",
+        method=found.method,
+        n_runs="" if found.n_runs is None else str(found.n_runs),
+        warnings=[found.warnings] if found.warnings else [],
+        numbers=numbers,
+        runs=found.runs,
+        ranges=ranges,
     )
+
+
+def number(found: FittedNumber) -> Number:
+    """A number as text, with the digits that its interval supports."""
+    bounded = known(found.lo) and known(found.hi)
+    ends = [end if known(end) else None for end in (found.lo, found.hi)]
+    value, interval = with_interval(found.value if known(found.value) else math.nan, *ends)
     theory, agrees = "", None
-    if known(row["theory"]):
-        theory = f"{float(row['theory']):.4g}".replace("-", "−")
-        agrees = lo <= row["theory"] <= hi if lo is not None and hi is not None else None
-    return Number(row["parameter"], value, interval, text(row["unit"]), theory,
-                  text(row["theory_source"]), agrees)  # fmt: skip
+    if known(found.theory):
+        theory = f"{found.theory:.4g}".replace("-", "−")
+        agrees = found.lo <= found.theory <= found.hi if bounded else None
+    return Number(found.name, value, interval, found.unit, theory, found.theory_source, agrees)
 
 
 def known(value: Any) -> bool:
@@ -208,14 +197,6 @@ def known(value: Any) -> bool:
 def text(value: Any) -> str:
     """A cell of a table as text; "" where it is empty."""
     return "" if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)) else str(value)
-
-
-def listed(value: Any) -> list[str]:
-    """Warnings, which are JSON or plain text."""
-    written = text(value)
-    if written.startswith("["):
-        return [str(item) for item in json.loads(written)]
-    return [written] if written else []
 
 
 def table(path: Path) -> pd.DataFrame | None:

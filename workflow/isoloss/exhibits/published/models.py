@@ -1,26 +1,78 @@
 """Published models: how large they are, and where they lie."""
 
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
 import numpy as np
-import pandas as pd
-from matplotlib.font_manager import FontProperties
-from matplotlib.patheffects import withStroke
+from pydantic import Field
 
 from isoloss.charts.panel import Panel, Record, finish
 from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure
-from isoloss.config.published_figures import Configurations, ModelPlanes
 from isoloss.config.runs import Transformer
+from isoloss.config.section import Name, PositiveFloat, PositiveInt, Section
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.counting import transformer_params
-from isoloss.exhibits.base import Drawing, Figure, Tables
-from isoloss.figures.allocation import rules
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables
+from isoloss.exhibits.published.allocation import rules
 
 AROUND = ((6, 0, "left"), (-6, 0, "right"), (0, 8, "center"), (0, -8, "center"), (6, 8, "left"),
           (6, -8, "left"), (-6, 8, "right"), (-6, -8, "right"), (10, 15, "left"),
           (10, -15, "left"), (-10, 15, "right"), (-10, -15, "right"))  # fmt: skip
 
 
+class Configuration(Section):
+    """The shape of a model, and the parameter count that was claimed for it."""
+
+    name: str
+    n_layer: PositiveInt  # blocks
+    d_model: PositiveInt  # width
+    n_head: PositiveInt
+    claimed: PositiveFloat | None = None  # parameters; null: nothing was claimed
+    vocabulary: PositiveInt = 50257  # tokens
+    context: PositiveInt = 1024  # tokens
+
+
+class Configurations(Drawn):
+    """Exact parameter counts of models beside the counts that were claimed."""
+
+    draw: Literal["configurations"] = "configurations"
+    name: Name = "configurations"
+    title: str = "Model shapes and their exact parameter counts"
+    caption: str = (
+        "Parameters that a shape has when they are counted exactly, all and without embeddings, "
+        "beside the count that was claimed for it."
+    )
+    tabulate: bool = True
+    models: Annotated[list[Configuration], Field(min_length=1)]
+
+
+class Model(Section):
+    """A published model. Its tokens are null where they were not disclosed."""
+
+    name: str
+    family: str  # models of one family are drawn alike
+    n_params: PositiveFloat  # with embeddings
+    n_tokens: PositiveFloat | None = None  # of its training; null: not disclosed
+
+
+class ModelPlanes(Drawn):
+    """Published models by compute and size, and by size and data."""
+
+    draw: Literal["model_planes"] = "model_planes"
+    name: Name = "models"
+    title: str = "Published models by compute, size and data"
+    caption: str = (
+        "Left: parameters against training compute. Right: tokens against parameters. Lines are "
+        "two published allocations. N and D are as published, with all parameters; C is 6 N D."
+    )
+    models: Annotated[list[Model], Field(min_length=1)]
+
+
 def configurations(spec: Configurations, tables: Tables) -> Drawing:
     """Counts in GPT-2's form (biases, tied output), beside the counts that were claimed."""
+    import pandas as pd
+
     rows = []
     for model in spec.models:
         shape = Transformer(n_layer=model.n_layer, d_model=model.d_model, n_head=model.n_head,
@@ -119,6 +171,9 @@ def _rules(by_compute, by_size, placed):
 
 def label_points(panel: Panel, names: list[tuple[str, float, float]], size: float = 8.0) -> None:
     """Write each name beside its point, where it covers least of other names and points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.patheffects import withStroke
+
     axes, figure = panel.axes, panel.axes.figure
     scale, font = figure.dpi / 72, FontProperties(size=size)
     measure = figure.canvas.get_renderer().get_text_width_height_descent

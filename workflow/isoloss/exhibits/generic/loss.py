@@ -1,22 +1,101 @@
 """Loss against one quantity: runs, medians over seeds, fitted laws within and beyond the runs."""
 
+from __future__ import annotations
+
 from itertools import cycle, pairwise
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-import pandas as pd
+from pydantic import model_validator
 
 from isoloss.charts.panel import Panel, Record, finish
 from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure, ordered_colors
 from isoloss.charts.text import short, with_interval
-from isoloss.config.figures import Extrapolation, LossAgainstX, Series
-from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
-from isoloss.figures.fitted import Fitted, fitted
+from isoloss.config.section import Name, PositiveFloat, Section
+from isoloss.errors import nearest
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need, where_of
+from isoloss.exhibits.generic.series import Scale, Series, in_full
 from isoloss.laws import law
+from isoloss.results.fits import Fitted
 from isoloss.runs.select import chosen, finished
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 N_POINTS = 60  # of a drawn law
 ASIDE = 2.5  # points on the paper between series that share their x, where no law is drawn
 DASHES = ((0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+
+
+class Level(Section):
+    """A horizontal line."""
+
+    value: float  # of y
+    label: str  # in the legend
+
+
+class Slope(Section):
+    """A line y ~ x**exponent beside a series, for the eye."""
+
+    exponent: float
+    label: str  # in the legend
+    series: Name | None = None  # beside which; null: the first
+
+
+class LossAgainstX(Drawn):
+    """Loss against one quantity: a point for each run, the median of the seeds, the fitted law."""
+
+    draw: Literal["loss_against_x"]
+    x: str  # column of the runs
+    y: str = "loss"  # column of the runs
+    x_label: str  # of the axis, with the unit
+    y_label: str  # of the axis, with the unit
+    series: dict[Name, str | Series]  # name (of a sweep) -> its label, or what it draws
+    fits: dict[Name, Name] = {}  # series -> the fit drawn through it
+    by: str | None = None  # a column: each series is split by its values
+    by_label: str = "{}"  # the label of one value, e.g. "d = {}"
+    levels: list[Level] = []  # e.g. the floor that noise sets
+    slopes: list[Slope] = []  # e.g. what theory says
+    law_to: PositiveFloat | None = None  # the fitted laws are drawn, dashed, up to this x
+    x_scale: Scale = "log"  # log or linear
+    y_scale: Scale = "log"  # log or linear
+
+    @model_validator(mode="after")
+    def _fits_are_of_series(self) -> Self:
+        for name in self.fits:
+            if name not in self.series:
+                hint = nearest(name, self.series)
+                raise ValueError(f"fits: got {name!r}, which is no series{hint}")
+        return self
+
+    def members(self) -> dict[str, Series]:
+        """Every series in full: its sweep and its column are filled in."""
+        return in_full(self.series, self.y)
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return [sweep for series in self.members().values() for sweep in series.sweep]
+
+    @property
+    def fits_named(self) -> list[str]:
+        return list(self.fits.values())
+
+    @property
+    def numbers_named(self) -> list[str]:
+        return [self.x, *(series.y for series in self.members().values())]
+
+    @property
+    def columns_named(self) -> list[str]:
+        own = [self.by] if self.by else []
+        return own + [c for series in self.members().values() for c in series.where]
+
+
+class Extrapolation(LossAgainstX):
+    """A law fitted to small runs and drawn far beyond them, beside the law that was planted."""
+
+    draw: Literal["extrapolation"]
+    law_to: PositiveFloat  # the laws are drawn, dashed, up to this x
+    at: dict[str, PositiveFloat] = {}  # the other variables of the laws, held fixed
 
 
 def loss_against_x(spec: LossAgainstX, tables: Tables) -> Drawing:
@@ -37,7 +116,7 @@ def _drawn(spec, tables, at):
     parts = _split(spec, tables)
     notes, ends, key, said = [], [], [], {}
     colors = ordered_colors(len(parts)) if spec.by and len(parts) > 3 else COLORS
-    laws = [fitted(tables, spec.fits[name], group, spec.x) if name in spec.fits else None
+    laws = [tables.fitted(spec.fits[name], group, spec.x) if name in spec.fits else None
             for name, _, group, _ in parts]  # fmt: skip
     apart = 0.0 if any(law is not None and law.identified for law in laws) else ASIDE
     for i, (name, series, _, runs) in enumerate(parts):

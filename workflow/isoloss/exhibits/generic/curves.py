@@ -1,14 +1,70 @@
 """Loss while training, and loss against what it cost."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
 import numpy as np
-import pandas as pd
+from pydantic import Field
 
 from isoloss.charts.panel import Panel, Record, finish
 from isoloss.charts.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
 from isoloss.charts.text import short
-from isoloss.config.figures import EfficientFrontier, LearningCurves
-from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
+from isoloss.config.section import Name, Section, Values
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need, where_of
+from isoloss.exhibits.generic.series import OfRuns
 from isoloss.runs.select import chosen, finished
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class LearningCurves(OfRuns):
+    """Held-out loss while training, a line for each run."""
+
+    draw: Literal["learning_curves"]
+    x: str = "step"  # column of the learning curves
+    y: str = "loss"  # column of the learning curves
+    by: str = "n_params"  # column of the runs: the colour
+    by_label: str  # of the colours
+
+    @property
+    def numbers_named(self) -> list[str]:
+        return [self.by]
+
+    @property
+    def curve_numbers_named(self) -> list[str]:
+        return [self.x, self.y]
+
+
+class StudyPanel(Section):
+    """One study in a figure of several."""
+
+    title: str  # of the panel
+    y: str = "loss"  # column of the runs
+    y_label: str  # of the axis, with the unit
+    where: dict[str, Values] = {}  # column -> the values that are drawn
+
+
+class EfficientFrontier(Drawn):
+    """Loss against cost for the runs of several studies, a panel each, with the lower envelope."""
+
+    draw: Literal["frontier"]
+    x: str  # compute_flops, elapsed_s, ...
+    x_label: str  # of the axis, with the unit
+    panels: Annotated[dict[Name, StudyPanel], Field(min_length=1)]  # study -> its panel
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return list(self.panels)
+
+    @property
+    def numbers_named(self) -> list[str]:
+        return [self.x, *(panel.y for panel in self.panels.values())]
+
+    @property
+    def columns_named(self) -> list[str]:
+        return [column for panel in self.panels.values() for column in panel.where]
 
 
 def learning_curves(spec: LearningCurves, tables: Tables) -> Drawing:

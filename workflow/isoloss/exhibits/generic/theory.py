@@ -1,32 +1,81 @@
 """What was measured against what theory predicts."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
-import pandas as pd
 
 from isoloss.charts.panel import Panel, Record, finish
 from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure
-from isoloss.config.figures import ExponentAgainstTheory, RatioToTheory
+from isoloss.config.section import Name
 from isoloss.errors import UserError
-from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
-from isoloss.figures.fitted import BAND, IDENTIFIED, group_value, rows_of
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need, where_of
+from isoloss.exhibits.generic.series import OfRuns, Scale, Series, in_full
+from isoloss.results.fits import Fitted
 from isoloss.runs.select import chosen, finished
 from isoloss.stats import student
+from isoloss.stats.intervals import LEVEL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ExponentAgainstTheory(Drawn):
+    """A fitted exponent, one for each group of runs, against what theory predicts for it."""
+
+    draw: Literal["exponent_against_theory"]
+    fit: Name  # with a law for each group of runs
+    parameter: str = "alpha"  # of the law
+    predicted: dict[str, float] = {}  # group, e.g. "n_inputs=2" -> prediction; {}: the fit's theory
+    group_label: str = "{}"  # the label of a group's value, e.g. "d = {}"
+    x_label: str  # of the axis, with the unit
+    y_label: str  # of the axis, with the unit
+
+    @property
+    def fits_named(self) -> list[str]:
+        return [self.fit]
+
+
+class RatioToTheory(OfRuns):
+    """A measured column over the column that theory gives, which should be 1."""
+
+    draw: Literal["ratio_to_theory"]
+    x: str  # column of the runs
+    series: dict[Name, str | Series]  # name (of a sweep) -> its label, or what it draws
+    measured: str  # column of the runs
+    theory: str  # column of the runs
+    standard_error: str | None = None  # column, of `measured`; null: from the spread of the runs
+    x_scale: Scale = "log"  # log or linear
+
+    def members(self) -> dict[str, Series]:
+        """Every series in full: its sweep and its column are filled in."""
+        return in_full(self.series, self.measured)
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return [sweep for series in self.members().values() for sweep in series.sweep]
+
+    @property
+    def numbers_named(self) -> list[str]:
+        return [*super().numbers_named, *(series.y for series in self.members().values())]
+
+    @property
+    def columns_named(self) -> list[str]:
+        return [*self.where, *(c for s in self.members().values() for c in s.where)]
 
 
 def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Drawing:
     """Fitted exponents with their intervals; on the grey line they would equal the prediction."""
-    fitted = rows_of(tables, spec.fit)
-    if fitted.empty:
+    fits = tables.fits_of(spec.fit)
+    if not fits:
         raise UserError(where_of(spec), [f"fit: there is no fit {spec.fit!r} in the table of fits"])
-    undetermined = fitted[fitted["verdict"] != IDENTIFIED].drop_duplicates("group")
-    notes = [f"{row.group}: {row.verdict}." for row in undetermined.itertuples()]
-    rows = fitted[(fitted["verdict"] == IDENTIFIED) & (fitted["parameter"] == spec.parameter)]
-    predicted = rows["group"].map(spec.predicted) if spec.predicted else rows["theory"]
-    rows = rows.assign(predicted=predicted.astype(float)).dropna(subset=["predicted", "value"])
+    notes = [f"{str(fit.group) or fit.fit}: {fit.verdict}." for fit in fits if not fit.identified]
+    rows = _judged(spec, fits)
     figure, axes = new_figure(width=5.2, height=4.6)
     record = Record()
     panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label)
-    ends = pd.concat([rows["predicted"], rows["value"], rows["lo"], rows["hi"]])
+    ends = rows[["predicted", "value", "lo", "hi"]].to_numpy(float)
     ends = ends[ends > 0]
     if len(ends):
         span = [float(ends.min()) / 1.15, float(ends.max()) * 1.15]
@@ -34,8 +83,7 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
         panel.intervals(rows["predicted"], rows["value"], rows["lo"], rows["hi"], "measured",
                         "fitted exponent", color=COLORS[0])  # fmt: skip
         for row in rows.itertuples():
-            value = group_value(row.group) or row.group
-            label = spec.group_label.replace("{}", str(value))
+            label = spec.group_label.replace("{}", row.group.value)
             panel.write(label, row.predicted, row.value, xytext=(7, -5))
         panel.axes.set(xlim=(span[0], span[1] * 1.1), ylim=span)
     else:
@@ -47,12 +95,28 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
         ("measured = predicted", {"color": GREY, "linestyle": "-"}),
     ])  # fmt: skip
     table = record.table()
-    groups = dict(zip(rows["predicted"], rows["group"], strict=True))
+    groups = dict(zip(rows["predicted"], rows["group"].map(str), strict=True))
     table["series"] = [
         groups.get(x, series) if what == "fitted exponent" else series
         for x, series, what in zip(table.get("x", []), table["series"], table["what"], strict=True)
     ]
     return Drawing(figure=figure, table=table, notes=notes)
+
+
+def _judged(spec: ExponentAgainstTheory, fits: list[Fitted]) -> pd.DataFrame:
+    """The exponents that the data determine, with what is predicted of each."""
+    import pandas as pd
+
+    rows = []
+    for fit in fits:
+        number = fit.number(spec.parameter)
+        if number is None or not fit.identified:
+            continue
+        predicted = spec.predicted.get(str(fit.group), np.nan) if spec.predicted else number.theory
+        rows.append({"group": fit.group, "predicted": predicted, "value": number.value,
+                     "lo": number.lo, "hi": number.hi})  # fmt: skip
+    found = pd.DataFrame(rows, columns=["group", "predicted", "value", "lo", "hi"])
+    return found.dropna(subset=["predicted", "value"])
 
 
 def ratio_to_theory(spec: RatioToTheory, tables: Tables) -> Drawing:
@@ -93,15 +157,17 @@ def ratio_to_theory(spec: RatioToTheory, tables: Tables) -> Drawing:
 
 def ratio_by_x(runs: pd.DataFrame, measured: str, spec: RatioToTheory) -> pd.DataFrame:
     """Mean ratio and its interval for each x: from the runs' standard errors, or their spread."""
+    import pandas as pd
+
     rows = []
     for x, group in runs.groupby(spec.x, sort=True):
         ratio = (group[measured] / group[spec.theory]).to_numpy(float)
         count, mean = len(ratio), float(ratio.mean())
         if spec.standard_error:
             errors = (group[spec.standard_error] / group[spec.theory]).to_numpy(float)
-            half = student.quantile(BAND) * np.sqrt(np.sum(errors**2)) / count
+            half = student.quantile(LEVEL) * np.sqrt(np.sum(errors**2)) / count
         elif count > 1:
-            half = student.quantile(BAND, count - 1) * ratio.std(ddof=1) / np.sqrt(count)
+            half = student.quantile(LEVEL, count - 1) * ratio.std(ddof=1) / np.sqrt(count)
         else:
             half = np.nan
         rows.append({"x": x, "ratio": mean, "lo": mean - half, "hi": mean + half})

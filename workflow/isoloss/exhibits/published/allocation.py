@@ -1,81 +1,50 @@
-"""How to spend compute: on a larger model or on more data."""
+"""Published rules for spending compute on a larger model or on more data."""
+
+from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import (
-    COLORS,
-    GREY,
-    MARKERS,
-    key_of_values,
-    legend_below,
-    new_figure,
-    ordered_colors,
-)
-from isoloss.charts.text import science
-from isoloss.config.figures import SameCompute
-from isoloss.config.published_figures import Allocation, IsoLoss
+from isoloss.charts.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
+from isoloss.config.section import Name, PositiveFloat, Range
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
-from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
-from isoloss.figures.fitted import fitted
-from isoloss.laws import CHINCHILLA, law
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables
+from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
-from isoloss.runs.select import chosen, finished
 
 N_POINTS = 100
 
 
-def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
-    """Loss against tokens per parameter, coloured by compute; lines are a law at that compute."""
-    need(tables.runs, ["sweep", "loss", "n_params", "n_tokens", spec.compute], where_of(spec),
-         "runs")  # fmt: skip
-    runs, notes = finished(chosen(tables.runs, list(spec.series), spec.where), "loss")
-    runs = runs.assign(
-        ratio=runs["n_tokens"] / runs["n_params"],
-        level=[float(f"{c:.2e}") for c in runs[spec.compute]],
+class Allocation(Drawn):
+    """Compute-optimal model size and data against the budget, by several published rules."""
+
+    draw: Literal["allocation"] = "allocation"
+    name: Name = "allocation"
+    title: str = "Compute-optimal size and data, as published"
+    caption: str = (
+        "Parameters and tokens against the budget. Kaplan's rule is drawn for both readings of its "
+        "C_min. The parametric law as Hoffmann et al. printed it asks for smaller models than "
+        "their other two approaches; the refit by Besiroglu et al. does not."
     )
-    figure, axes = new_figure(width=6.8)
-    record = Record()
-    panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label)
-    levels = sorted(runs["level"].unique())
-    colors = ordered_colors(len(levels))
-    curve, name = _law(spec, tables)
-    for level, color in zip(levels, colors, strict=True):
-        of_level = runs[runs["level"] == level]
-        if curve is not None:
-            ratio = np.geomspace(of_level["ratio"].min() / 2, of_level["ratio"].max() * 2, N_POINTS)
-            size = np.sqrt(level / (FLOPS_PER_PARAM_TOKEN * ratio))
-            loss = curve(size, ratio * size)
-            panel.line(ratio, loss, f"{science(level)} FLOP", name, color=color, linewidth=1.1)
-        for marker, (sweep, label) in zip(MARKERS, spec.series.items(), strict=False):
-            middle = of_level[of_level["sweep"] == sweep].groupby("ratio")["loss"].median()
-            panel.points(middle.index, middle, label, f"median at {science(level)} FLOP",
-                         color=color, marker=marker, markersize=7,
-                         markeredgecolor="white")  # fmt: skip
-    finish(figure, [panel])
-    if levels:
-        key_of_values(figure, [panel.axes], levels, colors, "compute, 6 N D (FLOP)", science)
-    key = [(label, {"color": GREY, "marker": marker})
-           for marker, label in zip(MARKERS, spec.series.values(), strict=False)]  # fmt: skip
-    legend_below(figure, key + ([(name, {"color": GREY, "linestyle": "-"})] if name else []))
-    best = runs.loc[runs.groupby("level")["loss"].idxmin()] if len(runs) else runs
-    for sweep, label in spec.series.items():
-        won = [science(row.level) for row in best.itertuples() if row.sweep == sweep]
-        if won:
-            notes.append(f"{label}: the lowest loss at {', '.join(won)} FLOP.")
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    compute_flops: Range = [1e18, 1e24]
 
 
-def _law(spec, tables):
-    """A function of N and D, and what it is: the fitted law, else the planted one, else None."""
-    found = fitted(tables, spec.fit) if spec.fit else None
-    if found is not None and found.identified:
-        return lambda n, d: found.curve(n_params=n, n_tokens=d), "fitted law"
-    if spec.fit is None and tables.truth is not None:
-        planted, params = law(tables.truth[0]), tables.truth[1]
-        return lambda n, d: planted(params, n_params=n, n_tokens=d), "planted law"
-    return None, ""
+class IsoLoss(Drawn):
+    """Lines of equal loss over model size and data, with the compute-optimal path."""
+
+    draw: Literal["iso_loss"] = "iso_loss"
+    name: Name = "iso_loss"
+    title: str = "Lines of equal loss"
+    caption: str = (
+        "Sizes and data that reach the same loss by a published law (which one is said below), and "
+        "the path that reaches each loss with least compute."
+    )
+    law: Literal["hoffmann", "besiroglu"] = "besiroglu"  # whose constants
+    n_params: Range = [1e7, 1e12]
+    n_tokens: Range = [1e8, 1e14]
+    losses: list[PositiveFloat] = [2.0, 2.2, 2.5, 3.0, 3.5, 4.5]  # nats per token
 
 
 def rules(compute: np.ndarray) -> list[tuple[str, np.ndarray, np.ndarray, dict]]:
@@ -118,6 +87,8 @@ def allocation(spec: Allocation, tables: Tables) -> Drawing:
 
 def iso_loss(spec: IsoLoss, tables: Tables) -> Drawing:
     """Lines of equal loss, and the sizes and data that reach each loss with least compute."""
+    import pandas as pd
+
     params = P.surface(spec.law)
     figure, axes = new_figure(width=6.8, height=4.8)
     record = Record()
@@ -156,7 +127,6 @@ def tokens_for(loss: float, n_params: np.ndarray, params: dict[str, float]) -> n
 
 
 FIGURES = {
-    "same_compute": Figure(SameCompute, same_compute),
     "allocation": Figure(Allocation, allocation),
     "iso_loss": Figure(IsoLoss, iso_loss),
 }

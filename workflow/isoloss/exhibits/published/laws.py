@@ -1,16 +1,66 @@
 """What published laws say: from their constants, each in its own unit."""
 
+from __future__ import annotations
+
+from typing import Literal
+
 import numpy as np
 
 from isoloss.charts.panel import Panel, Record, finish
 from isoloss.charts.style import COLORS, legend_below, new_figure
 from isoloss.charts.text import science, short
-from isoloss.config.published_figures import Doubling, KaplanLaws, Predictions
+from isoloss.config.section import Name, PositiveFloat, Range
 from isoloss.constants import FLOPS_PER_PF_DAY
-from isoloss.exhibits.base import Drawing, Figure, Tables
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables
 from isoloss.laws import published as P
 
 LOSS = "loss (nats per token)"
+
+
+class KaplanLaws(Drawn):
+    """The three one-variable laws of Kaplan et al., each over its own range and in its own unit."""
+
+    draw: Literal["kaplan_laws"] = "kaplan_laws"
+    name: Name = "kaplan_laws"
+    title: str = "Three power laws (Kaplan et al. 2020, Figure 1)"
+    caption: str = (
+        "Loss against compute, data and size, each where the other two do not limit, drawn from "
+        "the published constants over about the ranges that were measured."
+    )
+    compute_pf_days: Range = [1e-8, 1e1]  # of C_min
+    n_tokens: Range = [2.1e7, 2.29e10]
+    n_params: Range = [768.0, 1.5e9]  # without embeddings
+
+
+class Predictions(Drawn):
+    """What the one-variable laws predict for one model."""
+
+    draw: Literal["predictions"] = "predictions"
+    name: Name = "predictions"
+    title: str = "What three published laws predict for one model"
+    caption: str = (
+        "Each law is given one quantity of the model: its parameters, its tokens or its compute, "
+        "far beyond the range that it was fitted to. The open circle is what the third law gives "
+        "if FLOP are put where PF-days belong."
+    )
+    tabulate: bool = True
+    model: str  # its name
+    n_params: PositiveFloat
+    n_tokens: PositiveFloat  # of its training
+    compute_flops: PositiveFloat  # of its training
+
+
+class Doubling(Drawn):
+    """By how much the loss falls when one quantity doubles."""
+
+    draw: Literal["doubling"] = "doubling"
+    name: Name = "doubling"
+    title: str = "What doubling brings"
+    caption: str = (
+        "The share by which the loss falls when one quantity doubles and the others do not limit: "
+        "1 - 2^-exponent."
+    )
+    tabulate: bool = True
 
 
 def kaplan_laws(spec: KaplanLaws, tables: Tables) -> Drawing:

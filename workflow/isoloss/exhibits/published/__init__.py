@@ -1,0 +1,1 @@
+"""Figures of published laws and models: they need no runs."""

@@ -1,0 +1,321 @@
+"""Rows of the table of fits: written and read here alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from isoloss.files import canonical_json
+from isoloss.laws import LAWS, Law, law
+from isoloss.results.verdict import Status, Verdict, verdict_columns
+from isoloss.stats.intervals import LEVEL
+from isoloss.tables.schema import FIT_COLUMNS, typed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class FitKind(StrEnum):
+    """What a row of the table of fits is."""
+
+    PARAMETER = "parameter"  # of the law
+    DERIVED = "derived"  # from its parameters
+
+
+@dataclass(frozen=True)
+class FitGroup:
+    """The runs of a fit: those with one value of a column, as text; all where it is empty."""
+
+    column: str = ""
+    value: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The group that a table, or a study's file, holds: "n_inputs=2", or ""."""
+        column, _, value = text.partition("=")
+        return cls(column, value)
+
+    def __str__(self) -> str:
+        return f"{self.column}={self.value}" if self.column else ""
+
+    def has(self, value: Any) -> bool:
+        """Whether the group's runs have this value: 2 is "2" and "2.0"."""
+        try:
+            return float(self.value) == float(value)
+        except (TypeError, ValueError):
+            return self.value == str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRow:
+    """A row of the table of fits; what is None is null there.
+
+    Attributes
+    ----------
+    study, fit, law, objective : str
+        Which law was fitted, where and how.
+    group : FitGroup
+        To which runs.
+    n_runs, runs : int, str
+        How many, and their ids, separated by spaces.
+    verdict : Verdict
+    warnings : str
+        What a reader must know, separated by semicolons.
+    kind, parameter : FitKind, str
+        None where the data allow no fit.
+    value, lo, hi, se, level : float
+        The value, its interval and standard error, in `unit`.
+    theory, theory_source : float, str
+        What is expected of the value, and by whom.
+    diagnostics : str
+        As `diagnostics` writes them; in the first row of a fit.
+    """
+
+    study: str
+    fit: str
+    group: FitGroup
+    law: str
+    objective: str
+    n_runs: int
+    runs: str
+    verdict: Verdict
+    warnings: str
+    kind: FitKind | None = None
+    parameter: str | None = None
+    value: float | None = None
+    lo: float | None = None
+    hi: float | None = None
+    se: float | None = None
+    unit: str | None = None
+    level: float | None = None
+    method: str | None = None
+    theory: float | None = None
+    theory_source: str | None = None
+    diagnostics: str | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """The row as columns of the table."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        kind = None if self.kind is None else str(self.kind)
+        return found | {"group": str(self.group), "kind": kind} | verdict_columns(self.verdict)
+
+
+def table_of_fits(rows: Iterable[FitRow]) -> pd.DataFrame:
+    """The rows as a table, with columns as `isoloss.tables.schema.FIT_COLUMNS`."""
+    return typed([row.columns() for row in rows], FIT_COLUMNS)
+
+
+def diagnostics(
+    said: Mapping[str, Any], draws: Mapping[str, list[float]], ranges: Mapping[str, list[float]]
+) -> str:
+    """What the first row of a fit keeps as JSON.
+
+    Parameters
+    ----------
+    said : mapping
+        What the fit says of itself.
+    draws : mapping
+        Parameter -> its value in some resampled fits.
+    ranges : mapping
+        Variable of the law -> the smallest and the largest value that was fitted.
+    """
+    return canonical_json({**said, "draws": draws, "ranges": ranges})
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedNumber:
+    """A parameter of a fitted law, or a quantity derived from them; NaN where it has no value."""
+
+    name: str
+    value: float
+    lo: float
+    hi: float
+    unit: str
+    theory: float
+    theory_source: str
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any], name: str) -> Self:
+        """The number in a row of a table that has such columns, under a name."""
+        real = {key: _real(row.get(key)) for key in ("value", "lo", "hi", "theory")}
+        text = {key: _text(row.get(key)) for key in ("unit", "theory_source")}
+        return cls(name=name, **real, **text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """One law, fitted to one group of runs, as the table of fits has it.
+
+    Attributes
+    ----------
+    fit, group, law_name : str, FitGroup, str
+    verdict : Verdict
+    numbers : tuple of FittedNumber
+        Those that the table has, in its order.
+    level : float
+        Of the intervals; NaN where there are none.
+    method, warnings, runs : str
+    n_runs : int or None
+    columns : mapping
+        Variable of the law -> column of the runs.
+    draws : mapping
+        Parameter -> its value in resampled fits, all of one length; empty where the fit kept none.
+    ranges : mapping
+        Variable of the law -> the smallest and the largest value that was fitted.
+    """
+
+    fit: str
+    group: FitGroup
+    law_name: str
+    verdict: Verdict
+    numbers: tuple[FittedNumber, ...]
+    level: float
+    method: str
+    warnings: str
+    n_runs: int | None
+    runs: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    draws: Mapping[str, np.ndarray] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def law(self) -> Law:
+        """The law's formula.
+
+        Raises
+        ------
+        UserError
+            There is no law of that name.
+        """
+        return law(self.law_name)
+
+    @property
+    def formula(self) -> str:
+        """The law as text; "" where there is no law of that name."""
+        return LAWS[self.law_name].formula if self.law_name in LAWS else ""
+
+    @property
+    def params(self) -> dict[str, float]:
+        """Those parameters of the law that have a value."""
+        names = self.law.names
+        return {n.name: n.value for n in self.numbers if n.name in names and np.isfinite(n.value)}
+
+    @property
+    def describes(self) -> bool:
+        """Whether the law goes through the runs, though many values of its parameters may do so."""
+        return self.verdict.status in (Status.IDENTIFIED, Status.NOT_IDENTIFIED)
+
+    @property
+    def identified(self) -> bool:
+        """Whether the data determine the law: else it is said, not drawn."""
+        return self.verdict.identified
+
+    def number(self, name: str) -> FittedNumber | None:
+        """A parameter or a derived quantity; None where the table has none."""
+        return next((number for number in self.numbers if number.name == name), None)
+
+    def of_columns(self, columns: Mapping[str, str], x: str | None = None) -> Self:
+        """The same law, to be drawn: its variables are columns of the runs.
+
+        Parameters
+        ----------
+        columns : mapping
+            Variable -> column; others are columns of their own names.
+        x : str, optional
+            The column of the only variable, where `columns` does not say which.
+        """
+        names = self.law.variables
+        only = {names[0]: x} if x and len(names) == 1 else {}
+        verdict = self.verdict
+        if self.identified and set(self.params) != set(self.law.names):
+            verdict = Verdict(Status.NOT_FITTED, "the table of fits lacks parameters")
+        of = {name: name for name in names} | only | dict(columns)
+        return replace(self, columns=of, verdict=verdict)
+
+    def range(self, column: str) -> tuple[float, float] | None:
+        """The smallest and the largest value of a column that was fitted, where it is known."""
+        for variable in self.law.variables:
+            if self.columns.get(variable) == column:
+                return self.ranges.get(variable)
+        return None
+
+    def curve(self, **values: np.ndarray) -> np.ndarray:
+        """The law at the given values of the columns; others that it needs must be given too."""
+        return self.law(self.params, **self._variables(values))
+
+    def band(self, level: float = LEVEL, **values) -> tuple[np.ndarray, np.ndarray] | None:
+        """Pointwise interval of the law over its draws, or None if there are none."""
+        if not set(self.law.names) <= set(self.draws):
+            return None
+        variables = self._variables(values)
+        count = len(next(iter(self.draws.values())))
+        sampled = [
+            self.law({name: self.draws[name][i] for name in self.law.names}, **variables)
+            for i in range(count)
+        ]
+        tail = (1 - level) / 2
+        return tuple(np.nanquantile(sampled, [tail, 1 - tail], axis=0))
+
+    def _variables(self, values):
+        return {variable: values[self.columns[variable]] for variable in self.law.variables}
+
+
+def read_fits(table: pd.DataFrame | None) -> list[Fitted]:
+    """Every fit of every group, in the order of the table.
+
+    Raises
+    ------
+    ValueError
+        A verdict is none that is known.
+    """
+    if table is None or table.empty:
+        return []
+    named = table.assign(group=table["group"].fillna(""))
+    return [
+        _fitted(str(fit), str(group), rows.to_dict("records"))
+        for (fit, group), rows in named.groupby(["fit", "group"], sort=False)
+    ]
+
+
+def _fitted(fit: str, group: str, rows: list[dict[str, Any]]) -> Fitted:
+    first = rows[0]
+    name, verdict = _text(first["law"]), Verdict.read(first["verdict"])
+    named = [(_text(row["parameter"]), row) for row in rows]
+    numbers = tuple(FittedNumber.read(row, parameter) for parameter, row in named if parameter)
+    kept = json.loads(_text(first.get("diagnostics")) or "{}")
+    count = _real(first.get("n_runs"))
+    return Fitted(
+        fit=fit,
+        group=FitGroup.read(group),
+        law_name=name,
+        verdict=verdict,
+        numbers=numbers,
+        level=_real(first.get("level")),
+        method=_text(first.get("method")),
+        warnings=_text(first.get("warnings")),
+        n_runs=int(count) if np.isfinite(count) else None,
+        runs=_text(first.get("runs")),
+        draws={name: np.asarray(drawn, float) for name, drawn in kept.get("draws", {}).items()},
+        ranges={name: tuple(ends) for name, ends in kept.get("ranges", {}).items()},
+    )
+
+
+def _real(cell: Any) -> float:
+    """A cell as a number; NaN where it is null."""
+    return float("nan") if _null(cell) else float(cell)
+
+
+def _text(cell: Any) -> str:
+    """A cell as text; "" where it is null."""
+    return "" if _null(cell) else str(cell)
+
+
+def _null(cell: Any) -> bool:
+    import pandas as pd
+
+    return cell is None or bool(pd.isna(cell))
