@@ -7,7 +7,7 @@ writes the page from the sections' docstrings, fields and comments.
 
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ is its `draw`, an analysis's kind is its `do`. "Needed" stands where a key has n
 Written by `python -m isoloss.reference.exhibits` from the models; editors that read
 `config/schema/study.schema.json` complete the same keys.
 """
+OWN = ("name", "title", "caption")  # that many kinds have of their own
 NEEDED = "analysis"  # in a key's schema: the kind of the analysis that it names
 MANY = {"name": "names", "text": "texts", "number": "numbers", "whole number": "whole numbers"}
 PARTS = {
@@ -56,10 +57,11 @@ def _part(
     kinds: Mapping[str, type[BaseModel]],
     schemas: Mapping[type, Schema],
 ) -> str:
-    first = schemas[next(iter(kinds.values()))]
-    shared = {name: first["properties"][name] for name in common}
+    found = [schemas[model] for model in kinds.values()]
+    shared = {name: _said([one["properties"][name] for one in found]) for name in common}
     parts = [f"\n## {title}\n\nAll {len(kinds)} kinds have, beside `{key}`:\n\n"]
-    parts.append(_table(shared, first["required"]))
+    every = [name for name in common if all(name in one.get("required", ()) for one in found)]
+    parts.append(_table(shared, every, OWN))
     parts += [f"\n{', '.join(f'[`{kind}`](#{kind})' for kind in kinds)}.\n"]
     for kind, model in kinds.items():
         schema = schemas[model]
@@ -70,15 +72,39 @@ def _part(
             if name not in (*common, key)
         }
         doc = inspect.cleandoc(model.__doc__ or "")
-        table = f"\n{_table(own, schema['required'])}" if own else ""
-        parts.append(f"\n### `{kind}`\n\n{doc}\n{table}")
+        table = f"\n{_table(own, schema.get('required', ()))}" if own else ""
+        parts.append(f"\n### `{kind}`\n\n{doc}\n{_texts(schema)}{table}")
     return "".join(parts)
 
 
-def _table(properties: Mapping[str, Schema], required: Iterable[str]) -> str:
+def _texts(schema: Schema) -> str:
+    """The name, the title and the caption that a kind has of its own."""
+    given = {
+        name: one["default"]
+        for name in ("name", "title", "caption")
+        if "default" in (one := schema["properties"].get(name, {}))
+    }
+    if not given:
+        return ""
+    parts = [f"Named `{given['name']}`"] if "name" in given else []
+    parts += [f"titled *{given['title']}*"] if "title" in given else []
+    told = f"{' and '.join(parts)}, where a study does not say otherwise." if parts else ""
+    told += f" Its caption: {given['caption']}" if "caption" in given else ""
+    return f"\n{told.strip()}\n"
+
+
+def _said(schemas: Sequence[Schema]) -> Schema:
+    """Of the same key of several kinds, the first that says what the key means."""
+    return next((one for one in schemas if one.get("description")), schemas[0])
+
+
+def _table(
+    properties: Mapping[str, Schema], required: Iterable[str], own: Iterable[str] = ()
+) -> str:
     rows = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
     for name, schema in properties.items():
         default = "needed" if name in required else f"`{_value(schema.get('default'))}`"
+        default = "needed, or the kind's own" if name in own else default
         meaning = schema.get("description", "")
         cells = (f"`{name}`", type_of(schema), default, meaning)
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")

@@ -20,7 +20,7 @@ N_POINTS = 100
 class Allocation(Drawn):
     """Compute-optimal model size and data against the budget, by several published rules."""
 
-    draw: Literal["allocation"] = "allocation"
+    draw: Literal["allocation"]
     name: Name = "allocation"
     title: str = "Compute-optimal size and data, as published"
     caption: str = (
@@ -28,13 +28,13 @@ class Allocation(Drawn):
         "C_min. The parametric law as Hoffmann et al. printed it asks for smaller models than "
         "their other two approaches; the refit by Besiroglu et al. does not."
     )
-    compute_flops: Range = [1e18, 1e24]
+    compute_flops: Range = [1e18, 1e24]  # from, to
 
 
 class IsoLoss(Drawn):
     """Lines of equal loss over model size and data, with the compute-optimal path."""
 
-    draw: Literal["iso_loss"] = "iso_loss"
+    draw: Literal["iso_loss"]
     name: Name = "iso_loss"
     title: str = "Lines of equal loss"
     caption: str = (
@@ -42,8 +42,8 @@ class IsoLoss(Drawn):
         "the path that reaches each loss with least compute."
     )
     law: Literal["hoffmann", "besiroglu"] = "besiroglu"  # whose constants
-    n_params: Range = [1e7, 1e12]
-    n_tokens: Range = [1e8, 1e14]
+    n_params: Range = [1e7, 1e12]  # from, to
+    n_tokens: Range = [1e8, 1e14]  # from, to
     losses: list[PositiveFloat] = [2.0, 2.2, 2.5, 3.0, 3.5, 4.5]  # nats per token
 
 

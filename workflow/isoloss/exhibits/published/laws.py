@@ -20,22 +20,22 @@ LOSS = "loss (nats per token)"
 class KaplanLaws(Drawn):
     """The three one-variable laws of Kaplan et al., each over its own range and in its own unit."""
 
-    draw: Literal["kaplan_laws"] = "kaplan_laws"
+    draw: Literal["kaplan_laws"]
     name: Name = "kaplan_laws"
     title: str = "Three power laws (Kaplan et al. 2020, Figure 1)"
     caption: str = (
         "Loss against compute, data and size, each where the other two do not limit, drawn from "
         "the published constants over about the ranges that were measured."
     )
-    compute_pf_days: Range = [1e-8, 1e1]  # of C_min
-    n_tokens: Range = [2.1e7, 2.29e10]
-    n_params: Range = [768.0, 1.5e9]  # without embeddings
+    compute_pf_days: Range = [1e-8, 1e1]  # of C_min, from, to
+    n_tokens: Range = [2.1e7, 2.29e10]  # from, to
+    n_params: Range = [768.0, 1.5e9]  # without embeddings, from, to
 
 
 class Predictions(Drawn):
     """What the one-variable laws predict for one model."""
 
-    draw: Literal["predictions"] = "predictions"
+    draw: Literal["predictions"]
     name: Name = "predictions"
     title: str = "What three published laws predict for one model"
     caption: str = (
@@ -45,7 +45,7 @@ class Predictions(Drawn):
     )
     tabulate: bool = True
     model: str  # its name
-    n_params: PositiveFloat
+    n_params: PositiveFloat  # as the law of size counts them: without embeddings
     n_tokens: PositiveFloat  # of its training
     compute_flops: PositiveFloat  # of its training
 
@@ -53,7 +53,7 @@ class Predictions(Drawn):
 class Doubling(Drawn):
     """By how much the loss falls when one quantity doubles."""
 
-    draw: Literal["doubling"] = "doubling"
+    draw: Literal["doubling"]
     name: Name = "doubling"
     title: str = "What doubling brings"
     caption: str = (

@@ -36,7 +36,7 @@ class Configuration(Section):
 class Configurations(Drawn):
     """Exact parameter counts of models beside the counts that were claimed."""
 
-    draw: Literal["configurations"] = "configurations"
+    draw: Literal["configurations"]
     name: Name = "configurations"
     title: str = "Model shapes and their exact parameter counts"
     caption: str = (
@@ -44,7 +44,7 @@ class Configurations(Drawn):
         "beside the count that was claimed for it."
     )
     tabulate: bool = True
-    models: Annotated[list[Configuration], Field(min_length=1)]
+    models: Annotated[list[Configuration], Field(min_length=1)]  # from the top
 
 
 class Model(Section):
@@ -59,14 +59,14 @@ class Model(Section):
 class ModelPlanes(Drawn):
     """Published models by compute and size, and by size and data."""
 
-    draw: Literal["model_planes"] = "model_planes"
+    draw: Literal["model_planes"]
     name: Name = "models"
     title: str = "Published models by compute, size and data"
     caption: str = (
         "Left: parameters against training compute. Right: tokens against parameters. Lines are "
         "two published allocations. N and D are as published, with all parameters; C is 6 N D."
     )
-    models: Annotated[list[Model], Field(min_length=1)]
+    models: Annotated[list[Model], Field(min_length=1)]  # each a point
 
 
 def configurations(spec: Configurations, tables: Tables) -> Drawing:
