@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from isoloss.config.study import Analysis, Figure
 from isoloss.exhibits.base import Tables
-from tests.analysis import synthetic
+from tests.exhibits import planted
 from tests.exhibits.kaplan import planted_batch
 from tests.exhibits.made import analyse_study
 
@@ -36,7 +36,7 @@ FIGURES = {
 @functools.cache
 def study() -> Tables:
     """A planted study; its limited runs are those with a planted step to stop at."""
-    runs, curves = synthetic.tables()
+    runs, curves = planted.tables()
     limited, limited_curves = planted_batch.repeated(noise=0.003)
     dropped = set(runs["run_id"][runs["sweep"] == "limited"])
     runs = pd.concat([runs[~runs["run_id"].isin(dropped)], limited], ignore_index=True)

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from isoloss.config.study import Analysis, Figure
 from isoloss.exhibits.base import Tables
-from tests.analysis import synthetic
+from tests.exhibits import planted
 from tests.exhibits.made import analyse_study
 
 FIGURES = {
@@ -24,7 +24,7 @@ FIGURES = {
 @functools.cache
 def tables(seed: int = 0, count: str = "embeddings") -> Tables:
     """A study, and all that is made of it, with N and C counted in one way."""
-    return made(*synthetic.tables(seed), count)
+    return made(*planted.tables(seed), count)
 
 
 def made(runs, curves, count: str = "embeddings") -> Tables:

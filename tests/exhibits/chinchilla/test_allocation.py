@@ -19,7 +19,7 @@ from isoloss.exhibits.chinchilla.noise import draw_noise
 from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
 from isoloss.results.group import Group
-from tests.analysis import synthetic as truth
+from tests.exhibits import planted as truth
 from tests.exhibits.made import analyse_study
 from tests.rows import one
 

@@ -12,7 +12,7 @@ from isoloss.laws import CHINCHILLA
 from isoloss.laws.published_allocation import APPROACHES_A, PORIAN_LADDER
 from isoloss.results.analysed import Analysed, MissingQuantity
 from isoloss.results.quantity import X
-from tests.analysis import synthetic
+from tests.exhibits import planted
 from tests.exhibits.chinchilla import cases
 from tests.rows import one, some
 
@@ -48,7 +48,7 @@ def test_lines_beyond_the_runs_are_told_from_those_between_them():
 
 def test_every_run_of_the_grid_is_in_the_plane_of_the_contours():
     table = drawn("chinchilla_contours").table
-    runs = synthetic.grid_of(cases.tables().runs)
+    runs = planted.grid_of(cases.tables().runs)
     points = table[table["what"] == "run"]
     np.testing.assert_allclose(np.sort(points["x"]), np.sort(runs["compute_6nd_flops"]), rtol=1e-9)
 
@@ -210,7 +210,7 @@ def test_learning_curves_have_the_compute_and_the_sizes_of_their_count(count):
         "exact": ("n_params", "compute_flops"),
     }
     size, compute = columns[count]
-    grid = synthetic.grid_of(tables.runs)
+    grid = planted.grid_of(tables.runs)
     longest = grid[grid["n_tokens"] == grid["n_tokens"].max()]
     curves = some(drawn("chinchilla_envelope", tables).table, what="learning curve")
     assert curves["series"].nunique() == longest[size].nunique() == len(longest)
@@ -225,7 +225,7 @@ def test_learning_curves_have_the_compute_and_the_sizes_of_their_count(count):
 @pytest.mark.parametrize("count", list(COUNTS))
 def test_runs_in_the_plane_have_the_n_of_their_count_and_6nd(count):
     tables = cases.tables(count=count)
-    grid = synthetic.grid_of(tables.runs)
+    grid = planted.grid_of(tables.runs)
     inner = count in ("kaplan", "logits")
     size = grid["n_params_non_embedding" if inner else "n_params"].to_numpy(float)
     points = some(drawn("chinchilla_contours", tables).table, what="run")
@@ -243,7 +243,7 @@ def test_a_slice_of_the_law_has_the_tokens_that_its_budget_buys_at_each_size(cou
     table = drawn("chinchilla_contours", tables).table
     label = some(table, what="law")["series"].unique()[4]
     line = some(table, what="law", series=label)
-    grid = synthetic.grid_of(tables.runs).drop_duplicates(COUNTS[count].size)
+    grid = planted.grid_of(tables.runs).drop_duplicates(COUNTS[count].size)
     grid = grid.sort_values(COUNTS[count].size)
     n, k = (grid[COUNTS[count].size].to_numpy(float),
             (grid[COUNTS[count].compute] / grid["n_tokens"]).to_numpy(float))  # fmt: skip
@@ -259,7 +259,7 @@ def test_a_slice_of_the_law_has_the_tokens_that_its_budget_buys_at_each_size(cou
 def test_the_losses_of_a_valley_lie_at_the_n_of_their_count(count):
     rows = some(cases.tables(count=count).analyses, "loss at n_params")
     assert set(rows["x_quantity"]) == {str(COUNTS[count].size)}
-    sizes = synthetic.grid_of(cases.tables().runs)[COUNTS[count].size].astype(float)
+    sizes = planted.grid_of(cases.tables().runs)[COUNTS[count].size].astype(float)
     assert set(rows["x"].round()) <= set(sizes)
 
 

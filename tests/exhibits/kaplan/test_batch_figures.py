@@ -9,8 +9,8 @@ import pytest
 from isoloss.errors import UserError
 from isoloss.exhibits.kaplan.batch_law import law_of
 from isoloss.exhibits.make import drawing
-from tests.analysis import synthetic
 from tests.exhibits import batch_cases as C
+from tests.exhibits import planted
 from tests.exhibits.kaplan import planted_batch
 from tests.rows import some
 
@@ -34,9 +34,9 @@ def test_b_crit_is_drawn_against_a_falling_loss_with_the_planted_law(study):
     assert low > high
     points = of(result, "B_crit")
     assert points["series"].nunique() == 2
-    np.testing.assert_allclose(points["y"], synthetic.critical_batch(points["x"]), rtol=0.1)
+    np.testing.assert_allclose(points["y"], planted.critical_batch(points["x"]), rtol=0.1)
     line = of(result, "fitted law")
-    np.testing.assert_allclose(line["y"], synthetic.critical_batch(line["x"]), rtol=0.05)
+    np.testing.assert_allclose(line["y"], planted.critical_batch(line["x"]), rtol=0.05)
 
 
 def test_the_papers_slope_goes_through_the_middle_of_ours(study):
@@ -126,8 +126,8 @@ def test_steps_are_the_least_that_would_do_where_b_crit_is_known(study):
     both = least.merge(plain, on=["series", "y"], suffixes=("", "_plain"))
     assert 50 < len(both) == len(least) < len(plain)  # only where B_crit was measured
     assert least["y"].max() < 1.04 * law_of(study.analysed("batches", "")).hi_loss
-    tokens = synthetic.BATCH * synthetic.CONTEXT
-    expected = both["x_plain"] / (1 + synthetic.critical_batch(both["y"].to_numpy()) / tokens)
+    tokens = planted.BATCH * planted.CONTEXT
+    expected = both["x_plain"] / (1 + planted.critical_batch(both["y"].to_numpy()) / tokens)
     np.testing.assert_allclose(both["x"], expected, rtol=0.05)
     names = {t[t["what"] == "learning curve"]["x_quantity"].iloc[0] for t in (least, plain)}
     assert names == {"least steps S_min", "steps S at the runs' batch"}

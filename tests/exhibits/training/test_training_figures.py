@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from isoloss.exhibits.make import drawing
-from tests.analysis import synthetic
 from tests.exhibits import batch_cases as C
+from tests.exhibits import planted
 from tests.rows import one, some
 
 
@@ -38,7 +38,7 @@ def test_a_trunk_is_drawn_once_and_each_cooldown_ends_at_its_runs_loss(study):
     ends = table[table["what"] == "cooldown"].groupby("series")["y"].last()
     losses = study.runs.set_index("run_id")["loss"].loc[ends.index]
     np.testing.assert_allclose(ends, losses)
-    assert len(ends) == len(synthetic.BUDGETS)
+    assert len(ends) == len(planted.BUDGETS)
 
 
 def test_runs_that_diverged_at_a_rate_are_marked_at_that_rate(study):
@@ -55,7 +55,7 @@ def test_best_rates_are_drawn_with_their_slope_and_that_of_mup(study):
     steep = slope.groupby("series")[["x", "y"]].agg(lambda ends: np.diff(np.log(ends)).item())
     steep = steep["y"] / steep["x"]
     assert steep["muP"] == pytest.approx(-1.0)
-    assert steep["fitted slope"] == pytest.approx(synthetic.LR_EXPONENT, abs=0.1)
+    assert steep["fitted slope"] == pytest.approx(planted.LR_EXPONENT, abs=0.1)
 
 
 @pytest.mark.parametrize(("draw", "what", "name", "quantity", "panel"), [

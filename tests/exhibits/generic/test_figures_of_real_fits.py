@@ -1,14 +1,14 @@
 """Figures of what the fitting engine writes, not of tables made for the figures."""
 
 import numpy as np
-import synthetic as S
-from cases import LAW, spec
-from tests.rows import some
 
 from isoloss.config.study import Fit
 from isoloss.exhibits.base import Tables
 from isoloss.exhibits.make import drawing
 from isoloss.fit.study import fit_study
+from tests.exhibits.generic import tables as S
+from tests.exhibits.generic.cases import LAW, spec
+from tests.rows import some
 
 
 def test_a_law_and_its_band_come_from_the_table_of_fits():

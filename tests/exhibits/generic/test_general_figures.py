@@ -5,20 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import synthetic as S
-from cases import CASES, spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.rows import some
 
-from isoloss.charts.style import log_ticks
-from isoloss.charts.text import short, superscripts, with_interval
+from isoloss.charts.text import with_interval
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Tables, plain
 from isoloss.exhibits.generic.curves import efficient
 from isoloss.exhibits.generic.series import Series
 from isoloss.exhibits.make import drawing
 from isoloss.exhibits.published.allocation import tokens_for
+from tests.exhibits.generic import tables as S
+from tests.exhibits.generic.cases import CASES, spec
+from tests.rows import some
 
 
 def rows(table, what):
@@ -211,25 +210,6 @@ def test_lines_of_equal_loss_have_that_loss():
     np.testing.assert_allclose(S.surface(n[reached], d[reached], **S.CHINCHILLA), 2.2)
 
 
-@given(st.floats(-12, 20), st.floats(0.05, 18))
-def test_ticks_of_a_log_axis_are_few_ordered_and_inside(start, decades):
-    low, high = 10.0**start, 10.0 ** (start + decades)
-    values, labels = log_ticks(low, high)
-    assert 2 <= len(values) <= 7 and len(set(labels)) == len(labels) == len(values)
-    assert values == sorted(values)
-    assert low * 0.999 <= values[0] and values[-1] <= high * 1.001
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.02, "0.02"), (512, "512"), (4353, "4353"), (16897, "16.9k"), (1.5e6, "1.5M"),
-     (1.75e11, "175B"), (1.4e12, "1.4T"), (3e23, "3×10²³"), (1e-7, "10⁻⁷"), (2.5e-5, "2.5×10⁻⁵"),
-     (9.99e5, "999k"), (0, "0"), (-2e-5, "−2×10⁻⁵")],
-)  # fmt: skip
-def test_numbers_are_short(value, text):
-    assert short(value) == text
-
-
 def test_the_key_shows_lines_as_they_are_drawn():
     asked, tables = CASES["loss_against_x"]()
     figure = drawing(asked, tables).figure
@@ -253,10 +233,6 @@ def test_a_series_can_hold_several_sweeps():
     assert len(rows(drawing(both, tables).table, "run")) == 40
 
 
-def test_powers_of_labels_are_raised():
-    assert superscripts("N^-4, d^2.5, x^a, y^2") == "N⁻⁴, d^2.5, x^a, y²"
-
-
 def test_series_without_laws_stand_side_by_side_and_keep_their_data():
     asked, tables = CASES["loss_against_x"]()
     beside = drawing(asked, Tables(runs=tables.runs))
@@ -267,22 +243,3 @@ def test_series_without_laws_stand_side_by_side_and_keep_their_data():
     assert max(at) - min(at) == pytest.approx(2.5 * beside.figure.dpi / 72)
     both = rows(beside.table, "median").groupby("series")["x"].apply(list)
     assert both["decayed rate"] == both["constant rate"] == [13, 97, 1153, 16897]
-
-
-@pytest.mark.parametrize(
-    ("numbers", "texts"),
-    [
-        ((0.34781, 0.317, 0.3729), ("0.348", "0.317 to 0.373")),
-        ((1.8172, 1.769, 1.871), ("1.817", "1.769 to 1.871")),
-        ((482.01, 285.0, 744.0), ("480", "280 to 740")),
-        ((12345.6, 12300.0, 12400.0), ("12346", "12300 to 12400")),
-        ((4.683e9, 3.9e9, 5.2e9), ("4.68×10⁹", "3.90 to 5.20×10⁹")),
-        ((3.1e-6, 2.9e-6, 3.3e-6), ("3.10×10⁻⁶", "2.90 to 3.30×10⁻⁶")),
-        ((-0.5, -0.61, -0.39), ("−0.50", "−0.61 to −0.39")),
-        ((0.5, None, None), ("0.500", "")),
-        ((float("nan"), None, None), ("–", "")),
-        ((0.0, 0.0, 0.0), ("0", "0 to 0")),
-    ],
-)
-def test_a_value_has_the_digits_that_its_interval_supports(numbers, texts):
-    assert with_interval(*numbers) == texts

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import CASES
-from tests.rows import some
 
 from isoloss.config.load import parse_study, read_yaml
 from isoloss.exhibits.base import Tables
 from isoloss.exhibits.make import drawing
 from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
+from tests.exhibits.generic.cases import CASES
+from tests.rows import some
 
-STUDIES = Path(__file__).parents[2] / "config" / "studies"
+STUDIES = Path(__file__).parents[3] / "config" / "studies"
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,12 @@
-"""One small example of every kind of figure: what is asked for, and the tables."""
+"""Examples of the figures of any runs, fits and published laws."""
 
 import numpy as np
 import pandas as pd
-import synthetic as S
 from pydantic import TypeAdapter
-from tests.exhibits import batch_cases
-from tests.exhibits.chinchilla import cases as chinchilla_cases
-from tests.exhibits.kaplan import cases as kaplan_cases
-from tests.exhibits.made import analyse_study
 
 from isoloss.config.study import Figure
 from isoloss.exhibits.base import Tables
-from isoloss.tables.schema import CURVE_COLUMNS, PREDICTION_COLUMNS, RUN_COLUMNS, SWEEP, typed
+from tests.exhibits.generic import tables as S
 
 LAW = {"E": 1.2, "A": 9.0, "B": 60.0, "alpha": 0.30, "beta": 0.35}
 WIDTHS = (13, 97, 1153, 16897)
@@ -138,28 +133,6 @@ def models():
     return spec(draw="model_planes", models=rows)
 
 
-def predicted():
-    """A run of 1e12 FLOP, of which one law was right, one unsure and one without a fit."""
-    runs = [
-        {"sweep": "grid", "run_id": f"r{i}", "status": "done", "compute_flops": 1e9 * 4**i,
-         "loss": 3 - 0.2 * i}
-        for i in range(6)
-    ]  # fmt: skip
-    said = {"study": "text", "run_ids": "r5", "compute_flops": 1e12, "level": 0.9, "n_runs": 5}
-    laws = [
-        said | {"fit": "hoffmann", "loss": 2.01, "lo": 1.9, "hi": 2.1, "law_lo": 1.95,
-                "law_hi": 2.06, "verdict": "identified"},
-        said | {"fit": "kaplan", "loss": 2.4, "lo": 2.2, "hi": 2.6, "law_lo": 2.3, "law_hi": 2.5,
-                "verdict": "not identified: flat"},
-        said | {"fit": "third", "verdict": "not fitted: too few runs"},
-    ]  # fmt: skip
-    runs = typed(runs, (SWEEP, *RUN_COLUMNS))
-    rows = analyse_study(
-        "text", [], runs, typed([], CURVE_COLUMNS), typed(laws, PREDICTION_COLUMNS)
-    )
-    return spec(draw="prediction_tested", sweeps=["grid"]), Tables(runs=runs, analyses=rows)
-
-
 GRID = {"x_label": "tokens D", "y_label": "nats per byte", "by_label": "parameters N"}
 CASES = {
     "loss_against_x": losses,
@@ -188,8 +161,4 @@ CASES = {
             {"name": "xl", "n_layer": 48, "d_model": 1600, "n_head": 25, "claimed": 1.5e9},
         ]), Tables()),
     "model_planes": lambda: (models(), Tables()),
-    "prediction_tested": predicted,
-    **batch_cases.CASES,
-    **chinchilla_cases.CASES,
-    **kaplan_cases.CASES,
 }  # fmt: skip

@@ -10,13 +10,14 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
-from cases import CASES
 from matplotlib.collections import PolyCollection
 
+from isoloss.charts.text import superscripts
 from isoloss.config.study import Figure
 from isoloss.exhibits.make import draw, drawing
+from tests.exhibits.cases import CASES
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 _DRAWN = {}
 
 
@@ -43,27 +44,57 @@ def test_there_is_an_example_of_every_kind():
 
 
 def test_every_point_drawn_is_in_the_table(drawn):
+    """As a point of the same panel: both of its coordinates stand in one row."""
     _, result = drawn
-    known = result.table.select_dtypes("number").to_numpy(float)
-    known = np.unique(known[np.isfinite(known)])
-
-    def assert_known(values, what):
-        values = np.asarray(values, float)
-        nearest = known[np.abs(known[None] - values[:, None]).argmin(axis=1)]
-        np.testing.assert_allclose(values, nearest, rtol=1e-9, atol=1e-12, err_msg=what)
-
     for axes in panels(result.figure):
-        categories = axes.get_yscale() == "linear" and axes.yaxis_inverted()
+        rows = rows_of(result.table, axes)
         for line in axes.lines:
-            by_data = line.get_transform().contains_branch_seperately(axes.transData)
-            if by_data[0]:
-                assert_known(line.get_xdata(), "x of a line")
-            if by_data[1] and not categories:
-                assert_known(line.get_ydata(), "y of a line")
+            on_x, on_y = line.get_transform().contains_branch_seperately(axes.transData)
+            if on_x and on_y:
+                assert_points(rows, axes, line.get_xydata())
+            elif on_x or on_y:  # over the whole of the other axis, or at its edge
+                values = line.get_xdata() if on_x else line.get_ydata()
+                assert_numbers(rows, "x" if on_x else "y", values)
         for area in (found for found in axes.collections if isinstance(found, PolyCollection)):
-            assert_known(area.get_paths()[0].vertices[:, 1], "edge of a band")
+            assert_points(rows, axes, area.get_paths()[0].vertices)
         for bar in axes.patches:
-            assert_known([bar.get_width()], "length of a bar")
+            assert_numbers(rows, "x", [bar.get_width()])
+
+
+def rows_of(table, axes):
+    """The rows of the table that are drawn on a pair of axes."""
+    if "x_quantity" not in table.columns:  # a figure that is a table by nature
+        return table
+    if axes.yaxis_inverted():
+        return table[table["panel"].fillna("") == axes.get_title(loc="left")]
+    for name, label in (("x_quantity", axes.get_xlabel()), ("y_quantity", axes.get_ylabel())):
+        if label:  # else the axis is that of the panel beside it, or has names
+            table = table[table[name].map(superscripts) == label]
+    named = table["panel"].fillna("") == axes.get_title(loc="left")
+    return table[named] if named.any() else table
+
+
+def assert_points(rows, axes, points):
+    points = np.asarray(points, float)
+    points = points[np.isfinite(points).all(axis=1)]
+    if axes.yaxis_inverted():  # the places of names, which are no numbers of the table
+        known = rows.select_dtypes("number").to_numpy(float).reshape(-1, 1)
+        assert_near(points[:, :1], known)
+        return
+    ends = [rows[["x", end]].to_numpy(float) for end in ("y", "lo", "hi") if end in rows.columns]
+    assert_near(points, np.concatenate(ends))
+
+
+def assert_numbers(rows, axis, values):
+    """`values` are those of one axis, or the ends of intervals along it."""
+    columns = [name for name in (axis, "lo", "hi") if name in rows.columns]
+    assert_near(np.asarray(values, float)[:, None], rows[columns].to_numpy(float).reshape(-1, 1))
+
+
+def assert_near(points, known):
+    known = known[np.isfinite(known).all(axis=1)]
+    for point in points:
+        assert np.isclose(known, point, rtol=1e-9, atol=1e-12).all(axis=1).any(), point
 
 
 def test_the_table_has_no_empty_rows(drawn):
@@ -73,11 +104,26 @@ def test_the_table_has_no_empty_rows(drawn):
     assert numbers.notna().any(axis="columns").all()
 
 
-def test_axes_are_labelled_as_asked(drawn):
-    spec, result = drawn
+def test_axes_are_labelled_as_the_table_is(drawn):
+    """What the table calls x and y stands on the axes that show them."""
+    _, result = drawn
+    if "x_quantity" not in result.table.columns:
+        return
     for axes in panels(result.figure):
-        for asked, shown in (("x_label", axes.get_xlabel()), ("y_label", axes.get_ylabel())):
-            assert shown == getattr(spec, asked, shown)
+        assert len(rows_of(result.table, axes)), (axes.get_xlabel(), axes.get_ylabel())
+
+
+def test_axes_are_labelled_as_asked(drawn):
+    """Of kinds that are asked for labels; that of the loss may stand on the key of colours."""
+    spec, result = drawn
+    shown = [(axes.get_xlabel(), axes.get_ylabel()) for axes in panels(result.figure)]
+    for place, key in enumerate(("x_label", "y_label")):
+        if key in spec.model_fields_set:
+            assert {labels[place] for labels in shown} == {superscripts(getattr(spec, key))}
+    if hasattr(spec, "loss_label"):
+        every = [axes.get_ylabel() for axes in result.figure.axes]
+        every += [axes.get_xlabel() for axes in result.figure.axes]
+        assert any(label.startswith(spec.loss_label) for label in every)
 
 
 def test_tick_labels_do_not_touch(drawn):
@@ -124,7 +170,7 @@ def test_the_same_figure_has_the_same_bytes_in_another_process(tmp_path):
     here = draw(spec, tables, tmp_path / "here" / "f")
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from cases import CASES\n"
+        "from tests.exhibits.cases import CASES\n"
         "from isoloss.exhibits.make import draw\n"
         "draw(*CASES['loss_against_x'](), sys.argv[2])\n"
     )
@@ -134,7 +180,7 @@ def test_the_same_figure_has_the_same_bytes_in_another_process(tmp_path):
         "SOURCE_DATE_EPOCH": "1",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    command = [sys.executable, "-c", script, str(HERE), str(tmp_path / "there" / "f")]
+    command = [sys.executable, "-c", script, str(ROOT), str(tmp_path / "there" / "f")]
     subprocess.run(command, check=True, env=environment, cwd=tmp_path)
     for path in here:
         assert path.read_bytes() == (tmp_path / "there" / path.name).read_bytes(), path.suffix

@@ -1,0 +1,50 @@
+"""Numbers as people read them: short, with the digits that they support, and few on an axis."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isoloss.charts.style import log_ticks
+from isoloss.charts.text import short, superscripts, with_interval
+
+
+@given(st.floats(-12, 20), st.floats(0.05, 18))
+def test_ticks_of_a_log_axis_are_few_ordered_and_inside(start, decades):
+    low, high = 10.0**start, 10.0 ** (start + decades)
+    values, labels = log_ticks(low, high)
+    assert 2 <= len(values) <= 7 and len(set(labels)) == len(labels) == len(values)
+    assert values == sorted(values)
+    assert low * 0.999 <= values[0] and values[-1] <= high * 1.001
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.02, "0.02"), (512, "512"), (4353, "4353"), (16897, "16.9k"), (1.5e6, "1.5M"),
+     (1.75e11, "175B"), (1.4e12, "1.4T"), (3e23, "3×10²³"), (1e-7, "10⁻⁷"), (2.5e-5, "2.5×10⁻⁵"),
+     (9.99e5, "999k"), (0, "0"), (-2e-5, "−2×10⁻⁵")],
+)  # fmt: skip
+def test_numbers_are_short(value, text):
+    assert short(value) == text
+
+
+def test_powers_of_labels_are_raised():
+    assert superscripts("N^-4, d^2.5, x^a, y^2") == "N⁻⁴, d^2.5, x^a, y²"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [
+        ((0.34781, 0.317, 0.3729), ("0.348", "0.317 to 0.373")),
+        ((1.8172, 1.769, 1.871), ("1.817", "1.769 to 1.871")),
+        ((482.01, 285.0, 744.0), ("480", "280 to 740")),
+        ((12345.6, 12300.0, 12400.0), ("12346", "12300 to 12400")),
+        ((4.683e9, 3.9e9, 5.2e9), ("4.68×10⁹", "3.90 to 5.20×10⁹")),
+        ((3.1e-6, 2.9e-6, 3.3e-6), ("3.10×10⁻⁶", "2.90 to 3.30×10⁻⁶")),
+        ((-0.5, -0.61, -0.39), ("−0.50", "−0.61 to −0.39")),
+        ((0.5, None, None), ("0.500", "")),
+        ((float("nan"), None, None), ("–", "")),
+        ((0.0, 0.0, 0.0), ("0", "0 to 0")),
+    ],
+)
+def test_a_value_has_the_digits_that_its_interval_supports(numbers, texts):
+    assert with_interval(*numbers) == texts

@@ -1,0 +1,12 @@
+"""One small example of every kind of figure: what is asked for, and the tables."""
+
+from tests.exhibits import batch_cases, prediction_cases
+from tests.exhibits.chinchilla import cases as chinchilla_cases
+from tests.exhibits.generic import cases as generic_cases
+
+CASES = {
+    **generic_cases.CASES,
+    **prediction_cases.CASES,
+    **batch_cases.CASES,
+    **chinchilla_cases.CASES,
+}
