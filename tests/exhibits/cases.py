@@ -3,10 +3,12 @@
 from tests.exhibits import batch_cases, prediction_cases
 from tests.exhibits.chinchilla import cases as chinchilla_cases
 from tests.exhibits.generic import cases as generic_cases
+from tests.exhibits.kaplan import cases as kaplan_cases
 
 CASES = {
     **generic_cases.CASES,
     **prediction_cases.CASES,
     **batch_cases.CASES,
     **chinchilla_cases.CASES,
+    **kaplan_cases.CASES,
 }

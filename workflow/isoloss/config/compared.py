@@ -1,6 +1,6 @@
 """Rows of the comparison: what articles say of a number, beside what a study measures."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
@@ -119,4 +119,5 @@ def _named(given: Any) -> Any:
     return SHIPPED[given]
 
 
-Row = Annotated[Compared, BeforeValidator(_named)]
+Named = Literal[tuple(SHIPPED)]
+Row = Annotated[Compared, BeforeValidator(_named, json_schema_input_type=Compared | Named)]
