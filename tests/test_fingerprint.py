@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import isoloss.tasks
+from isoloss.config import exhibits
 from isoloss.errors import UserError
 from isoloss.runtime import fingerprint as fingerprint_of
 
@@ -138,13 +139,18 @@ def test_what_looks_tasks_up_depends_on_their_light_part_alone():
 
 
 @pytest.mark.parametrize(
-    ("package_name", "job", "other"),
+    ("job", "known"),
     [
-        # The command line draws one fit, and divides one table, without a study.
-        ("figures", "isoloss.jobs.figure", {"of_fit.py"}),
+        ("isoloss.jobs.figure", exhibits.FIGURES),
+        ("isoloss.jobs.analyse", exhibits.ANALYSES),
     ],
 )
-def test_a_stage_is_done_again_when_any_of_its_modules_changes(package_name, job, other):
-    modules = (fingerprint_of.PACKAGE / package_name).glob("[!_]*.py")
-    expected = {str(path) for path in modules if path.name not in other}
-    assert expected <= set(fingerprint_of.sources(job))
+def test_an_edit_of_one_subject_reaches_those_exhibits_alone_that_import_it(job, known):
+    """A figure of the rates is not drawn again because that of the seeds is edited."""
+    of = {module: set(fingerprint_of.sources(job, module)) for module in set(known.values())}
+    for module, files in of.items():
+        path = str(WORKFLOW.joinpath(*module.split(".")).with_suffix(".py"))
+        assert path in files
+    seeds, rates = (f"isoloss.exhibits.training.{name}" for name in ("seed_noise", "learning_rate"))
+    assert not any(path.endswith("seed_noise.py") for path in of[rates])
+    assert not any(path.endswith("learning_rate.py") for path in of[seeds])

@@ -3,7 +3,7 @@
 Data flows one way, and imports point only back along it:
 constants, errors, files, extensions | stats | laws | tables | results | charts |
 config, counting | corpus | models, tasks | plan | runtime | train | runs | fit | forecast, decide |
-exhibits, figures | report | jobs | pipeline, reference, cli.
+exhibits | report | jobs | pipeline, reference, cli.
 """
 
 __version__ = "0.1.0"

@@ -56,8 +56,8 @@ def run(args) -> int:
 def _write(folder, table, result, found, x):
     from pathlib import Path
 
-    from isoloss.figures.of_fit import draw_fit
     from isoloss.files import write_json, write_parquet
+    from isoloss.fit.figures import draw_fit
     from isoloss.fit.influence import leave_one_out, residuals
 
     folder = Path(folder)

@@ -76,14 +76,14 @@ def overview(result: Any, against: str | None, labels: Mapping[str, str]):
             losses = Panel(upper, Record(), "", labels["loss"])
             rest = Panel(lower, Record(), labels.get(name, name), "residual (%)", y_scale="linear")
             rest.level(0.0, "fitted")
-            lines = list(_lines(result, name, values))
-            colors = ordered_colors(len(lines)) if len(lines) > 1 else [COLORS[0]]
-            for line, color in zip(lines, colors, strict=True):
+            there = list(lines(result, name, values))
+            colors = ordered_colors(len(there)) if len(there) > 1 else [COLORS[0]]
+            for line, color in zip(there, colors, strict=True):
                 losses.points(x[line.rows], loss[line.rows], "rows", "row", color=color, **MARK)
                 rest.points(x[line.rows], residual[line.rows], "rows", "row", color=color, **MARK)
-                _law(losses, result, name, line, x, color, look)
-            if len(lines) > 1:
-                _key(upper, lines, colors)
+                draw_law(losses, result, name, line, x, color, look)
+            if len(there) > 1:
+                _key(upper, there, colors)
             panels += [losses, rest]
         finish(figure, panels)
         for upper in axes[0]:
@@ -102,7 +102,7 @@ def _variables(result, against) -> Sequence[str]:
     return (against,)
 
 
-def _lines(result, name, values) -> Iterator[Line]:
+def lines(result, name, values) -> Iterator[Line]:
     """The values of one other variable at which the law is drawn; further ones at their median."""
     others = [other for other in result.law.variables if other != name]
     n_rows = len(values[name])
@@ -134,7 +134,7 @@ def _levels(log_x):
     return np.unique(np.quantile(log_x, SHARES))
 
 
-def _law(panel, result, name, line, x, color, look):
+def draw_law(panel, result, name, line, x, color, look):
     """The law over the reach of its rows, with the interval where the table gives one."""
     low, high = x[line.rows].min(), x[line.rows].max()
     if not low < high:
@@ -148,20 +148,20 @@ def _law(panel, result, name, line, x, color, look):
     panel.line(points, curve["loss"], line.label, "fitted law", color=color, **look)
 
 
-def _key(axes, lines, colors):
+def _key(axes, drawn, colors):
     """Above the panel, where it hides no row."""
     from matplotlib.lines import Line2D
 
     from isoloss.charts.text import short
 
     handles = [Line2D([], [], color=color, marker="o", markersize=4.2) for color in colors]
-    others = list(lines[0].at.items())[1:]  # the same in all lines
+    others = list(drawn[0].at.items())[1:]  # the same in all lines
     held = ", ".join(f"{SYMBOLS.get(name, name)} = {short(value)}" for name, value in others)
     said = f"law at {held} and; rows near" if held else "law at; rows near"
     axes.legend(
         handles,
-        [line.label for line in lines],
-        title=None if all(line.exact for line in lines) else said,
+        [line.label for line in drawn],
+        title=None if all(line.exact for line in drawn) else said,
         loc="lower center",
         bbox_to_anchor=(0.5, 1.01),
         ncols=3,

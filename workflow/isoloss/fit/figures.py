@@ -1,8 +1,11 @@
 """Figures of one fit of a user's table: the law through its losses, residuals, influence."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,23 +20,18 @@ from isoloss.charts.style import (
     ordered_colors,
     styled,
 )
-from isoloss.charts.text import short
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
-from isoloss.exhibits.base import Drawing, Drawn
 from isoloss.fit.influence import TELLING, leave_one_out, residuals
+from isoloss.fit.plot import LABELS, MARK, N_POINTS, draw_law, lines
 from isoloss.fit.result import FitResult
 from isoloss.stats.spread import root_mean_square
 
-N_POINTS = 80
-LEVELS = (0.05, 0.5, 0.95)  # quantiles of the other variable at which a law of two is drawn
-NAMES = {
-    "n_params": "parameters N",
-    "n_tokens": "tokens D",
-    "n_unique_tokens": "unique tokens U",
-    "n_steps": "steps S",
-    "compute": "compute 6 N D (FLOP)",
-}
-MARK = {"markersize": 4, "alpha": 0.75, "markeredgewidth": 0}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NAMES = LABELS | {"compute": "compute 6 N D (FLOP)"}
+LAW = {"linestyle": "-"}
+Drawn = tuple["Figure", Record, list[str]]  # with what a reader must know
 
 
 def draw_fit(
@@ -45,15 +43,15 @@ def draw_fit(
     """
     labels = NAMES | dict(labels)
     paths = []
-    for name, title, caption, drawn in (
+    for name, title, caption, draw in (
         ("loss", "Losses and the fitted law", LOSS, loss_figure),
         ("residuals", "What the law leaves unexplained", RESIDUALS, residual_figure),
         ("influence", "What each run does to the fit", INFLUENCE, influence_figure),
     ):
-        spec = Drawn(name=name, title=title, caption=caption)
         with styled():
-            drawing = drawn(result, labels)
-        paths += save(spec, drawing, folder / name)
+            figure, record, notes = draw(result, labels)
+        texts = {"title": title, "caption": caption, "notes": notes, "tabulate": False}
+        paths += save(folder / name, figure, record.table(), texts)
     return paths
 
 
@@ -72,37 +70,40 @@ INFLUENCE = (
 )
 
 
-def loss_figure(result: FitResult, labels: Mapping[str, str]) -> Drawing:
+def loss_figure(result: FitResult, labels: Mapping[str, str]) -> Drawn:
     """The loss against each variable, and against compute where N and D give it."""
     frame, record, notes = _rows(result), Record(), []
     axes_of = list(_axes(result, frame))
     figure, axes = new_figure(columns=len(axes_of), width=3.4 * len(axes_of) + 0.6, height=3.8)
     panels, key = [], []
+    values = {name: frame[name].to_numpy(float) for name in result.law.variables}
     for place, name in zip(axes[0], axes_of, strict=True):
         panel = Panel(place, record, labels.get(name, name), "loss", name=_letter(panels))
         panels.append(panel)
-        levels, marker = _levels(result, frame, name), MARKERS[len(panels) - 1]
-        nearest = _nearest(frame, levels)
-        for i, (label, at) in enumerate(levels):
-            color = _colors(len(levels))[i]
-            rows = frame[nearest == i]
-            panel.points(rows[name], rows["loss"], f"rows near {label}" if label else "rows",
-                         "row", color=color, marker=marker, **MARK)  # fmt: skip
+        marker = MARKERS[len(panels) - 1]
+        if name not in result.law.variables:
+            if _compute(panel, result, frame, {"color": COLORS[0], "marker": marker}):
+                key.append(("compute-optimal", {"color": "black", "linestyle": "-"}))
+            continue
+        drawn = list(lines(result, name, values))
+        colors = ordered_colors(len(drawn)) if len(drawn) > 1 else [COLORS[0]]
+        for line, color in zip(drawn, colors, strict=True):
+            series = f"rows near {line.label}" if line.label else "rows"
+            rows = frame[line.rows]
+            panel.points(rows[name], rows["loss"], series, "row", color=color, marker=marker,
+                         **MARK)  # fmt: skip
             if result.identified:
-                _line(panel, result, frame, name, at, label or "law", color)
-            if label:
-                key.append((label, {"color": color, "marker": marker, "linestyle": "-"}))
-        if name == "compute" and result.identified:
-            _frontier(panel, result, frame)
-            key.append(("compute-optimal", {"color": "black", "linestyle": "-"}))
+                draw_law(panel, result, name, line, values[name], color, LAW)
+            if line.label:
+                key.append((line.label, {"color": color, "marker": marker, "linestyle": "-"}))
     if not result.identified:
         notes.append(f"{result.verdict}; no law is drawn.")
     finish(figure, panels)
     legend_below(figure, key)
-    return Drawing(figure=figure, table=record.table(), notes=[*notes, result.law.formula])
+    return figure, record, [*notes, result.law.formula]
 
 
-def residual_figure(result: FitResult, labels: Mapping[str, str]) -> Drawing:
+def residual_figure(result: FitResult, labels: Mapping[str, str]) -> Drawn:
     """The residual of ln L against each variable, and compute."""
     frame, record = _rows(result), Record()
     axes_of = list(_axes(result, frame))
@@ -116,11 +117,10 @@ def residual_figure(result: FitResult, labels: Mapping[str, str]) -> Drawing:
         panels.append(panel)
     finish(figure, panels)
     spread = root_mean_square(frame["residual"])
-    note = f"Root mean square of the residuals: {spread:.2g}."
-    return Drawing(figure=figure, table=record.table(), notes=[note])
+    return figure, record, [f"Root mean square of the residuals: {spread:.2g}."]
 
 
-def influence_figure(result: FitResult, _: Mapping[str, str]) -> Drawing:
+def influence_figure(result: FitResult, _: Mapping[str, str]) -> Drawn:
     """A panel for each parameter: its shift without each run; the largest is numbered."""
     frame, record = leave_one_out(result), Record()
     names = [n for n in result.law.names if frame[f"{n}_shift"].notna().any()]
@@ -143,7 +143,7 @@ def influence_figure(result: FitResult, _: Mapping[str, str]) -> Drawing:
         panels.append(panel)
     finish(figure, panels)
     notes = [] if names else ["There are no draws to measure shifts by."]
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    return figure, record, notes
 
 
 def _rows(result):
@@ -159,47 +159,17 @@ def _axes(result, frame) -> Iterator[str]:
         yield "compute"
 
 
-def _levels(result, frame, name) -> list[tuple[str, dict[str, float]]]:
-    """Label and values of the other variables at which the law is drawn against `name`."""
-    others = [v for v in result.law.variables if v != name]
-    middle = {v: float(np.exp(np.median(np.log(frame[v])))) for v in others}
-    if name == "compute" or len(others) != 1:
-        return [("", middle)]
-    values = np.exp(np.quantile(np.log(frame[others[0]]), LEVELS))
-    symbol = NAMES.get(others[0], others[0]).split()[-1]
-    return [(f"{symbol} = {short(value)}", {others[0]: float(value)}) for value in values]
-
-
-def _nearest(frame, levels):
-    """Which level each row is nearest to, in logarithms."""
-    if len(levels) == 1:
-        return np.zeros(len(frame), int)
-    (other,) = levels[0][1]
-    logs = np.log([at[other] for _, at in levels])
-    return np.abs(np.log(frame[other].to_numpy())[:, None] - logs).argmin(axis=1)
-
-
-def _line(panel, result, frame, name, at, label, color):
-    if name == "compute" and name not in result.law.variables:
-        return
-    x = np.geomspace(frame[name].min(), frame[name].max(), N_POINTS)
-    curve = result.predict({name: x} | {v: np.full(N_POINTS, value) for v, value in at.items()})
-    panel.band(x, curve["loss"], curve["lo"], curve["hi"], label, "interval", color=color)
-    panel.line(x, curve["loss"], label, "fitted law", color=color)
-
-
-def _frontier(panel, result, frame):
-    if not hasattr(result.law, "optimum"):
-        return
+def _compute(panel, result, frame, look) -> bool:
+    """The losses against compute, and the least loss that the law allows; whether it says one."""
+    panel.points(frame["compute"], frame["loss"], "rows", "row", **look, **MARK)
+    if not (result.identified and hasattr(result.law, "optimum")):
+        return False
     x = np.geomspace(frame["compute"].min(), frame["compute"].max(), N_POINTS)
     best = result.optimum(x)
     panel.band(x, best["loss"], best["loss_lo"], best["loss_hi"], "compute-optimal", "interval",
                color="black")  # fmt: skip
     panel.line(x, best["loss"], "compute-optimal", "fitted law", color="black")
-
-
-def _colors(count):
-    return ordered_colors(count) if count > 1 else [COLORS[0]]
+    return True
 
 
 def _letter(panels):

@@ -1,1 +1,0 @@
-"""Figures: tidy tables in, a figure and the table that it draws out. Nothing is fitted here."""
