@@ -43,7 +43,5 @@ def test_a_prediction_that_was_made_after_the_run_is_not_shown_as_one_made_befor
 
 
 def test_a_study_without_a_prediction_is_told_so():
-    with pytest.raises(
-        UserError, match="there is no analysis 'prediction' in the table of analyses"
-    ):
+    with pytest.raises(UserError, match="there is no analysis 'prediction'"):
         drawing(SPEC, Tables(runs=typed(SMALL, (SWEEP, *RUN_COLUMNS)), analyses=pd.DataFrame()))

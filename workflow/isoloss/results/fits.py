@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from isoloss.files import canonical_json
 from isoloss.laws import LAWS, Law, law
+from isoloss.results.quantity import Explained
 from isoloss.results.verdict import Status, Verdict, verdict_columns
 from isoloss.stats.intervals import LEVEL
 from isoloss.tables.schema import FIT_COLUMNS, typed
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class FitKind(StrEnum):
+class FitKind(Explained):
     """What a row of the table of fits is."""
 
-    PARAMETER = "parameter"  # of the law
-    DERIVED = "derived"  # from its parameters
+    PARAMETER = "parameter", "Of the law."
+    DERIVED = "derived", "From the law's parameters."
 
 
 @dataclass(frozen=True)

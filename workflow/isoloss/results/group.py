@@ -6,10 +6,9 @@ A pair of values is a difference: "count=kaplan - count=embeddings".
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Self
 
-from isoloss.results.quantity import Documented
+from isoloss.results.quantity import Documented, Explained
 
 Value = str | float
 NOT_NUMBERS = frozenset(["count", "law", "schedule"])
@@ -40,18 +39,18 @@ class G(GroupKey):
     LAW = "law", "", "A law, as `isoloss fit --law` names it."
 
 
-class Label(StrEnum):
+class Label(Explained):
     """A part of a group without a value."""
 
-    WINNER = "winner"  # the size with the least loss at each compute
-    PREDICTED = "predicted"  # from one law of all parameters
-    EMBEDDINGS = "embeddings"  # what each size has outside of its blocks
-    FRONTIER = "frontier"
-    WHOLE = "whole"  # not a third: all of the compute
-    NOISE = "noise"
-    LAW = "law"  # the fitted law, as a line
-    L_OF_C = "L(C)"
-    L_OF_D_OF_C = "L(D(C))"
+    WINNER = "winner", "The size with the least loss at each compute."
+    PREDICTED = "predicted", "From one law of all parameters."
+    EMBEDDINGS = "embeddings", "What each size has outside of its blocks."
+    FRONTIER = "frontier", "The best size along the frontier."
+    WHOLE = "whole", "All of the compute, not a third."
+    NOISE = "noise", "The scatter of the losses, by which intervals are drawn."
+    LAW = "law", "The fitted law, as a line."
+    L_OF_C = "L(C)", "The least loss at a compute."
+    L_OF_D_OF_C = "L(D(C))", "The loss that the data of the best size allow."
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,18 @@ from isoloss.laws import LAWS
 from isoloss.tables.schema import NUMBERS, RUN_COLUMNS
 
 
+class Explained(StrEnum):
+    """A name with a sentence of meaning."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str):
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+
 class Documented(StrEnum):
     """A name with a unit and a sentence of meaning."""
 
@@ -48,12 +60,12 @@ class Documented(StrEnum):
         return names[text]
 
 
-class Kind(StrEnum):
+class Kind(Explained):
     """What a row of the table of analyses is."""
 
-    PARAMETER = "parameter"  # one number
-    POINT = "point"  # a measured point
-    LINE = "line"  # a point of a calculated line
+    PARAMETER = "parameter", "One number."
+    POINT = "point", "A measured point."
+    LINE = "line", "A point of a calculated line."
 
 
 class Quantity(Documented):

@@ -4,11 +4,11 @@ A verdict is text, as the tables and the report hold it: its status, and after a
 Only this module writes that text and reads it back.
 """
 
-from enum import StrEnum
 from typing import Any, Self
 
 import numpy as np
 
+from isoloss.results.quantity import Explained
 from isoloss.stats.intervals import LEVEL
 
 WIDE = 0.7  # the interval of an exponent or a floor may be this wide, in units of its value
@@ -16,16 +16,8 @@ RATIO = 10.0  # and the two ends of a scale's interval this far apart
 OFTEN = 0.05  # share of the draws that may end on a bound, or have no value
 
 
-class Status(StrEnum):
-    """What a verdict says first. Each member has a sentence of meaning."""
-
-    meaning: str
-
-    def __new__(cls, value: str, meaning: str):
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.meaning = meaning
-        return member
+class Status(Explained):
+    """What a verdict says first."""
 
     IDENTIFIED = "identified", "The table determines the number."
     NOT_IDENTIFIED = (
