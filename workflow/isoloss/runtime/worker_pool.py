@@ -38,7 +38,6 @@ PACKAGES = (
     "runs",
     "laws",
     "fit",
-    "analysis",
     "figures",
     "exhibits",
     "report",
