@@ -1,4 +1,4 @@
-"""Extensions: files of a project's own that register tasks and laws."""
+"""Extensions: files of a project's own that register what the package does not have."""
 
 import subprocess
 import sys
@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from isoloss import extensions, laws, tasks
+from isoloss.config import exhibits, study
+from isoloss.config.load import parse_study
+from isoloss.corpus import sources
 from isoloss.errors import UserError
+from isoloss.results.quantity import Axis
+from isoloss.tables import read
 
 LAW = """
 from dataclasses import replace
@@ -21,6 +26,36 @@ class Mine(Copy):
     name = {name!r}
 isoloss.tasks.register(Mine())
 """
+ANALYSIS = """
+from typing import Literal
+from isoloss.config import exhibits
+from isoloss.exhibits.base import Analysing, Analysis
+class Mine(Analysing):
+    do: Literal[{name!r}]
+exhibits.register(analyses={{{name!r}: Analysis(Mine, None)}})
+"""
+FIGURE = """
+from typing import Literal
+from isoloss.config import exhibits
+from isoloss.exhibits.base import Drawn, Figure
+class Mine(Drawn):
+    draw: Literal[{name!r}]
+    title: str = "Mine"
+    caption: str = "Mine."
+    width: int = 3
+exhibits.register(figures={{{name!r}: Figure(Mine, None)}})
+"""
+SOURCE = """
+from isoloss.corpus import sources
+from isoloss.corpus.sources.files import Files
+class Mine(Files):
+    "Mine."
+sources.register({name!r}, Mine)
+"""
+FORMAT = """
+from isoloss.tables import read
+read.register({name!r}, print)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +63,17 @@ def as_before(monkeypatch):
     """What a test registers is gone after it."""
     monkeypatch.setattr(laws, "LAWS", dict(laws.LAWS))
     monkeypatch.setattr(tasks, "REGISTERED", {})
+    monkeypatch.setattr(exhibits, "REGISTERED_ANALYSES", {})
+    monkeypatch.setattr(exhibits, "REGISTERED_FIGURES", {})
     for name in ("_added", "_imported"):
         monkeypatch.setattr(extensions, name, {})
+    shipped = dict(sources.SOURCES), dict(read.READERS)
+    yield
+    for known, before in zip((sources.SOURCES, read.READERS), shipped, strict=True):
+        known.clear()
+        known.update(before)
+    monkeypatch.undo()
+    study.take_registered()
 
 
 def load(folder: Path, text: str, path: str = "own.py") -> None:
@@ -57,6 +101,11 @@ def test_a_file_is_imported_once_and_again_when_it_has_changed(tmp_path):
     [
         (LAW, "law", "chinchilla"),
         (REGISTER_TASK, "task", "language"),
+        (ANALYSIS, "analysis", "crossing"),
+        (FIGURE, "figure", "loss_grid"),
+        (SOURCE, "source of text", "url"),
+        (SOURCE, "source of text", "registered"),
+        (FORMAT, "format of tables", ".csv"),
     ],
 )
 def test_a_name_of_the_package_is_refused(tmp_path, text, kind, name):
@@ -66,10 +115,13 @@ def test_a_name_of_the_package_is_refused(tmp_path, text, kind, name):
     )
 
 
-@pytest.mark.parametrize(("text", "line"), [(LAW, 4), (REGISTER_TASK, 6)])
-def test_a_name_of_another_file_is_refused(tmp_path, text, line):
-    load(tmp_path, text.format(name="mine"), "one.py")
-    (said,) = problems(lambda: load(tmp_path, text.format(name="mine"), "two.py"))
+@pytest.mark.parametrize("text", [LAW, REGISTER_TASK, ANALYSIS, FIGURE, SOURCE, FORMAT])
+def test_a_name_of_another_file_is_refused_and_the_first_stays(tmp_path, text):
+    text = text.format(name=".mine" if text is FORMAT else "mine")
+    load(tmp_path, text, "one.py")
+    load(tmp_path, text + "# Changed.", "one.py")  # its own name may be registered again
+    (said,) = problems(lambda: load(tmp_path, text, "two.py"))
+    line = len(text.splitlines())
     assert said.startswith(f"two.py, line {line}: there is already a")
 
 
@@ -82,6 +134,26 @@ def test_a_name_of_another_file_is_refused(tmp_path, text, line):
         ("import sys\nsys.exit(3)\n", "own.py, line 2: SystemExit: 3"),
         ("from isoloss import laws\nlaws.register('mine')\n", "own.py, line 2: must be an isoloss"),
         ("from isoloss import tasks\ntasks.register(3)\n", "own.py, line 2: must be an isoloss"),
+        (
+            "from isoloss.config import exhibits\nexhibits.register(figures={'mine': print})\n",
+            "own.py, line 2: the figure 'mine' must be an isoloss.exhibits.base.Figure, got <built",
+        ),
+        (
+            FIGURE.replace("Literal[{name!r}]", "Literal['other']").format(name="mine"),
+            "own.py, line 10: Mine.draw: must be Literal['mine'], as it is registered",
+        ),
+        (
+            ANALYSIS.replace("do: ", "does: ").format(name="mine"),
+            "own.py, line 7: Mine: needs a key `do: Literal['mine']`",
+        ),
+        (
+            "from isoloss.corpus import sources\nsources.register('mine', 3)\n",
+            "own.py, line 2: must be a subclass of isoloss.corpus.sources.base.Source, got 3",
+        ),
+        (
+            "from isoloss.tables import read\nread.register('Table', print)\n",
+            "own.py, line 2: an ending must be a dot and small letters, got 'Table'",
+        ),
     ],
 )
 def test_an_error_in_a_file_is_said_with_its_line(tmp_path, text, said):
@@ -148,3 +220,38 @@ def test_tasks_are_planned_without_torch_pandas_and_matplotlib():
     path = {"PYTHONPATH": str(Path(extensions.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", script], env=path, capture_output=True, text=True)
     assert done.stdout == "set()\n", done.stderr
+
+
+STUDY = {"title": "T", "question": "Q", "theory": "H", "source": "published"}
+
+
+def of_figure(**keys):
+    study.take_registered()
+    return parse_study(STUDY | {"figures": [{"draw": "mine"} | keys]}, "mine")
+
+
+def test_a_study_checks_the_keys_of_a_figure_of_ones_own(tmp_path):
+    load(tmp_path, FIGURE.format(name="mine"))
+    assert of_figure(name="one", width=5).figures[0].width == 5
+    assert problems(lambda: of_figure(nmae="one", widht=5)) == (
+        "figures.0.mine.name: missing",
+        "figures.0.mine.nmae: unknown key; did you mean 'name'?",
+        "figures.0.mine.widht: unknown key; did you mean 'width'?",
+    )
+    assert problems(lambda: of_figure(draw="mien")) == (
+        "figures.0.draw: got 'mien'; did you mean 'mine'?",
+    )
+
+
+def test_a_figure_of_ones_own_that_has_changed_takes_the_place_of_the_old(tmp_path):
+    load(tmp_path, FIGURE.format(name="mine"))
+    assert of_figure(name="one", width=5)
+    load(tmp_path, FIGURE.format(name="mine").replace("width: int", "breadth: int"))
+    assert of_figure(name="one", breadth=5).figures[0].breadth == 5
+
+
+def test_a_column_of_ones_own_is_an_axis(tmp_path):
+    column = "measures = (Column('luck', 'Float64', '', 'of the run'),)"
+    text = REGISTER_TASK.replace("    name", f"    {column}\n    name").format(name="mine")
+    load(tmp_path, "from isoloss.tables.schema import Column\n" + text)
+    assert Axis.read("luck").meaning == "Of the run."

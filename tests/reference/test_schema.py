@@ -11,7 +11,7 @@ from tests.config.test_border import STUDIES
 from isoloss.config import compared, runs, study
 from isoloss.config.load import read_config
 from isoloss.config.reading import read_yaml
-from isoloss.corpus.spec import KINDS
+from isoloss.corpus.spec import kinds
 from isoloss.reference import exhibits, schema
 from isoloss.reference.comments import meanings
 from isoloss.reference.models import kinds_of
@@ -119,7 +119,7 @@ def test_snakemake_and_isoloss_read_past_the_line_for_editors():
 
 SECTIONS = [
     *(study.Config, study.Budget, *study.SOURCES.values(), study.Sweep, study.Fit, study.Theory),
-    *(study.Prediction, compared.Compared, *KINDS.values()),
+    *(study.Prediction, compared.Compared, *kinds().values()),
     *dict.fromkeys(
         field.annotation for name in TASKS for field in task(name).Run.model_fields.values()
     ),

@@ -1,7 +1,7 @@
 """Kaplan et al.'s analyses find what was planted: every truth here follows in closed form."""
 
 import re
-from dataclasses import replace
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -317,19 +317,30 @@ def test_any_number_of_a_run_may_be_the_variable():
     assert set(made("size_laws", x="steps", laws=["power_law"])["x_quantity"].dropna()) == {"steps"}
 
 
-def test_a_law_of_ones_own_with_a_parameter_that_is_no_quantity_is_refused(monkeypatch):
-    mine = replace(
-        LAWS["m3"],
-        name="mine",
-        parameters=(
-            coefficient("scale", "loss", "scale"),
-            Parameter("gamma", "1 / x", "where the fall ends", log=True, lower=1e-40),
-            exponent("c", "how fast loss falls with x"),
-        ),
-        linear=("scale",),
+def own_law(**methods):
+    """Of a parameter that no law of the package has."""
+    parameters = (
+        coefficient("scale", "loss", "loss at x = 1"),
+        Parameter("gamma", "1 / x", "where the fall ends", log=True, lower=1e-40),
+        exponent("c", "how fast loss falls with x"),
     )
+    kind = type("Mine", (type(LAWS["m3"]),), methods)
+    given = {f.name: getattr(LAWS["m3"], f.name) for f in fields(LAWS["m3"])}
+    return kind(**given | {"name": "mine", "parameters": parameters, "linear": ("scale",)})
+
+
+def test_the_parameters_of_a_law_of_ones_own_are_quantities(monkeypatch):
+    monkeypatch.setitem(LAWS, "mine", own_law())
+    rows = made("size_laws", laws=["mine"])
+    assert {"scale", "gamma", "c"} <= set(rows["quantity"])
+    assert Quantity.read("scale").unit == "loss"
+    assert Quantity.read("scale").meaning == "Loss at x = 1."
+
+
+def test_what_a_law_of_ones_own_derives_must_be_a_quantity(monkeypatch):
+    mine = own_law(derived=lambda self, params: {"half": params["scale"] / 2})
     monkeypatch.setitem(LAWS, "mine", mine)
-    with pytest.raises(UserError, match=r"mine: 'scale' is no Quantity.*must name the law's param"):
+    with pytest.raises(UserError, match=r"mine: 'half' is no Quantity.*must name what the law"):
         made("size_laws", laws=["mine"])
 
 

@@ -17,7 +17,7 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=Path,
         metavar="FILE",
-        help="a Python file that registers laws of your own",
+        help="a Python file that registers laws or formats of tables of your own",
     )
     parser.add_argument(
         "--without",

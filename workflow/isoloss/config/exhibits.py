@@ -5,11 +5,12 @@ subject makes only that subject's analyses and figures stale.
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Union
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Union, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
+from isoloss import extensions
 from isoloss.errors import UserError
 
 # What an analysis's `do` says -> the module whose ANALYSES has it.
@@ -92,7 +93,7 @@ REGISTERED_FIGURES: dict[str, Any] = {}
 
 def register(
     *, analyses: Mapping[str, Any] | None = None, figures: Mapping[str, Any] | None = None
-):
+) -> None:
     """Make analyses and figures of one's own known to studies.
 
     Parameters
@@ -105,19 +106,29 @@ def register(
     Raises
     ------
     UserError
-        A name is taken.
+        A name is taken, or the settings of one say another name.
     """
-    given, own = (analyses or {}, figures or {}), (REGISTERED_ANALYSES, REGISTERED_FIGURES)
-    taken = [
-        f"{name!r} is taken by {known[name]}"
-        for names, known in zip(given, (ANALYSES, FIGURES), strict=True)
-        for name in names
-        if name in known
-    ]
-    if taken:
-        raise UserError("exhibits", taken)
-    for names, registered in zip(given, own, strict=True):
-        registered.update(names)
+    for given, kind, key, known, built_in in (
+        (analyses, "analysis", "do", REGISTERED_ANALYSES, ANALYSES),
+        (figures, "figure", "draw", REGISTERED_FIGURES, FIGURES),
+    ):
+        if problems := list(_misdescribed(given or {}, kind, key)):
+            raise UserError("exhibits", problems)
+        for name, own in (given or {}).items():
+            extensions.add(known, name, own, kind, built_in=built_in)
+
+
+def _misdescribed(given: Mapping[str, Any], kind: str, key: str) -> Iterator[str]:
+    """What is wrong with analyses or figures, by name; `key` names them in a study."""
+    for name, own in given.items():
+        settings = getattr(own, "settings", None)
+        if not (isinstance(settings, type) and issubclass(settings, BaseModel)):
+            what = f"an isoloss.exhibits.base.{kind.capitalize()}"
+            yield f"the {kind} {name!r} must be {what}, got {own!r}"
+        elif (field := settings.model_fields.get(key)) is None:
+            yield f"{settings.__name__}: needs a key `{key}: Literal[{name!r}]`"
+        elif get_args(field.annotation) != (name,):
+            yield f"{settings.__name__}.{key}: must be Literal[{name!r}], as it is registered"
 
 
 def analysis(do: str) -> Any:

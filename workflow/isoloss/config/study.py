@@ -261,21 +261,21 @@ SOURCES: dict[str, type[Study]] = {
 }
 
 
-_TAKEN = 0  # analyses and figures of the user's own that the settings of studies know
+_taken: list[type] = []  # settings of the user's own exhibits that studies know
 
 
 def take_registered() -> None:
     """Let studies name the analyses and figures that were registered since the last call."""
-    global _TAKEN
-    registered = len(exhibits.REGISTERED_ANALYSES) + len(exhibits.REGISTERED_FIGURES)
-    if registered == _TAKEN:
+    own = (*exhibits.REGISTERED_ANALYSES.values(), *exhibits.REGISTERED_FIGURES.values())
+    registered = [one.settings for one in own]
+    if registered == _taken:
         return
     kinds = {"analyses": list[analysis_settings()], "figures": list[figure_settings()]}
     for study in SOURCES.values():
         for key, kind in kinds.items():
             study.model_fields[key].annotation = kind
         study.model_rebuild(force=True)
-    _TAKEN = registered
+    _taken[:] = registered
 
 
 class Budget(Section):
@@ -296,4 +296,4 @@ class Config(Section):
     figures: str = "figures"  # folder of the figures, inside the project
     # What trains; auto: the first of cuda, mps and cpu that there is.
     device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
-    extensions: list[str] = []  # Python files of the project's own: tasks and laws, registered
+    extensions: list[str] = []  # Python files of the project's own: see docs/extending.md

@@ -8,6 +8,7 @@ from pydantic import ValidationError, create_model
 
 from isoloss.config.section import PositiveInt, Section, checked, problems_of
 from isoloss.corpus.sources import SOURCES
+from isoloss.corpus.sources.base import Source
 from isoloss.errors import UserError, nearest
 
 
@@ -81,7 +82,11 @@ def _entry(given: Any, where: str) -> Entry:
         raise UserError(where, problems_of(error, entry_model(kind))) from error
 
 
-@functools.cache
 def entry_model(kind: str) -> type[Entry]:
     """The keys of an entry of a kind: those for people, and those of the source."""
-    return create_model(f"Registered{SOURCES[kind].__name__}", __base__=(Entry, SOURCES[kind]))
+    return _entry_of(SOURCES[kind])
+
+
+@functools.cache
+def _entry_of(source: type[Source]) -> type[Entry]:
+    return create_model(f"Registered{source.__name__}", __base__=(Entry, source))

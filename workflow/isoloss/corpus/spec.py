@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from isoloss.config.section import checked, problems_of
 from isoloss.corpus.registry import registered, settings_of
-from isoloss.corpus.sources import SOURCES
+from isoloss.corpus.sources import REGISTERED, SOURCES
 from isoloss.corpus.sources.base import Corpus, SafeName, Source
 from isoloss.errors import UserError, nearest
 
@@ -20,7 +20,9 @@ class Registered(Corpus):
     name: SafeName  # which entry
 
 
-KINDS: dict[str, type[Corpus]] = {**SOURCES, "registered": Registered}
+def kinds() -> dict[str, type[Corpus]]:
+    """What `kind` may say -> the model of a corpus's settings."""
+    return SOURCES | {REGISTERED: Registered}
 
 
 def read_spec(given: Mapping[str, Any], root: str | Path, *, where: str = "corpus") -> Source:
@@ -29,7 +31,7 @@ def read_spec(given: Mapping[str, Any], root: str | Path, *, where: str = "corpu
     Parameters
     ----------
     given : mapping
-        The settings; a key whose value is None counts as absent. The keys are those of `KINDS`.
+        The settings; a key whose value is None counts as absent. The keys are those of `kinds()`.
     root : path
         The project's folder: the registry is its `config/corpora.yaml`.
     where : str
@@ -41,11 +43,11 @@ def read_spec(given: Mapping[str, Any], root: str | Path, *, where: str = "corpu
         Every unknown, missing or impossible setting.
     """
     given = _without_none(given)
-    kind = given.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
-        found = "missing" if kind is None else f"got {kind!r}{nearest(kind, KINDS)}"
-        raise UserError(where, [f"kind: must be one of {', '.join(KINDS)}; {found}"])
-    spec = _checked(KINDS[kind], given, where)
+    kind, known = given.get("kind"), kinds()
+    if not isinstance(kind, str) or kind not in known:
+        found = "missing" if kind is None else f"got {kind!r}{nearest(kind, known)}"
+        raise UserError(where, [f"kind: must be one of {', '.join(known)}; {found}"])
+    spec = _checked(known[kind], given, where)
     if not isinstance(spec, Registered):
         return spec
     entry = registered(spec.name, root, where=where)

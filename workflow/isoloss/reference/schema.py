@@ -2,7 +2,8 @@
 
 python -m isoloss.reference.schema
 
-writes config/schema/ from the models. isoloss itself checks more than a schema can say.
+writes config/schema/ from the models, those of the project's extensions too. isoloss itself checks
+more than a schema can say.
 """
 
 import json
@@ -10,14 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isoloss.config.study import SOURCES, Config, Planted, Sweep, Trained
+from isoloss import extensions
+from isoloss.config.load import CONFIG, parse_config, read_config
+from isoloss.config.study import SOURCES, Config, Planted, Sweep, Trained, take_registered
 from isoloss.corpus.registry import entry_model
 from isoloss.corpus.sources import SOURCES as CORPUS_SOURCES
-from isoloss.corpus.spec import KINDS as CORPORA
+from isoloss.corpus.spec import kinds
 from isoloss.files import write_text
 from isoloss.reference.models import Schema, definitions, name_of, needed, one_of
 from isoloss.reference.settings import changes, grid, parts_of, settings
-from isoloss.tasks import TASKS, task
+from isoloss.tasks import names, task
 
 FOLDER = Path("config") / "schema"
 WIDTH = 100
@@ -28,12 +31,13 @@ TEXTS = ("figures", "analyses")  # described in a study's file; in a config's ch
 def schemas() -> dict[str, Schema]:
     """File name -> schema."""
     entries = {kind: entry_model(kind) for kind in CORPUS_SOURCES}
-    runs = [task(name).Run for name in TASKS]
-    sections = [*SOURCES.values(), Sweep, Config, *runs, *CORPORA.values()]
+    corpora = kinds()
+    runs = [task(name).Run for name in names()]
+    sections = [*SOURCES.values(), Sweep, Config, *runs, *corpora.values()]
     refs, defs = definitions([*sections, *entries.values()])
     parts = parts_of((refs[run] for run in runs), defs)
     defs |= {"Settings": settings(parts), "SettingsChanged": changes(parts), "Grid": grid(parts)}
-    defs["OwnCorpus"] = one_of("kind", {kind: refs[model] for kind, model in CORPORA.items()})
+    defs["OwnCorpus"] = one_of("kind", {kind: refs[model] for kind, model in corpora.items()})
     named = {model: defs[name_of(ref)] for model, ref in refs.items()}
     _describe_runs(named[Trained]["properties"], named[Sweep]["properties"])
     study = one_of("source", {name: refs[m] for name, m in SOURCES.items()}, default="training")
@@ -114,6 +118,9 @@ def _lines(value: Any, indent: str) -> str:
 
 def main() -> None:
     """Write all schemas into the project in whose folder the command is run."""
+    if CONFIG.exists():
+        extensions.load(parse_config(read_config("")).extensions, "")
+        take_registered()
     for name, schema in schemas().items():
         write_text(FOLDER / name, text(schema))
 

@@ -69,7 +69,17 @@ class Kind(Explained):
 
 
 class Quantity(Documented):
-    """What `value` is. The unit is that of the row where it depends on the analysis."""
+    """What `value` is. The unit is that of the row where it depends on the analysis.
+
+    Parameters of laws of one variable are quantities, those of the user's own laws too.
+    """
+
+    @classmethod
+    def known(cls) -> Iterator[Self]:
+        """Every quantity; a law's parameters are some from when it is registered."""
+        laws = (law for law in LAWS.values() if len(law.variables) == 1)
+        _complete(cls, "LawParameter", (one for law in laws for one in law.parameters))
+        return super().known()
 
 
 class Q(Quantity):
@@ -193,7 +203,13 @@ class Q(Quantity):
 
 
 class Axis(Documented):
-    """What `x` is, for points and lines."""
+    """What `x` is, for points and lines: by name, or any column of runs with numbers."""
+
+    @classmethod
+    def known(cls) -> Iterator[Self]:
+        """Every axis; a column that a user's task measures is one from when it is declared."""
+        _complete(cls, "RunColumn", (one for one in RUN_COLUMNS if one.name in NUMBERS))
+        return super().known()
 
 
 class X(Axis):
@@ -219,17 +235,13 @@ class X(Axis):
     COMPUTE_MIN_PF_DAYS = "compute_min_pf_days", "PF-days", "The same at a small batch (Eq. 5.5)."
 
 
-def _named(found: Iterable[Any], known: type[Documented]) -> dict[str, tuple[str, str, str]]:
-    """What has a name, a unit and a meaning, as members beside those that are known."""
-    others = {one.name: one for one in found if one.name not in set(known)}
-    return {
-        name: (name, one.unit, f"{one.meaning[0].upper()}{one.meaning[1:]}.")
-        for name, one in others.items()
-    }
-
-
-# Parameters of our laws of one variable, and numbers of a run: `size_laws` may be asked for any.
-_PARAMETERS = (one for law in LAWS.values() if len(law.variables) == 1 for one in law.parameters)
-LawParameter = Quantity("LawParameter", _named(_PARAMETERS, Q), module=__name__)
-_COLUMNS = (column for column in RUN_COLUMNS if column.name in NUMBERS)
-RunColumn = Axis("RunColumn", _named(_COLUMNS, X), module=__name__)
+def _complete(kind: type[Documented], name: str, found: Iterable[Any]) -> None:
+    """Make members of a kind of what has a name, a unit and a meaning, and is not one yet."""
+    known = {str(member) for members in kind.__subclasses__() for member in members}
+    missing: dict[str, tuple[str, str, str]] = {}
+    for one in found:
+        if one.name not in known:
+            meaning = f"{one.meaning[:1].upper()}{one.meaning[1:]}."
+            missing.setdefault(one.name, (one.name, one.unit, meaning))
+    if missing:
+        kind(name, missing, module=__name__)

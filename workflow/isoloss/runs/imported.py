@@ -11,7 +11,7 @@ from isoloss.errors import UserError, nearest
 from isoloss.tables.asking import rows_text
 from isoloss.tables.checks import FEWEST, UNITS
 from isoloss.tables.data import read_named
-from isoloss.tables.read import READABLE
+from isoloss.tables.read import READERS
 from isoloss.tables.read import read_table as read_file
 from isoloss.tables.schema import MAY_BE_ZERO, NUMBERS, RUN_COLUMNS, SWEEP, WHOLE, typed
 
@@ -39,8 +39,8 @@ def path_problems(path: str, root: str | Path) -> list[str]:
     """
     if any(character in "{}" or not character.isprintable() for character in path):
         return [f"path: must have no braces and no control characters, got {path!r}"]
-    if Path(path).suffix.lower() not in READABLE:
-        return [f"path: the name must end in one of {', '.join(READABLE)}, got {path!r}"]
+    if Path(path).suffix.lower() not in READERS:
+        return [f"path: the name must end in one of {', '.join(READERS)}, got {path!r}"]
     if not (Path(root) / path).is_file():
         return [f"path: there is no file {path}"]
     return []

@@ -1,24 +1,32 @@
 """Tables from files: CSV and its relatives, JSON lines, Parquet."""
 
-import warnings
-from pathlib import Path
+from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isoloss import extensions
 from isoloss.errors import UserError
 from isoloss.files import read_parquet
 
-READABLE = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet")
+if TYPE_CHECKING:
+    import pandas as pd
+
 SEPARATORS = ",;\t|"
 LISTED = 8  # lines named in one message
 
 
-def read_table(path: str | Path):
-    """A pandas DataFrame of the file's rows, its cells as they stand in the file.
+def read_table(path: str | Path) -> pd.DataFrame:
+    """The file's rows, their cells as they stand in the file.
 
     Parameters
     ----------
     path : path
         Ends in .csv, .tsv, .txt (comma, semicolon, tab or |, whichever the header has most of;
-        lines that start with # above the header are skipped), .jsonl, .ndjson or .parquet.
+        lines that start with # above the header are skipped), .jsonl, .ndjson, .parquet or what
+        an extension has registered.
 
     Raises
     ------
@@ -27,14 +35,33 @@ def read_table(path: str | Path):
     """
     path = Path(path)
     kind = path.suffix.lower()
-    if kind not in READABLE:
-        raise UserError(str(path), [f"a table ends in {', '.join(READABLE)}; got {kind or 'none'}"])
-    if kind == ".parquet":
-        return read_parquet(path)
-    text = _text(path)
-    if kind in (".jsonl", ".ndjson"):
-        return _json_lines(path, text)
-    return _separated(path, text)
+    if kind not in READERS:
+        raise UserError(str(path), [f"a table ends in {', '.join(READERS)}; got {kind or 'none'}"])
+    return READERS[kind](path)
+
+
+def register(ending: str, read: Callable[[Path], pd.DataFrame]) -> None:
+    """Add a format of tables from outside the package.
+
+    Parameters
+    ----------
+    ending : str
+        Of the names of such files: a dot and small letters.
+    read : callable
+        Gives the rows of a file, with a name for each column. It raises UserError where it cannot.
+
+    Raises
+    ------
+    UserError
+        There is a format of that ending, or it is not an ending.
+    """
+    if not (
+        isinstance(ending, str)
+        and ending.startswith(".")
+        and Path(f"x{ending}").suffix == ending.lower()
+    ):
+        raise UserError("table", [f"an ending must be a dot and small letters, got {ending!r}"])
+    extensions.add(READERS, ending, read, "format of tables")
 
 
 def _text(path: Path) -> str:
@@ -51,13 +78,14 @@ def _text(path: Path) -> str:
     return text
 
 
-def _separated(path: Path, text: str):
+def _separated(path: Path) -> pd.DataFrame:
     """Cells between commas, semicolons, tabs or bars, below a header; `attrs` says which."""
     import csv
     import io
 
     import pandas as pd
 
+    text = _text(path)
     lines = text.splitlines(keepends=True)
     above = next((i for i, line in enumerate(lines) if not _is_skipped(line)), len(lines))
     if above == len(lines):
@@ -135,13 +163,13 @@ def _surplus(text, separator, width, above) -> list[str]:
     ]
 
 
-def _json_lines(path: Path, text: str):
+def _json_lines(path: Path) -> pd.DataFrame:
     import json
 
     import pandas as pd
 
     rows, problems = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_text(path).splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -160,3 +188,14 @@ def _json_lines(path: Path, text: str):
 
 def _line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+# The ending of a file's name -> what reads it.
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _separated,
+    ".tsv": _separated,
+    ".txt": _separated,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".parquet": read_parquet,
+}

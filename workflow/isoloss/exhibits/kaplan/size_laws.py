@@ -125,7 +125,7 @@ def analyse(spec: SizeLaws, inputs: Inputs) -> list[Row]:
     ------
     UserError
         There are too few runs, a column is not there, or a law is not one of a single variable or
-        has a parameter that no `Quantity` names.
+        derives a number that no `Quantity` names.
     """
     import pandas as pd
 
@@ -179,7 +179,7 @@ def _numbers(spec: SizeLaws, result: FitResult, said: dict[str, Any]) -> list[Ro
             for name, found in {**result.params, **result.derived}.items()
         ]
     except ValueError as error:  # a law of the user's own
-        needed = "a subclass of isoloss.results.quantity.Quantity must name the law's parameters"
+        needed = "a subclass of isoloss.results.quantity.Quantity must name what the law derives"
         raise UserError(spec.name, [f"{result.law.name}: {error}; {needed}"]) from error
     misses = {Q.MISS: _miss(result)}
     if len(result.problem.log_loss) > len(result.law.parameters) + 1:
