@@ -121,6 +121,38 @@ def test_without_a_pool_at_the_address_the_job_runs_by_itself(tmp_path):
     assert untimed(tmp_path)["status"] == "done"
 
 
+def test_a_pool_starts_and_runs_jobs_where_tmpdir_is_long(tmp_path):
+    """The path of a socket may have at most 107 bytes."""
+    long = tmp_path / ("l" * 200)
+    long.mkdir()
+    started = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import os, sys; from isoloss.runtime import job, worker_pool; "
+            "pool = worker_pool.start(); "
+            "print(job.run_in_pool(sys.argv[1:], os.environ[job.POOL_SOCKET])); "
+            "pool.stop()",
+            *command(tmp_path / "run")[3:],
+        ],
+        env=environ() | {"TMPDIR": str(long)},
+        capture_output=True,
+        text=True,
+    )
+    assert (started.stdout, started.stderr) == ("0\n", "")
+    assert untimed(tmp_path / "run")["status"] == "done"
+    assert not list(long.iterdir())
+
+
+def test_where_no_pool_can_be_the_reason_is_said_and_nothing_is_left(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(worker_pool.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(worker_pool.sys, "executable", str(tmp_path / "no python"))
+    monkeypatch.delenv(POOL_SOCKET, raising=False)
+    assert worker_pool.start() is None
+    assert capfd.readouterr().err.startswith("isoloss: no worker pool (")
+    assert POOL_SOCKET not in os.environ
+    assert not list(tmp_path.iterdir())
+
+
 def test_it_ends_when_the_process_that_started_it_is_killed():
     starter = subprocess.Popen(
         [

@@ -6,13 +6,14 @@ allocation of a cluster, it runs in this process. This module imports the standa
 """
 
 import array
+import contextlib
 import importlib
 import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 # Environment variables that the workflow sets for its jobs.
 POOL_SOCKET = "ISOLOSS_WARM_SOCKET"  # the address of the worker pool
@@ -68,6 +69,26 @@ def run_command(argv: Sequence[str]) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def short_path(address: str) -> Iterator[str]:
+    """Give a short path of a socket on Linux, while the block runs.
+
+    A socket's path may have at most 107 bytes, and a TMPDIR may have more. So the path leads
+    through the open folder of the socket.
+
+    Raises
+    ------
+    OSError
+        There is no such folder.
+    """
+    folder, name = os.path.split(address)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{name}"
+    finally:
+        os.close(descriptor)
+
+
 def run_in_pool(argv: Sequence[str], address: str) -> int:
     """Run a command in a worker of the pool at `address`, and return its exit code.
 
@@ -82,7 +103,8 @@ def run_in_pool(argv: Sequence[str], address: str) -> int:
         {"argv": list(argv), "cwd": os.getcwd(), "environ": dict(os.environ)}  # noqa: PTH109
     ).encode()
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(address)
+        with short_path(address) as path:
+            connection.connect(path)
         for number in (signal.SIGINT, signal.SIGTERM):
             # The worker pool ends the job when this connection ends.
             signal.signal(number, signal.SIG_DFL)

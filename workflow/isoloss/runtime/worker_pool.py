@@ -27,7 +27,7 @@ from typing import Any
 
 from isoloss.files import write_json
 from isoloss.runtime.fingerprint import training_fingerprint
-from isoloss.runtime.job import COMMANDS, ONE_THREAD, POOL_SOCKET, run_command
+from isoloss.runtime.job import COMMANDS, ONE_THREAD, POOL_SOCKET, run_command, short_path
 from isoloss.tasks import TASKS
 
 # What jobs import, when they start or at their first use.
@@ -77,16 +77,26 @@ def start() -> WorkerPool | None:
     Returns
     -------
     WorkerPool or None
-        None on other systems than Linux: there, a process with such libraries cannot fork safely.
+        None where there can be no pool. On other systems than Linux, a process with such libraries
+        cannot fork safely. On Linux, a message says why there is none.
     """
     if sys.platform != "linux":
         return None
-    # A socket's path may have at most 107 bytes, so it cannot lie in the project.
+    try:
+        return _start()
+    except OSError as error:
+        print(f"isoloss: no worker pool ({error}); each job runs alone", file=sys.stderr)
+        return None
+
+
+def _start() -> WorkerPool:
     folder = tempfile.TemporaryDirectory(prefix="isoloss-")
     address = str(Path(folder.name) / "pool")
-    with socket.socket(socket.AF_UNIX) as listener:
+    with contextlib.ExitStack() as after_failure, socket.socket(socket.AF_UNIX) as listener:
+        after_failure.callback(folder.cleanup)
         # It listens before it has imported anything, so that early jobs wait in line.
-        listener.bind(address)
+        with short_path(address) as path:
+            listener.bind(path)
         listener.listen(1024)
         process = subprocess.Popen(
             [sys.executable, "-m", "isoloss.runtime.worker_pool", str(listener.fileno())],
@@ -94,6 +104,7 @@ def start() -> WorkerPool | None:
             env=os.environ | ONE_THREAD,
             pass_fds=[listener.fileno()],
         )
+        after_failure.pop_all()
     os.environ[POOL_SOCKET] = address
     return WorkerPool(process, folder)
 
