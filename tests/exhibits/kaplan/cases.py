@@ -85,3 +85,4 @@ def spec(draw, **given):
 
 
 CASES = {draw: lambda draw=draw: (spec(draw), study()) for draw in FIGURES}
+CASES["kaplan_reached at one batch"] = lambda: (spec("kaplan_reached"), without_critical_batch())
