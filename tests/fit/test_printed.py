@@ -9,6 +9,7 @@ import pytest
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
 from isoloss.laws import LAWS, Sum, Term, coefficient, exponent, floor
+from isoloss.results.verdict import not_identified
 
 TRUE = {"A": 400.0, "B": 400.0, "E": 1.7, "alpha": 0.34, "beta": 0.28}
 N, D = (a.ravel() for a in np.meshgrid(np.geomspace(1e5, 1e8, 5), np.geomspace(1e7, 1e10, 6)))
@@ -136,7 +137,8 @@ def test_hostile_names_stay_text_in_a_notebook():
     x = np.geomspace(1, 1e3, 9)
     loss = (1 + x**-0.5) * np.exp(0.01 * np.sin(np.arange(9) * 7.0))
     result = fit_law({bad: x, "loss": loss}, law, draws=30)
-    result = dataclasses.replace(result, verdict=bad, notes=(bad,), warnings=(bad,))
+    said = {"verdict": not_identified(bad), "notes": (bad,), "warnings": (bad,)}
+    result = dataclasses.replace(result, **said)
     html = result._repr_html_()
     assert "<script" not in html
     page = Page(html)

@@ -22,7 +22,7 @@ from isoloss.exhibits.base import (
 from isoloss.results.group import Group
 from isoloss.results.quantity import Kind, Q, X
 from isoloss.results.rows import Row
-from isoloss.results.verdict import IDENTIFIED, Verdict
+from isoloss.results.verdict import Verdict
 from isoloss.runs.select import chosen, finished, is_finished
 
 NAME = "prediction"  # of the analysis: a study that predicts has it without being asked
@@ -133,7 +133,7 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
         record.add(panel=panel, series=[name], what="predicted",
                    x_quantity="", x=[np.nan], y_quantity="loss", y=[law["value"]],
                    lo=[law["lo"]], hi=[law["hi"]])  # fmt: skip
-        sure = law["verdict"] == IDENTIFIED
+        sure = Verdict.read(law["verdict"]).identified
         narrow = plain.loc[law["group"]]
         record.add(panel=panel, series=[name], what="without drift",
                    x_quantity="", x=[np.nan], y_quantity="loss", y=[narrow["value"]],

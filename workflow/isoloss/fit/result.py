@@ -16,6 +16,7 @@ from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
 from isoloss.laws.base import Law, no_optimum
+from isoloss.results.verdict import Verdict
 from isoloss.stats.intervals import Estimate, bounds
 
 
@@ -34,7 +35,7 @@ class FitResult:
     level, method, intervals : float, str, str
         Of the intervals; how tables were resampled; "draws" or "profile".
     certificate : Certificate
-    verdict : str
+    verdict : Verdict
         "identified", or "not identified: ..." / "not a power law: ..." with the reason.
     warnings, notes : tuple of str
         What a reader must know; what was assumed of the table.
@@ -64,7 +65,7 @@ class FitResult:
     method: str
     intervals: str
     certificate: Certificate
-    verdict: str
+    verdict: Verdict
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     lack_of_fit: LackOfFit | None
@@ -150,7 +151,7 @@ class FitResult:
 
     @property
     def identified(self) -> bool:
-        return self.verdict == "identified"
+        return self.verdict.identified
 
     @property
     def values(self) -> dict[str, float]:

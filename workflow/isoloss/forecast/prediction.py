@@ -13,6 +13,7 @@ from isoloss.errors import UserError
 from isoloss.files import read_json, write_parquet
 from isoloss.fit.api import fit_law
 from isoloss.forecast.drift import forecast
+from isoloss.results.verdict import Status, Verdict
 from isoloss.runs.select import is_finished
 from isoloss.tables.schema import NUMBERS, PREDICTION_COLUMNS, RUN_COLUMNS, typed, with_values
 from isoloss.tasks import task
@@ -75,7 +76,7 @@ def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> l
                 if variable != "loss"
             }
         except UserError as error:
-            rows.append(row | {"verdict": f"not fitted: {'; '.join(error.problems)}"})
+            rows.append(row | {"verdict": Verdict(Status.NOT_FITTED, "; ".join(error.problems))})
             continue
         said = forecast(result, {name: np.log([value]) for name, value in at.items()})
         beyond = f", and the drift of the law ({said.drift.source})" if said.drift else ""

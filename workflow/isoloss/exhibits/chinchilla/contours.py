@@ -26,7 +26,7 @@ from isoloss.laws import CHINCHILLA
 from isoloss.results.analysed import Analysed
 from isoloss.results.group import Group
 from isoloss.results.quantity import Q, Quantity
-from isoloss.results.verdict import IDENTIFIED
+from isoloss.results.verdict import Verdict
 from isoloss.runs.select import chosen, finished
 from isoloss.stats.interpolation import log_log
 from isoloss.stats.spread import root_mean_square
@@ -96,7 +96,7 @@ def draw(spec: ChinchillaContours, tables: Tables) -> Drawing:
     notes.append(f"{CHINCHILLA.formula} with {constants}; it misses the runs by "
                  f"{root_mean_square(np.log(miss)):.1%} (root mean square).")  # fmt: skip
     notes += [f"{name}: {one['verdict']}." for name, one in law.items()
-              if one["verdict"] != IDENTIFIED]  # fmt: skip
+              if not Verdict.read(one["verdict"]).identified]  # fmt: skip
     return Drawing(figure=figure, table=record.table(), notes=notes)
 
 

@@ -16,7 +16,7 @@ from isoloss.exhibits.chinchilla.design import COUNTS
 from isoloss.results.analysed import Analysed
 from isoloss.results.group import G, Group
 from isoloss.results.quantity import Q
-from isoloss.results.verdict import IDENTIFIED
+from isoloss.results.verdict import Verdict
 from isoloss.stats.interpolation import log_log
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def exponent_said(found: Analysed, number: int, quantity: Q) -> str | None:
     if not np.isfinite(float(one["value"])):
         return f"{quantity}: {one['verdict']}"
     value, interval = with_interval(one["value"], one["lo"], one["hi"])
-    sure = "" if one["verdict"] == IDENTIFIED else f" ({one['verdict']})"
+    sure = "" if Verdict.read(one["verdict"]).identified else f" ({one['verdict']})"
     return f"{quantity} = {value}, 90 % interval {interval}{sure}"
 
 
@@ -194,7 +194,7 @@ def ours(
     if not np.isfinite(float(one["value"])):
         notes.append(f"{name}: {one['verdict']}.")
         return
-    sure = one["verdict"] == IDENTIFIED
+    sure = Verdict.read(one["verdict"]).identified
     fill = {} if sure else {"markerfacecolor": "white"}
     across(panel, place, one["value"], one["lo"], one["hi"], label, "this study", **look, **fill)
 

@@ -270,7 +270,7 @@ def _slopes(panel: Panel, found: Analysed, best, notes) -> list[tuple[str, dict]
     value, interval = with_interval(slope["value"], slope["lo"], slope["hi"])
     panel.line(x, middle[1] * (x / middle[0]) ** slope["value"], "fitted slope", "slope", **mine)
     panel.line(x, middle[1] * (x / middle[0]) ** MUP, "muP", "slope", **mup)
-    unsure = "" if slope["verdict"] == IDENTIFIED else f" ({slope['verdict']})"
+    unsure = "" if Verdict.read(slope["verdict"]).identified else f" ({slope['verdict']})"
     notes.append(f"Best rate ~ width^a with a {value}, 90 % interval {interval}{unsure}.")
     for one in found.parameters(Q.LOSS_FOR_FACTOR_2).itertuples():
         price, ends = with_interval(one.value, one.lo, one.hi)
