@@ -88,6 +88,14 @@ def test_each_group_has_its_own_law():
         np.testing.assert_allclose(of_d["y"], of_d["x"] ** (-4 / d))
 
 
+def test_one_law_of_several_groups_must_be_asked_for():
+    """Parameters of different groups were one law together."""
+    asked, tables = CASES["loss_against_x by a column"]()
+    whole = asked.model_copy(update={"by": None})
+    with pytest.raises(UserError, match=r"a law for each of n_inputs=1, n_inputs=2, .*: which is"):
+        drawing(whole, tables)
+
+
 def test_the_band_holds_nine_draws_in_ten():
     _, tables = CASES["loss_against_x"]()
     found = tables.fitted("good", x="n_params")

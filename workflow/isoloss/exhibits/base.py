@@ -176,10 +176,20 @@ class Tables:
             The value that the group's runs share, of a fit with a law for each value of a column.
         x : str, optional
             The column of the only variable of a law, where the study does not say which.
+
+        Raises
+        ------
+        UserError
+            The fit has a law for each of several groups, and none is asked for.
         """
         found = self.fits_of(name)
         if group is not None:
             found = [law for law in found if law.group.has(group)]
+        elif len(found) > 1:
+            groups = ", ".join(str(law.group) for law in found)
+            raise UserError(
+                f"fit {name}", [f"there is a law for each of {groups}: which is drawn?"]
+            )
         return found[0].of_columns(self.variables.get(name, {}), x) if found else None
 
 
