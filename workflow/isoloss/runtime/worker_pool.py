@@ -32,15 +32,8 @@ from isoloss.tasks import TASKS
 
 # What jobs import, when they start or at their first use.
 PACKAGES = (
-    "tasks",
-    "models",
-    "train",
-    "runs",
-    "laws",
-    "fit",
-    "figures",
-    "exhibits",
-    "report",
+    *("tasks", "models", "train", "runs", "laws", "stats", "tables", "results", "charts"),
+    *("fit", "forecast", "decide", "exhibits", "report"),
 )
 LIBRARIES = (
     "matplotlib.backends.backend_agg",
