@@ -11,6 +11,7 @@ from isoloss.config import exhibits, study
 from isoloss.config.load import parse_study
 from isoloss.corpus import sources
 from isoloss.errors import UserError
+from isoloss.exhibits import make
 from isoloss.results.quantity import Axis
 from isoloss.tables import read
 
@@ -248,6 +249,23 @@ def test_a_figure_of_ones_own_that_has_changed_takes_the_place_of_the_old(tmp_pa
     assert of_figure(name="one", width=5)
     load(tmp_path, FIGURE.format(name="mine").replace("width: int", "breadth: int"))
     assert of_figure(name="one", breadth=5).figures[0].breadth == 5
+
+
+@pytest.mark.parametrize("given", ["None", "[{'value': 1.0}]"])
+def test_an_analysis_that_gives_no_rows_is_told_what_to_return(tmp_path, given):
+    text = ANALYSIS.format(name="mine").replace("(Mine, None)", f"(Mine, lambda spec, of: {given})")
+    load(tmp_path, text)
+    spec = exhibits.analysis("mine").settings(do="mine", name="one", sweeps=[])
+    with pytest.raises(TypeError, match=r"^the analysis mine must return a list of Row, got "):
+        make.analyse("study", spec, None)
+
+
+def test_a_figure_that_gives_no_drawing_is_told_what_to_return(tmp_path):
+    text = FIGURE.format(name="mine").replace("(Mine, None)", "(Mine, lambda spec, tables: None)")
+    load(tmp_path, text)
+    spec = exhibits.figure("mine").settings(draw="mine", name="one")
+    with pytest.raises(TypeError, match=r"^the figure mine must return a Drawing, got None$"):
+        make.drawing(spec, None)
 
 
 def test_a_column_of_ones_own_is_an_axis(tmp_path):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from isoloss.charts.save import save
 from isoloss.charts.style import styled
 from isoloss.config import exhibits
+from isoloss.config.section import shown
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysing, Drawing, Drawn, Inputs, Tables
 from isoloss.results.rows import Row, table_of
@@ -26,11 +27,18 @@ def analyse(study: str, spec: Analysing, inputs: Inputs) -> pd.DataFrame:
     -------
     DataFrame
         Columns as `isoloss.tables.schema.ANALYSIS_COLUMNS`.
+
+    Raises
+    ------
+    TypeError
+        The analysis gives something else than rows.
     """
     try:
         rows = exhibits.analysis(spec.do).analyse(spec, inputs)
     except UserError as error:
         rows = [Row(verdict=not_made("; ".join(error.problems)))]
+    if not isinstance(rows, list) or not all(isinstance(one, Row) for one in rows):
+        raise TypeError(f"the analysis {spec.do} must return a list of Row, got {shown(rows)}")
     return table_of(rows, study=study, analysis=spec.name, do=spec.do)
 
 
@@ -41,9 +49,14 @@ def drawing(spec: Drawn, tables: Tables) -> Drawing:
     ------
     UserError
         A column, a law or a group that it names is not there.
+    TypeError
+        The figure gives something else than a drawing.
     """
     with styled():
-        return exhibits.figure(spec.draw).draw(spec, tables)
+        made = exhibits.figure(spec.draw).draw(spec, tables)
+    if not isinstance(made, Drawing):
+        raise TypeError(f"the figure {spec.draw} must return a Drawing, got {shown(made)}")
+    return made
 
 
 def draw(spec: Drawn, tables: Tables, stem: str | Path) -> list[Path]:
