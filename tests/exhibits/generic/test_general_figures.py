@@ -14,7 +14,7 @@ from isoloss.exhibits.base import Tables, plain
 from isoloss.exhibits.generic.curves import efficient
 from isoloss.exhibits.generic.series import Series
 from isoloss.exhibits.make import drawing
-from isoloss.exhibits.published.allocation import tokens_for
+from isoloss.laws import CHINCHILLA
 from tests.exhibits.generic import tables as S
 from tests.exhibits.generic.cases import CASES, spec
 from tests.rows import some
@@ -212,7 +212,7 @@ def test_three_ways_to_spend_the_same_compute_have_the_same_compute():
 
 def test_lines_of_equal_loss_have_that_loss():
     n = np.geomspace(1e8, 1e12, 30)
-    d = tokens_for(2.2, n, S.CHINCHILLA)
+    d = CHINCHILLA.tokens_for(S.CHINCHILLA, 2.2, n)
     reached = np.isfinite(d)
     assert not reached[0] and reached[-1]
     np.testing.assert_allclose(S.surface(n[reached], d[reached], **S.CHINCHILLA), 2.2)

@@ -1,1 +1,26 @@
 """Drawing without knowledge of laws: axes that record, style, numbers as text, files."""
+
+from isoloss.charts.panel import REFERENCE, Panel, Record, finish
+from isoloss.charts.save import save
+from isoloss.charts.sheet import Drawing, Sheet
+from isoloss.charts.style import COLORS, GREY, MARKERS, look_of, ordered_colors, styled
+from isoloss.charts.text import science, short, with_interval
+
+__all__ = [
+    "COLORS",
+    "GREY",
+    "MARKERS",
+    "REFERENCE",
+    "Drawing",
+    "Panel",
+    "Record",
+    "Sheet",
+    "finish",
+    "look_of",
+    "ordered_colors",
+    "save",
+    "science",
+    "short",
+    "styled",
+    "with_interval",
+]

@@ -13,9 +13,9 @@ from isoloss.charts.text import superscripts
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 COLUMNS = ["panel", "series", "what", "x_quantity", "x", "y_quantity", "y", "lo", "hi"]
+NOTHING = "not shown by these runs: see below"
 REFERENCE = {"color": GREY, "linewidth": 1.1, "linestyle": (0, (4, 2))}
 
 
@@ -59,6 +59,7 @@ class Panel:
     def __init__(self, axes: Axes, record: Record, x: str, y: str, name: str = "",
                  x_scale: str = "log", y_scale: str = "log"):  # fmt: skip
         self.axes, self.record, self.name, self.x, self.y = axes, record, name, x, y
+        self.other, self.ratio = None, 1.0  # a second y axis; its values over those of the first
         axes.set(xlabel=superscripts(x), ylabel=superscripts(y), title=name,
                  xscale=x_scale, yscale=y_scale)  # fmt: skip
 
@@ -109,10 +110,32 @@ class Panel:
         return self.axes.fill_between(np.asarray(x, float), np.asarray(lo, float),
                                       np.asarray(hi, float), **look)  # fmt: skip
 
+    def intervals_of(self, rows: pd.DataFrame, series: str, what: str, **look) -> None:
+        """The `intervals` of rows with columns x, value, lo and hi, if there are any."""
+        if len(rows):
+            self.intervals(rows["x"], rows["value"], rows["lo"], rows["hi"], series, what, **look)
+
+    def line_of(
+        self, rows: pd.DataFrame, series: str, what: str, *, band: bool = True, **look
+    ) -> bool:
+        """The `line` of such rows, on its band where it has one; whether there was any."""
+        known = rows[rows["lo"].notna() & rows["hi"].notna()]
+        if band and len(known) > 1:
+            self.band(known["x"], known["value"], known["lo"], known["hi"], series,
+                      f"{what}, 90 % band", color=look["color"])  # fmt: skip
+        if len(rows):
+            self.line(rows["x"], rows["value"], series, what, **look)
+        return len(rows) > 0
+
     def bar(self, place: float, length: float, value: float, series: str, what: str, **look):
         """A horizontal bar; `value` is the number that its length was made from."""
         self._record(series, what, [length], [value])
         return self.axes.barh(place, length, **({"height": 0.55} | look))
+
+    def name_heights(self, names: Sequence[str]) -> None:
+        """Names at the heights 0, 1, ..., from the top."""
+        self.axes.set_yticks(range(len(names)), names)
+        self.axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
 
     def level(self, value: float, label: str, **look):
         """A horizontal line over the whole width."""
@@ -128,6 +151,19 @@ class Panel:
         self._record(series, what, [np.nan], [value])
         return self.axes.plot([0], [value], transform=self.axes.get_yaxis_transform(), **look)
 
+    def second_axis(self, y: str, ratio: float, color: str) -> Panel:
+        """A y axis on the right that spans the same ratio: its values are `ratio` times ours."""
+        axes = self.axes.twinx()
+        self.other = Panel(axes, self.record, self.x, y, self.name)
+        self.other.ratio = ratio
+        axes.set_title("")
+        axes.grid(False)
+        axes.spines["right"].set_visible(True)
+        axes.spines["right"].set_color(color)
+        axes.tick_params(axis="y", colors=color)
+        axes.yaxis.label.set_color(color)
+        return self.other
+
     def write(self, text: str, x: float, y: float, **look):
         """Text beside a point, whose numbers are in the table already."""
         look = {"xytext": (5, 0), "textcoords": "offset points", "va": "center",
@@ -135,11 +171,32 @@ class Panel:
         return self.axes.annotate(text, (x, y), **look)
 
 
-def finish(figure: Figure, panels: Sequence[Panel]) -> None:
-    """Set the ticks, now that the limits are known."""
+def finish(panels: Sequence[Panel]) -> None:
+    """Set limits and ticks, now that all is drawn; a panel without a point says so."""
+    empty = [panel for panel in panels if not np.isfinite(panel.axes.dataLim.get_points()).any()]
+    for panel in empty:
+        panel.axes.set(xlim=(1, 10), ylim=(1, 10))
+        panel.axes.text(0.5, 0.5, NOTHING, ha="center", va="center", color=GREY,
+                        transform=panel.axes.transAxes)  # fmt: skip
     for panel in panels:
+        if panel.other is not None:
+            _one_ratio(panel, panel.other)
+    for panel in (*panels, *(panel.other for panel in panels if panel.other is not None)):
         axes = panel.axes
         axes.autoscale_view()
         for axis, scale in ((axes.xaxis, axes.get_xscale()), (axes.yaxis, axes.get_yscale())):
             if scale == "log":
                 set_log_ticks(axis)
+    for panel in empty:
+        panel.axes.set(xticks=[], yticks=[])
+        panel.axes.minorticks_off()
+
+
+def _one_ratio(panel: Panel, other: Panel) -> None:
+    """Limits of both y axes that span the same ratio."""
+    panel.axes.autoscale_view()
+    other.axes.autoscale_view()
+    low = min(panel.axes.get_ylim()[0], other.axes.get_ylim()[0] / other.ratio)
+    high = max(panel.axes.get_ylim()[1], other.axes.get_ylim()[1] / other.ratio)
+    panel.axes.set_ylim(low, high)
+    other.axes.set_ylim(low * other.ratio, high * other.ratio)

@@ -45,6 +45,11 @@ def new_figure(columns: int = 1, rows: int = 1, width: float = 6.4, height: floa
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
+def look_of(place: int) -> dict[str, str]:
+    """A colour and a marker for each of several series, by their place."""
+    return {"color": COLORS[place % len(COLORS)], "marker": MARKERS[place % len(MARKERS)]}
+
+
 def ordered_colors(count: int, colormap: str = "viridis") -> list[str]:
     """Colours for ordered values, from dark to light, stopping before they are too light."""
     import matplotlib

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from isoloss.charts import Drawing
 from isoloss.config.section import Name, Section
 from isoloss.errors import UserError, nearest
-from isoloss.results.analysed import Analysed
+from isoloss.results import Analysed, Row
 from isoloss.results.fits import Fitted, read_fits
-from isoloss.results.rows import Row
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure as Canvas
 
 
 class Analysing(Section):
@@ -41,12 +40,19 @@ class Analysing(Section):
     @property
     def columns_named(self) -> list[str]:
         """The columns of the table of runs that choose or divide what it reads."""
-        return []
+        return list(getattr(self, "where", ()))
 
     @property
     def laws_named(self) -> list[str]:
         """The laws of one variable that it fits."""
         return []
+
+
+@dataclass(frozen=True)
+class Does:
+    """Marks a key of a figure's settings that names an analysis, by what that must `do`."""
+
+    kind: str
 
 
 class Drawn(Section):
@@ -57,18 +63,31 @@ class Drawn(Section):
     caption: str  # what is drawn and how to read it, and what it cannot show
     tabulate: bool = False  # the report shows the numbers that are drawn, not only a link to them
 
-    # Keys that name analyses of the study -> what these must `do`.
-    analyses_drawn: ClassVar[dict[str, str]] = {}
+    analyses_drawn: ClassVar[dict[str, str]] = {}  # key with `Does` -> what that analysis must do
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_):
+        marks = {key: field.metadata for key, field in cls.model_fields.items()}
+        found = {key: one.kind for key, all_of in marks.items() for one in all_of
+                 if isinstance(one, Does)}  # fmt: skip
+        cls.analyses_drawn = cls.analyses_drawn | found
+
+    # What a figure names of its study, by the keys that are usual; one with other keys says so.
+
+    @property
+    def called(self) -> str:
+        """How messages name the figure."""
+        return f"figure {self.name}"
 
     @property
     def sweeps_named(self) -> list[str]:
         """The sweeps of the study that the figure draws."""
-        return []
+        return list(getattr(self, "sweeps", None) or [])
 
     @property
     def fits_named(self) -> list[str]:
         """The fits of the study that the figure draws."""
-        return []
+        return [fit] if (fit := getattr(self, "fit", None)) else []
 
     @property
     def analyses_named(self) -> list[str]:
@@ -88,7 +107,13 @@ class Drawn(Section):
     @property
     def columns_named(self) -> list[str]:
         """The columns of the table of runs that choose or divide what is drawn."""
-        return []
+        return list(getattr(self, "where", ()))
+
+
+class OfLosses(Drawn):
+    """A figure that draws losses."""
+
+    loss_label: str = "held-out loss (nats per token)"  # where losses are drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,19 +218,6 @@ class Tables:
         return found[0].of_columns(self.variables.get(name, {}), x) if found else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drawing:
-    """A figure, every number on it, and what a reader must know beside the caption.
-
-    `table` has the columns panel, series, what, x_quantity, x, y_quantity, y, lo, hi; figures
-    that are tables by nature add their own columns.
-    """
-
-    figure: Canvas
-    table: pd.DataFrame
-    notes: list[str] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class Analysis:
     """An analysis as the dictionary of a module has it.
@@ -250,8 +262,3 @@ def need(table: pd.DataFrame, columns: Iterable[str], where: str, what: str) -> 
     ]
     if problems:
         raise UserError(where, problems)
-
-
-def where_of(spec: Drawn) -> str:
-    """How messages name a figure."""
-    return f"figure {spec.name}"

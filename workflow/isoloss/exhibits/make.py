@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isoloss.charts.save import save
-from isoloss.charts.style import styled
+from isoloss.charts import save, styled
 from isoloss.config import exhibits
 from isoloss.config.section import shown
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysing, Drawing, Drawn, Inputs, Tables
-from isoloss.results.rows import Row, table_of
+from isoloss.results import Row
+from isoloss.results.rows import table_of
 from isoloss.results.verdict import not_made
 
 if TYPE_CHECKING:

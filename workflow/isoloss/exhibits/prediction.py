@@ -6,23 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
+from isoloss.charts import COLORS, GREY, Sheet
 from isoloss.config.section import Name
-from isoloss.exhibits.base import (
-    Analysing,
-    Analysis,
-    Drawing,
-    Drawn,
-    Figure,
-    Inputs,
-    Tables,
-    where_of,
-)
-from isoloss.results.group import Group
-from isoloss.results.quantity import Kind, Q, X
-from isoloss.results.rows import Row
-from isoloss.results.verdict import Verdict
+from isoloss.exhibits.base import Analysing, Analysis, Drawing, Drawn, Figure, Inputs, Tables
+from isoloss.results import Group, Kind, Q, Row, Verdict, X, identified
 from isoloss.runs.select import chosen, finished, is_finished
 
 NAME = "prediction"  # of the analysis: a study that predicts has it without being asked
@@ -56,10 +43,6 @@ class PredictionTested(Drawn):
     )
     sweeps: list[Name]
     labels: dict[str, str] = {}  # fit of the prediction -> what the figure calls it
-
-    @property
-    def sweeps_named(self) -> list[str]:
-        return self.sweeps
 
     @property
     def analyses_named(self) -> list[str]:
@@ -102,7 +85,7 @@ def analyse(spec: Prediction, inputs: Inputs) -> list[Row]:
 
 def draw(spec: PredictionTested, tables: Tables) -> Drawing:
     """Left: the loss of all runs. Right: each law's prediction, and the loss measured later."""
-    found = tables.analysed(NAME, where_of(spec))
+    found = tables.analysed(NAME, spec.called)
     fitted_flops = found.points(Q.LARGEST_FITTED, optional=True)["value"].max()  # NaN without laws
     plain = found.all(Q.PREDICTED_WITHOUT_DRIFT).set_index("group")
     said = found.all(Q.PREDICTED)
@@ -113,10 +96,9 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
     late = (said["theory_source"] == MEASURED_BEFORE).any()
     panel = "Measured before, said after" if late else "Said before, measured after"
     notes += ["The run was measured before this prediction was made."] if late else []
-    figure, axes = new_figure(columns=2, width=9.2, height=3.9)
-    record = Record()
-    left = Panel(axes[0, 0], record, "training compute C (FLOP, exact count)",
-                 "held-out loss (nats per token)", "The runs")  # fmt: skip
+    sheet = Sheet(columns=2, width=9.2, height=3.9)
+    left = sheet.panel("training compute C (FLOP, exact count)", "held-out loss (nats per token)",
+                       "The runs")  # fmt: skip
     small = others["compute_flops"] <= fitted_flops
     left.points(others.loc[small, "compute_flops"], others.loc[small, "loss"], "fitted runs",
                 "measured", color=COLORS[0], markersize=4)  # fmt: skip
@@ -124,22 +106,22 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
                 "measured", color=GREY, markersize=4, mfc="white")  # fmt: skip
     left.points(tested["compute_flops"], tested["loss"], "held-out run", "measured",
                 color=COLORS[1], marker="*", markersize=13)  # fmt: skip
-    right = Panel(axes[0, 1], record, "loss of the held-out run (nats per token)", "",
-                  panel, x_scale="linear", y_scale="linear")  # fmt: skip
+    right = sheet.panel("loss of the held-out run (nats per token)", "", panel, x_scale="linear",
+                        y_scale="linear")  # fmt: skip
     drawn = said.dropna(subset=["value"])
     places = np.arange(len(drawn))
     for place, (_, law) in zip(places, drawn.iterrows(), strict=True):
         name = spec.labels.get(law["group"], law["group"])
-        record.add(panel=panel, series=[name], what="predicted",
-                   x_quantity="", x=[np.nan], y_quantity="loss", y=[law["value"]],
-                   lo=[law["lo"]], hi=[law["hi"]])  # fmt: skip
-        sure = Verdict.read(law["verdict"]).identified
         narrow = plain.loc[law["group"]]
-        record.add(panel=panel, series=[name], what="without drift",
-                   x_quantity="", x=[np.nan], y_quantity="loss", y=[narrow["value"]],
-                   lo=[narrow["lo"]], hi=[narrow["hi"]])  # fmt: skip
-        right.axes.plot([law["lo"], law["hi"]], [place, place], **WITH_DRIFT)
-        right.axes.plot([narrow["lo"], narrow["hi"]], [place, place], **NO_DRIFT)
+        for row, what, look in (
+            (law, "predicted", WITH_DRIFT),
+            (narrow, "without drift", NO_DRIFT),
+        ):
+            sheet.record.add(panel=panel, series=[name], what=what, x_quantity="", x=[np.nan],
+                             y_quantity="loss", y=[row["value"]], lo=[row["lo"]],
+                             hi=[row["hi"]])  # fmt: skip
+            right.axes.plot([row["lo"], row["hi"]], [place, place], **look)
+        sure = identified(law)
         right.axes.plot([law["value"]], [place], color=COLORS[0], marker="o",
                         mfc=COLORS[0] if sure else "white")  # fmt: skip
         if not sure:
@@ -148,8 +130,8 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
         notes.append(f"{spec.labels.get(law['group'], law['group'])}: {law['verdict']}.")
     measured = float(said["theory"].iloc[0])
     if np.isfinite(measured):
-        record.add(panel=panel, series=["held-out run"], what="measured",
-                   x_quantity="loss", x=[measured], y_quantity="", y=[np.nan])  # fmt: skip
+        sheet.record.add(panel=panel, series=["held-out run"], what="measured", x_quantity="loss",
+                         x=[measured], y_quantity="", y=[np.nan])  # fmt: skip
         right.axes.axvline(measured, color=COLORS[1], linewidth=1.4)
         inside = ((drawn["lo"] <= measured) & (measured <= drawn["hi"])).sum()
         plain = plain.loc[drawn["group"]]
@@ -160,16 +142,15 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
     right.axes.set_yticks(places, names)
     right.axes.set_ylim(len(drawn) - 0.3, -0.7)  # the first law at the top
     right.axes.margins(x=0.12)
-    finish(figure, [left])
-    legend_below(figure, [
+    key = [
         ("runs that the laws were fitted to", {"color": COLORS[0], "marker": "o", "markersize": 4}),
         ("other runs", {"color": GREY, "marker": "o", "markersize": 4, "mfc": "white"}),
         ("held-out run, measured", {"color": COLORS[1], "marker": "*"}),
         ("predicted", {"color": COLORS[0], "marker": "o"}),
         ("90 % if the law goes on", NO_DRIFT),
         ("90 % with the drift of laws beyond their runs", WITH_DRIFT),
-    ])  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    ]  # fmt: skip
+    return sheet.drawing(key, notes)
 
 
 ANALYSES = {"prediction": Analysis(Prediction, analyse)}

@@ -98,7 +98,7 @@ def loss_figure(result: FitResult, labels: Mapping[str, str]) -> Drawn:
                 key.append((line.label, {"color": color, "marker": marker, "linestyle": "-"}))
     if not result.identified:
         notes.append(f"{result.verdict}; no law is drawn.")
-    finish(figure, panels)
+    finish(panels)
     legend_below(figure, key)
     return figure, record, [*notes, result.law.formula]
 
@@ -115,7 +115,7 @@ def residual_figure(result: FitResult, labels: Mapping[str, str]) -> Drawn:
         panel.points(frame[name], frame["residual"], "residual", "row", color=COLORS[0], **MARK)
         panel.level(0.0, "fitted")
         panels.append(panel)
-    finish(figure, panels)
+    finish(panels)
     spread = root_mean_square(frame["residual"])
     return figure, record, [f"Root mean square of the residuals: {spread:.2g}."]
 
@@ -141,7 +141,7 @@ def influence_figure(result: FitResult, _: Mapping[str, str]) -> Drawn:
         for row in shift.abs().nlargest(1).index:
             panel.write(str(frame["left_out"][row]), frame["left_out"][row], shift[row], color=GREY)
         panels.append(panel)
-    finish(figure, panels)
+    finish(panels)
     notes = [] if names else ["There are no draws to measure shifts by."]
     return figure, record, notes
 

@@ -85,7 +85,7 @@ def overview(result: Any, against: str | None, labels: Mapping[str, str]):
             if len(there) > 1:
                 _key(upper, there, colors)
             panels += [losses, rest]
-        finish(figure, panels)
+        finish(panels)
         for upper in axes[0]:
             upper.tick_params(labelbottom=False)
         figure.suptitle(_title(result, width), fontsize=10, x=0.01, ha="left")

@@ -28,6 +28,12 @@ class Surface(Sum):
         share = {"a": value, "b": 1 - value}.get(derived)  # of beta in alpha + beta
         return None if share is None else ("alpha", "beta", share / (1 - share))
 
+    def tokens_for(self, params, loss: float, n_params: np.ndarray) -> np.ndarray:
+        """D that reaches a loss at each N, shape of `n_params`; infinite where no D does."""
+        left = loss - params["E"] - params["A"] / n_params ** params["alpha"]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(left > 0, (params["B"] / left) ** (1 / params["beta"]), np.inf)
+
     def optimum(self, params, compute, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN):
         """N*, D*, their ratio and the loss at a compute budget in FLOP, where C = 6 N D.
 

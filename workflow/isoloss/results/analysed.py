@@ -16,7 +16,7 @@ from isoloss.results.quantity import Axis, Kind, Quantity
 from isoloss.results.verdict import Status, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -120,6 +120,13 @@ class Analysed:
         found = self.all(quantity, kind=Kind.PARAMETER, group=group, optional=optional)
         return None if found.empty else found.iloc[0]
 
+    def number(
+        self, quantity: Quantity, *, group: Group | None = None, optional: bool = False
+    ) -> pd.Series | None:
+        """The row of one parameter; None where it has no value."""
+        found = self.parameters(quantity, group=group, optional=optional)
+        return None if found.empty else found.iloc[0]
+
     def values(self, quantities: Iterable[Quantity]) -> dict[Quantity, float] | None:
         """The values of parameters of no group; None where one of them has none."""
         found = {}
@@ -163,6 +170,11 @@ class Analysed:
         """Whether the analysis says of a part of it why it is not there."""
         said = self.rows["verdict"].dropna().unique()
         return any(Verdict.read(text).status in UNMADE for text in said)
+
+
+def identified(row: Mapping[str, Any]) -> bool:
+    """Whether the data determine the value of a row."""
+    return Verdict.read(row["verdict"]).identified
 
 
 def undetermined(rows: pd.DataFrame) -> np.ndarray:

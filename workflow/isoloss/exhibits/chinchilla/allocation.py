@@ -11,10 +11,8 @@ import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.exhibits.chinchilla.design import COUNTS
-from isoloss.results.group import Group
-from isoloss.results.quantity import Kind, Q
-from isoloss.results.rows import Row, row
-from isoloss.results.verdict import IDENTIFIED, OFTEN, exponent_verdict, not_identified, not_made
+from isoloss.results import IDENTIFIED, Group, Kind, Q, Row, points, row
+from isoloss.results.verdict import OFTEN, exponent_verdict, not_identified, not_made
 from isoloss.stats.intervals import LEVEL, bounds
 from isoloss.stats.line import through_rows
 
@@ -206,12 +204,12 @@ def lines(found: Allocation, group: Group, log_c: np.ndarray, count: str) -> lis
 def places(found: Allocation, group: Group, count: str) -> list[Row]:
     """Where the line of an approach goes through."""
     at = found.places
+    common = {"group": group, "verdict": IDENTIFIED, "runs": found.runs}
     return [
-        Row(group=group, kind=Kind.POINT, quantity=quantity, unit=UNITS[quantity],
-            x_quantity=COUNTS[count].axis, x=float(np.exp(c)), value=float(np.exp(y)),
-            verdict=IDENTIFIED, runs=found.runs)
+        one
         for quantity, values in ((Q.N_OPT, at.log_n), (Q.D_OPT, at.log_d))
-        for c, y in zip(at.log_c, values, strict=True)
+        for one in points(quantity, COUNTS[count].axis, np.exp(at.log_c), np.exp(values),
+                          unit=UNITS[quantity], **common)
     ]  # fmt: skip
 
 

@@ -11,56 +11,25 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
-from isoloss.charts.text import science
+from isoloss.charts import COLORS, GREY, Panel, Sheet, science
 from isoloss.config.section import Name
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
-from isoloss.exhibits.base import Analysis, Drawing, Figure, Inputs, Tables, where_of
-from isoloss.exhibits.chinchilla.allocation import (
-    METHOD,
-    NAMES,
-    UNITS,
-    Allocation,
-    difference,
-    exponents,
-    lines,
-    moved,
-    no_exponent,
-    places,
-)
+from isoloss.exhibits.base import Analysis, Drawing, Figure, Inputs, Tables
+from isoloss.exhibits.chinchilla import allocation, looks
+from isoloss.exhibits.chinchilla.allocation import METHOD, UNITS, Allocation
 from isoloss.exhibits.chinchilla.by_envelope import envelope, first_approach
 from isoloss.exhibits.chinchilla.by_law import Surface, third_approach
 from isoloss.exhibits.chinchilla.by_valleys import DrawnValley, second_approach, valleys
 from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfGrid, design_of
-from isoloss.exhibits.chinchilla.looks import (
-    APPROACHES,
-    DASHED,
-    DOTTED,
-    PUBLISHED,
-    OfApproaches,
-    across,
-    categories,
-    compute_label,
-    count_of,
-    differences_said,
-    draw_frontier,
-    exponent_panel,
-    exponents_said,
-    ours,
-    size_label,
-    why_not,
-)
+from isoloss.exhibits.chinchilla.looks import DASHED, DOTTED
 from isoloss.exhibits.chinchilla.noise import Draws, draw_noise
+from isoloss.exhibits.notes import warned
 from isoloss.fit.isoflop import INTERIOR
 from isoloss.laws import published as P
 from isoloss.laws.base import Parameter
 from isoloss.laws.published_allocation import APPROACHES_A, APPROACHES_B
-from isoloss.results.analysed import Analysed
-from isoloss.results.group import Group, Label
-from isoloss.results.quantity import Kind, Q, Quantity
-from isoloss.results.rows import Row, row
+from isoloss.results import Analysed, Group, Kind, Label, Q, Quantity, Row, row
 from isoloss.results.verdict import (
     IDENTIFIED,
     OFTEN,
@@ -91,7 +60,7 @@ class Approaches(OfGrid):
     beyond: Factor = 1e3  # lines go on to so many times the largest C
 
 
-class ChinchillaFrontiers(OfApproaches):
+class ChinchillaFrontiers(looks.OfApproaches):
     """Fig. 1: N*(C) by three approaches, beside Kaplan et al.'s and Hoffmann et al.'s own."""
 
     draw: Literal["chinchilla_frontiers"]
@@ -104,7 +73,7 @@ class ChinchillaFrontiers(OfApproaches):
     )
 
 
-class ChinchillaTokens(OfApproaches):
+class ChinchillaTokens(looks.OfApproaches):
     """Fig. A3: the best tokens and parameters at fixed FLOPs, by three approaches."""
 
     draw: Literal["chinchilla_tokens"]
@@ -117,7 +86,7 @@ class ChinchillaTokens(OfApproaches):
     )
 
 
-class ApproachesCompared(OfApproaches):
+class ApproachesCompared(looks.OfApproaches):
     """a and b by each approach with intervals, beside published ones."""
 
     draw: Literal["approaches_compared"]
@@ -143,12 +112,12 @@ def analyse(spec: Approaches, inputs: Inputs) -> list[Row]:
     design = design_of(inputs.runs, inputs.curves, spec.sweeps, spec.name, spec.first_step)
     draws = draw_noise(design, spec.draws)
     rows, found, warnings = [_noise(design, draws)], {}, {}
-    for number in NAMES:
+    for number in allocation.NAMES:
         group = Group.of(approach=number)
         try:
             found[number], more, warnings[number] = _make(number, spec, design, draws, group)
         except UserError as error:
-            more = [no_exponent(group, error)]
+            more = [allocation.no_exponent(group, error)]
         rows += more
     rows += _valleys(design, draws, spec)
     log_c = design.log_compute(spec.count)
@@ -156,16 +125,16 @@ def analyse(spec: Approaches, inputs: Inputs) -> list[Row]:
     span = np.linspace(first, log_c.max() + np.log(spec.beyond), LINE_POINTS)
     for number, one in found.items():
         group = Group.of(approach=number)
-        rows += exponents(one, group, warnings=warnings[number])
-        rows += lines(one, group, span, spec.count)
-        rows += places(one, group, spec.count)
+        rows += allocation.exponents(one, group, warnings=warnings[number])
+        rows += allocation.lines(one, group, span, spec.count)
+        rows += allocation.places(one, group, spec.count)
     return rows + agreement(found)
 
 
 def agreement(found: dict[int, Allocation]) -> list[Row]:
     """Differences of a between approaches, with the same noise in both."""
     return [
-        difference(Group.of(approach=(other, first)), found[other], found[first],
+        allocation.difference(Group.of(approach=(other, first)), found[other], found[first],
                    "the two agree", "the two differ")
         for first, other in combinations(sorted(found), 2)
     ]  # fmt: skip
@@ -241,7 +210,7 @@ def _minimum(one: DrawnValley, quantity: Q) -> dict:
     size = quantity is Q.N_OPT
     value = valley.n_opt if size else valley.loss_opt
     drawn = np.exp(one.log_n) if size else one.loss
-    draws = np.exp(moved(np.log(drawn)[:, None], np.log(value))[:, 0])
+    draws = np.exp(allocation.moved(np.log(drawn)[:, None], np.log(value))[:, 0])
     lo, hi = bounds(draws[np.isfinite(draws)], LEVEL)
     return {"quantity": quantity, "value": value, "lo": float(lo), "hi": float(hi),
             "level": LEVEL, "unit": (UNITS | LOSSES)[quantity], "method": METHOD}  # fmt: skip
@@ -277,11 +246,10 @@ def _verdict(law: Surface, parameter: Parameter, value: float, draws, lost: floa
 
 def draw_frontiers(spec: ChinchillaFrontiers, tables: Tables) -> Drawing:
     """N*(C) of the three approaches, with Kaplan et al.'s line and 20 tokens per parameter."""
-    found = tables.analysed(spec.approaches, where_of(spec))
-    count = count_of(found)
-    figure, axes = new_figure(width=6.8, height=4.8)
-    record = Record()
-    panel = Panel(axes[0, 0], record, compute_label(count), size_label(count))
+    found = tables.analysed(spec.approaches, spec.called)
+    count = looks.count_of(found)
+    sheet = Sheet(width=6.8, height=4.8)
+    panel = sheet.panel(looks.compute_label(count), looks.size_label(count))
     key = _frontiers(panel, found)
     x = found.line(Q.N_OPT)["x"].to_numpy(float)
     if len(x):
@@ -293,22 +261,21 @@ def draw_frontiers(spec: ChinchillaFrontiers, tables: Tables) -> Drawing:
         ):
             panel.line(compute, n_params, label, "published rule, extrapolated downwards", **look)
             key.append((label, look))
-    finish(figure, [panel])
-    legend_below(figure, key, 100)
     notes = [
         "Kaplan et al.'s N leaves out embeddings, and their C_min is what a run far below the "
         "critical batch would cost.",
         "Markers: what a line is drawn through. Solid: between them; dashed: beyond; bands: 90 %.",
-        *exponents_said(found, (Q.A_OPT,)),
-        *why_not(found),
-    ]
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+        *(f"Approach {label}: {text}" for number, (label, _) in looks.APPROACHES.items()
+          for text in looks.exponents_of(found, number, [Q.A_OPT])),
+        *looks.why_not(found),
+    ]  # fmt: skip
+    return sheet.drawing(key, notes, width=100)
 
 
 def _frontiers(panel: Panel, found: Analysed) -> list[tuple[str, dict]]:
     key = []
-    for number, (label, look) in APPROACHES.items():
-        drawn = draw_frontier(panel, found, number, Q.N_OPT)
+    for number, (label, look) in looks.APPROACHES.items():
+        drawn = looks.draw_frontier(panel, found, number, Q.N_OPT)
         if drawn is None:
             continue
         if number != 3:  # those of the law are calculated
@@ -322,12 +289,11 @@ def _frontiers(panel: Panel, found: Analysed) -> list[tuple[str, dict]]:
 
 def draw_tokens(spec: ChinchillaTokens, tables: Tables) -> Drawing:
     """The best tokens and parameters: each approach's path across lines of equal compute."""
-    found = tables.analysed(spec.approaches, where_of(spec))
-    figure, axes = new_figure(width=6.4, height=4.8)
-    record = Record()
-    panel = Panel(axes[0, 0], record, size_label(count_of(found)), "training tokens D")
+    found = tables.analysed(spec.approaches, spec.called)
+    sheet = Sheet(width=6.4, height=4.8)
+    panel = sheet.panel(looks.size_label(looks.count_of(found)), "training tokens D")
     key, ends = [], []
-    for number, (label, look) in APPROACHES.items():
+    for number, (label, look) in looks.APPROACHES.items():
         group = Group.of(approach=number)
         size, data = (found.line(quantity, group=group) for quantity in (Q.N_OPT, Q.D_OPT))
         if size.empty or data.empty:
@@ -346,11 +312,9 @@ def draw_tokens(spec: ChinchillaTokens, tables: Tables) -> Drawing:
         panel.line(size, 20 * size, "20 tokens per parameter", "published rule", **HOFFMANN)
         key.append(("20 tokens per parameter", HOFFMANN))
         panel.axes.set(xlim=(low, high))
-    finish(figure, [panel])
-    legend_below(figure, key, 90)
     notes = ["Solid, with markers: between the places on the frontier; dashed: beyond them.",
-             *why_not(found)]  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+             *looks.why_not(found)]  # fmt: skip
+    return sheet.drawing(key, notes, width=90)
 
 
 def _diagonals(panel, ends):
@@ -376,37 +340,34 @@ def _diagonals(panel, ends):
 
 def draw_compared(spec: ApproachesCompared, tables: Tables) -> Drawing:
     """a and b of each approach, above published ones."""
-    found = tables.analysed(spec.approaches, where_of(spec))
-    figure, axes = new_figure(2, 1, width=9.4, height=4.2)
-    record, notes, panels = Record(), [], []
-    for place, (quantity, name, known) in zip(
-        axes.flat,
-        ((Q.A_OPT, "Size, N* ~ C^a", APPROACHES_A), (Q.B_OPT, "Data, D* ~ C^b", APPROACHES_B)),
-        strict=True,
-    ):
-        panel = exponent_panel(place, record, f"exponent {quantity}", name)
+    found = tables.analysed(spec.approaches, spec.called)
+    sheet = Sheet(2, 1, width=9.4, height=4.2)
+    notes = []
+    for quantity, name, known in ((Q.A_OPT, "Size, N* ~ C^a", APPROACHES_A),
+                                  (Q.B_OPT, "Data, D* ~ C^b", APPROACHES_B)):  # fmt: skip
+        panel = looks.exponent_panel(sheet, f"exponent {quantity}", name)
         labels = []
-        for number, (label, look) in APPROACHES.items():
+        for number, (label, look) in looks.APPROACHES.items():
             one = found.parameter(quantity, group=Group.of(approach=number))
-            ours(panel, len(labels), one, label, look, notes, f"{quantity}, approach {number}")
+            looks.ours(
+                panel, len(labels), one, label, look, notes, f"{quantity}, approach {number}"
+            )
             labels.append(f"ours {label}")
         for one in known:
-            across(panel, len(labels), one.value, one.lo, one.hi, one.label, "published",
-                   **PUBLISHED)  # fmt: skip
+            looks.across(panel, len(labels), one.value, one.lo, one.hi, one.label, "published",
+                   **looks.PUBLISHED)  # fmt: skip
             labels.append(one.label)
-        categories(panel, labels)
-        panels.append(panel)
-    finish(figure, panels)
-    legend_below(figure, [("this study, 90 % interval", {"color": COLORS[0], "marker": "o"}),
-                          ("published, with the interval given", PUBLISHED)])  # fmt: skip
-    notes += differences_said(found)
-    law = found.parameter(Q.A_OPT, group=Group.of(approach=3))
-    if law is not None and isinstance(law["warnings"], str) and law["warnings"]:
-        notes.append(f"Approach 3: {law['warnings']}.")
+        looks.categories(panel, labels)
+    key = [
+        ("this study, 90 % interval", {"color": COLORS[0], "marker": "o"}),
+        ("published, with the interval given", looks.PUBLISHED),
+    ]
+    notes += looks.differences_said(found)
+    notes += warned(found, Q.A_OPT, "Approach 3", group=Group.of(approach=3))
     notes.append("Hollow: not determined by the runs. Hoffmann et al.'s intervals are 10th to 90th "
                  "percentiles; that of Besiroglu et al. is made of their standard error, .02, for "
                  "90 %.")  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes + why_not(found))
+    return sheet.drawing(key, notes + looks.why_not(found))
 
 
 ANALYSES = {"approaches": Analysis(Approaches, analyse)}

@@ -7,24 +7,14 @@ straight line gives: a falls from third to third.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
-from isoloss.charts.text import with_interval
+from isoloss.charts import COLORS, GREY, Sheet
 from isoloss.config.section import Name
 from isoloss.errors import UserError
-from isoloss.exhibits.base import (
-    Analysis,
-    Drawing,
-    Drawn,
-    Figure,
-    Inputs,
-    Tables,
-    where_of,
-)
+from isoloss.exhibits.base import Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
 from isoloss.exhibits.chinchilla.allocation import METHOD, UNITS, moved, slope_row
 from isoloss.exhibits.chinchilla.by_envelope import envelope, frontier
 from isoloss.exhibits.chinchilla.design import COUNTS, Counting, OfGrid, design_of
@@ -36,11 +26,9 @@ from isoloss.exhibits.chinchilla.looks import (
     size_label,
 )
 from isoloss.exhibits.chinchilla.noise import draw_noise
-from isoloss.results.analysed import Analysed
-from isoloss.results.group import Group, Label
-from isoloss.results.quantity import Kind, Q
-from isoloss.results.rows import Row
-from isoloss.results.verdict import IDENTIFIED, not_made
+from isoloss.exhibits.notes import in_words, told
+from isoloss.results import IDENTIFIED, Group, Kind, Label, Q, Row, points
+from isoloss.results.verdict import not_made
 from isoloss.stats.intervals import LEVEL, bounds
 
 THIRDS = {1: "first", 2: "second", 3: "last"}
@@ -67,9 +55,7 @@ class ChinchillaCurvature(Drawn):
         "it. Hoffmann et al. find a slope that falls from third to third. A third with few "
         "changes of the best size shows only a strong bend."
     )
-    curvature: Name = "curvature"  # the analysis drawn, which must do: curvature
-
-    analyses_drawn = {"curvature": "curvature"}
+    curvature: Annotated[Name, Does("curvature")] = "curvature"  # the analysis drawn
 
 
 def analyse(spec: Curvature, inputs: Inputs) -> list[Row]:
@@ -149,20 +135,16 @@ def _points(x, y, drawn, count, runs) -> list[Row]:
 
 
 def _line(group, x, y, count) -> list[Row]:
-    return [
-        Row(group=group, kind=Kind.LINE, quantity=Q.N_OPT, unit=UNITS[Q.N_OPT],
-            x_quantity=COUNTS[count].axis, x=float(np.exp(c)), value=float(np.exp(n)))
-        for c, n in zip(x, y, strict=True)
-    ]  # fmt: skip
+    return points(Q.N_OPT, COUNTS[count].axis, np.exp(x), np.exp(y), kind=Kind.LINE, group=group,
+                  unit=UNITS[Q.N_OPT])  # fmt: skip
 
 
 def draw(spec: ChinchillaCurvature, tables: Tables) -> Drawing:
     """N*(C) along the envelope of learning curves, and straight lines through thirds of it."""
-    found = tables.analysed(spec.curvature, where_of(spec))
+    found = tables.analysed(spec.curvature, spec.called)
     count = count_of(found)
-    figure, axes = new_figure(width=6.6, height=4.4)
-    record = Record()
-    panel = Panel(axes[0, 0], record, compute_label(count), size_label(count))
+    sheet = Sheet(width=6.6, height=4.4)
+    panel = sheet.panel(compute_label(count), size_label(count))
     at, key, notes = found.points(Q.N_OPT, group=Group.of(Label.FRONTIER)), [], []
     if len(at):
         panel.band(at["x"], at["value"], at["lo"], at["hi"], "frontier", "90 % band", color=GREY)
@@ -172,7 +154,8 @@ def draw(spec: ChinchillaCurvature, tables: Tables) -> Drawing:
         ends = np.array([at["x"].min(), at["x"].max()])
         panel.axes.set(ylim=(at["value"].min() / 1.8, at["value"].max() * 1.8))
         for third, name in THIRDS.items():
-            line = found.line(Q.N_OPT, group=Group.of(third=third))
+            group = Group.of(third=third)
+            line = found.line(Q.N_OPT, group=group)
             if line.empty:
                 continue
             slope, level = np.polyfit(np.log(line["x"]), np.log(line["value"]), 1)
@@ -181,21 +164,12 @@ def draw(spec: ChinchillaCurvature, tables: Tables) -> Drawing:
                        color=color, linestyle=DASHED, linewidth=1.1)  # fmt: skip
             panel.line(line["x"], line["value"], label, "line", color=color, linewidth=2.2)
             key.append((label, {"color": color, "linestyle": "-"}))
-            notes.append(_third_said(found, third, name))
-    finish(figure, [panel])
-    flop_ticks(panel)
-    legend_below(figure, key, 90)
+            notes += told(found, Q.A_OPT, f"Exponent a of the {name} third", group=group)
+    flop_ticks(sheet, [panel])
     for _, one in found.parameters(Q.CURVATURE).iterrows():
-        value, interval = with_interval(one["value"], one["lo"], one["hi"])
-        text = f", 90 % interval {interval}; {one['warnings']}" if interval else ""
-        notes.append(f"Quadratic coefficient of ln N* in ln C: {value}{text}.")
-    return Drawing(figure=figure, table=record.table(), notes=notes + found.why_not())
-
-
-def _third_said(found: Analysed, third: int, name: str) -> str:
-    one = found.parameter(Q.A_OPT, group=Group.of(third=third))
-    value, interval = with_interval(one["value"], one["lo"], one["hi"])
-    return f"The {name} third: a = {value}" + (f", 90 % interval {interval}." if interval else ".")
+        why = f"; {one['warnings']}" if np.isfinite(one["lo"]) else ""
+        notes.append(f"Quadratic coefficient of ln N* in ln C: {in_words(one)}{why}.")
+    return sheet.drawing(key, notes + found.why_not(), width=90)
 
 
 ANALYSES = {"curvature": Analysis(Curvature, analyse)}

@@ -12,7 +12,7 @@ from pydantic import Field
 from isoloss.config.section import Draws, Levels, PositiveInt
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysing
-from isoloss.results.quantity import X
+from isoloss.results import X
 from isoloss.runs.curves import at_peak_rate
 from isoloss.runs.select import finished_in
 
@@ -141,11 +141,7 @@ class Design:
 
 
 def design_of(
-    runs: pd.DataFrame,
-    curves: pd.DataFrame,
-    sweeps: Iterable[str],
-    where: str,
-    first_step: int = 1,
+    runs: pd.DataFrame, curves: pd.DataFrame, sweeps: Iterable[str], where: str, first_step: int = 1
 ) -> Design:
     """The design of some sweeps.
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record
-from isoloss.charts.style import COLORS, GREY, MARKERS
-from isoloss.charts.text import science, with_interval
+from isoloss.charts import COLORS, GREY, MARKERS, Panel, Sheet, science
 from isoloss.config.section import Name
-from isoloss.exhibits.base import Drawn
+from isoloss.exhibits.base import Does, Drawn
 from isoloss.exhibits.chinchilla.allocation import NAMES
 from isoloss.exhibits.chinchilla.design import COUNTS
-from isoloss.results.analysed import Analysed
-from isoloss.results.group import G, Group
-from isoloss.results.quantity import Q
-from isoloss.results.verdict import Verdict
+from isoloss.exhibits.notes import in_words
+from isoloss.results import Analysed, G, Group, Q, identified
 from isoloss.stats.interpolation import log_log
 
 if TYPE_CHECKING:
@@ -28,16 +24,13 @@ APPROACHES = {
 }
 PUBLISHED = {"color": GREY, "marker": "d"}
 DASHED, DOTTED = (0, (4, 2)), (0, (1, 1.5))
-LOSS_LABEL = "held-out loss (nats per token)"
 COUNT_OF = {count.axis: name for name, count in COUNTS.items()}  # axis of compute -> its count
 
 
 class OfApproaches(Drawn):
     """What the figures of the three approaches share."""
 
-    approaches: Name = "approaches"  # the analysis drawn, which must do: approaches
-
-    analyses_drawn = {"approaches": "approaches"}
+    approaches: Annotated[Name, Does("approaches")] = "approaches"  # the analysis drawn
 
 
 def count_of(found: Analysed) -> str | None:
@@ -70,15 +63,13 @@ def size_label(count: str | None) -> str:
     return "parameters N" if whole else "parameters N (without embeddings)"
 
 
-def three_panels(axes, count: str | None, first: tuple[str, str, str]) -> list[Panel]:
-    """A panel of losses (its labels of x and y, and its title), one of sizes, one of tokens."""
-    record, label = Record(), compute_label(count)
-    x, y, title = first
-    return [
-        Panel(axes[0, 0], record, x, y, title),
-        Panel(axes[0, 1], record, label, size_label(count), "Best size"),
-        Panel(axes[0, 2], record, label, "tokens D", "Its tokens"),
-    ]
+def three_panels(sheet: Sheet, count: str | None, x: str, y: str, name: str) -> list[Panel]:
+    """A panel of losses with its labels and title, one of sizes, one of tokens."""
+    label = compute_label(count)
+    sheet.panel(x, y, name)
+    sheet.panel(label, size_label(count), "Best size")
+    sheet.panel(label, "tokens D", "Its tokens")
+    return sheet.panels
 
 
 def valleys_of(found: Analysed) -> dict[Group, float]:
@@ -111,42 +102,32 @@ def draw_frontier(
     return {"color": color, "linestyle": "-"}
 
 
-def flop_ticks(panel: Panel) -> None:
-    """Ticks of compute as powers of ten: sizes of FLOPs have no names."""
+def flop_ticks(sheet: Sheet, panels: list[Panel]) -> None:
+    """Finish a figure, with ticks of compute as powers of ten: sizes of FLOPs have no names."""
     from matplotlib.ticker import FixedFormatter, FixedLocator
 
-    axis = panel.axes.xaxis
-    low, high = sorted(axis.get_view_interval())
-    decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    if np.log10(high / low) >= 3:
-        return  # labelled so already
-    lead = (1, 3) if np.log10(high / low) > 1 else (1, 2, 5)
-    values = [m * 10.0**e for e in decades for m in lead if low <= m * 10.0**e <= high]
-    axis.set_major_locator(FixedLocator(values))
-    axis.set_major_formatter(FixedFormatter([science(value) for value in values]))
+    sheet.finish()
+    for axis in (panel.axes.xaxis for panel in panels):
+        low, high = sorted(axis.get_view_interval())
+        if np.log10(high / low) >= 3:
+            continue  # labelled so already
+        decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+        lead = (1, 3) if np.log10(high / low) > 1 else (1, 2, 5)
+        values = [m * 10.0**e for e in decades for m in lead if low <= m * 10.0**e <= high]
+        axis.set_major_locator(FixedLocator(values))
+        axis.set_major_formatter(FixedFormatter([science(value) for value in values]))
 
 
-def exponent_said(found: Analysed, number: int, quantity: Q) -> str | None:
-    """ "a = 0.47, 90 % interval 0.42 to 0.53", or why not."""
-    one = found.parameter(quantity, group=Group.of(approach=number))
-    if one is None:
-        return None
-    if not np.isfinite(float(one["value"])):
-        return f"{quantity}: {one['verdict']}"
-    value, interval = with_interval(one["value"], one["lo"], one["hi"])
-    sure = "" if Verdict.read(one["verdict"]).identified else f" ({one['verdict']})"
-    return f"{quantity} = {value}, 90 % interval {interval}{sure}"
-
-
-def exponents_said(found: Analysed, quantities=(Q.A_OPT, Q.B_OPT)) -> list[str]:
-    """A note for each approach: its exponents."""
-    notes = []
-    for number, (label, _) in APPROACHES.items():
-        texts = [exponent_said(found, number, quantity) for quantity in quantities]
-        texts = [text for text in texts if text]
-        if texts:
-            notes.append(f"Approach {label}: {'; '.join(texts)}.")
-    return notes
+def exponents_of(found: Analysed, number: int, quantities=(Q.A_OPT, Q.B_OPT)) -> list[str]:
+    """For each exponent of an approach "a = 0.47, 90 % interval 0.42 to 0.53.", or why not."""
+    texts = []
+    for quantity in quantities:
+        one = found.parameter(quantity, group=Group.of(approach=number))
+        if one is not None and np.isfinite(float(one["value"])):
+            texts.append(f"{quantity} = {in_words(one)}.")
+        elif one is not None:
+            texts.append(f"{quantity}: {one['verdict']}.")
+    return texts
 
 
 def why_not(found: Analysed) -> list[str]:
@@ -159,14 +140,11 @@ def why_not(found: Analysed) -> list[str]:
 
 def differences_said(found: Analysed) -> list[str]:
     """A note for each difference of two exponents under the same noise."""
-    notes = []
     # A study may have fewer than two exponents to compare.
-    for _, one in found.parameters(Q.A_DIFFERENCE, optional=True).iterrows():
-        value, interval = with_interval(one["value"], one["lo"], one["hi"])
-        text = f"{value}, 90 % interval {interval}" if interval else value
-        group = _group_said(found.group_of(one))
-        notes.append(f"Difference of a, {group}: {text}; {one['warnings']}.")
-    return notes
+    return [
+        f"Difference of a, {_group_said(found.group_of(one))}: {in_words(one)}; {one['warnings']}."
+        for _, one in found.parameters(Q.A_DIFFERENCE, optional=True).iterrows()
+    ]
 
 
 def _group_said(group: Group) -> str:
@@ -179,9 +157,9 @@ def _group_said(group: Group) -> str:
     return ", ".join([*parts, *group.labels])
 
 
-def exponent_panel(axes, record: Record, x: str, name: str) -> Panel:
+def exponent_panel(sheet: Sheet, x: str, name: str) -> Panel:
     """A panel of exponents, each at a height of its own."""
-    return Panel(axes, record, x, "", name, x_scale="linear", y_scale="linear")
+    return sheet.panel(x, "", name, x_scale="linear", y_scale="linear")
 
 
 def ours(
@@ -194,8 +172,7 @@ def ours(
     if not np.isfinite(float(one["value"])):
         notes.append(f"{name}: {one['verdict']}.")
         return
-    sure = Verdict.read(one["verdict"]).identified
-    fill = {} if sure else {"markerfacecolor": "white"}
+    fill = {} if identified(one) else {"markerfacecolor": "white"}
     across(panel, place, one["value"], one["lo"], one["hi"], label, "this study", **look, **fill)
 
 
@@ -214,7 +191,6 @@ def across(panel: Panel, place: float, value, lo, hi, series: str, what: str, **
 
 def categories(panel: Panel, labels: list[str]) -> None:
     """Name the heights of a panel, from the top."""
-    panel.axes.set_yticks(range(len(labels)), labels)
-    panel.axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
+    panel.name_heights(labels)
     panel.axes.grid(False, axis="y")
     panel.axes.margins(x=0.08)

@@ -12,19 +12,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts.panel import Record, finish
-from isoloss.charts.style import COLORS, legend_below, new_figure
+from isoloss.charts import COLORS, Sheet
 from isoloss.config.section import Name
 from isoloss.errors import UserError
-from isoloss.exhibits.base import (
-    Analysis,
-    Drawing,
-    Drawn,
-    Figure,
-    Inputs,
-    Tables,
-    where_of,
-)
+from isoloss.exhibits.base import Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
 from isoloss.exhibits.chinchilla.allocation import (
     NAMES,
     Allocation,
@@ -49,10 +40,7 @@ from isoloss.exhibits.chinchilla.looks import (
 )
 from isoloss.exhibits.chinchilla.noise import draw_noise
 from isoloss.laws.published_allocation import PEARCE_SONG, PORIAN_LADDER
-from isoloss.results.group import Group, Label
-from isoloss.results.quantity import Kind, Q
-from isoloss.results.rows import Row
-from isoloss.results.verdict import IDENTIFIED
+from isoloss.results import IDENTIFIED, Group, Kind, Label, Q, Row
 
 PREDICTED_BY = (
     "the law fitted with all parameters, recounted: Pearce and Song (2024), arXiv:2406.12907, "
@@ -83,9 +71,7 @@ class Recounted(Drawn):
         "Black: predicted from one law of all parameters, as Pearce and Song (2024) argue. Right: "
         "published. A small vocabulary makes counting matter less."
     )
-    recount: Name = "recount"  # the analysis drawn, which must do: recount
-
-    analyses_drawn = {"recount": "recount"}
+    recount: Annotated[Name, Does("recount")] = "recount"  # the analysis drawn
 
 
 def analyse(spec: Recount, inputs: Inputs) -> list[Row]:
@@ -165,11 +151,10 @@ def _embeddings(design: Design) -> list[Row]:
 
 def draw(spec: Recounted, tables: Tables) -> Drawing:
     """a under each way of counting N and C, and what others found when they changed theirs."""
-    found = tables.analysed(spec.recount, where_of(spec))
-    figure, axes = new_figure(2, 1, width=10.2, height=4.6)
-    record, notes = Record(), []
-    left = exponent_panel(axes[0, 0], record, "exponent a of N* ~ C^a",
-                          "The same runs, counted four ways")  # fmt: skip
+    found = tables.analysed(spec.recount, spec.called)
+    sheet = Sheet(2, 1, width=10.2, height=4.6)
+    notes = []
+    left = exponent_panel(sheet, "exponent a of N* ~ C^a", "The same runs, counted four ways")
     named = {group.get("count") for group in found.groups(Q.A_OPT)}
     counts = [count for count in COUNTS if count in named]
     for place, count in enumerate(counts):
@@ -179,7 +164,7 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
             one = found.parameter(Q.A_OPT, group=_group(count, number))
             ours(left, place + aside, one, label, look, notes, name)
     categories(left, [COUNTS[count].label for count in counts])
-    right = exponent_panel(axes[0, 1], record, "exponent a of N* ~ C^a", "Published")
+    right = exponent_panel(sheet, "exponent a of N* ~ C^a", "Published")
     labels = []
     for author, year, known in (("Porian", "et al. 2024", PORIAN_LADDER),
                                 ("Pearce", "and Song 2024", PEARCE_SONG)):  # fmt: skip
@@ -188,26 +173,25 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
                    f"{author} {year}: {one.label}", "published", **PUBLISHED)  # fmt: skip
             labels.append(f"{author}: {one.label}")
     categories(right, labels)
-    for panel in (left, right):
+    for panel in sheet.panels:
         for value, name, color in ((0.73, "Kaplan et al. 2020", COLORS[1]),
                                    (0.5, "Hoffmann et al. 2022", COLORS[0])):  # fmt: skip
-            record.add(panel=panel.name, series=[name], what="published", x_quantity=panel.x,
-                       x=[value], y_quantity="", y=[np.nan])  # fmt: skip
+            sheet.record.add(panel=panel.name, series=[name], what="published",
+                             x_quantity=panel.x, x=[value], y_quantity="", y=[np.nan])  # fmt: skip
             panel.axes.axvline(value, color=color, linewidth=1.0, linestyle=DASHED, zorder=0)
-    low, high = zip(*(panel.axes.get_xlim() for panel in (left, right)), strict=True)
-    for panel in (left, right):
+    low, high = zip(*(panel.axes.get_xlim() for panel in sheet.panels), strict=True)
+    for panel in sheet.panels:
         panel.axes.set_xlim(min(low), max(high))
-    finish(figure, [left, right])
-    legend_below(figure, [
+    key = [
         *((label, look) for label, look in APPROACHES.values()),
         ("predicted: the law of all parameters, recounted", PREDICTED),
         ("published", PUBLISHED),
         ("Kaplan et al., 0.73", {"color": COLORS[1], "linestyle": DASHED}),
         ("Hoffmann et al., 0.5", {"color": COLORS[0], "linestyle": DASHED}),
-    ], 110)  # fmt: skip
+    ]  # fmt: skip
     notes += differences_said(found) if found.made else found.why_not()
     notes.append("Bars: 90 % here, 95 % in Porian et al. Hollow: not determined by the runs.")
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    return sheet.drawing(key, notes, width=110)
 
 
 ANALYSES = {"recount": Analysis(Recount, analyse)}

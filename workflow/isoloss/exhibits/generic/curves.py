@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import COLORS, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.charts.text import short
+from isoloss.charts import COLORS, Sheet, ordered_colors, short
 from isoloss.config.section import Name, Section, Values
-from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need, where_of
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need
 from isoloss.exhibits.generic.series import OfRuns
 from isoloss.runs.select import chosen, finished
 
@@ -69,12 +67,11 @@ class EfficientFrontier(Drawn):
 
 def learning_curves(spec: LearningCurves, tables: Tables) -> Drawing:
     """A line for each run, up to where it ended or diverged."""
-    need(tables.runs, ["run_id", spec.by, *spec.where], where_of(spec), "runs")
-    need(tables.curves, ["run_id", spec.x, spec.y], where_of(spec), "curves")
+    need(tables.runs, ["run_id", spec.by, *spec.where], spec.called, "runs")
+    need(tables.curves, ["run_id", spec.x, spec.y], spec.called, "curves")
     runs = chosen(tables.runs, spec.sweeps, spec.where).drop_duplicates("run_id")
-    figure, axes = new_figure(width=6.8)
-    record = Record()
-    panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label)
+    sheet = Sheet(width=6.8)
+    panel = sheet.panel(spec.x_label, spec.y_label)
     values = sorted(runs[spec.by].dropna().unique())
     colors = dict(zip(values, ordered_colors(len(values)), strict=True))
     by_run = dict(tuple(tables.curves.groupby("run_id")))
@@ -87,10 +84,8 @@ def learning_curves(spec: LearningCurves, tables: Tables) -> Drawing:
         panel.line(curve[spec.x], curve[spec.y], run["run_id"], f"{spec.by_label} "
                    f"{short(run[spec.by])}", color=colors[run[spec.by]],
                    linewidth=0.7 if crowded else 1.2, alpha=0.8)  # fmt: skip
-    finish(figure, [panel])
-    if values:
-        key_of_values(figure, [panel.axes], values, list(colors.values()), spec.by_label)
-    return Drawing(figure=figure, table=record.table(), notes=[])
+    sheet.key_of_values(values, colors.values(), spec.by_label)
+    return sheet.drawing()
 
 
 def frontier(spec: EfficientFrontier, tables: Tables) -> Drawing:
@@ -98,10 +93,10 @@ def frontier(spec: EfficientFrontier, tables: Tables) -> Drawing:
 
     The sweep of a run in a study of studies is the study that it came from.
     """
-    need(tables.runs, ["sweep", spec.x], where_of(spec), "runs")
+    need(tables.runs, ["sweep", spec.x], spec.called, "runs")
     drawn, notes = {}, []
     for study, about in spec.panels.items():
-        need(tables.runs, [about.y, *about.where], where_of(spec), "runs")
+        need(tables.runs, [about.y, *about.where], spec.called, "runs")
         runs, lost = finished(chosen(tables.runs, [study], about.where), about.y)
         runs = runs[(runs[spec.x] > 0) & (runs[about.y] > 0)]
         notes += [f"{about.title}: {note}" for note in lost]
@@ -111,27 +106,22 @@ def frontier(spec: EfficientFrontier, tables: Tables) -> Drawing:
             drawn[study] = runs
     columns = min(3, max(1, len(drawn)))
     rows = max(1, -(-len(drawn) // columns))
-    figure, axes = new_figure(columns, rows, width=2.0 + 2.6 * columns, height=0.6 + 2.5 * rows)
-    record, panels = Record(), []
-    for (study, runs), place in zip(drawn.items(), axes.flat, strict=False):
+    sheet = Sheet(columns, rows, width=2.0 + 2.6 * columns, height=0.6 + 2.5 * rows)
+    for study, runs in drawn.items():
         about = spec.panels[study]
-        panel = Panel(place, record, spec.x_label, about.y_label, about.title)
+        panel = sheet.panel(spec.x_label, about.y_label, about.title)
         panel.points(runs[spec.x], runs[about.y], study, "run", color=COLORS[0], alpha=0.45,
                      markersize=3.5, markeredgewidth=0)  # fmt: skip
         best = efficient(runs, spec.x, about.y)
         panel.line(best[spec.x], best[about.y], study, "efficient frontier", color=COLORS[1],
                    drawstyle="steps-post", linewidth=1.3)  # fmt: skip
-        panels.append(panel)
-    for place in axes.flat[len(drawn) :]:
-        place.set_axis_off()
-    finish(figure, panels)
-    legend_below(figure, [
+    key = [
         ("run", {"color": COLORS[0], "marker": "o", "alpha": 0.6}),
         ("efficient frontier: no cheaper run has a lower loss",
          {"color": COLORS[1], "linestyle": "-"}),
-    ])  # fmt: skip
+    ]  # fmt: skip
     notes.append("The losses of different tasks have different units: compare within a panel.")
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    return sheet.drawing(key, notes)
 
 
 def efficient(runs: pd.DataFrame, x: str, y: str) -> pd.DataFrame:

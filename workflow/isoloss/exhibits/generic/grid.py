@@ -1,4 +1,4 @@
-"""Losses over a grid of sizes and data: by data, a line for each size."""
+"""Losses over a grid of sizes and data: by data for each size, by their ratio at equal compute."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import key_of_values, new_figure, ordered_colors
-from isoloss.charts.text import short
+from isoloss.charts import GREY, MARKERS, Sheet, ordered_colors, science, short
 from isoloss.config.section import Name
-from isoloss.exhibits.base import Drawing, Figure, Tables, need, where_of
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
+from isoloss.exhibits.base import Drawing, Figure, Tables, need
 from isoloss.exhibits.generic.series import OfRuns
+from isoloss.laws import law
 from isoloss.results.fits import Fitted
 from isoloss.runs.select import chosen, finished
 from isoloss.stats.spread import root_mean_square
 
 if TYPE_CHECKING:
     import pandas as pd
+
+N_POINTS = 100
 
 
 class LossGrid(OfRuns):
@@ -30,18 +32,26 @@ class LossGrid(OfRuns):
     by_label: str  # of the colours
     fit: Name | None = None  # a law of both, drawn dashed
 
+
+class SameCompute(OfRuns):
+    """Loss against tokens per parameter: ways to spend the same compute."""
+
+    draw: Literal["same_compute"]
+    series: dict[Name, str]  # sweep -> its label
+    compute: str = "compute_6nd_flops"  # column of the runs
+    fit: Name | None = None  # a law of n_params and n_tokens, drawn at each compute
+
     @property
-    def fits_named(self) -> list[str]:
-        return [self.fit] if self.fit else []
+    def sweeps_named(self) -> list[str]:
+        return list(self.series)
 
 
 def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
     """Medians over seeds; a fitted law of both quantities is dashed."""
-    need(tables.runs, [spec.x, spec.y, spec.by, *spec.where], where_of(spec), "runs")
+    need(tables.runs, [spec.x, spec.y, spec.by, *spec.where], spec.called, "runs")
     runs, notes = finished(chosen(tables.runs, spec.sweeps, spec.where), spec.y)
-    figure, axes = new_figure(width=6.8)
-    record = Record()
-    panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label)
+    sheet = Sheet(width=6.8)
+    panel = sheet.panel(spec.x_label, spec.y_label)
     values = sorted(runs[spec.by].unique())
     colors = ordered_colors(len(values))
     found = tables.fitted(spec.fit) if spec.fit else None
@@ -62,10 +72,8 @@ def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
         notes.append(f"It misses the runs by {_miss(found, runs, spec):.1%} (root mean square).")
         if not found.identified:
             notes.append(f"Its parameters are {found.verdict}.")
-    finish(figure, [panel])
-    if values:
-        key_of_values(figure, [panel.axes], values, colors, spec.by_label)
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    sheet.key_of_values(values, colors, spec.by_label)
+    return sheet.drawing(notes=notes)
 
 
 def _miss(found: Fitted, runs: pd.DataFrame, spec: LossGrid) -> float:
@@ -74,4 +82,56 @@ def _miss(found: Fitted, runs: pd.DataFrame, spec: LossGrid) -> float:
     return root_mean_square(np.log(runs[spec.y].to_numpy(float) / found.curve(**at)))
 
 
-FIGURES = {"loss_grid": Figure(LossGrid, loss_grid)}
+def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
+    """Loss against tokens per parameter, coloured by compute; lines are a law at that compute."""
+    need(tables.runs, ["sweep", "loss", "n_params", "n_tokens", spec.compute], spec.called,
+         "runs")  # fmt: skip
+    runs, notes = finished(chosen(tables.runs, list(spec.series), spec.where), "loss")
+    runs = runs.assign(
+        ratio=runs["n_tokens"] / runs["n_params"],
+        level=[float(f"{c:.2e}") for c in runs[spec.compute]],
+    )
+    sheet = Sheet(width=6.8)
+    panel = sheet.panel(spec.x_label, spec.y_label)
+    levels = sorted(runs["level"].unique())
+    colors = ordered_colors(len(levels))
+    curve, name = _law(spec, tables)
+    for level, color in zip(levels, colors, strict=True):
+        of_level = runs[runs["level"] == level]
+        if curve is not None:
+            ratio = np.geomspace(of_level["ratio"].min() / 2, of_level["ratio"].max() * 2, N_POINTS)
+            size = np.sqrt(level / (FLOPS_PER_PARAM_TOKEN * ratio))
+            loss = curve(size, ratio * size)
+            panel.line(ratio, loss, f"{science(level)} FLOP", name, color=color, linewidth=1.1)
+        for marker, (sweep, label) in zip(MARKERS, spec.series.items(), strict=False):
+            middle = of_level[of_level["sweep"] == sweep].groupby("ratio")["loss"].median()
+            panel.points(middle.index, middle, label, f"median at {science(level)} FLOP",
+                         color=color, marker=marker, markersize=7,
+                         markeredgecolor="white")  # fmt: skip
+    sheet.key_of_values(levels, colors, "compute, 6 N D (FLOP)", science)
+    key = [(label, {"color": GREY, "marker": marker})
+           for marker, label in zip(MARKERS, spec.series.values(), strict=False)]  # fmt: skip
+    key += [(name, {"color": GREY, "linestyle": "-"})] if name else []
+    best = runs.loc[runs.groupby("level")["loss"].idxmin()] if len(runs) else runs
+    for sweep, label in spec.series.items():
+        won = [science(row.level) for row in best.itertuples() if row.sweep == sweep]
+        if won:
+            notes.append(f"{label}: the lowest loss at {', '.join(won)} FLOP.")
+    return sheet.drawing(key, notes)
+
+
+def _law(spec, tables):
+    """A function of N and D, and what it is: the fitted law, else the planted one, else None."""
+    found = tables.fitted(spec.fit) if spec.fit else None
+    if found is not None and found.identified:
+        return lambda n, d: found.curve(n_params=n, n_tokens=d), "fitted law"
+    if spec.fit is None and tables.truth is not None:
+        planted, params = law(tables.truth[0]), tables.truth[1]
+        return lambda n, d: planted(params, n_params=n, n_tokens=d), "planted law"
+    return None, ""
+
+
+FIGURES = {
+    "loss_grid": Figure(LossGrid, loss_grid),
+    "same_compute": Figure(SameCompute, same_compute),
+}

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure, ordered_colors
-from isoloss.charts.text import short, with_interval
+from isoloss.charts import COLORS, GREY, MARKERS, Sheet, ordered_colors, short, with_interval
 from isoloss.config.section import Name, PositiveFloat, Section
 from isoloss.errors import nearest
-from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need, where_of
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need
 from isoloss.exhibits.generic.series import Scale, Series, in_full
 from isoloss.laws import law
 from isoloss.results.fits import Fitted
@@ -109,10 +107,8 @@ def extrapolation(spec: Extrapolation, tables: Tables) -> Drawing:
 
 
 def _drawn(spec, tables, at):
-    figure, axes = new_figure()
-    record = Record()
-    panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label,
-                  x_scale=spec.x_scale, y_scale=spec.y_scale)  # fmt: skip
+    sheet = Sheet()
+    panel = sheet.panel(spec.x_label, spec.y_label, x_scale=spec.x_scale, y_scale=spec.y_scale)
     parts = _split(spec, tables)
     notes, ends, key, said = [], [], [], {}
     colors = ordered_colors(len(parts)) if spec.by and len(parts) > 3 else COLORS
@@ -150,9 +146,7 @@ def _drawn(spec, tables, at):
     if any(middle["count"].max() > 1 for _, middle in ends):
         notes.append("Large markers: median over the seeds; bars: their whole range; "
                      "small markers: single runs.")  # fmt: skip
-    finish(figure, [panel])
-    legend_below(figure, key)
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    return sheet.drawing(key, notes)
 
 
 def _split(spec, tables) -> list[tuple[str, Series, float | None, pd.DataFrame]]:
@@ -160,7 +154,7 @@ def _split(spec, tables) -> list[tuple[str, Series, float | None, pd.DataFrame]]
     parts = []
     for name, series in spec.members().items():
         columns = ["sweep", spec.x, series.y, *series.where, *([spec.by] if spec.by else [])]
-        need(tables.runs, columns, where_of(spec), "runs")
+        need(tables.runs, columns, spec.called, "runs")
         runs = chosen(tables.runs, series.sweep, series.where)
         if spec.by is None:
             parts.append((name, series, None, runs))

@@ -39,14 +39,6 @@ class OfRuns(Drawn):
     where: dict[str, Values] = {}  # column -> the values that are drawn
 
     @property
-    def sweeps_named(self) -> list[str]:
-        return list(self.sweeps or [])
-
-    @property
     def numbers_named(self) -> list[str]:
         keys = ("x", "y", "by", "compute", "measured", "theory", "standard_error")
         return [value for key in keys if (value := getattr(self, key, None))]
-
-    @property
-    def columns_named(self) -> list[str]:
-        return list(self.where)

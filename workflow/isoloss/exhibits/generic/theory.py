@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure
+from isoloss.charts import COLORS, GREY, Sheet, look_of
 from isoloss.config.section import Name
 from isoloss.errors import UserError
-from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need, where_of
+from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need
 from isoloss.exhibits.generic.series import OfRuns, Scale, Series, in_full
 from isoloss.results.fits import Fitted
 from isoloss.runs.select import chosen, finished
@@ -31,10 +30,6 @@ class ExponentAgainstTheory(Drawn):
     group_label: str = "{}"  # the label of a group's value, e.g. "d = {}"
     x_label: str  # of the axis, with the unit
     y_label: str  # of the axis, with the unit
-
-    @property
-    def fits_named(self) -> list[str]:
-        return [self.fit]
 
 
 class RatioToTheory(OfRuns):
@@ -69,12 +64,11 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
     """Fitted exponents with their intervals; on the grey line they would equal the prediction."""
     fits = tables.fits_of(spec.fit)
     if not fits:
-        raise UserError(where_of(spec), [f"fit: there is no fit {spec.fit!r} in the table of fits"])
+        raise UserError(spec.called, [f"fit: there is no fit {spec.fit!r} in the table of fits"])
     notes = [f"{str(fit.group) or fit.fit}: {fit.verdict}." for fit in fits if not fit.identified]
     rows = _judged(spec, fits)
-    figure, axes = new_figure(width=5.2, height=4.6)
-    record = Record()
-    panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label)
+    sheet = Sheet(width=5.2, height=4.6)
+    panel = sheet.panel(spec.x_label, spec.y_label)
     ends = rows[["predicted", "value", "lo", "hi"]].to_numpy(float)
     ends = ends[ends > 0]
     if len(ends):
@@ -87,20 +81,19 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
             panel.write(label, row.predicted, row.value, xytext=(7, -5))
         panel.axes.set(xlim=(span[0], span[1] * 1.1), ylim=span)
     else:
-        panel.axes.set(xlim=(0.1, 10), ylim=(0.1, 10))
         notes.append("No group has an exponent that the data determine: nothing is drawn.")
-    finish(figure, [panel])
-    legend_below(figure, [
+    key = [
         ("measured, with its 90 % interval", {"color": COLORS[0], "marker": "o"}),
         ("measured = predicted", {"color": GREY, "linestyle": "-"}),
-    ])  # fmt: skip
-    table = record.table()
+    ]  # fmt: skip
+    drawing = sheet.drawing(key, notes)
+    table = drawing.table
     groups = dict(zip(rows["predicted"], rows["group"].map(str), strict=True))
     table["series"] = [
         groups.get(x, series) if what == "fitted exponent" else series
         for x, series, what in zip(table.get("x", []), table["series"], table["what"], strict=True)
     ]
-    return Drawing(figure=figure, table=table, notes=notes)
+    return drawing
 
 
 def _judged(spec: ExponentAgainstTheory, fits: list[Fitted]) -> pd.DataFrame:
@@ -125,11 +118,9 @@ def ratio_to_theory(spec: RatioToTheory, tables: Tables) -> Drawing:
     needed = ["sweep", spec.x, *(series.y for series in members.values()), spec.theory]
     needed += [column for series in members.values() for column in series.where]
     needed += [spec.standard_error] if spec.standard_error else []
-    need(tables.runs, [*needed, *spec.where], where_of(spec), "runs")
-    figure, axes = new_figure()
-    record = Record()
-    panel = Panel(axes[0, 0], record, spec.x_label, spec.y_label,
-                  x_scale=spec.x_scale, y_scale="linear")  # fmt: skip
+    need(tables.runs, [*needed, *spec.where], spec.called, "runs")
+    sheet = Sheet()
+    panel = sheet.panel(spec.x_label, spec.y_label, x_scale=spec.x_scale, y_scale="linear")
     notes, key = [], []
     for i, series in enumerate(members.values()):
         label = series.label
@@ -141,7 +132,7 @@ def ratio_to_theory(spec: RatioToTheory, tables: Tables) -> Drawing:
             notes.append(f"{label}: no run with a theory to compare with.")
             continue
         ratios = ratio_by_x(runs, series.y, spec)
-        look = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
+        look = look_of(i)
         aside = 4.0 * (i - (len(members) - 1) / 2)
         panel.intervals(ratios["x"], ratios["ratio"], ratios["lo"], ratios["hi"], label,
                         "measured / theory", aside=aside, **look)  # fmt: skip
@@ -150,9 +141,7 @@ def ratio_to_theory(spec: RatioToTheory, tables: Tables) -> Drawing:
         notes.append(f"{label}: {inside} of {len(ratios)} 90 % intervals hold 1.")
     panel.level(1.0, "theory", linestyle="-")
     key.append(("theory", {"color": GREY, "linestyle": "-"}))
-    finish(figure, [panel])
-    legend_below(figure, key)
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    return sheet.drawing(key, notes)
 
 
 def ratio_by_x(runs: pd.DataFrame, measured: str, spec: RatioToTheory) -> pd.DataFrame:

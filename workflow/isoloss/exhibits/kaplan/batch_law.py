@@ -8,10 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.errors import UserError
-from isoloss.results.analysed import Analysed
-from isoloss.results.group import Group, Label
-from isoloss.results.quantity import Q
-from isoloss.results.verdict import Verdict
+from isoloss.results import Analysed, Group, Label, Q, Verdict
 from isoloss.stats import student
 from isoloss.stats.intervals import LEVEL
 

@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import REFERENCE, Panel, Record, finish
-from isoloss.charts.style import (
-    COLORS,
-    GREY,
-    MARKERS,
-    key_of_values,
-    legend_below,
-    new_figure,
-    ordered_colors,
-)
-from isoloss.charts.text import short, with_interval
+from isoloss.charts import GREY, REFERENCE, Panel, Sheet, look_of, ordered_colors, short
 from isoloss.config.section import Levels, Name
 from isoloss.errors import UserError
 from isoloss.exhibits.base import (
     Analysing,
     Analysis,
+    Does,
     Drawing,
-    Drawn,
     Figure,
     Inputs,
+    OfLosses,
     Tables,
-    where_of,
 )
-from isoloss.exhibits.kaplan.batch_fit import Scan, fitted, noise, solve
 from isoloss.exhibits.kaplan.batch_law import LAW
-from isoloss.exhibits.kaplan.batch_scan import SIZE, scan_of, steady_curves
-from isoloss.exhibits.kaplan.noise_scale import noise_scale
-from isoloss.results.analysed import Analysed, undetermined
-from isoloss.results.group import Group
-from isoloss.results.quantity import Kind, Q, X
-from isoloss.results.rows import DRAWS, SEED, Row, row
-from isoloss.results.verdict import (
-    IDENTIFIED,
-    Verdict,
-    exponent_verdict,
-    not_identified,
-    scale_verdict,
+from isoloss.exhibits.kaplan.batch_scan import (
+    SIZE,
+    Scan,
+    fitted,
+    noise,
+    scan_of,
+    solve,
+    steady_curves,
 )
+from isoloss.exhibits.kaplan.noise_scale import noise_scale
+from isoloss.exhibits.notes import in_words
+from isoloss.results import IDENTIFIED, Analysed, Group, Kind, Q, Row, Verdict, X, row, undetermined
+from isoloss.results.rows import DRAWS, SEED
+from isoloss.results.verdict import exponent_verdict, not_identified, scale_verdict
 from isoloss.runs.select import finished_in
 from isoloss.stats.spread import root_mean_square
 
@@ -65,7 +55,7 @@ class CriticalBatch(Analysing):
     levels: Levels = 8  # losses at which the runs are compared
 
 
-class CriticalBatchSize(Drawn):
+class CriticalBatchSize(OfLosses):
     """Kaplan et al., Fig. 10: the critical batch against the loss, and the noise scale."""
 
     draw: Literal["critical_batch_size"]
@@ -76,13 +66,10 @@ class CriticalBatchSize(Drawn):
         "the gradient noise scale from two halves of each batch. A law of the loss alone (Eq. 1.4) "
         "is drawn if the runs determine it. Compare only the paper's slope."
     )
-    loss_label: str = "held-out loss (nats per token)"
-    critical: Name = "critical_batch"  # a critical_batch
-
-    analyses_drawn = {"critical": "critical_batch"}
+    critical: Annotated[Name, Does("critical_batch")] = "critical_batch"  # a critical_batch
 
 
-class BatchTradeoff(Drawn):
+class BatchTradeoff(OfLosses):
     """Kaplan et al., Fig. 18: tokens against steps at equal loss."""
 
     draw: Literal["batch_tradeoff"]
@@ -93,7 +80,6 @@ class BatchTradeoff(Drawn):
         "Eq. 5.1 through them, whose corner is the critical batch. Each point is interpolated "
         "along one run. Batches all far to one side of the critical one show only one arm."
     )
-    loss_label: str = "held-out loss (nats per token)"
     critical: Name = "critical_batch"  # a critical_batch
     curves: Levels = 5  # losses that are drawn, of those analysed
 
@@ -220,42 +206,32 @@ def at_loss(size: float, loss: float) -> Group:
 
 def draw_size(spec: CriticalBatchSize, tables: Tables) -> Drawing:
     """B_crit of each size and loss with its interval, the law through all, and the noise scale."""
-    rows = tables.analysed(spec.critical, where_of(spec))
+    rows = tables.analysed(spec.critical, spec.called)
     notes = rows.why_not()
-    figure, axes = new_figure(width=6.8, height=4.8)
-    record = Record()
-    label = f"{spec.loss_label}, falling"
-    panel = Panel(axes[0, 0], record, label, "batch (tokens)")
+    sheet = Sheet(width=6.8, height=4.8)
+    panel = sheet.panel(f"{spec.loss_label}, falling", "batch (tokens)")
     found, scale = rows.points(Q.B_CRIT), rows.points(Q.NOISE_SCALE)
     sizes = sorted({*found["of"], *scale["of"]})
     key = []
     for i, size in enumerate(sizes):
-        look = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
+        look = look_of(i)
         name, aside = f"N = {short(size)}", 4.0 * (i - (len(sizes) - 1) / 2)
         sure = found[(found["of"] == size) & ~undetermined(found)]
         if len(sure):
-            panel.intervals(sure["x"], sure["value"], sure["lo"], sure["hi"], name, "B_crit",
-                            aside=aside, **look)  # fmt: skip
+            panel.intervals_of(sure, name, "B_crit", aside=aside, **look)
             key.append((f"{name}: B_crit, Eq. 5.1", look))
         known = scale[(scale["of"] == size) & ~undetermined(scale)]
         if len(known):
             hollow = look | {"markerfacecolor": "white", "linestyle": ":", "linewidth": 1.0}
-            panel.intervals(known["x"], known["value"], known["lo"], known["hi"], name,
-                            "noise scale", aside=-aside, **hollow)  # fmt: skip
+            panel.intervals_of(known, name, "noise scale", aside=-aside, **hollow)
             key.append((f"{name}: gradient noise scale", hollow))
     left_out = int(undetermined(found).sum())
     if left_out:
         notes.append(f"{left_out} of {len(found)} B_crit of one size and loss are not determined "
                      "by the batches tried, and are not drawn.")  # fmt: skip
     key += _law(panel, rows, notes)
-    if not record.table().empty:
-        low, high = panel.axes.get_xlim()
-        panel.axes.set_xlim(high, low)
-    else:
-        panel.axes.set(xlim=(10, 1), ylim=(10, 1e4))
-    finish(figure, [panel])
-    legend_below(figure, key)
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    panel.axes.set_xlim(*reversed(panel.axes.get_xlim()))
+    return sheet.drawing(key, notes)
 
 
 def _law(panel: Panel, rows: Analysed, notes: list[str]) -> list[tuple[str, dict]]:
@@ -265,7 +241,6 @@ def _law(panel: Panel, rows: Analysed, notes: list[str]) -> list[tuple[str, dict
     if line.empty or middle is None or exponent is None:
         return []
     verdict = Verdict.read(line["verdict"].iloc[0])
-    value, interval = with_interval(exponent["value"], exponent["lo"], exponent["hi"])
     key = []
     if verdict.identified:
         panel.band(line["x"], line["value"], line["lo"], line["hi"], "law", "90 % band",
@@ -274,13 +249,12 @@ def _law(panel: Panel, rows: Analysed, notes: list[str]) -> list[tuple[str, dict
         key.append((f"all sizes, exponent {exponent['value']:.2f}", FITTED))
     else:
         notes.append(f"No law is drawn: {verdict}.")
-    notes.append(f"1 / alpha_B: {value}, 90 % interval {interval}; the paper has 4.8.")
+    notes.append(f"1 / alpha_B: {in_words(exponent)}; the paper has 4.8.")
     # Runs of one size alone do not show what the size does.
     size = rows.parameter(Q.SIZE_EXPONENT_B_CRIT, optional=True)
     if size is not None:
-        value, interval = with_interval(size["value"], size["lo"], size["hi"])
-        notes.append(f"At equal loss B_crit goes with N to the power {value} ({interval}); the "
-                     "paper has it depend on the loss alone, a power of 0.")  # fmt: skip
+        notes.append(f"At equal loss B_crit goes with N to the power {in_words(size)}; the paper "
+                     "has it depend on the loss alone, a power of 0.")  # fmt: skip
     slope = middle["value"] * (line["x"] / middle["x"]) ** -PAPER[1]
     panel.line(line["x"], slope, "the paper's exponent", "slope", **REFERENCE)
     key.append(("exponent 4.8 of the paper, slope only", REFERENCE))
@@ -293,19 +267,16 @@ def _law(panel: Panel, rows: Analysed, notes: list[str]) -> list[tuple[str, dict
 
 def draw_tradeoff(spec: BatchTradeoff, tables: Tables) -> Drawing:
     """A panel for each size: what runs of each batch took to reach a loss, and Eq. 5.1."""
-    rows = tables.analysed(spec.critical, where_of(spec))
+    rows = tables.analysed(spec.critical, spec.called)
     s_min, e_min = rows.points(Q.S_MIN), rows.points(Q.E_MIN)
     sizes = sorted(s_min["of"].unique())
     losses = sorted(s_min["x"].unique(), reverse=True)
     losses = [losses[i] for i in np.unique(np.linspace(0, len(losses) - 1, spec.curves).round()
                                            .astype(int))] if losses else []  # fmt: skip
     colors = ordered_colors(len(losses))
-    figure, axes = new_figure(max(1, len(sizes)), 1, width=3.2 + 3.2 * max(1, len(sizes)))
-    record, panels = Record(), []
-    for size, place in zip(sizes, axes[0], strict=False):
-        panel = Panel(place, record, "optimiser steps S", "tokens processed E = B S",
-                      f"N = {short(size)}")  # fmt: skip
-        panels.append(panel)
+    sheet = Sheet(max(1, len(sizes)), 1, width=3.2 + 3.2 * max(1, len(sizes)))
+    for size in sizes:
+        panel = sheet.panel("optimiser steps S", "tokens processed E = B S", f"N = {short(size)}")
         for loss, color in zip(losses, colors, strict=True):
             runs = rows.points(Q.STEPS, group=at_loss(size, loss))
             name = f"loss {loss:.3g}"
@@ -317,17 +288,14 @@ def draw_tradeoff(spec: BatchTradeoff, tables: Tables) -> Drawing:
                 continue
             steps, tokens = (float(table["value"].iloc[0]) for table in least)
             _hyperbola(panel, runs, steps, tokens, name, color)
-    if not panels:
-        panels = [Panel(axes[0, 0], record, "optimiser steps S", "tokens processed E = B S")]
-        panels[0].axes.set(xlim=(1, 10), ylim=(1, 10))
-    finish(figure, panels)
-    if losses:
-        key_of_values(figure, [panel.axes for panel in panels], losses, colors, spec.loss_label,
-                      lambda loss: f"{loss:.2f}")  # fmt: skip
-        legend_below(figure, [("a run of one batch size", {"color": GREY, "marker": "o"}),
-                              ("(S / S_min - 1)(E / E_min - 1) = 1",
-                               {"color": GREY, "linestyle": "-"})])  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=rows.why_not())
+    if not sizes:
+        sheet.panel("optimiser steps S", "tokens processed E = B S")
+    sheet.key_of_values(losses, colors, spec.loss_label, lambda loss: f"{loss:.2f}")
+    key = [
+        ("a run of one batch size", {"color": GREY, "marker": "o"}),
+        ("(S / S_min - 1)(E / E_min - 1) = 1", {"color": GREY, "linestyle": "-"}),
+    ]
+    return sheet.drawing(key, rows.why_not())
 
 
 def _hyperbola(

@@ -6,35 +6,22 @@ tokens, and no size gets below L(D). If L(C) falls faster, the two must meet, an
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record
-from isoloss.charts.style import COLORS, legend_below, new_figure
-from isoloss.charts.text import science
+from isoloss.charts import COLORS, Sheet, science
 from isoloss.config.section import Name
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
-from isoloss.exhibits.base import Analysis, Drawing, Figure, Inputs, Tables, where_of
-from isoloss.exhibits.kaplan.axes import (
-    ADJUSTED,
-    COMPUTE,
-    OURS,
-    OfKaplan,
-    close,
-    draw_line,
-    draw_points,
-    number,
-    told,
-)
+from isoloss.exhibits.base import Analysis, Does, Drawing, Figure, Inputs, OfLosses, Tables
 from isoloss.exhibits.kaplan.frontier import SIZES, KaplanFrontier, axis_of, frontier_of
+from isoloss.exhibits.kaplan.looks import ADJUSTED, COMPUTE, OURS
 from isoloss.exhibits.kaplan.size_curves import finished_runs
+from isoloss.exhibits.notes import told
 from isoloss.fit import fit_law
 from isoloss.laws.published import VALUES, kaplan_loss
-from isoloss.results.group import Group, Label
-from isoloss.results.quantity import Kind, Q
-from isoloss.results.rows import Row, points, row
-from isoloss.results.verdict import IDENTIFIED, not_identified, scale_verdict
+from isoloss.results import IDENTIFIED, Group, Kind, Label, Q, Row, points, row
+from isoloss.results.verdict import not_identified, scale_verdict
 
 N_LINE = 60
 N_POINTS = 120  # of the paper's lines
@@ -53,7 +40,7 @@ class Crossing(KaplanFrontier):
     along: Literal["curves", "runs"] = "runs"  # learning curves, or final losses
 
 
-class KaplanCrossing(OfKaplan):
+class KaplanCrossing(OfLosses):
     """Fig. 15: where L(C) and L(D(C)) would meet, by the paper's constants and by ours."""
 
     draw: Literal["kaplan_crossing"]
@@ -65,9 +52,7 @@ class KaplanCrossing(OfKaplan):
         "right by ours. A crossing decades beyond the runs is an extrapolation, no measurement."
     )
     loss_label: str = "loss (nats per token)"  # of the panel of our lines
-    crossing: Name = "crossing"  # a crossing
-
-    analyses_drawn = {"crossing": "crossing"}
+    crossing: Annotated[Name, Does("crossing")] = "crossing"  # a crossing
 
 
 def analyse(spec: Crossing, inputs: Inputs) -> list[Row]:
@@ -144,31 +129,31 @@ def _meeting(met: np.ndarray, logs: dict[Q, tuple[np.ndarray, str]], said) -> li
 
 def draw(spec: KaplanCrossing, tables: Tables) -> Drawing:
     """Both lines extrapolated until they meet, the paper's and ours."""
-    found = tables.analysed(spec.crossing, where_of(spec))
-    figure, axes = new_figure(2, 1, width=9.4, height=4.3)
-    record = Record()
-    x = "compute C_min (PF-days)"
-    panels = [Panel(axes[0, 0], record, x, "loss (nats per BPE token)", "Kaplan et al. 2020"),
-              Panel(axes[0, 1], record, COMPUTE, spec.loss_label, "Ours")]  # fmt: skip
+    found = tables.analysed(spec.crossing, spec.called)
+    sheet = Sheet(2, 1, width=9.4, height=4.3)
+    theirs = sheet.panel(
+        "compute C_min (PF-days)", "loss (nats per BPE token)", "Kaplan et al. 2020"
+    )
+    ours = sheet.panel(COMPUTE, spec.loss_label, "Ours")
     compute = np.geomspace(1e-8, 1e7, N_POINTS)
     least = kaplan_loss(compute_min_flops=compute * FLOPS_PER_PF_DAY)
     tokens = VALUES["kaplan_d_opt"] * compute ** VALUES["kaplan_d_opt_exponent"]
     for group, y in ((OF_C, least), (OF_D, kaplan_loss(n_tokens=tokens))):
-        panels[0].line(compute, y, str(group), "the paper's law", **LOOKS[group])
+        theirs.line(compute, y, str(group), "the paper's law", **LOOKS[group])
     at, loss = published_crossing()
     ring = {"color": "black", "marker": "o", "markersize": 10, "fillstyle": "none"}
-    panels[0].points([at], [loss], "where they meet", "calculated", **ring)
+    theirs.points([at], [loss], "where they meet", "calculated", **ring)
     notes = [f"By the constants of Tables 5 and 6 the paper's lines meet at {science(at)} PF-days "
              f"and {loss:.2f} nats per token; the paper says about 10^4 and 1.7."]  # fmt: skip
     for group, look in LOOKS.items():
-        draw_line(panels[1], found.line(Q.LOSS, group=group), str(group), "extrapolated law",
+        ours.line_of(found.line(Q.LOSS, group=group), str(group), "extrapolated law",
                   **look)  # fmt: skip
-    draw_points(panels[1], found.points(Q.LOSS), str(OF_C), "lowest loss", color=COLORS[0],
+    ours.intervals_of(found.points(Q.LOSS), str(OF_C), "lowest loss", color=COLORS[0],
                 marker="o", markersize=3.5)  # fmt: skip
-    meeting = number(found, Q.C_STAR)
+    meeting = found.number(Q.C_STAR)
     if meeting is not None:
-        height = number(found, Q.L_STAR)
-        panels[1].points([meeting["value"]], [height["value"]], "where they meet", "extrapolated",
+        height = found.number(Q.L_STAR)
+        ours.points([meeting["value"]], [height["value"]], "where they meet", "extrapolated",
                          **ring)  # fmt: skip
     notes += found.why_not()
     notes += told(found, Q.ALPHA_C, "Exponent of L(C)")
@@ -177,11 +162,12 @@ def draw(spec: KaplanCrossing, tables: Tables) -> Drawing:
     for quantity, name in ((Q.N_STAR, "N*"), (Q.D_STAR, "D* in tokens"), (Q.L_STAR, "L*")):
         # Optional: lines that do not meet have only a C*, which says so.
         notes += told(found, quantity, name, optional=True)
-    close(figure, panels)
-    legend_below(figure, [("L(C), the best size at each budget", OURS),
-                          ("L(D(C)), the limit of that size's data", ADJUSTED),
-                          ("where they would meet", ring)])  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    key = [
+        ("L(C), the best size at each budget", OURS),
+        ("L(D(C)), the limit of that size's data", ADJUSTED),
+        ("where they would meet", ring),
+    ]
+    return sheet.drawing(key, notes)
 
 
 def published_crossing() -> tuple[float, float]:

@@ -5,23 +5,18 @@ The analysis is a part of `overfitting`; their Fig. 16 shows it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import REFERENCE, Panel, Record, finish
-from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.charts.text import short
+from isoloss.charts import GREY, REFERENCE, Panel, Sheet, ordered_colors, short
 from isoloss.config.section import Name, PositiveInt
 from isoloss.errors import UserError
-from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, where_of
+from isoloss.exhibits.base import Does, Drawing, Drawn, Figure, Tables
 from isoloss.exhibits.kaplan.batch_scan import steady_curves, steps_to_reach
-from isoloss.fit.api import fit_law
-from isoloss.results.analysed import undetermined
-from isoloss.results.group import Group
-from isoloss.results.quantity import Kind, Q, X
-from isoloss.results.rows import Row, row
-from isoloss.results.verdict import IDENTIFIED, Verdict, not_identified, not_made, scale_verdict
+from isoloss.exhibits.kaplan.size_curves import fit_along_steps, spread_out
+from isoloss.results import IDENTIFIED, Group, Kind, Q, Row, Verdict, X, row, undetermined
+from isoloss.results.verdict import not_identified, not_made, scale_verdict
 from isoloss.runs.select import chosen
 
 if TYPE_CHECKING:
@@ -29,7 +24,6 @@ if TYPE_CHECKING:
 
     from isoloss.fit.result import FitResult
 
-POINTS = 12  # of each curve that are fitted: neighbours say little more
 SIZE = "n_params_non_embedding"
 SOURCE = "Kaplan et al. (2020), arXiv:2001.08361, Eq. 5.7"
 STILL_FALLING = not_identified("the lowest loss is the run's last")
@@ -49,15 +43,9 @@ class EarlyStopping(Drawn):
         "lower bound only. Bars reach to the neighbouring evaluations. Right: curves of one size."
     )
     loss_label: str = "loss (nats per token)"
-    overfitting: Name = "overfitting"  # an overfitting
+    overfitting: Annotated[Name, Does("overfitting")] = "overfitting"  # an overfitting
     sweeps: list[Name]
     n_params: PositiveInt | None = None  # non-embedding, whose curves are drawn; null: the largest
-
-    analyses_drawn = {"overfitting": "overfitting"}
-
-    @property
-    def sweeps_named(self) -> list[str]:
-        return self.sweeps
 
 
 def early_stopping(table: pd.DataFrame, runs: pd.DataFrame, curves: pd.DataFrame) -> list[Row]:
@@ -126,15 +114,12 @@ def _along_steps(unlimited, steady) -> FitResult:
     for run in unlimited.itertuples():
         curve = steady[run.run_id]
         step, loss = curve["step"].to_numpy(float), curve["loss"].to_numpy(float)
-        even = np.geomspace(step[0], step[-1], POINTS)
-        kept = np.unique(np.abs(np.log(step[:, None] / even)).argmin(axis=0))
+        kept = spread_out(step, step[-1])
         parts.append(pd.DataFrame({"n_params": run.n_params, "n_steps": step[kept],
                                    "loss": loss[kept], "run_id": run.run_id}))  # fmt: skip
     if not parts:
         raise UserError("curves", ["no unlimited run has a learning curve"])
-    columns = {name: name for name in ("n_params", "n_steps", "loss")}
-    return fit_law(pd.concat(parts, ignore_index=True), "kaplan_ns", columns=columns,
-                   cluster="run_id", draws=300, where="curves")  # fmt: skip
+    return fit_along_steps(parts, 300, "curves")
 
 
 def _bound(params, run):
@@ -154,12 +139,10 @@ def _beside(curve: pd.DataFrame, step: float) -> tuple[float | None, float | Non
 
 def draw(spec: EarlyStopping, tables: Tables) -> Drawing:
     """Left: the step of the lowest loss against its bound. Right: curves of one size, by data."""
-    rows = tables.analysed(spec.overfitting, where_of(spec))
+    rows = tables.analysed(spec.overfitting, spec.called)
     notes = rows.why_not()
-    figure, axes = new_figure(2, 1, width=9.2, height=4.4)
-    record = Record()
-    left = Panel(axes[0, 0], record, "lower bound of S_stop (steps)",
-                 "step of the lowest loss", "When to stop")  # fmt: skip
+    sheet = Sheet(2, 1, width=9.2, height=4.4)
+    left = sheet.panel("lower bound of S_stop (steps)", "step of the lowest loss", "When to stop")
     best = rows.points(Q.BEST_STEP).set_index("runs")
     data = sorted(best["x"].unique())
     colors = dict(zip(data, ordered_colors(len(data)), strict=True))
@@ -184,30 +167,27 @@ def draw(spec: EarlyStopping, tables: Tables) -> Drawing:
     if open_ends:
         notes.append(f"{open_ends} bounds of Eq. 5.7 are not determined, and are not drawn.")
     _diagonal(left)
-    right = _repeated_curves(spec, tables, axes[0, 1], record, colors)
-    finish(figure, [left, right])
-    if data:
-        key_of_values(figure, [left.axes, right.axes], data, list(colors.values()), DATA)
-    legend_below(figure, [
+    _repeated_curves(spec, tables, sheet, colors)
+    sheet.key_of_values(data, colors.values(), DATA)
+    key = [
         ("bound by Eq. 5.7", {"color": GREY, "marker": "o"}),
         ("same loss reached on endless data", {"color": GREY, "marker": "o", "fillstyle": "none"}),
         ("equal", REFERENCE),
         ("held-out loss", {"color": GREY, "linestyle": "-"}),
         ("held-out loss, every token seen once", {"color": "black", "linestyle": "-"}),
         ("training loss", {"color": GREY, "linestyle": DASH}),
-    ], width=110)  # fmt: skip
+    ]  # fmt: skip
     # No share where no run both stopped and has a bound that is determined.
     share = rows.parameter(Q.BEYOND_BOUND, optional=True)
     if share is not None:
         notes.append(f"{share['value']:.0%} of {share['n_runs']:.0f} runs have their lowest loss "
                      "at or beyond the bound of Eq. 5.7.")  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    return sheet.drawing(key, notes, width=110)
 
 
 def _diagonal(panel: Panel) -> None:
     lines = panel.record.table()
     if lines.empty:
-        panel.axes.set(xlim=(1, 10), ylim=(1, 10))
         return
     ends = [
         min(lines["x"].min(), lines["y"].min()) / 1.3,
@@ -216,14 +196,12 @@ def _diagonal(panel: Panel) -> None:
     panel.line(ends, ends, "equal", "reference", **REFERENCE)
 
 
-def _repeated_curves(
-    spec: EarlyStopping, tables: Tables, place, record: Record, colors: dict[float, str]
-) -> Panel:
+def _repeated_curves(spec: EarlyStopping, tables: Tables, sheet: Sheet, colors: dict) -> None:
     """Held-out and training loss of one size's runs, and the step of the lowest."""
     runs = chosen(tables.runs, spec.sweeps).drop_duplicates("run_id")
     sizes = sorted(runs[SIZE].dropna().unique())
     size = spec.n_params or (sizes[-1] if sizes else 0)
-    panel = Panel(place, record, "steps", spec.loss_label, f"N = {short(size)}")
+    panel = sheet.panel("steps", spec.loss_label, f"N = {short(size)}")
     of_size = runs[runs[SIZE] == size].sort_values("n_unique_tokens")
     for run in of_size.itertuples():
         curve = tables.curves[tables.curves["run_id"] == run.run_id].sort_values("step")
@@ -236,9 +214,6 @@ def _repeated_curves(
                        linewidth=1.0, linestyle=DASH)  # fmt: skip
             panel.points([run.best_step], [run.best_loss], name, "lowest", color=color,
                          markeredgecolor="white", markersize=6)  # fmt: skip
-    if of_size.empty:
-        panel.axes.set(xlim=(1, 10), ylim=(1, 10))
-    return panel
 
 
 FIGURES = {"early_stopping": Figure(EarlyStopping, draw)}

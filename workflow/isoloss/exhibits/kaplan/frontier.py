@@ -1,32 +1,16 @@
-"""L(C), N_opt(C) and S(C): Kaplan et al. (2020, arXiv:2001.08361), Sec. 6, Figs. 13 and 14."""
+"""L(C), N_opt(C) and S(C): Kaplan et al. (2020, arXiv:2001.08361), Sec. 6, Figs. 3, 13 and 14."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record
-from isoloss.charts.style import legend_below, new_figure
-from isoloss.config.section import Levels, Name
+from isoloss.charts import COLORS, Panel, Sheet
+from isoloss.config.section import Levels, Name, PositiveFloat
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
-from isoloss.exhibits.base import Analysis, Drawing, Figure, Inputs, Tables, where_of
-from isoloss.exhibits.kaplan.axes import (
-    ADJUSTED,
-    OURS,
-    OWN_AXIS,
-    PAPER,
-    PAPER_DOTTED,
-    SIZE_LABEL,
-    OfKaplan,
-    close,
-    draw_line,
-    draw_points,
-    middle_of,
-    own_axis,
-    told,
-    warned,
-)
+from isoloss.exhibits.base import Analysis, Does, Drawing, Figure, Inputs, OfLosses, Tables
+from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.batch_law import Critical, Law, critical_batch_of, drawn, law_of
 from isoloss.exhibits.kaplan.optima import SEED, Frontier, frontier
 from isoloss.exhibits.kaplan.size_curves import (
@@ -38,16 +22,10 @@ from isoloss.exhibits.kaplan.size_curves import (
     final_losses_of,
     finished_runs,
 )
+from isoloss.exhibits.notes import told, warned
 from isoloss.laws.published import KAPLAN, VALUES
-from isoloss.results.quantity import Kind, Q, X
-from isoloss.results.rows import Row, points, row
-from isoloss.results.verdict import (
-    IDENTIFIED,
-    Verdict,
-    exponent_verdict,
-    not_identified,
-    scale_verdict,
-)
+from isoloss.results import IDENTIFIED, Kind, Q, Row, Verdict, X, identified, points, row
+from isoloss.results.verdict import exponent_verdict, not_identified, scale_verdict
 from isoloss.stats.intervals import LEVEL, bounds
 
 if TYPE_CHECKING:
@@ -58,6 +36,13 @@ CURVES_OF_BATCH = 40  # draws of B_crit: each costs an interpolation of every cu
 SIZES = "non-embedding parameters"
 N_LINE = 30
 WIDEST = 0.5  # interval of an exponent that is a share: all shares make one
+N_POINTS = 120
+AREAS = (COLORS[2], COLORS[4], COLORS[0])  # steps, batch, size: from the bottom
+NAMES = ("serial steps S", "batch size B", "model size N")
+PAPER_EXPONENTS = tuple(
+    VALUES[name]
+    for name in ("kaplan_s_min_exponent", "kaplan_batch_exponent", "kaplan_n_opt_exponent")
+)
 
 
 class KaplanFrontier(OfCurves):
@@ -73,13 +58,13 @@ class KaplanFrontier(OfCurves):
     width: Width = 4.0  # sizes within such a factor of the best rule the parabola of a budget
 
 
-class OfFrontiers(OfKaplan):
+class OfFrontiers(OfLosses):
     """Figures of two frontiers: by compute as it was spent, and by the least that would do."""
 
-    naive: Name = "frontier"  # a kaplan_frontier
-    adjusted: Name = "frontier_min"  # a kaplan_frontier with `adjusted`
-
-    analyses_drawn = {"naive": "kaplan_frontier", "adjusted": "kaplan_frontier"}
+    naive: Annotated[Name, Does("kaplan_frontier")] = "frontier"  # a kaplan_frontier
+    adjusted: Annotated[Name, Does("kaplan_frontier")] = (
+        "frontier_min"  # a kaplan_frontier with `adjusted`
+    )
 
 
 class KaplanFrontiers(OfFrontiers):
@@ -106,6 +91,24 @@ class KaplanOptimum(OfFrontiers):
         " far above the critical one (Eq. 5.4). Bars and bands are 90 % intervals. N leaves out "
         "embeddings, and C the output layer."
     )
+
+
+class KaplanShares(OfLosses):
+    """Fig. 3: what more compute is spent on, by the paper's exponents and by ours."""
+
+    draw: Literal["kaplan_shares"]
+    name: Name = "kaplan_03"
+    title: str = "What more compute is spent on (Kaplan et al. 2020, Figure 3)"
+    caption: str = (
+        "By which factors steps, batch and model size grow with compute, if each budget goes to "
+        "its best size. First panel: the paper's exponents. Beside it: ours, where the runs "
+        "determine them, over the budgets whose best size lies inside the grid."
+    )
+    naive: Annotated[Name, Does("kaplan_frontier")] = "frontier"  # a kaplan_frontier
+    adjusted: Annotated[Name | None, Does("kaplan_frontier")] = (
+        None  # a kaplan_frontier with `adjusted`
+    )
+    relative_compute: PositiveFloat = 1e9  # how far the paper's panel goes
 
 
 def analyse(spec: KaplanFrontier, inputs: Inputs) -> list[Row]:
@@ -249,57 +252,54 @@ def _parameters(spec, found: Frontier, values, said: dict[str, Any]) -> list[Row
 
 def draw_frontiers(spec: KaplanFrontiers, tables: Tables) -> Drawing:
     """The least loss by compute, as points and power laws; the paper's lines on their own axis."""
-    figure, axes = new_figure(width=7.6, height=4.6)
-    record = Record()
-    panel = Panel(axes[0, 0], record, "compute (PF-days, without embeddings)", spec.loss_label)
-    key, notes, others, known = [], [], {}, None
-    shown = (("naive", "C as spent", "C", OURS, "o"), ("adjusted", "C_min", "C_min", ADJUSTED, "s"))
+    sheet = Sheet(width=7.6, height=4.6)
+    panel = sheet.panel("compute (PF-days, without embeddings)", spec.loss_label)
+    key, notes, known = [], [], None
+    shown = (
+        ("naive", "C as spent", "C", looks.OURS, "o"),
+        ("adjusted", "C_min", "C_min", looks.ADJUSTED, "s"),
+    )
     for name, label, symbol, look, marker in shown:
-        found = tables.analysed(getattr(spec, name), where_of(spec))
+        found = tables.analysed(getattr(spec, name), spec.called)
         notes += [f"{symbol}: {text}" for text in found.why_not()]
         notes += told(found, Q.ALPHA_C, f"Exponent of {symbol}") + warned(found, Q.ALPHA_C, symbol)
-        draw_points(panel, found.points(Q.LOSS), label, "lowest loss", color=look["color"],
+        panel.intervals_of(found.points(Q.LOSS), label, "lowest loss", color=look["color"],
                     marker=marker, markersize=4)  # fmt: skip
         line = found.line(Q.LOSS)
-        if draw_line(panel, line, label, "fitted law", **look):
+        if panel.line_of(line, label, "fitted law", **look):
             key.append((f"ours, {label}", look | {"marker": marker, "markersize": 4}))
             known = line if known is None else known
     if known is not None:
         dense = np.geomspace(*panel.axes.get_xlim(), 40)
         naive = (VALUES["kaplan_c_c_legend"] / dense) ** VALUES["kaplan_alpha_c"]
         least = (VALUES["kaplan_c_c_min_legend"] / dense) ** VALUES["kaplan_alpha_c_min"]
-        other = own_axis(panel, dense, naive, middle_of(known), "Kaplan et al. 2020, L(C)",
-                         "the paper's law")  # fmt: skip
-        other.line(dense, least, "Kaplan et al. 2020, L(C_min)", "the paper's law", **PAPER_DOTTED)
-        others[panel] = other
-        key += [("Kaplan et al. 2020, L(C)", PAPER),
-                ("Kaplan et al. 2020, L(C_min)", PAPER_DOTTED)]  # fmt: skip
-        notes = [OWN_AXIS, "The paper's lines are (2.0e7 / C)^0.057 and (2.3e8 / C_min)^0.050, "
-                 "in PF-days.", *notes]  # fmt: skip
-    close(figure, [panel], others)
-    legend_below(figure, key)
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+        other = looks.own_axis(panel, dense, naive, known)
+        key += [
+            looks.paper_line(other, dense, naive, "Kaplan et al. 2020, L(C)"),
+            looks.paper_line(other, dense, least, "Kaplan et al. 2020, L(C_min)", dotted=True),
+        ]
+        theirs = "The paper's lines are (2.0e7 / C)^0.057 and (2.3e8 / C_min)^0.050, in PF-days."
+        notes = [looks.OWN_AXIS, theirs, *notes]
+    return sheet.drawing(key, notes)
 
 
 def draw_optimum(spec: KaplanOptimum, tables: Tables) -> Drawing:
     """The best size and its steps by compute, with their power laws; the paper's lines dashed."""
-    figure, axes = new_figure(2, 1, width=9.4, height=4.5)
-    record = Record()
+    sheet = Sheet(2, 1, width=9.4, height=4.5)
     label = "compute (PF-days, without embeddings)"
-    names = ((SIZE_LABEL, "Best size"), ("optimiser steps", "Steps at the best size"))
-    panels = [Panel(place, record, label, y, title)
-              for place, (y, title) in zip(axes[0], names, strict=True)]  # fmt: skip
+    names = ((looks.SIZE_LABEL, "Best size"), ("optimiser steps", "Steps at the best size"))
+    panels = [sheet.panel(label, y, title) for y, title in names]
     key, notes, ends = [], [], []
-    shown = (("naive", "C", "C as spent: N, S", OURS, "o"),
-             ("adjusted", "C_min", "C_min: N, S_min", ADJUSTED, "s"))  # fmt: skip
+    shown = (("naive", "C", "C as spent: N, S", looks.OURS, "o"),
+             ("adjusted", "C_min", "C_min: N, S_min", looks.ADJUSTED, "s"))  # fmt: skip
     for name, symbol, of, look, marker in shown:
-        found = tables.analysed(getattr(spec, name), where_of(spec))
+        found = tables.analysed(getattr(spec, name), spec.called)
         notes += [f"{symbol}: {text}" for text in found.why_not()]
         for panel, quantity in zip(panels, (Q.N_OPT, Q.STEPS), strict=True):
             best = found.points(quantity)
             ends += [*best["x"]]
-            draw_points(panel, best, of, "best", color=look["color"], marker=marker, markersize=4)
-            if draw_line(panel, found.line(quantity), of, "power law", **look):
+            panel.intervals_of(best, of, "best", color=look["color"], marker=marker, markersize=4)
+            if panel.line_of(found.line(quantity), of, "power law", **look):
                 key.append((f"ours, {of}", look | {"marker": marker, "markersize": 4}))
         notes += told(found, Q.A_OPT, f"Exponent of N in {symbol}")
         notes += told(found, Q.EXPONENT_OF_STEPS, f"Exponent of steps in {symbol}")
@@ -309,20 +309,66 @@ def draw_optimum(spec: KaplanOptimum, tables: Tables) -> Drawing:
         naive = VALUES["kaplan_n_opt_naive"] * x ** VALUES["kaplan_n_opt_naive_exponent"]
         least = VALUES["kaplan_n_opt"] * x ** VALUES["kaplan_n_opt_exponent"]
         steps = VALUES["kaplan_s_min"] * x ** VALUES["kaplan_s_min_exponent"]
-        panels[0].line(x, naive, "Kaplan et al. 2020, C", "the paper's law", **PAPER)
-        panels[0].line(x, least, "Kaplan et al. 2020, C_min", "the paper's law", **PAPER_DOTTED)
-        panels[1].line(x, steps, "Kaplan et al. 2020, C_min", "the paper's law", **PAPER_DOTTED)
-        key += [("Kaplan et al. 2020, C", PAPER), ("Kaplan et al. 2020, C_min", PAPER_DOTTED)]
+        key += [
+            looks.paper_line(panels[0], x, naive, "Kaplan et al. 2020, C"),
+            looks.paper_line(panels[0], x, least, "Kaplan et al. 2020, C_min", dotted=True),
+            looks.paper_line(panels[1], x, steps, "Kaplan et al. 2020, C_min", dotted=True),
+        ]
         notes.append("The paper's lines are N = 1.6e9 C^0.88, N = 1.3e9 C_min^0.73 and S_min = "
                      "5.4e3 C_min^0.03: in the units of the axes, but fitted to 1e-7 PF-days and "
                      "more, on other text and tokens.")  # fmt: skip
-    close(figure, panels)
-    legend_below(figure, key, 110)
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    return sheet.drawing(key, notes, width=110)
+
+
+def draw_shares(spec: KaplanShares, tables: Tables) -> Drawing:
+    """By which factors steps, batch and size grow when compute does."""
+    shown, notes = [("Kaplan et al. 2020", PAPER_EXPONENTS, spec.relative_compute)], []
+    frontiers = ((spec.naive, "C", "Ours, C at a fixed batch"),
+                 (spec.adjusted, "C_min", "Ours, C_min"))  # fmt: skip
+    for name, symbol, title in frontiers:
+        if not name:
+            continue
+        found = tables.analysed(name, spec.called)
+        a, steps = found.number(Q.A_OPT), found.number(Q.EXPONENT_OF_STEPS)
+        notes += [f"{symbol}: {text}" for text in found.why_not()]
+        if a is None or steps is None or not (identified(a) and identified(steps)):
+            for quantity, said in ((Q.A_OPT, "N"), (Q.EXPONENT_OF_STEPS, "steps")):
+                notes += told(found, quantity, f"{symbol}, exponent of {said}, not drawn")
+            continue
+        line = found.line(Q.LOSS)
+        # Optional: at a fixed batch, none of the growth is the batch's.
+        batch = found.number(Q.EXPONENT_OF_BATCH, optional=True)
+        grown = (steps["value"], 0.0 if batch is None else batch["value"], a["value"])
+        shown.append((title, grown, float(line["x"].max() / line["x"].min())))
+        notes += told(found, Q.A_OPT, f"{title}, exponent of N")
+        notes += told(found, Q.EXPONENT_OF_STEPS, f"{title}, exponent of S")
+    sheet = Sheet(len(shown), 1, width=2.2 + 3.2 * len(shown), height=4.2)
+    for title, exponents, reach in shown:
+        panel = sheet.panel("compute, relative", "growth by a factor of", title)
+        _stack(panel, exponents, np.geomspace(1, reach, N_POINTS))
+    sheet.one_y_label()
+    key = [(name, {"color": color, "linestyle": "-", "linewidth": 7, "alpha": 0.55})
+           for name, color in zip(NAMES, AREAS, strict=True)]  # fmt: skip
+    notes.insert(0, "Areas are factors: on the log axis their heights add up. The paper's panel "
+                 "has no budget of its own; ours span the budgets between which the best size lies "
+                 "inside the grid. A factor that falls would be drawn below one.")  # fmt: skip
+    return sheet.drawing(key, notes)
+
+
+def _stack(panel: Panel, exponents: tuple[float, ...], x: np.ndarray) -> None:
+    below = np.ones_like(x)
+    for exponent, name, color in zip(exponents, NAMES, AREAS, strict=True):
+        if exponent == 0.0:
+            continue
+        above = below * x**exponent
+        ends = np.minimum(below, above), np.maximum(below, above)
+        panel.band(x, above, *ends, name, f"a factor of C^{exponent:.3g}", color=color, alpha=0.55)
+        below = above
 
 
 ANALYSES = {"kaplan_frontier": Analysis(KaplanFrontier, analyse)}
 FIGURES = {
     "kaplan_frontiers": Figure(KaplanFrontiers, draw_frontiers),
     "kaplan_optimum": Figure(KaplanOptimum, draw_optimum),
+    "kaplan_shares": Figure(KaplanShares, draw_shares),
 }

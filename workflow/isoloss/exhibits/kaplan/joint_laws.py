@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.charts.text import short
+from isoloss.charts import GREY, Sheet, ordered_colors, short
 from isoloss.config.section import Name
 from isoloss.errors import UserError
-from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, where_of
+from isoloss.exhibits.base import Does, Drawing, Figure, OfLosses, Tables
 from isoloss.exhibits.kaplan.batch_law import Law, law_of
 from isoloss.exhibits.kaplan.early_stopping import DASH, DATA
 from isoloss.exhibits.kaplan.overfitting import N_POINTS, SIZE_LABEL, draw_endless, joint_law
 from isoloss.exhibits.kaplan.size_curves import curves_of, min_steps
-from isoloss.results.analysed import Analysed
-from isoloss.results.quantity import Q
-from isoloss.results.verdict import Verdict
+from isoloss.results import Analysed, Q, Verdict
 
 OF_EQ_1_6 = (Q.N_C, Q.S_C, Q.ALPHA_N, Q.ALPHA_S)
 Curves = dict[float, tuple[np.ndarray, np.ndarray]]  # size -> steps and losses
 
 
-class JointLaws(Drawn):
+class JointLaws(OfLosses):
     """Kaplan et al., Fig. 4: L(N, D) on limited data, and L(N, S_min) on endless data."""
 
     draw: Literal["joint_laws"]
@@ -36,34 +32,24 @@ class JointLaws(Drawn):
         "is not fitted to the first steps. Constants depend on the tokens, so compare only the "
         "form."
     )
-    loss_label: str = "held-out loss (nats per token)"
-    overfitting: Name = "overfitting"  # an overfitting
-    steps: Name = "steps_adjusted"  # a size_and_steps
+    overfitting: Annotated[Name, Does("overfitting")] = "overfitting"  # an overfitting
+    steps: Annotated[Name, Does("size_and_steps")] = "steps_adjusted"  # a size_and_steps
     sweeps: list[Name]  # whose curves are drawn beside L(N, S)
-    critical: Name | None = "critical_batch"  # a critical_batch: S_min in place of S; null: S
-
-    analyses_drawn = {
-        "overfitting": "overfitting",
-        "steps": "size_and_steps",
-        "critical": "critical_batch",
-    }
-
-    @property
-    def sweeps_named(self) -> list[str]:
-        return self.sweeps
+    critical: Annotated[Name | None, Does("critical_batch")] = (
+        "critical_batch"  # a critical_batch: S_min in place of S; null: S
+    )
 
 
 def draw(spec: JointLaws, tables: Tables) -> Drawing:
     """Left: lowest loss against unique tokens, by size. Right: curves against steps, by size."""
-    rows = tables.analysed(spec.overfitting, where_of(spec))
-    steps = tables.analysed(spec.steps, where_of(spec))
-    critical = law_of(tables.analysed(spec.critical, where_of(spec))) if spec.critical else None
+    rows = tables.analysed(spec.overfitting, spec.called)
+    steps = tables.analysed(spec.steps, spec.called)
+    critical = law_of(tables.analysed(spec.critical, spec.called)) if spec.critical else None
     notes = [*rows.why_not(), *steps.why_not()]
-    figure, axes = new_figure(2, 1, width=9.2, height=4.4)
-    record = Record()
+    sheet = Sheet(2, 1, width=9.2, height=4.4)
     x = "least steps S_min" if critical else "steps S at the runs' batch"
-    left = Panel(axes[0, 0], record, DATA, spec.loss_label, "Data limited")
-    right = Panel(axes[0, 1], record, x, spec.loss_label, "Steps limited")
+    left = sheet.panel(DATA, spec.loss_label, "Data limited")
+    right = sheet.panel(x, spec.loss_label, "Steps limited")
     limited, endless = rows.points(Q.BEST_LOSS), rows.points(Q.UNLIMITED_LOSS)
     curves = _curves(spec, tables, critical, notes)
     sizes = sorted({*limited["of"], *endless["of"], *curves})
@@ -86,21 +72,18 @@ def draw(spec: JointLaws, tables: Tables) -> Drawing:
         name, color = f"N {short(size)}", colors[size]
         right.line(s, loss, name, "learning curve", color=color, linewidth=1.2)
         if found:
-            fitted = (found[Q.N_C] / size) ** found[Q.ALPHA_N] + (found[Q.S_C] / s) ** found[
-                Q.ALPHA_S
-            ]
+            of_size = (found[Q.N_C] / size) ** found[Q.ALPHA_N]
+            fitted = of_size + (found[Q.S_C] / s) ** found[Q.ALPHA_S]
             right.line(s, fitted, name, "Eq. 1.6", color=color, linestyle=DASH)
     notes += _said_of_least_steps(spec, critical, curves)
-    finish(figure, [left, right])
-    if sizes:
-        key_of_values(figure, [left.axes, right.axes], sizes, list(colors.values()), SIZE_LABEL)
-    legend_below(figure, [
+    sheet.key_of_values(sizes, colors.values(), SIZE_LABEL)
+    key = [
         ("lowest loss of a run", {"color": GREY, "marker": "o"}),
         ("every token seen once", {"color": GREY, "marker": "o", "fillstyle": "none"}),
         ("learning curve", {"color": GREY, "linestyle": "-"}),
         ("Eq. 1.5, Eq. 1.6, fitted", {"color": GREY, "linestyle": DASH}),
-    ])  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    ]  # fmt: skip
+    return sheet.drawing(key, notes)
 
 
 def _said_of_steps(steps: Analysed) -> list[str]:
@@ -130,7 +113,7 @@ def _said_of_least_steps(spec: JointLaws, critical: Law | None, curves: Curves) 
 def _curves(spec: JointLaws, tables: Tables, critical: Law | None, notes: list[str]) -> Curves:
     """Size -> steps and loss of its longest run at the full rate; none where sizes are few."""
     try:
-        found = curves_of(tables.runs, tables.curves, spec.sweeps, where_of(spec))
+        found = curves_of(tables.runs, tables.curves, spec.sweeps, spec.called)
     except UserError as error:
         notes += [f"No learning curves: {problem}." for problem in error.problems]
         return {}

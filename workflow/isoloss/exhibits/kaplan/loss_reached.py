@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record
-from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
+from isoloss.charts import GREY, Sheet, ordered_colors
 from isoloss.config.section import Levels, Name, PositiveFloat
 from isoloss.errors import UserError
-from isoloss.exhibits.base import Analysis, Drawing, Figure, Inputs, Tables, where_of
-from isoloss.exhibits.kaplan.axes import (
-    OURS,
-    PAPER,
-    SIZE_LABEL,
-    OfKaplan,
-    close,
-    identified,
-    number,
-    told,
-)
+from isoloss.exhibits.base import Analysis, Does, Drawing, Figure, Inputs, OfLosses, Tables
 from isoloss.exhibits.kaplan.batch_law import REACH, Law, critical_batch_of, law_of
+from isoloss.exhibits.kaplan.looks import OURS, PAPER, SIZE_LABEL
 from isoloss.exhibits.kaplan.optima import valley
 from isoloss.exhibits.kaplan.size_curves import OfCurves, SizeCurve, Width, adjusted, curves_of
+from isoloss.exhibits.notes import told
 from isoloss.laws.published import VALUES
-from isoloss.results.group import Group
-from isoloss.results.quantity import Q, X
-from isoloss.results.rows import Row, points
-from isoloss.results.verdict import IDENTIFIED
+from isoloss.results import IDENTIFIED, Group, Q, Row, X, identified, points
 
 FEWEST = 3  # sizes that must reach a loss
 N_POINTS = 120
@@ -46,7 +34,7 @@ class LossReached(OfCurves):
     width: Width = 4.0  # as for a frontier: to find the size that reaches a loss cheapest
 
 
-class KaplanExcess(OfKaplan):
+class KaplanExcess(OfLosses):
     """Fig. 12: what a size other than the best costs in compute and in steps."""
 
     draw: Literal["kaplan_excess"]
@@ -57,13 +45,11 @@ class KaplanExcess(OfKaplan):
         "B.17, and as measured along the training curves. Only losses whose cheapest size lies "
         "inside the grid are measured. Each point is one run, without an interval."
     )
-    law: Name = "steps_adjusted"  # a size_and_steps
-    reached: Name = "reached"  # a loss_reached
-
-    analyses_drawn = {"law": "size_and_steps", "reached": "loss_reached"}
+    law: Annotated[Name, Does("size_and_steps")] = "steps_adjusted"  # a size_and_steps
+    reached: Annotated[Name, Does("loss_reached")] = "reached"  # a loss_reached
 
 
-class KaplanReached(OfKaplan):
+class KaplanReached(OfLosses):
     """Fig. 19: steps and tokens that each size needs to reach a loss."""
 
     draw: Literal["kaplan_reached"]
@@ -166,18 +152,17 @@ def excess_steps(ratio, alpha_n: float, alpha_s: float) -> np.ndarray:
 
 def draw_excess(spec: KaplanExcess, tables: Tables) -> Drawing:
     """Eqs. B.16 and B.17 with the paper's exponents and ours, and what sizes did cost."""
-    law = tables.analysed(spec.law, where_of(spec))
-    reached = tables.analysed(spec.reached, where_of(spec))
-    figure, axes = new_figure(2, 1, width=8.8, height=4.3)
-    record = Record()
+    law = tables.analysed(spec.law, spec.called)
+    reached = tables.analysed(spec.reached, spec.called)
+    sheet = Sheet(2, 1, width=8.8, height=4.3)
     size = "size over the best, N / N_eff"
-    panels = [Panel(axes[0, 0], record, size, "compute over the least", "Compute"),
-              Panel(axes[0, 1], record, size, "steps over those of the best", "Steps")]  # fmt: skip
+    panels = [sheet.panel(size, "compute over the least", "Compute"),
+              sheet.panel(size, "steps over those of the best", "Steps")]  # fmt: skip
     ratio = np.geomspace(0.25, 16, N_POINTS)
     curves = [("Kaplan et al. 2020", VALUES["kaplan_alpha_n_steps"], VALUES["kaplan_alpha_s"],
                PAPER)]  # fmt: skip
     notes = law.why_not() + reached.why_not()
-    ours = [number(law, quantity) for quantity in (Q.ALPHA_N, Q.ALPHA_S)]
+    ours = [law.number(quantity) for quantity in (Q.ALPHA_N, Q.ALPHA_S)]
     if all(row is not None and identified(row) for row in ours):
         curves.append(("ours, Eq. 1.6", *(float(row["value"]) for row in ours), OURS))
     elif all(row is not None for row in ours):
@@ -203,33 +188,30 @@ def draw_excess(spec: KaplanExcess, tables: Tables) -> Drawing:
         for group, rows in reached.points(quantity, optional=True).groupby("group", sort=True):
             rows = rows[(rows["x"] > 0.2) & (rows["x"] < 20) & (rows["value"] < MOST)]
             panel.points(rows["x"], rows["value"], str(group), "measured", **measured)
-    close(figure, panels)
-    legend_below(figure, [*((label, look) for label, *_, look in curves),
-                          ("measured, one size at one loss", measured),
-                          ("the paper: 0.6 to 2.2 times the best cost 20 %",
-                           {"color": GREY, "alpha": 0.3, "linewidth": 7, "linestyle": "-"})],
-                 110)  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    key = [
+        *((label, look) for label, *_, look in curves),
+        ("measured, one size at one loss", measured),
+        ("the paper: 0.6 to 2.2 times the best cost 20 %",
+         {"color": GREY, "alpha": 0.3, "linewidth": 7, "linestyle": "-"}),
+    ]  # fmt: skip
+    return sheet.drawing(key, notes, width=110)
 
 
 def draw_reached(spec: KaplanReached, tables: Tables) -> Drawing:
     """S_min and E_min to a loss; S and E of the runs' batch where B_crit is not known."""
-    found = tables.analysed(spec.adjusted, where_of(spec))
+    found = tables.analysed(spec.adjusted, spec.called)
     notes = found.why_not()
     names = ("S_min (steps)", "E_min (tokens)")
     if not found.made:
-        found = tables.analysed(spec.naive, where_of(spec))
+        found = tables.analysed(spec.naive, spec.called)
         names = ("S at our batch (steps)", "E at our batch (tokens)")
         notes += found.why_not()
-    figure, axes = new_figure(2, 1, width=9.4, height=4.2)
-    record, panels = Record(), []
+    sheet = Sheet(2, 1, width=9.4, height=4.2)
     losses = sorted(found.points(Q.STEPS)["of"].unique())
     colors = ordered_colors(len(losses))
     titles = ("Steps to a loss", "Tokens to a loss")
-    for place, quantity, name, title in zip(axes[0], (Q.STEPS, Q.TOKENS), names, titles,
-                                            strict=True):  # fmt: skip
-        panel = Panel(place, record, SIZE_LABEL, name, title)
-        panels.append(panel)
+    for quantity, name, title in zip((Q.STEPS, Q.TOKENS), names, titles, strict=True):
+        panel = sheet.panel(SIZE_LABEL, name, title)
         fallen = []
         for loss, color in zip(losses, colors, strict=True):
             here = found.points(quantity, group=Group.of(loss=float(loss)))
@@ -241,11 +223,8 @@ def draw_reached(spec: KaplanReached, tables: Tables) -> Drawing:
             few, many = min(fallen), max(fallen)
             notes.append(f"{title}: the largest size takes {few:.2g} to {many:.2g} times fewer "
                          "than the smallest that gets there.")  # fmt: skip
-    close(figure, panels)
-    if losses:
-        key_of_values(figure, [panel.axes for panel in panels], losses, colors, spec.loss_label,
-                      lambda loss: f"{loss:.3g}")  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    sheet.key_of_values(losses, colors, spec.loss_label, lambda loss: f"{loss:.3g}")
+    return sheet.drawing(notes=notes)
 
 
 ANALYSES = {"loss_reached": Analysis(LossReached, analyse)}

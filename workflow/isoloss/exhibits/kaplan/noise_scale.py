@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isoloss.exhibits.kaplan.batch_scan import SIZE
-from isoloss.results.group import Group
-from isoloss.results.quantity import Kind, Q, X
-from isoloss.results.rows import Row
-from isoloss.results.verdict import IDENTIFIED, RATIO, Status, Verdict, not_identified
+from isoloss.results import IDENTIFIED, Group, Kind, Q, Row, Status, Verdict, X
+from isoloss.results.verdict import RATIO, not_identified
 from isoloss.stats import student
 from isoloss.stats.intervals import LEVEL
 

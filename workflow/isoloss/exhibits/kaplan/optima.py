@@ -14,7 +14,7 @@ import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.exhibits.kaplan.size_curves import FEWEST_SIZES, SizeCurve
-from isoloss.results.verdict import Status, Verdict
+from isoloss.results import Status, Verdict
 from isoloss.stats import parabola, student
 from isoloss.stats.line import through_rows
 
@@ -111,11 +111,7 @@ class Valley:
 
 
 def frontier(
-    versions: Sequence[Sequence[SizeCurve]],
-    n_levels: int,
-    width: float,
-    seed_sd: float,
-    where: str,
+    versions: Sequence[Sequence[SizeCurve]], n_levels: int, width: float, seed_sd: float, where: str
 ) -> Frontier:
     """Find the optima.
 

@@ -4,34 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.charts.text import short, with_interval
+from isoloss.charts import GREY, Panel, Sheet, ordered_colors, short, with_interval
 from isoloss.config.section import Name, PositiveFloat, PositiveInt
 from isoloss.errors import UserError
-from isoloss.exhibits.base import (
-    Analysing,
-    Analysis,
-    Drawing,
-    Drawn,
-    Figure,
-    Inputs,
-    Tables,
-    where_of,
-)
+from isoloss.exhibits.base import Analysing, Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
 from isoloss.exhibits.kaplan.early_stopping import DASH, DATA, early_stopping
+from isoloss.exhibits.notes import warned
 from isoloss.fit.api import fit_law
 from isoloss.laws import law
 from isoloss.laws.published import KAPLAN
-from isoloss.results.analysed import Analysed
-from isoloss.results.group import Group, Label
-from isoloss.results.quantity import Kind, Q, X
-from isoloss.results.rows import DRAWS, Row, points, row
-from isoloss.results.verdict import OFTEN, Status, Verdict, exponent_verdict, scale_verdict
+from isoloss.results import Analysed, Group, Kind, Label, Q, Row, Status, Verdict, X, points, row
+from isoloss.results.rows import DRAWS
+from isoloss.results.verdict import OFTEN, exponent_verdict, scale_verdict
 from isoloss.runs.select import finished_in
 from isoloss.stats import student
 from isoloss.stats.intervals import LEVEL
@@ -76,9 +64,7 @@ class RepeatedData(Drawn):
         "small."
     )
     loss_label: str = "lowest held-out loss (nats per token)"
-    overfitting: Name = "overfitting"  # an overfitting
-
-    analyses_drawn = {"overfitting": "overfitting"}
+    overfitting: Annotated[Name, Does("overfitting")] = "overfitting"  # an overfitting
 
 
 @dataclass(frozen=True)
@@ -252,15 +238,13 @@ def _relative_sd(noise: Analysed | None) -> float | None:
 
 def draw(spec: RepeatedData, tables: Tables) -> Drawing:
     """Left: lowest loss against size, by data. Right: its excess over endless data."""
-    rows = tables.analysed(spec.overfitting, where_of(spec))
+    rows = tables.analysed(spec.overfitting, spec.called)
     notes = rows.why_not()
-    figure, axes = new_figure(2, 1, width=9.2, height=4.4)
-    record = Record()
-    left = Panel(axes[0, 0], record, SIZE_LABEL, spec.loss_label, "Lowest loss")
+    sheet = Sheet(2, 1, width=9.2, height=4.4)
+    left = sheet.panel(SIZE_LABEL, spec.loss_label, "Lowest loss")
     power = rows.values([Q.P])
     ratio = "N^p / D" if power is None else f"N^p / D with p = {power[Q.P]:.2f}"
-    right = Panel(axes[0, 1], record, ratio, "L(N, D) / L(N, all) - 1", "Excess",
-                  y_scale="linear")  # fmt: skip
+    right = sheet.panel(ratio, "L(N, D) / L(N, all) - 1", "Excess", y_scale="linear")
     limited, endless = rows.points(Q.BEST_LOSS), rows.points(Q.UNLIMITED_LOSS)
     # No excess where no size was trained both with repetition and without.
     excess = rows.points(Q.EXCESS, optional=True)
@@ -279,9 +263,7 @@ def draw(spec: RepeatedData, tables: Tables) -> Drawing:
             dense = np.geomspace(min(sizes), max(sizes), N_POINTS)
             left.line(dense, joint(dense, tokens), name, "Eq. 1.5", color=color, linestyle=DASH)
         here = excess[excess["runs"].isin(of_data["runs"])]
-        right.intervals(
-            here["x"], here["value"], here["lo"], here["hi"], name, "excess", color=color
-        )
+        right.intervals_of(here, name, "excess", color=color)
     if len(endless):
         draw_endless(left, endless["of"], endless["value"], "every token seen once", colors[-1])
     line = rows.line(Q.EXCESS)
@@ -290,16 +272,14 @@ def draw(spec: RepeatedData, tables: Tables) -> Drawing:
                    color=GREY)  # fmt: skip
         right.line(line["x"], line["value"], "Eq. 4.3", "fitted law", color=GREY)
     notes += _rule(rows)
-    finish(figure, [left, right])
-    if data:
-        key_of_values(figure, [left.axes, right.axes], data, colors[:-1], DATA)
-    legend_below(figure, [
+    sheet.key_of_values(data, colors[:-1], DATA)
+    key = [
         ("lowest loss of a run, or its excess", {"color": GREY, "marker": "o"}),
         ("every token seen once", {"color": colors[-1], "marker": "o", "fillstyle": "none"}),
         ("Eq. 1.5, fitted", {"color": GREY, "linestyle": DASH}),
         ("Eq. 4.3, from that fit", {"color": GREY, "linestyle": "-"}),
-    ], width=110)  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    ]  # fmt: skip
+    return sheet.drawing(key, notes, width=110)
 
 
 def draw_endless(panel: Panel, x, loss, name: str, color: str) -> None:
@@ -319,9 +299,7 @@ def joint_law(rows: Analysed, notes: list[str]) -> Callable | None:
         return None
     notes.append(f"Eq. 1.5 misses the runs by {misfit[Q.MISFIT_LN_L]:.1%} (root mean square)"
                  + ("" if verdict.identified else f"; it is {verdict}") + ".")  # fmt: skip
-    said = fitted["warnings"]
-    if isinstance(said, str) and said:
-        notes.append(f"{said[0].upper()}{said[1:]}.")
+    notes += warned(rows, Q.ALPHA_D)
     named = {str(quantity): value for quantity, value in params.items()}
     return lambda n, d: law("kaplan_nd")(named, n_params=n, n_tokens=d)
 

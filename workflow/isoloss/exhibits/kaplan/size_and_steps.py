@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record
-from isoloss.charts.style import GREY, key_of_values, legend_below, new_figure, ordered_colors
-from isoloss.charts.text import science, short
+from isoloss.charts import GREY, Sheet, ordered_colors, science, short
 from isoloss.config.section import Levels, Name, NonNegativeInt
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.errors import UserError
-from isoloss.exhibits.base import Analysis, Drawing, Figure, Inputs, Tables, where_of
-from isoloss.exhibits.kaplan.axes import SIZE_LABEL, OfKaplan, close, told, warned
+from isoloss.exhibits.base import Analysis, Does, Drawing, Figure, Inputs, OfLosses, Tables
 from isoloss.exhibits.kaplan.batch_law import Critical, Law, critical_batch_of, law_of
+from isoloss.exhibits.kaplan.looks import SIZE_LABEL
 from isoloss.exhibits.kaplan.size_curves import (
     FEWEST_SIZES,
     OfCurves,
     SizeCurve,
     adjusted,
     curves_of,
+    fit_along_steps,
+    spread_out,
 )
-from isoloss.fit import fit_law
+from isoloss.exhibits.notes import told, warned
 from isoloss.fit.result import FitResult
 from isoloss.laws.published import KAPLAN, VALUES
-from isoloss.results.group import G, Group
-from isoloss.results.quantity import Kind, Q, X
-from isoloss.results.rows import Row, estimated, points, row
-from isoloss.results.verdict import IDENTIFIED, Verdict, exponent_verdict, not_made
+from isoloss.results import IDENTIFIED, G, Group, Kind, Q, Row, Verdict, X, estimated, points, row
+from isoloss.results.verdict import exponent_verdict, not_made
 from isoloss.stats.spread import root_mean_square
 
-POINTS = 12  # of each curve that are fitted: neighbours say little more
 DRAWS = 300
 N_LINE = 40
 # A parameter of the law, its unit, and the paper's value of it (Table 3).
@@ -56,7 +53,7 @@ class SizeAndSteps(OfCurves):
     levels: Levels = 5  # budgets of compute, and of steps, at which valleys are given
 
 
-class KaplanValleys(OfKaplan):
+class KaplanValleys(OfLosses):
     """Fig. 11: loss against size at fixed compute and at fixed steps."""
 
     draw: Literal["kaplan_valleys"]
@@ -69,9 +66,7 @@ class KaplanValleys(OfKaplan):
         "against size. Dashed: L(N, S) = (N_c / N)^alpha_N + (S_c / S)^alpha_S, fitted to all "
         "curves. The law is a sum of two powers: it cannot follow curves that bend otherwise."
     )
-    law: Name = "size_and_steps"  # a size_and_steps
-
-    analyses_drawn = {"law": "size_and_steps"}
+    law: Annotated[Name, Does("size_and_steps")] = "size_and_steps"  # a size_and_steps
 
 
 def analyse(spec: SizeAndSteps, inputs: Inputs) -> list[Row]:
@@ -114,8 +109,7 @@ def _fit(spec, found: list[SizeCurve], used: list[SizeCurve], known: Law | None)
         late = np.flatnonzero(late & known.knows(raw.loss) if known else late)
         if not len(late):
             continue
-        even = np.geomspace(raw.steps[late[0]], raw.steps[-1], POINTS)
-        kept = np.unique(late[np.abs(np.log(raw.steps[late][:, None] / even)).argmin(axis=0)])
+        kept = late[spread_out(raw.steps[late], raw.steps[-1])]
         parts.append(pd.DataFrame({
             "n_params": curve.n_params, "n_steps": curve.steps[kept], "loss": curve.loss[kept],
             "run_id": curve.runs[0],
@@ -124,10 +118,7 @@ def _fit(spec, found: list[SizeCurve], used: list[SizeCurve], known: Law | None)
         problem = f"{len(parts)} sizes have a curve from step {spec.first_step} on"
         problem += f", where B_crit(L) was measured ({known.range})" if known else ""
         raise UserError(spec.name, [f"{problem}; {FEWEST_SIZES} are needed"])
-    table = pd.concat(parts, ignore_index=True)
-    columns = {name: name for name in ("n_params", "n_steps", "loss")}
-    return fit_law(table, "kaplan_ns", columns=columns, cluster="run_id",
-                   draws=DRAWS, where=spec.name)  # fmt: skip
+    return fit_along_steps(parts, DRAWS, spec.name)
 
 
 def _said(result: FitResult, known: Law | None) -> Iterator[str]:
@@ -222,17 +213,13 @@ def _loss_after(
 
 def draw(spec: KaplanValleys, tables: Tables) -> Drawing:
     """Loss by size at fixed compute and at fixed steps; dashes are L(N, S)."""
-    found = tables.analysed(spec.law, where_of(spec))
+    found = tables.analysed(spec.law, spec.called)
     losses, lines = found.points(Q.LOSS), found.line(Q.LOSS)
-    figure, axes = new_figure(2, 1, width=10.4, height=4.3)
-    record, panels = Record(), []
-    for place, (key, title, unit, text) in zip(axes[0], (
-        (G.COMPUTE, "Fixed compute", "compute (PF-days)", science),
-        (G.STEPS, "Fixed steps", "steps", short),
-    ), strict=True):  # fmt: skip
-        panel = Panel(place, record, SIZE_LABEL, spec.loss_label, title)
-        panels.append(panel)
-        of_level = {group[key]: group for group in found.groups(Q.LOSS) if key in group}
+    sheet = Sheet(2, 1, width=10.4, height=4.3)
+    for cut, title, unit, text in ((G.COMPUTE, "Fixed compute", "compute (PF-days)", science),
+                                   (G.STEPS, "Fixed steps", "steps", short)):  # fmt: skip
+        panel = sheet.panel(SIZE_LABEL, spec.loss_label, title)
+        of_level = {group[cut]: group for group in found.groups(Q.LOSS) if cut in group}
         levels = sorted(of_level)
         colors = ordered_colors(len(levels))
         for level, color in zip(levels, colors, strict=True):
@@ -241,18 +228,17 @@ def draw(spec: KaplanValleys, tables: Tables) -> Drawing:
             panel.points(here["x"], here["value"], label, "interpolated", color=color, markersize=4)
             panel.line(line["x"], line["value"], label, "L(N, S)", color=color, linestyle=DASH,
                        linewidth=1.2)  # fmt: skip
-        if levels:
-            key_of_values(figure, [panel.axes], levels, colors, unit, text)
-    close(figure, panels)
-    legend_below(figure, [("along a training curve", {"color": GREY, "marker": "o"}),
-                          ("L(N, S), fitted to all curves",
-                           {"color": GREY, "linestyle": DASH})])  # fmt: skip
+        sheet.key_of_values(levels, colors, unit, text, panels=[panel])
+    key = [
+        ("along a training curve", {"color": GREY, "marker": "o"}),
+        ("L(N, S), fitted to all curves", {"color": GREY, "linestyle": DASH}),
+    ]
     notes = found.why_not()
     for quantity, _, paper in PARAMETERS[:2]:
         notes += told(found, quantity, f"{quantity} (the paper: {paper:g})")
     notes += told(found, Q.A_PREDICTED, "Exponent of N_opt that L(N, S) predicts")
     notes += warned(found, Q.ALPHA_N, "The law")
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    return sheet.drawing(key, notes)
 
 
 ANALYSES = {"size_and_steps": Analysis(SizeAndSteps, analyse)}

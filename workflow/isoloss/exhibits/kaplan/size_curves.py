@@ -16,6 +16,7 @@ from pydantic import Field
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysing
+from isoloss.fit.api import fit_law
 from isoloss.laws.published import pf_days
 from isoloss.runs.curves import at_peak_rate
 from isoloss.runs.select import finished_in
@@ -24,7 +25,10 @@ from isoloss.stats.interpolation import log_log
 if TYPE_CHECKING:
     import pandas as pd
 
+    from isoloss.fit.result import FitResult
+
 FEWEST_SIZES = 4
+POINTS = 12  # of a curve that L(N, S) is fitted to
 Width = Annotated[float, Field(gt=1, allow_inf_nan=False)]  # of a valley, as a factor of size
 
 
@@ -120,6 +124,21 @@ def final_losses_of(runs: pd.DataFrame, sweeps: Iterable[str], where: str) -> li
             first = next(group.itertuples())
             found.append(_curve(first, *map(np.asarray, columns), tuple(group["run_id"])))
     return _enough(found, where, "runs of two lengths")
+
+
+def spread_out(steps: np.ndarray, last: float) -> np.ndarray:
+    """Places of a few steps, evenly in ln steps up to `last`: neighbours say little more."""
+    even = np.geomspace(steps[0], last, POINTS)
+    return np.unique(np.abs(np.log(steps[:, None] / even)).argmin(axis=0))
+
+
+def fit_along_steps(parts: list[pd.DataFrame], draws: int, where: str) -> FitResult:
+    """Eq. 1.6 through points of curves, with columns n_params, n_steps, loss and run_id."""
+    import pandas as pd
+
+    columns = {name: name for name in ("n_params", "n_steps", "loss")}
+    return fit_law(pd.concat(parts, ignore_index=True), "kaplan_ns", columns=columns,
+                   cluster="run_id", draws=draws, where=where)  # fmt: skip
 
 
 def min_steps(steps, batch_tokens, critical_tokens):

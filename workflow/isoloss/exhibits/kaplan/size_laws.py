@@ -7,33 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts.panel import Panel, Record
-from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure
+from isoloss.charts import COLORS, GREY, Sheet, look_of
 from isoloss.config.section import Draws, Name, Values
-from isoloss.errors import UserError, nearest
-from isoloss.exhibits.base import Analysing, Analysis, Drawing, Figure, Inputs, Tables, where_of
-from isoloss.exhibits.kaplan.axes import (
-    ADJUSTED,
-    OURS,
-    OWN_AXIS,
-    PAPER,
-    PAPER_DOTTED,
-    SIZE_LABEL,
-    OfKaplan,
-    close,
-    draw_line,
-    draw_points,
-    middle_of,
-    number,
-    own_axis,
-    told,
+from isoloss.errors import UserError
+from isoloss.exhibits.base import (
+    Analysing,
+    Analysis,
+    Does,
+    Drawing,
+    Figure,
+    Inputs,
+    OfLosses,
+    Tables,
+    need,
 )
+from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.size_curves import finished_runs
+from isoloss.exhibits.notes import told
 from isoloss.fit import FitResult, fit_law
 from isoloss.laws.published import VALUES, kaplan_loss
-from isoloss.results.group import G, Group
-from isoloss.results.quantity import Axis, Kind, Q, Quantity
-from isoloss.results.rows import Row, estimated, points, row
+from isoloss.results import Axis, G, Group, Kind, Q, Quantity, Row, estimated, points, row
 from isoloss.results.verdict import IDENTIFIED, Verdict
 from isoloss.stats.spread import root_mean_square
 
@@ -47,8 +40,8 @@ WORDS = {
     "power_law_floor": "power law and a floor",
 }
 LOOKS = (
-    OURS,
-    ADJUSTED,
+    looks.OURS,
+    looks.ADJUSTED,
     *({"color": color, "linestyle": "-", "linewidth": 1.5} for color in (*COLORS[3:], GREY)),
 )
 
@@ -74,15 +67,11 @@ class SizeLaws(Analysing):
         return [self.x]
 
     @property
-    def columns_named(self) -> list[str]:
-        return list(self.where)
-
-    @property
     def laws_named(self) -> list[str]:
         return self.laws
 
 
-class KaplanDepth(OfKaplan):
+class KaplanDepth(OfLosses):
     """Fig. 6: loss against size for several depths, with embeddings counted and without."""
 
     draw: Literal["kaplan_depth"]
@@ -93,13 +82,13 @@ class KaplanDepth(OfKaplan):
         "parameters and against those outside the embeddings. Dashed: one power law of all. The "
         "count without embeddings helps the less, the smaller the vocabulary is."
     )
-    naive: Name = "depths_total"  # size_laws over n_params
-    size: Name = "depths"  # size_laws of the same runs over n_params_non_embedding
+    naive: Annotated[Name, Does("size_laws")] = "depths_total"  # size_laws over n_params
+    size: Annotated[Name, Does("size_laws")] = (
+        "depths"  # size_laws of the same runs over n_params_non_embedding
+    )
 
-    analyses_drawn = {"naive": "size_laws", "size": "size_laws"}
 
-
-class KaplanSizeLaws(OfKaplan):
+class KaplanSizeLaws(OfLosses):
     """Fig. 23: a power law of size beside a logarithm."""
 
     draw: Literal["kaplan_size_laws"]
@@ -154,13 +143,7 @@ def analyse(spec: SizeLaws, inputs: Inputs) -> list[Row]:
 
 def _chosen(spec: SizeLaws, runs: pd.DataFrame) -> pd.DataFrame:
     chosen = finished_runs(runs, spec.sweeps)
-    problems = [
-        f"there is no column {name!r} in the table of runs{nearest(name, chosen.columns)}"
-        for name in (spec.x, *spec.where)
-        if name not in chosen.columns
-    ]
-    if problems:
-        raise UserError(spec.name, problems)
+    need(chosen, (spec.x, *spec.where), spec.name, "runs")
     for name, values in spec.where.items():
         chosen = chosen[chosen[name].isin(values)]
     if chosen.empty:
@@ -206,76 +189,68 @@ def _miss_left_out(result: FitResult) -> float:
 
 def draw_depth(spec: KaplanDepth, tables: Tables) -> Drawing:
     """The same runs by all parameters and by those outside the embeddings, by depth."""
-    figure, axes = new_figure(2, 1, width=8.8, height=4.2)
-    record, panels, notes, key = Record(), [], [], {}
+    sheet = Sheet(2, 1, width=8.8, height=4.2)
+    notes, key = [], {}
     shown = ((spec.naive, "parameters (all)", "With embeddings"),
-             (spec.size, SIZE_LABEL, "Without embeddings"))  # fmt: skip
+             (spec.size, looks.SIZE_LABEL, "Without embeddings"))  # fmt: skip
     dashed = {"color": GREY, "linestyle": (0, (3, 2))}
-    for place, (name, label, title) in zip(axes[0], shown, strict=True):
-        found = tables.analysed(name, where_of(spec))
-        panel = Panel(place, record, label, spec.loss_label, title)
-        panels.append(panel)
+    for name, label, title in shown:
+        found = tables.analysed(name, spec.called)
+        panel = sheet.panel(label, spec.loss_label, title)
         losses = found.points(Q.LOSS)
         for i, depth in enumerate(sorted(losses["of"].unique())):
             of_depth = losses[losses["of"] == depth]
             layers = f"{depth:.0f} layer" + ("s" if depth != 1 else "")
-            look = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
+            look = look_of(i)
             panel.line(of_depth["x"], of_depth["value"], layers, "run", linewidth=1.0, **look)
             key[layers] = look | {"linestyle": "-"}
-        if draw_line(panel, found.line(Q.LOSS), "one power law", "fitted law", linewidth=1.2,
+        if panel.line_of(found.line(Q.LOSS), "one power law", "fitted law", linewidth=1.2,
                      **dashed):  # fmt: skip
             key["one power law of all depths"] = dashed
         notes += [f"{title}: {text}" for text in found.why_not()]
-        missed = number(found, Q.MISS)
+        missed = found.number(Q.MISS)
         if missed is not None:
             notes.append(f"{title}: one power law misses the runs of all depths by "
                          f"{missed['value']:.1%} (root mean square).")  # fmt: skip
-    close(figure, panels)
-    panels[1].axes.set_ylabel("")
-    legend_below(figure, list(key.items()))
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    sheet.one_y_label()
+    return sheet.drawing(key.items(), notes)
 
 
 def draw_size_laws(spec: KaplanSizeLaws, tables: Tables) -> Drawing:
     """Laws of one variable through the same runs; the paper's pair on its own axis."""
-    found = tables.analysed(spec.size, where_of(spec))
-    figure, axes = new_figure(width=7.4, height=4.6)
-    record = Record()
-    panel = Panel(axes[0, 0], record, SIZE_LABEL, spec.loss_label)
-    draw_points(panel, found.points(Q.LOSS), "runs", "final loss", color="black", marker="o")
+    found = tables.analysed(spec.size, spec.called)
+    sheet = Sheet(width=7.4, height=4.6)
+    panel = sheet.panel(looks.SIZE_LABEL, spec.loss_label)
+    panel.intervals_of(found.points(Q.LOSS), "runs", "final loss", color="black", marker="o")
     key, notes = [("a run", {"color": "black", "marker": "o"})], found.why_not()
     all_lines = found.line(Q.LOSS)
     groups = [group for group in found.groups(Q.LOSS) if G.LAW in group]
     for i, group in enumerate(groups):
         look, words = LOOKS[i % len(LOOKS)], WORDS.get(group[G.LAW], group[G.LAW])
         line = found.line(Q.LOSS, group=group)
-        draw_line(panel, line, words, "fitted law", band=False, **look)
+        panel.line_of(line, words, "fitted law", band=False, **look)
         key.append((f"ours, {words}", look))
         name = words.capitalize()
-        missed = number(found, Q.MISS, group=group)
+        missed = found.number(Q.MISS, group=group)
         # Optional: as few runs as a law has parameters leave none out.
-        out = number(found, Q.MISS_LEFT_OUT, group=group, optional=True)
+        out = found.number(Q.MISS_LEFT_OUT, group=group, optional=True)
         if missed is not None and out is not None:
             notes.append(f"{name}: misses the runs by {missed['value']:.2%}, and one that "
                          f"was left out by {out['value']:.2%} (root mean square).")  # fmt: skip
         # Optional: a logarithm has no exponent.
         notes += told(found, Q.ALPHA, f"{name}, exponent", group=group, optional=True)
-    others = {}
     if groups:
         x = np.geomspace(all_lines["x"].min(), all_lines["x"].max(), 60)
-        other = own_axis(panel, x, kaplan_loss(n_params=x),
-                         middle_of(found.line(Q.LOSS, group=groups[0])),
-                         "Kaplan et al. 2020, power law", "the paper's law")  # fmt: skip
+        power, first = kaplan_loss(n_params=x), found.line(Q.LOSS, group=groups[0])
         logarithm = VALUES["kaplan_log_k"] * np.log(VALUES["kaplan_log_n"] / x)
-        other.line(x, logarithm, "Kaplan et al. 2020, logarithm", "the paper's law", **PAPER_DOTTED)
-        others[panel] = other
-        key += [("Kaplan et al. 2020, power law", PAPER),
-                ("Kaplan et al. 2020, logarithm", PAPER_DOTTED)]  # fmt: skip
-        notes = [OWN_AXIS, "The paper's lines are (8.8e13 / N)^0.076 and -0.25 ln(N / 7.1e12).",
-                 *notes]  # fmt: skip
-    close(figure, [panel], others)
-    legend_below(figure, key)
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+        other = looks.own_axis(panel, x, power, first)
+        key += [
+            looks.paper_line(other, x, power, "Kaplan et al. 2020, power law"),
+            looks.paper_line(other, x, logarithm, "Kaplan et al. 2020, logarithm", dotted=True),
+        ]
+        theirs = "The paper's lines are (8.8e13 / N)^0.076 and -0.25 ln(N / 7.1e12)."
+        notes = [looks.OWN_AXIS, theirs, *notes]
+    return sheet.drawing(key, notes)
 
 
 ANALYSES = {"size_laws": Analysis(SizeLaws, analyse)}

@@ -1,4 +1,4 @@
-"""What published laws say: from their constants, each in its own unit."""
+"""What published laws say, from their constants: of losses, and of how to spend compute."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import COLORS, legend_below, new_figure
-from isoloss.charts.text import science, short
+from isoloss.charts import COLORS, Sheet, ordered_colors, science, short
 from isoloss.config.section import Name, PositiveFloat, Range
-from isoloss.constants import FLOPS_PER_PF_DAY
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables
+from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
 
 LOSS = "loss (nats per token)"
+N_LINE = 100  # points of a rule
 
 
 class KaplanLaws(Drawn):
@@ -63,6 +63,36 @@ class Doubling(Drawn):
     tabulate: bool = True
 
 
+class Allocation(Drawn):
+    """Compute-optimal model size and data against the budget, by several published rules."""
+
+    draw: Literal["allocation"]
+    name: Name = "allocation"
+    title: str = "Compute-optimal size and data, as published"
+    caption: str = (
+        "Parameters and tokens against the budget. Kaplan's rule is drawn for both readings of its "
+        "C_min. The parametric law as Hoffmann et al. printed it asks for smaller models than "
+        "their other two approaches; the refit by Besiroglu et al. does not."
+    )
+    compute_flops: Range = [1e18, 1e24]  # from, to
+
+
+class IsoLoss(Drawn):
+    """Lines of equal loss over model size and data, with the compute-optimal path."""
+
+    draw: Literal["iso_loss"]
+    name: Name = "iso_loss"
+    title: str = "Lines of equal loss"
+    caption: str = (
+        "Sizes and data that reach the same loss by a published law (which one is said below), and "
+        "the path that reaches each loss with least compute."
+    )
+    law: Literal["hoffmann", "besiroglu"] = "besiroglu"  # whose constants
+    n_params: Range = [1e7, 1e12]  # from, to
+    n_tokens: Range = [1e8, 1e14]  # from, to
+    losses: list[PositiveFloat] = [2.0, 2.2, 2.5, 3.0, 3.5, 4.5]  # nats per token
+
+
 def kaplan_laws(spec: KaplanLaws, tables: Tables) -> Drawing:
     """Kaplan et al. (2020), Fig. 1, from the constants of its Table 5: lines, no measurements."""
     panels = (
@@ -73,22 +103,18 @@ def kaplan_laws(spec: KaplanLaws, tables: Tables) -> Drawing:
         ("Size", "parameters N (non-embedding)", spec.n_params, "n_c", "alpha_n",
          lambda x: P.kaplan_loss(n_params=x)),
     )  # fmt: skip
-    figure, axes = new_figure(3, 1, width=9.0, height=3.4)
-    record, drawn = Record(), []
-    for place, (title, label, span, scale, exponent, law) in zip(axes.flat, panels, strict=True):
-        place.sharey(axes[0, 0])
-        panel = Panel(place, record, label, LOSS, title)
+    sheet = Sheet(3, 1, width=9.0, height=3.4)
+    for title, label, span, scale, exponent, law in panels:
+        panel = sheet.panel(label, LOSS, title)
+        panel.axes.sharey(sheet.panels[0].axes)
         x = np.geomspace(*span, 50)
         scale, exponent = P.VALUES[f"kaplan_{scale}"], P.VALUES[f"kaplan_{exponent}"]
         name = f"L = ({science(scale)} / x)^{exponent:g}"
         panel.line(x, law(x), name, "law", color=COLORS[1])
         panel.axes.annotate(name, (0.96, 0.93), xycoords="axes fraction", ha="right", va="top",
                             fontsize=8.5)  # fmt: skip
-        drawn.append(panel)
-    finish(figure, drawn)
-    for place in axes.flat[1:]:
-        place.set_ylabel("")
-    return Drawing(figure=figure, table=record.table(), notes=[
+    sheet.one_y_label()
+    return sheet.drawing(notes=[
         "x is the quantity on the axis, in its unit.",
         "Compute is C_min in PF-days (1 PF-day = 8.64e19 FLOP); the legend of the original has "
         "2.3e8 where text and Table 5 have 3.1e8, which changes the loss by 1.5 %.",
@@ -107,24 +133,20 @@ def predictions(spec: Predictions, tables: Tables) -> Drawing:
          P.kaplan_loss(compute_min_flops=spec.compute_flops), True),
         (f"compute, {science(spec.compute_flops)} FLOP taken for PF-days", wrong, False),
     ]  # fmt: skip
-    figure, axes = new_figure(width=6.8, height=2.9)
-    record = Record()
-    panel = Panel(axes[0, 0], record, f"predicted {LOSS}", "", x_scale="linear", y_scale="linear")
+    sheet = Sheet(width=6.8, height=2.9)
+    panel = sheet.panel(f"predicted {LOSS}", "", x_scale="linear", y_scale="linear")
     panel.y = "law"
     for place, (label, loss, right) in enumerate(rows):
         look = {"color": COLORS[0]} if right else {"color": COLORS[1], "fillstyle": "none"}
         panel.points([loss], [place], label, "prediction" if right else "wrong unit", **look)
         panel.write(f"{loss:.3f}", loss, place, xytext=(8, 0))
-    panel.axes.set_yticks(range(len(rows)), [label for label, _, _ in rows])
-    panel.axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.25 * max(loss for _, loss, _ in rows)))
-    finish(figure, [panel])
-    legend_below(figure, [
+    panel.name_heights([label for label, _, _ in rows])
+    panel.axes.set_xlim(0, 1.25 * max(loss for _, loss, _ in rows))
+    key = [
         (f"what the law predicts for {spec.model}", {"color": COLORS[0], "marker": "o"}),
         ("the wrong unit", {"color": COLORS[1], "marker": "o", "fillstyle": "none"}),
-    ])  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=[
-        "Kaplan et al. (2020), Eqs. 1.1 to 1.3. C is taken for C_min.",
-    ])  # fmt: skip
+    ]  # fmt: skip
+    return sheet.drawing(key, ["Kaplan et al. (2020), Eqs. 1.1 to 1.3. C is taken for C_min."])
 
 
 def doubling(spec: Doubling, tables: Tables) -> Drawing:
@@ -135,21 +157,87 @@ def doubling(spec: Doubling, tables: Tables) -> Drawing:
         ("compute C_min, optimally spent", "kaplan_alpha_c_min"),
         ("compute C, fixed batch", "kaplan_alpha_c"),
     ]
-    figure, axes = new_figure(width=6.8, height=2.6)
-    record = Record()
-    panel = Panel(axes[0, 0], record, "fall of the loss when it doubles (%)", "",
-                  x_scale="linear", y_scale="linear")  # fmt: skip
+    sheet = Sheet(width=6.8, height=2.6)
+    panel = sheet.panel(
+        "fall of the loss when it doubles (%)", "", x_scale="linear", y_scale="linear"
+    )
     panel.y = "exponent"
     for place, (label, key) in enumerate(rows):
         fall = 100 * P.fall_when_doubled(P.VALUES[key])
         panel.bar(place, fall, P.VALUES[key], label, "fall", color=COLORS[0])
         panel.write(f"{fall:.1f} %  (exponent {P.VALUES[key]:g})", fall, place)
-    panel.axes.set_yticks(range(len(rows)), [label for label, _ in rows])
-    panel.axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 10))
+    panel.name_heights([label for label, _ in rows])
+    panel.axes.set_xlim(0, 10)
     panel.axes.grid(False, axis="y")
-    finish(figure, [panel])
-    return Drawing(figure=figure, table=record.table(), notes=[
+    return sheet.drawing(notes=[
         "A fall of the whole loss, by laws without an irreducible term (Kaplan et al. 2020).",
+    ])  # fmt: skip
+
+
+def rules(compute: np.ndarray) -> list[tuple[str, np.ndarray, np.ndarray, dict]]:
+    """Published allocations: label, N, D and look."""
+    besiroglu = CHINCHILLA.optimum(P.surface("besiroglu"), compute)
+    hoffmann = CHINCHILLA.optimum(P.surface("hoffmann"), compute)
+    return [
+        ("Kaplan 2020, C = 2 C_min (critical batch)", *P.kaplan_allocation(compute, 2.0),
+         {"color": COLORS[1]}),
+        ("Kaplan 2020, C = C_min (small batch)", *P.kaplan_allocation(compute, 1.0),
+         {"color": COLORS[1], "linestyle": (0, (4, 2))}),
+        ("Hoffmann 2022, 20 tokens per parameter", *P.chinchilla_allocation(compute),
+         {"color": COLORS[0]}),
+        ("Hoffmann 2022, parametric as printed", hoffmann["n_params"], hoffmann["n_tokens"],
+         {"color": COLORS[0], "linestyle": (0, (1, 1.5))}),
+        ("Besiroglu 2024, parametric refitted", besiroglu["n_params"], besiroglu["n_tokens"],
+         {"color": COLORS[2]}),
+    ]  # fmt: skip
+
+
+def allocation(spec: Allocation, tables: Tables) -> Drawing:
+    """N* and D* against the budget by each published rule."""
+    sheet = Sheet(2, 1, width=8.4, height=4.4)
+    size = sheet.panel("compute budget C (FLOP)", "parameters N*", "Model size")
+    data = sheet.panel("compute budget C (FLOP)", "tokens D*", "Data")
+    compute = np.geomspace(*spec.compute_flops, N_LINE)
+    found = rules(compute)
+    for label, n_params, n_tokens, look in found:
+        size.line(compute, n_params, label, "rule", **look)
+        data.line(compute, n_tokens, label, "rule", **look)
+    key = [(label, {"linestyle": "-"} | look) for label, _, _, look in found]
+    return sheet.drawing(key, [
+        "D = C / 6N throughout. Kaplan's N leaves out embeddings, the others count them.",
+        "Kaplan's rule is in terms of C_min; Hoffmann et al. draw it with C = 2 C_min, "
+        "the cost at the critical batch size.",
+    ], width=100)  # fmt: skip
+
+
+def iso_loss(spec: IsoLoss, tables: Tables) -> Drawing:
+    """Lines of equal loss, and the sizes and data that reach each loss with least compute."""
+    import pandas as pd
+
+    params = P.surface(spec.law)
+    sheet = Sheet(width=6.8, height=4.8)
+    panel = sheet.panel("parameters N", "training tokens D")
+    panel.axes.set(xlim=spec.n_params, ylim=spec.n_tokens)
+    colors = ordered_colors(len(spec.losses))
+    sizes = np.geomspace(*spec.n_params, 400)
+    losses = sorted(spec.losses, reverse=True)
+    for loss, color in zip(losses, colors, strict=True):
+        tokens = CHINCHILLA.tokens_for(params, loss, sizes)
+        seen = (tokens >= spec.n_tokens[0]) & (tokens <= spec.n_tokens[1])
+        label = f"{loss:g} nats per token"
+        panel.line(sizes[seen], tokens[seen], label, "equal loss", color=color)
+    compute = np.geomspace(*(FLOPS_PER_PARAM_TOKEN * n * d
+                             for n, d in zip(spec.n_params, spec.n_tokens, strict=True)),
+                           2 * N_LINE)  # fmt: skip
+    best = pd.DataFrame(CHINCHILLA.optimum(params, compute))
+    best = best[best["n_params"].between(*spec.n_params) & best["n_tokens"].between(*spec.n_tokens)]
+    panel.line(best["n_params"], best["n_tokens"], "least compute", "optimum", color="black",
+               linestyle=(0, (4, 2)), linewidth=1.2)  # fmt: skip
+    sheet.key_of_values(losses, colors, "loss (nats per token)")
+    key = [("least compute for the loss, 6 N D", {"color": "black", "linestyle": (0, (4, 2))})]
+    constants = ", ".join(f"{name} {value:g}" for name, value in params.items())
+    return sheet.drawing(key, [
+        f"L = E + A / N^alpha + B / D^beta with {constants} ({spec.law.capitalize()} et al.).",
     ])  # fmt: skip
 
 
@@ -157,4 +245,6 @@ FIGURES = {
     "kaplan_laws": Figure(KaplanLaws, kaplan_laws),
     "predictions": Figure(Predictions, predictions),
     "doubling": Figure(Doubling, doubling),
+    "allocation": Figure(Allocation, allocation),
+    "iso_loss": Figure(IsoLoss, iso_loss),
 }

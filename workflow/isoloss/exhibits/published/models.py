@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import COLORS, GREY, MARKERS, legend_below, new_figure
+from isoloss.charts import COLORS, GREY, MARKERS, Panel, Sheet
 from isoloss.config.runs import Transformer
 from isoloss.config.section import Name, PositiveFloat, PositiveInt, Section
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.counting import transformer_params
 from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables
-from isoloss.exhibits.published.allocation import rules
+from isoloss.exhibits.published.laws import rules
 
 AROUND = ((6, 0, "left"), (-6, 0, "right"), (0, 8, "center"), (0, -8, "center"), (6, 8, "left"),
           (6, -8, "left"), (-6, 8, "right"), (-6, -8, "right"), (10, 15, "left"),
@@ -84,8 +84,8 @@ def configurations(spec: Configurations, tables: Tables) -> Drawing:
             "claimed_n_params": model.claimed,
         })  # fmt: skip
     table = pd.DataFrame(rows)
-    figure, axes = new_figure(width=6.8, height=1.5 + 0.36 * len(rows))
-    panel = Panel(axes[0, 0], Record(), "parameters", "", y_scale="linear")
+    sheet = Sheet(width=6.8, height=1.5 + 0.36 * len(rows))
+    panel = sheet.panel("parameters", "", y_scale="linear")
     looks = (
         ("n_params", "exact, all", {"marker": "o", "color": COLORS[0]}),
         ("n_params_non_embedding", "exact, non-embedding (Kaplan's N)",
@@ -95,24 +95,21 @@ def configurations(spec: Configurations, tables: Tables) -> Drawing:
     places = np.arange(len(rows))
     for column, label, look in looks:
         panel.points(table[column].astype(float), places, label, "count", **look)
-    panel.axes.set_yticks(places, [f"{row['model']}  ({row['n_layer']} × {row['d_model']})"
-                                   for row in rows])  # fmt: skip
-    panel.axes.set(ylim=(len(rows) - 0.5, -0.5))
-    finish(figure, [panel])
-    legend_below(figure, [(label, look) for _, label, look in looks])
-    return Drawing(figure=figure, table=table, notes=[
+    panel.name_heights([f"{row['model']}  ({row['n_layer']} × {row['d_model']})" for row in rows])
+    key = [(label, look) for _, label, look in looks]
+    return replace(sheet.drawing(key, [
         "In brackets: layers × width. Exact: GPT-2's form, with biases, positions, and an output "
         "that is the token embedding. Non-embedding: 12 n_layer d_model^2.",
-    ])  # fmt: skip
+    ]), table=table)  # fmt: skip
 
 
 def model_planes(spec: ModelPlanes, tables: Tables) -> Drawing:
     """Models by compute and size, and by size and data, with the published allocations."""
-    figure, axes = new_figure(2, 1, width=10.0, height=5.2)
-    record = Record()
-    by_compute = Panel(axes[0, 0], record, "training compute C = 6 N D (FLOP)", "parameters N",
-                       "Compute and size")  # fmt: skip
-    by_size = Panel(axes[0, 1], record, "parameters N", "training tokens D", "Size and data")
+    sheet = Sheet(2, 1, width=10.0, height=5.2)
+    by_compute = sheet.panel(
+        "training compute C = 6 N D (FLOP)", "parameters N", "Compute and size"
+    )
+    by_size = sheet.panel("parameters N", "training tokens D", "Size and data")
     looks = _looks([model.family for model in spec.models if model.n_tokens is not None])
     placed: dict[Panel, list] = {by_compute: [], by_size: []}
     hidden = [model for model in spec.models if model.n_tokens is None]
@@ -128,22 +125,21 @@ def model_planes(spec: ModelPlanes, tables: Tables) -> Drawing:
         by_compute.at_edge("y", model.n_params, model.name, "size only", marker=">", color=GREY)
         by_size.at_edge("x", model.n_params, model.name, "size only", marker="^", color=GREY)
     key = _rules(by_compute, by_size, placed)
-    finish(figure, [by_compute, by_size])
     if hidden:
         key.append(("by size only: tokens not disclosed", {"color": GREY, "marker": ">"}))
         for model in hidden:
             place = (0, model.n_params)
             by_compute.write(model.name, *place, xycoords=("axes fraction", "data"), xytext=(7, 0),
                              fontsize=8, color=GREY)  # fmt: skip
-    legend_below(figure, key, 120)
-    figure.draw_without_rendering()
-    for panel, names in placed.items():
-        label_points(panel, names)
     notes = ["N counts all parameters; C = 6 N D, which differs from some papers' own counts."]
     if hidden:
         names = ", ".join(model.name for model in hidden)
         notes.append(f"At the axis, by size alone, as their tokens were not disclosed: {names}.")
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    drawing = sheet.drawing(key, notes, width=120)
+    sheet.figure.draw_without_rendering()
+    for panel, names in placed.items():
+        label_points(panel, names)
+    return drawing
 
 
 def _looks(families: list[str]) -> dict[str, dict]:

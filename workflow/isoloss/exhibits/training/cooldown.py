@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import COLORS, GREY, legend_below, new_figure
-from isoloss.charts.text import short, with_interval
+from isoloss.charts import COLORS, GREY, Panel, Sheet, short, with_interval
 from isoloss.config.section import Name, PositiveInt
 from isoloss.errors import UserError
 from isoloss.exhibits.base import (
     Analysing,
     Analysis,
+    Does,
     Drawing,
-    Drawn,
     Figure,
     Inputs,
+    OfLosses,
     Tables,
-    where_of,
 )
-from isoloss.results.analysed import Analysed
-from isoloss.results.group import Group
-from isoloss.results.quantity import Kind, Q, Quantity, X
-from isoloss.results.rows import Row
-from isoloss.results.verdict import IDENTIFIED, Status, Verdict
+from isoloss.results import IDENTIFIED, Analysed, Group, Kind, Q, Quantity, Row, Status, Verdict, X
 from isoloss.runs.curves import near_highest_rate
 from isoloss.runs.select import chosen, finished_in, is_finished
 from isoloss.stats import student
@@ -61,7 +55,7 @@ class CooldownCheck(Analysing):
         return [*self.sweeps, *self.cooled, *self.independent]
 
 
-class CooldownChecked(Drawn):
+class CooldownChecked(OfLosses):
     """Cooled runs against independent ones, and what a trunk with its cooldowns looks like."""
 
     draw: Literal["cooldown_checked"]
@@ -73,13 +67,10 @@ class CooldownChecked(Drawn):
         "cannot tell them apart. Right: one size's trunk, its cooldowns (straight to their final "
         "loss) and independent runs."
     )
-    loss_label: str = "held-out loss (nats per token)"
-    check: Name = "cooldown"  # a cooldown_check
+    check: Annotated[Name, Does("cooldown_check")] = "cooldown"  # a cooldown_check
     sweeps: list[Name]  # whose trunk is drawn
     independent: list[Name]  # whose runs are drawn beside it
     width: PositiveInt | None = None  # of the right panel; null: the largest that was compared
-
-    analyses_drawn = {"check": "cooldown_check"}
 
     @property
     def sweeps_named(self) -> list[str]:
@@ -175,25 +166,23 @@ def _saved(grid: pd.DataFrame) -> list[Row]:
 
 def draw(spec: CooldownChecked, tables: Tables) -> Drawing:
     """Left: cooled and independent runs, about the mean of the latter. Right: one size's curves."""
-    rows = tables.analysed(spec.check, where_of(spec))
+    rows = tables.analysed(spec.check, spec.called)
     notes = rows.why_not()
-    figure, axes = new_figure(2, 1, width=9.2, height=4.2)
-    record = Record()
-    left = Panel(axes[0, 0], record, "", "loss / mean of independent runs - 1 (%)", "Final loss",
-                 x_scale="linear", y_scale="linear")  # fmt: skip
+    sheet = Sheet(2, 1, width=9.2, height=4.2)
+    left = sheet.panel("", "loss / mean of independent runs - 1 (%)", "Final loss",
+                       x_scale="linear", y_scale="linear")  # fmt: skip
     names = _compared(left, rows)
     left.level(0.0, "mean of independent runs", linestyle="-", linewidth=0.8)
     left.axes.set_xticks(range(len(names)), names)
     left.axes.set_xlim(-0.6, max(1, len(names)) - 0.4)
     left.axes.grid(False, axis="x")
-    right = _trunk(spec, tables, rows, axes[0, 1], record)
-    finish(figure, [left, right])
-    legend_below(figure, [
+    _trunk(spec, tables, rows, sheet)
+    key = [
         ("cooled from a trunk", COOLED),
         ("independent", ALONE),
         ("difference of the means, 90 % interval", DIFFERENCE),
         ("trunk, constant rate", {"color": GREY, "linestyle": "-"}),
-    ], width=100)  # fmt: skip
+    ]  # fmt: skip
     ratio, share = rows.parameter(Q.COOLED_RATIO), rows.parameter(Q.TRAINED_SHARE)
     if ratio is not None:
         value, interval = with_interval(*(100 * ratio[end] for end in ("value", "lo", "hi")))
@@ -201,7 +190,7 @@ def draw(spec: CooldownChecked, tables: Tables) -> Drawing:
     if share is not None and np.isfinite(share["value"]):
         notes.append(f"The {share['n_runs']:.0f} runs of the grid trained {share['value']:.0%} of "
                      "the FLOPs that independent runs would.")  # fmt: skip
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    return sheet.drawing(key, notes, width=100)
 
 
 def _compared(panel: Panel, rows: Analysed) -> list[str]:
@@ -227,12 +216,11 @@ def _compared(panel: Panel, rows: Analysed) -> list[str]:
     return names
 
 
-def _trunk(spec: CooldownChecked, tables: Tables, rows: Analysed, place, record: Record) -> Panel:
+def _trunk(spec: CooldownChecked, tables: Tables, rows: Analysed, sheet: Sheet):
     """The curves of one width: its trunk, the cooldowns from it, and independent runs."""
     widths = rows.points(Q.COOLED_LOSS)["of"]
     width = spec.width or (int(widths.max()) if len(widths) else 0)
-    panel = Panel(place, record, "tokens trained on", spec.loss_label,
-                  f"Width {width}")  # fmt: skip
+    panel = sheet.panel("tokens trained on", spec.loss_label, f"Width {width}")
     by_run = dict(tuple(tables.curves.groupby("run_id")))
     runs = chosen(tables.runs, spec.sweeps)
     runs = runs[(runs["width"] == width) & is_finished(runs)].drop_duplicates("run_id")
@@ -260,9 +248,6 @@ def _trunk(spec: CooldownChecked, tables: Tables, rows: Analysed, place, record:
         panel.line(curve["n_tokens"], curve["loss"], run.run_id, "independent", color=COLORS[1],
                    linewidth=0.8, alpha=0.8)  # fmt: skip
         panel.points([run.n_tokens], [run.loss], run.run_id, "final", **ALONE)
-    if runs.empty and alone.empty:
-        panel.axes.set(xlim=(1, 10), ylim=(1, 10))
-    return panel
 
 
 ANALYSES = {"cooldown_check": Analysis(CooldownCheck, analyse)}

@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import (
-    COLORS,
-    GREY,
-    key_of_values,
-    legend_below,
-    new_figure,
-    ordered_colors,
-)
-from isoloss.charts.text import with_interval
+from isoloss.charts import COLORS, GREY, Panel, Sheet, ordered_colors, with_interval
 from isoloss.config.section import Name, PositiveFloat
 from isoloss.errors import UserError
 from isoloss.exhibits.base import (
     Analysing,
     Analysis,
+    Does,
     Drawing,
-    Drawn,
     Figure,
     Inputs,
+    OfLosses,
     Tables,
-    where_of,
 )
+from isoloss.exhibits.notes import in_words, warned
 from isoloss.fit.isoflop import INTERIOR, Valley, line, valley
-from isoloss.results.analysed import Analysed
-from isoloss.results.group import Group
-from isoloss.results.quantity import Kind, Q, X
-from isoloss.results.rows import DRAWS, SEED, Row, row
-from isoloss.results.verdict import (
-    IDENTIFIED,
-    OFTEN,
-    Status,
-    Verdict,
-    exponent_verdict,
-    not_identified,
-)
+from isoloss.results import IDENTIFIED, Analysed, Group, Kind, Q, Row, Status, Verdict, X, row
+from isoloss.results.rows import DRAWS, SEED
+from isoloss.results.verdict import OFTEN, exponent_verdict, not_identified
 from isoloss.runs.select import chosen, is_finished
 from isoloss.stats import parabola, student
 from isoloss.stats.line import slopes_of_columns
@@ -62,7 +45,7 @@ class LearningRate(Analysing):
     reach: PositiveFloat = 4.0  # factor about the best rate tried within which runs are fitted
 
 
-class LearningRates(Drawn):
+class LearningRates(OfLosses):
     """Loss against learning rate at each width, and the best rate against the width."""
 
     draw: Literal["learning_rates"]
@@ -74,11 +57,8 @@ class LearningRates(Drawn):
         "matrices, and the study's rates. Other lengths or batches may differ. Intervals leave "
         "out the scatter over seeds."
     )
-    loss_label: str = "held-out loss (nats per token)"
-    rates: Name = "learning_rate"  # a learning_rate
+    rates: Annotated[Name, Does("learning_rate")] = "learning_rate"  # a learning_rate
     used: list[Name] = []  # sweeps whose rates are shown beside the best
-
-    analyses_drawn = {"rates": "learning_rate"}
 
     @property
     def sweeps_named(self) -> list[str]:
@@ -217,13 +197,12 @@ def _of_width(bowl: Bowl | None, width, group: pd.DataFrame) -> list[Row]:
 
 def draw(spec: LearningRates, tables: Tables) -> Drawing:
     """Left: loss against the rate, by width. Right: the best rate against the width."""
-    found = tables.analysed(spec.rates, where_of(spec))
+    found = tables.analysed(spec.rates, spec.called)
     diverged = found.all(Q.DIVERGED, optional=True)
     notes = [] if found.made else found.why_not()
-    figure, axes = new_figure(2, 1, width=9.2, height=4.2)
-    record = Record()
-    left = Panel(axes[0, 0], record, "learning rate", spec.loss_label, "Loss")
-    right = Panel(axes[0, 1], record, "width d_model", "best learning rate", "Best rate")
+    sheet = Sheet(2, 1, width=9.2, height=4.2)
+    left = sheet.panel("learning rate", spec.loss_label, "Loss")
+    right = sheet.panel("width d_model", "best learning rate", "Best rate")
     losses, lines = found.points(Q.LOSS), found.line(Q.LOSS)
     best = found.parameters(Q.BEST_RATE)
     widths = sorted(losses["of"].unique())
@@ -236,10 +215,11 @@ def draw(spec: LearningRates, tables: Tables) -> Drawing:
         for rate in diverged["x"][diverged["of"] == width]:
             left.axes.plot([rate], [0.97], color=color, marker="x", linestyle="none",
                            transform=left.axes.get_xaxis_transform())  # fmt: skip
-            record.add(panel="Loss", series=[name], what="diverged", x_quantity="learning rate",
-                       x=[rate], y_quantity=spec.loss_label, y=[np.nan])  # fmt: skip
+            sheet.record.add(panel="Loss", series=[name], what="diverged",
+                             x_quantity="learning rate", x=[rate], y_quantity=spec.loss_label,
+                             y=[np.nan])  # fmt: skip
         at = best[best["x"] == width]
-        right.intervals(at["x"], at["value"], at["lo"], at["hi"], name, "best rate", color=color)
+        right.intervals_of(at, name, "best rate", color=color)
     key = [("run", {"color": GREY, "marker": "o"})]
     if len(diverged):
         key.append(("diverged", {"color": GREY, "marker": "x"}))
@@ -250,33 +230,26 @@ def draw(spec: LearningRates, tables: Tables) -> Drawing:
         look = {"color": COLORS[1], "marker": "_", "markersize": 12, "markeredgewidth": 2}
         right.points(rates.index, rates, "used in the study", "rate", **look)
         key.append(("rate that the study uses", look))
-    finish(figure, [left, right])
-    if widths:
-        key_of_values(figure, [left.axes, right.axes], widths, colors, "width d_model")
-    legend_below(figure, key)
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    sheet.key_of_values(widths, colors, "width d_model")
+    return sheet.drawing(key, notes)
 
 
 def _slopes(panel: Panel, found: Analysed, best, notes) -> list[tuple[str, dict]]:
     """The fitted slope and that of muP, through the middle of the best rates."""
     slope = found.parameter(Q.RATE_SLOPE)
     if slope is None or best.empty:
-        panel.axes.set(xlim=(1, 10), ylim=(1e-4, 1e-1))
         return []
     middle = np.exp(np.log(best["x"]).mean()), np.exp(np.log(best["value"]).mean())
     x = np.geomspace(best["x"].min(), best["x"].max(), 2)
     mine = {"color": "black", "linewidth": 1.2, "linestyle": "-"}
     mup = {"color": GREY, "linewidth": 1.1, "linestyle": (0, (4, 2))}
-    value, interval = with_interval(slope["value"], slope["lo"], slope["hi"])
     panel.line(x, middle[1] * (x / middle[0]) ** slope["value"], "fitted slope", "slope", **mine)
     panel.line(x, middle[1] * (x / middle[0]) ** MUP, "muP", "slope", **mup)
-    unsure = "" if Verdict.read(slope["verdict"]).identified else f" ({slope['verdict']})"
-    notes.append(f"Best rate ~ width^a with a {value}, 90 % interval {interval}{unsure}.")
+    notes.append(f"Best rate ~ width^a with a {in_words(slope)}.")
     for one in found.parameters(Q.LOSS_FOR_FACTOR_2).itertuples():
         price, ends = with_interval(one.value, one.lo, one.hi)
         notes.append(f"Width {one.x:g}: half or twice the best rate costs {price} nats ({ends}).")
-    if isinstance(slope["warnings"], str) and slope["warnings"]:
-        notes.append(f"{slope['warnings'][0].upper()}{slope['warnings'][1:]}.")
+    notes += warned(found, Q.RATE_SLOPE)
     return [(f"slope {slope['value']:.2f}", mine), ("slope -1 (muP, hidden matrices)", mup)]
 
 

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from isoloss.charts.panel import REFERENCE, Panel, Record, finish
-from isoloss.charts.style import COLORS, MARKERS, legend_below, new_figure
-from isoloss.charts.text import with_interval
+from isoloss.charts import REFERENCE, Sheet, look_of, with_interval
 from isoloss.config.section import Name
 from isoloss.errors import UserError
-from isoloss.exhibits.base import (
-    Analysing,
-    Analysis,
-    Drawing,
-    Drawn,
-    Figure,
-    Inputs,
-    Tables,
-    where_of,
-)
-from isoloss.results.group import G, Group
-from isoloss.results.quantity import Kind, Q, Quantity, X
-from isoloss.results.rows import Row
-from isoloss.results.verdict import IDENTIFIED
+from isoloss.exhibits.base import Analysing, Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
+from isoloss.results import IDENTIFIED, G, Group, Kind, Q, Quantity, Row, X
 from isoloss.runs.select import finished_in
 from isoloss.stats.intervals import LEVEL
 
@@ -52,9 +38,7 @@ class SeedScatter(Drawn):
         "order of the batches, with 90 % intervals. Few seeds leave them wide. Single runs cannot "
         "be compared more closely. Kaplan et al.'s 0.02 is of other losses, in nats per BPE token."
     )
-    noise: Name = "noise"  # a seed_noise
-
-    analyses_drawn = {"noise": "seed_noise"}
+    noise: Annotated[Name, Does("seed_noise")] = "noise"  # a seed_noise
 
 
 def analyse(spec: SeedNoise, inputs: Inputs) -> list[Row]:
@@ -120,22 +104,19 @@ def _row(quantity: Quantity, groups: list[np.ndarray], run_ids, **columns: Any) 
 
 def draw(spec: SeedScatter, tables: Tables) -> Drawing:
     """Standard deviations over seeds with their intervals, beside the paper's threshold."""
-    rows = tables.analysed(spec.noise, where_of(spec))
+    rows = tables.analysed(spec.noise, spec.called)
     notes = rows.why_not()
     found = rows.parameters(Q.SD_LOSS).sort_values("x")
     # Named only where the runs have more than one.
     schedules = [str(rows.group_of(one).get(G.SCHEDULE, "")) for one in found.itertuples()]
-    figure, axes = new_figure()
-    record = Record()
-    panel = Panel(axes[0, 0], record, "parameters N (no embeddings)",
-                  "standard deviation of the loss over seeds")  # fmt: skip
+    sheet = Sheet()
+    panel = sheet.panel("parameters N (no embeddings)", "standard deviation of the loss over seeds")
     key = []
     for i, (schedule, group) in enumerate(found.groupby(np.array(schedules, object))):
         label = f"schedule {schedule}" if schedule else "runs"
-        look = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
+        look = look_of(i)
         aside = 5.0 * (i - (len(set(schedules)) - 1) / 2)
-        panel.intervals(group["x"], group["value"], group["lo"], group["hi"], label, "sd",
-                        aside=aside, **look)  # fmt: skip
+        panel.intervals_of(group, label, "sd", aside=aside, **look)
         key.append((label, look))
     panel.level(PAPER_NOISE, "Kaplan et al.: 0.02 nats per BPE token")
     key.append(("0.02, the threshold of Kaplan et al.", REFERENCE))
@@ -148,9 +129,7 @@ def draw(spec: SeedScatter, tables: Tables) -> Drawing:
         panel.axes.set(xlim=(1e3, 1e6), ylim=(1e-3, 1e-1))
     elif len(found["x"].unique()) == 1:
         panel.axes.set_xlim(found["x"].iloc[0] / 3, found["x"].iloc[0] * 3)
-    finish(figure, [panel])
-    legend_below(figure, key)
-    return Drawing(figure=figure, table=record.table(), notes=notes)
+    return sheet.drawing(key, notes)
 
 
 ANALYSES = {"seed_noise": Analysis(SeedNoise, analyse)}
