@@ -135,7 +135,7 @@ def agreement(found: dict[int, Allocation]) -> list[Row]:
     """Differences of a between approaches, with the same noise in both."""
     return [
         allocation.difference(Group.of(approach=(other, first)), found[other], found[first],
-                   "the two agree", "the two differ")
+                              "the two agree", "the two differ")
         for first, other in combinations(sorted(found), 2)
     ]  # fmt: skip
 
@@ -355,7 +355,7 @@ def draw_compared(spec: ApproachesCompared, tables: Tables) -> Drawing:
             labels.append(f"ours {label}")
         for one in known:
             looks.across(panel, len(labels), one.value, one.lo, one.hi, one.label, "published",
-                   **looks.PUBLISHED)  # fmt: skip
+                         **looks.PUBLISHED)  # fmt: skip
             labels.append(one.label)
         looks.categories(panel, labels)
     key = [

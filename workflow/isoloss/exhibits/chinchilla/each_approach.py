@@ -207,8 +207,7 @@ def draw_contours(spec: ChinchillaContours, tables: Tables) -> Drawing:
     miss = CHINCHILLA(params, n_params=n, n_tokens=d) / runs["loss"].to_numpy(float)
     notes.append(f"{CHINCHILLA.formula} with {constants}; it misses the runs by "
                  f"{root_mean_square(np.log(miss)):.1%} (root mean square).")  # fmt: skip
-    notes += [f"{name}: {one['verdict']}." for name, one in law.items()
-              if not identified(one)]  # fmt: skip
+    notes += [f"{name}: {one['verdict']}." for name, one in law.items() if not identified(one)]
     return sheet.drawing(key, notes, width=110)
 
 

@@ -84,8 +84,7 @@ def _miss(found: Fitted, runs: pd.DataFrame, spec: LossGrid) -> float:
 
 def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
     """Loss against tokens per parameter, coloured by compute; lines are a law at that compute."""
-    need(tables.runs, ["sweep", "loss", "n_params", "n_tokens", spec.compute], spec.called,
-         "runs")  # fmt: skip
+    need(tables.runs, ["sweep", "loss", "n_params", "n_tokens", spec.compute], spec.called, "runs")
     runs, notes = finished(chosen(tables.runs, list(spec.series), spec.where), "loss")
     runs = runs.assign(
         ratio=runs["n_tokens"] / runs["n_params"],

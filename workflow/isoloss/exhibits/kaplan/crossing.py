@@ -146,15 +146,14 @@ def draw(spec: KaplanCrossing, tables: Tables) -> Drawing:
     notes = [f"By the constants of Tables 5 and 6 the paper's lines meet at {science(at)} PF-days "
              f"and {loss:.2f} nats per token; the paper says about 10^4 and 1.7."]  # fmt: skip
     for group, look in LOOKS.items():
-        ours.line_of(found.line(Q.LOSS, group=group), str(group), "extrapolated law",
-                  **look)  # fmt: skip
+        ours.line_of(found.line(Q.LOSS, group=group), str(group), "extrapolated law", **look)
     ours.intervals_of(found.points(Q.LOSS), str(OF_C), "lowest loss", color=COLORS[0],
-                marker="o", markersize=3.5)  # fmt: skip
+                      marker="o", markersize=3.5)  # fmt: skip
     meeting = found.number(Q.C_STAR)
     if meeting is not None:
         height = found.number(Q.L_STAR)
         ours.points([meeting["value"]], [height["value"]], "where they meet", "extrapolated",
-                         **ring)  # fmt: skip
+                    **ring)  # fmt: skip
     notes += found.why_not()
     notes += told(found, Q.ALPHA_C, "Exponent of L(C)")
     notes += told(found, Q.ALPHA_D_OF_C, "Exponent of L(D(C))")

@@ -264,7 +264,7 @@ def draw_frontiers(spec: KaplanFrontiers, tables: Tables) -> Drawing:
         notes += [f"{symbol}: {text}" for text in found.why_not()]
         notes += told(found, Q.ALPHA_C, f"Exponent of {symbol}") + warned(found, Q.ALPHA_C, symbol)
         panel.intervals_of(found.points(Q.LOSS), label, "lowest loss", color=look["color"],
-                    marker=marker, markersize=4)  # fmt: skip
+                           marker=marker, markersize=4)  # fmt: skip
         line = found.line(Q.LOSS)
         if panel.line_of(line, label, "fitted law", **look):
             key.append((f"ours, {label}", look | {"marker": marker, "markersize": 4}))

@@ -284,8 +284,7 @@ def draw(spec: RepeatedData, tables: Tables) -> Drawing:
 
 def draw_endless(panel: Panel, x, loss, name: str, color: str) -> None:
     """Lowest losses of runs that see no token twice: hollow."""
-    panel.points(x, loss, name, "lowest loss, every token seen once", color=color,
-                 fillstyle="none")  # fmt: skip
+    panel.points(x, loss, name, "lowest loss, every token seen once", color=color, fillstyle="none")
 
 
 def joint_law(rows: Analysed, notes: list[str]) -> Callable | None:

@@ -205,7 +205,7 @@ def draw_depth(spec: KaplanDepth, tables: Tables) -> Drawing:
             panel.line(of_depth["x"], of_depth["value"], layers, "run", linewidth=1.0, **look)
             key[layers] = look | {"linestyle": "-"}
         if panel.line_of(found.line(Q.LOSS), "one power law", "fitted law", linewidth=1.2,
-                     **dashed):  # fmt: skip
+                         **dashed):  # fmt: skip
             key["one power law of all depths"] = dashed
         notes += [f"{title}: {text}" for text in found.why_not()]
         missed = found.number(Q.MISS)

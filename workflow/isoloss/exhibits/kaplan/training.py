@@ -92,7 +92,7 @@ def draw_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
         of_panel = found[name]
         if name != "frontier":  # whose points lie on the envelope
             panel.intervals_of(of_panel.points(Q.LOSS), "runs", "final loss", color=COLORS[0],
-                        marker="o")  # fmt: skip
+                               marker="o")  # fmt: skip
         line = of_panel.line(Q.LOSS)
         notes += of_panel.why_not()
         # Optional: not every law of one variable has an exponent alpha.
@@ -148,8 +148,7 @@ def envelope(curves: list[SizeCurve], what: str) -> tuple[np.ndarray, np.ndarray
 
 
 def _curves(spec: OfTraining, tables: Tables) -> list[SizeCurve]:
-    need(tables.runs, ["run_id", "sweep", "peak_lr", "batch_size", "context"], spec.called,
-         "runs")  # fmt: skip
+    need(tables.runs, ["run_id", "sweep", "peak_lr", "batch_size", "context"], spec.called, "runs")
     need(tables.curves, ["run_id", "step", "lr", "loss", "n_tokens"], spec.called, "curves")
     return curves_of(tables.runs, tables.curves, spec.sweeps, spec.called)
 
