@@ -16,6 +16,7 @@ from isoloss.exhibits.chinchilla.noise import Draws
 from isoloss.fit.api import fit_law
 from isoloss.fit.result import FitResult
 from isoloss.laws import CHINCHILLA
+from isoloss.stats.interpolation import spline_beyond
 
 PLACES = 9  # budgets at which the optimum is found
 MISFIT = 1.5  # times the noise: then the law is not the form of the runs
@@ -104,15 +105,9 @@ def optima(
     ndarray, shape (law, budget)
         NaN where a law has no optimum within a factor 100 of the design's sizes.
     """
-    from scipy.interpolate import CubicSpline
-
     x = design.log_n[count]
     fine = np.linspace(x[0] - BEYOND, x[-1] + BEYOND, FINE)
-    of_law = design.log_n[law_count]
-    spline = CubicSpline(x, of_law)
-    inside = np.clip(fine, x[0], x[-1])
-    slope = np.where(fine < x[0], spline(x[0], 1), spline(x[-1], 1))
-    log_n = spline(inside) + slope * (fine - inside)
+    log_n = spline_beyond(fine, x, design.log_n[law_count])
     log_d = log_c[:, None] - per_token(design, count, fine)[None]
     log_a, log_b, _, alpha, beta = (column[:, None, None] for column in theta.T)
     # The floor moves no minimum.

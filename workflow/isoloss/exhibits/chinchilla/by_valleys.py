@@ -15,6 +15,7 @@ from isoloss.exhibits.chinchilla.design import FEWEST_SIZES, Design
 from isoloss.exhibits.chinchilla.noise import Draws
 from isoloss.fit.isoflop import INTERIOR, Valley, valley
 from isoloss.stats import parabola
+from isoloss.stats.interpolation import spline_beyond
 
 FINE = 1000  # budgets among which those of the valleys are chosen
 
@@ -77,17 +78,8 @@ def second_approach(
 
 
 def per_token(design: Design, count: str, log_n: np.ndarray) -> np.ndarray:
-    """ln of the FLOPs per token at ln N, between and beyond the design's sizes.
-
-    A line in logarithms beyond the outermost two sizes, a cubic spline between them.
-    """
-    from scipy.interpolate import CubicSpline
-
-    x, y = design.log_n[count], design.log_k[count]
-    spline = CubicSpline(x, y)
-    inside = np.clip(log_n, x[0], x[-1])
-    slope = np.where(log_n < x[0], spline(x[0], 1), spline(x[-1], 1))
-    return spline(inside) + slope * (log_n - inside)
+    """ln of the FLOPs per token at ln N, between and beyond the design's sizes."""
+    return spline_beyond(log_n, design.log_n[count], design.log_k[count])
 
 
 def _between(design, i):
