@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isoloss.stats.interpolation import log_log
+from isoloss.stats.interpolation import log_log, spline_beyond
 
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
@@ -22,3 +22,11 @@ def test_beyond_the_points_it_is_the_nearest_or_what_was_asked_for():
     assert log_log(at, [1.0, 100.0], [4.0, 9.0]) == pytest.approx([4.0, 9.0])
     assert log_log(at, [100.0, 1.0], [9.0, 4.0]) == pytest.approx([4.0, 9.0])
     assert np.isnan(log_log(at, [1.0, 100.0], [4.0, 9.0], beyond=np.nan)).tolist() == [True, True]
+
+
+def test_a_spline_follows_a_cubic_between_the_points_and_its_tangents_beyond():
+    x = np.linspace(-1.0, 2.0, 7)
+    between = np.array([-0.8, 0.3, 1.9])
+    np.testing.assert_allclose(spline_beyond(between, x, x**3 - x), between**3 - between)
+    beyond = spline_beyond(np.array([-3.0, 4.0]), x, x**3 - x)
+    np.testing.assert_allclose(beyond, [0.0 + 2.0 * -2.0, 6.0 + 11.0 * 2.0], rtol=1e-12)
