@@ -11,8 +11,8 @@ from pydantic import model_validator
 from isoloss.charts import COLORS, GREY, MARKERS, Sheet, ordered_colors, short, with_interval
 from isoloss.config.section import Name, PositiveFloat, Section
 from isoloss.errors import nearest
-from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need
-from isoloss.exhibits.generic.series import Scale, Series, in_full
+from isoloss.exhibits.base import Drawing, Figure, Tables, need
+from isoloss.exhibits.generic.series import OfSeries, Scale, Series
 from isoloss.laws import law
 from isoloss.results.fits import Fitted
 from isoloss.runs.select import chosen, finished
@@ -40,7 +40,7 @@ class Slope(Section):
     series: Name | None = None  # beside which; null: the first
 
 
-class LossAgainstX(Drawn):
+class LossAgainstX(OfSeries):
     """Loss against one quantity: a point for each run, the median of the seeds, the fitted law."""
 
     draw: Literal["loss_against_x"]
@@ -48,7 +48,6 @@ class LossAgainstX(Drawn):
     y: str = "loss"  # column of the runs
     x_label: str  # of the axis, with the unit
     y_label: str  # of the axis, with the unit
-    series: dict[Name, str | Series]  # name (of a sweep) -> its label, or what it draws
     fits: dict[Name, Name] = {}  # series -> the fit drawn through it
     by: str | None = None  # a column: each series is split by its values
     by_label: str = "{}"  # the label of one value, e.g. "d = {}"
@@ -66,26 +65,17 @@ class LossAgainstX(Drawn):
                 raise ValueError(f"fits: got {name!r}, which is no series{hint}")
         return self
 
-    def members(self) -> dict[str, Series]:
-        """Every series in full: its sweep and its column are filled in."""
-        return in_full(self.series, self.y)
-
-    @property
-    def sweeps_named(self) -> list[str]:
-        return [sweep for series in self.members().values() for sweep in series.sweep]
-
     @property
     def fits_named(self) -> list[str]:
         return list(self.fits.values())
 
     @property
     def numbers_named(self) -> list[str]:
-        return [self.x, *(series.y for series in self.members().values())]
+        return [self.x, *super().numbers_named]
 
     @property
     def columns_named(self) -> list[str]:
-        own = [self.by] if self.by else []
-        return own + [c for series in self.members().values() for c in series.where]
+        return [*([self.by] if self.by else []), *super().columns_named]
 
 
 class Extrapolation(LossAgainstX):

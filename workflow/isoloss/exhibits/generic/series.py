@@ -19,15 +19,38 @@ class Series(Section):
     where: dict[str, Values] = {}  # column -> the values that are drawn
 
 
-def in_full(given: dict[str, str | Series], y: str) -> dict[str, Series]:
-    """Series by name, with their sweeps and columns filled in; `y` is the figure's column."""
-    full = {}
-    for name, value in given.items():
-        series = Series(label=value) if isinstance(value, str) else value
-        sweeps = [series.sweep] if isinstance(series.sweep, str) else series.sweep
-        filled = {"sweep": sweeps or [name], "y": series.y or y}
-        full[name] = series.model_copy(update=filled)
-    return full
+class OfSeries(Drawn):
+    """A figure of several series, each of some of the runs."""
+
+    series: dict[Name, str | Series]  # name (of a sweep) -> its label, or what it draws
+
+    @property
+    def measured_column(self) -> str:
+        """The column of a series that names none."""
+        return self.y
+
+    def members(self) -> dict[str, Series]:
+        """Every series in full: its sweep and its column are filled in."""
+        full = {}
+        for name, value in self.series.items():
+            series = Series(label=value) if isinstance(value, str) else value
+            sweeps = [series.sweep] if isinstance(series.sweep, str) else series.sweep
+            filled = {"sweep": sweeps or [name], "y": series.y or self.measured_column}
+            full[name] = series.model_copy(update=filled)
+        return full
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        return [sweep for series in self.members().values() for sweep in series.sweep]
+
+    @property
+    def numbers_named(self) -> list[str]:
+        return [*super().numbers_named, *(series.y for series in self.members().values())]
+
+    @property
+    def columns_named(self) -> list[str]:
+        of_members = (column for series in self.members().values() for column in series.where)
+        return [*super().columns_named, *of_members]
 
 
 class OfRuns(Drawn):

@@ -10,7 +10,7 @@ from isoloss.charts import COLORS, GREY, Sheet, look_of
 from isoloss.config.section import Name
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need
-from isoloss.exhibits.generic.series import OfRuns, Scale, Series, in_full
+from isoloss.exhibits.generic.series import OfRuns, OfSeries, Scale
 from isoloss.results.fits import Fitted
 from isoloss.runs.select import chosen, finished
 from isoloss.stats import student
@@ -32,32 +32,19 @@ class ExponentAgainstTheory(Drawn):
     y_label: str  # of the axis, with the unit
 
 
-class RatioToTheory(OfRuns):
+class RatioToTheory(OfSeries, OfRuns):
     """A measured column over the column that theory gives, which should be 1."""
 
     draw: Literal["ratio_to_theory"]
     x: str  # column of the runs
-    series: dict[Name, str | Series]  # name (of a sweep) -> its label, or what it draws
     measured: str  # column of the runs
     theory: str  # column of the runs
     standard_error: str | None = None  # column, of `measured`; null: from the spread of the runs
     x_scale: Scale = "log"  # log or linear
 
-    def members(self) -> dict[str, Series]:
-        """Every series in full: its sweep and its column are filled in."""
-        return in_full(self.series, self.measured)
-
     @property
-    def sweeps_named(self) -> list[str]:
-        return [sweep for series in self.members().values() for sweep in series.sweep]
-
-    @property
-    def numbers_named(self) -> list[str]:
-        return [*super().numbers_named, *(series.y for series in self.members().values())]
-
-    @property
-    def columns_named(self) -> list[str]:
-        return [*self.where, *(c for s in self.members().values() for c in s.where)]
+    def measured_column(self) -> str:
+        return self.measured
 
 
 def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Drawing:
