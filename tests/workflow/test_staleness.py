@@ -160,3 +160,20 @@ def test_a_run_that_was_removed_is_trained_again_to_the_same_loss(project):
     assert project.jobs(str(row.relative_to(project.folder))) == {"train": 1}
     after = json.loads(row.read_text())
     assert {k for k in after if after[k] != before[k]} <= set(TIMED)
+
+
+def test_a_large_table_of_the_users_is_stale_by_its_content_not_by_its_time(tmp_path):
+    """Snakemake itself compares files of up to 1 MB only."""
+    table = tmp_path / "losses.csv"
+    notes = "n" * 100_000
+    rows = [f"{10**i},{3 - i / 10},{notes}" for i in range(12)]
+    table.write_text("\n".join(["N,L,notes", *rows]))
+    study = {"title": "t", "question": "q", "theory": "th", "source": "table",
+             "path": "losses.csv", "columns": {"n_params": "N", "loss": "L"}}  # fmt: skip
+    project = Project(tmp_path, {"mine": study})
+    target = "results/studies/mine/runs.parquet"
+    assert project.jobs(target) == {"collect": 1}
+    table.touch()
+    assert project.jobs(target) == {}
+    table.write_text(table.read_text().replace("2.9", "2.95"))
+    assert project.jobs(target) == {"collect": 1}

@@ -8,7 +8,7 @@ rule analyse:
         done=lambda wildcards: ISOLOSS.done_before(wildcards.study, wildcards.name),
         prediction=lambda wildcards: ISOLOSS.predicted(wildcards.study, wildcards.name),
         code=lambda wildcards: [
-            *sources(
+            *code_of(
                 "isoloss.jobs.analyse",
                 ISOLOSS.analysis_module(wildcards.study, wildcards.name),
             ),
@@ -38,7 +38,7 @@ rule analyse:
 rule analyses:
     input:
         analyses=lambda wildcards: ISOLOSS.each_analysis(wildcards.study),
-        code=sources("isoloss.jobs.analyses"),
+        code=code_of("isoloss.jobs.analyses"),
     output:
         f"{RESULTS}/studies/{{study}}/analyses.parquet",
     log:

@@ -3,7 +3,7 @@
 
 rule plan:
     input:
-        code=[*sources("isoloss.jobs.plan"), *EXTENSIONS],
+        code=[*code_of("isoloss.jobs.plan"), *EXTENSIONS],
     output:
         f"{RESULTS}/studies/{{study}}/plan.json",
     log:
@@ -23,7 +23,7 @@ rule plan:
 rule collect:
     input:
         tables=lambda wildcards: ISOLOSS.inputs(wildcards.study),
-        code=[*sources("isoloss.jobs.collect"), *EXTENSIONS],
+        code=[*code_of("isoloss.jobs.collect"), *EXTENSIONS],
     output:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
@@ -48,7 +48,7 @@ rule collect:
 rule losses:
     input:
         runs=[ISOLOSS.study(study, "runs.parquet") for study in ISOLOSS.studies],
-        code=sources("isoloss.jobs.losses"),
+        code=code_of("isoloss.jobs.losses"),
     output:
         f"{RESULTS}/losses.parquet",
     log:
@@ -64,7 +64,7 @@ rule losses:
 rule complete:
     input:
         runs=ISOLOSS.trained(),
-        code=sources("isoloss.jobs.complete"),
+        code=code_of("isoloss.jobs.complete"),
     output:
         f"{RESULTS}/complete.json",
     log:

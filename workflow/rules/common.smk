@@ -3,8 +3,10 @@ import subprocess
 
 from snakemake.logging import logger
 
-from isoloss.runtime.disk import nearly_full
 from isoloss.files import write_json
+from isoloss.pipeline.paths import seen_from
+from isoloss.runtime.disk import nearly_full
+from isoloss.runtime.fingerprint import sources
 from isoloss.runtime.job import UNFINISHED
 
 RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
@@ -23,6 +25,14 @@ wildcard_constraints:
     corpus_id=r"[A-Za-z0-9._-]+",
     study=r"[A-Za-z0-9_-]+",
     name=r"[A-Za-z0-9_-]+",
+
+
+def code_of(*modules):
+    """The files of code that a rule depends on, for its `input`.
+
+    They are `local`: neither a module's `prefix` nor object storage moves them.
+    """
+    return local([seen_from(os.curdir, path) for path in sources(*modules)])
 
 
 # The worker pool of this process, once it is started: see workflow/isoloss/runtime/worker_pool.py.

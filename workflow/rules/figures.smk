@@ -10,7 +10,7 @@ rule figure:
             wildcards.study, wildcards.name
         ),
         code=lambda wildcards: [
-            *sources(
+            *code_of(
                 "isoloss.jobs.figure",
                 ISOLOSS.figure_module(wildcards.study, wildcards.name),
             ),

@@ -4,7 +4,7 @@
 rule fit:
     input:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
-        code=[*sources("isoloss.jobs.fit"), *EXTENSIONS],
+        code=[*code_of("isoloss.jobs.fit"), *EXTENSIONS],
     output:
         f"{RESULTS}/studies/{{study}}/fits.parquet",
     log:
@@ -26,7 +26,7 @@ rule fit:
 rule predict:
     input:
         rows=lambda wildcards: ISOLOSS.fitted_rows(wildcards.study),
-        code=[*sources("isoloss.forecast.prediction"), *EXTENSIONS],
+        code=[*code_of("isoloss.forecast.prediction"), *EXTENSIONS],
     output:
         f"{RESULTS}/studies/{{study}}/prediction.parquet",
     log:
@@ -53,7 +53,7 @@ rule predict:
 rule fits:
     input:
         fits=[ISOLOSS.study(study, "fits.parquet") for study in ISOLOSS.studies],
-        code=sources("isoloss.jobs.fits"),
+        code=code_of("isoloss.jobs.fits"),
     output:
         f"{RESULTS}/fits.parquet",
     log:
@@ -70,7 +70,7 @@ rule fits:
 rule audit:
     input:
         registry="config/audit.yaml",
-        code=sources("isoloss.jobs.audit"),
+        code=code_of("isoloss.jobs.audit"),
     output:
         f"{RESULTS}/audit.json",
     log:

@@ -10,7 +10,7 @@ rule report:
         ],
         figures=ISOLOSS.figures(),
         audit=[path for path in [f"{RESULTS}/audit.json"] if os.path.exists(path)],
-        code=[*sources("isoloss.jobs.report"), *EXTENSIONS],
+        code=[*code_of("isoloss.jobs.report"), *EXTENSIONS],
     output:
         report(
             f"{RESULTS}/report.html",

@@ -4,8 +4,8 @@
 
 rule trunk:
     input:
-        corpus=lambda wildcards: corpus_of(wildcards.trunk_id),
-        # The same bytes whenever it is made: a new one makes nothing stale.
+        # The same bytes whenever they are made: new ones make nothing stale.
+        corpus=lambda wildcards: ancient(corpus_of(wildcards.trunk_id)),
         trunk=lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.trunk_id)),
         prediction=lambda wildcards: ancient(
             ISOLOSS.prediction_before(wildcards.trunk_id)
@@ -40,7 +40,7 @@ rule trunk:
 
 rule train:
     input:
-        corpus=lambda wildcards: corpus_of(wildcards.run_id),
+        corpus=lambda wildcards: ancient(corpus_of(wildcards.run_id)),
         trunk=lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.run_id)),
         prediction=lambda wildcards: ancient(
             ISOLOSS.prediction_before(wildcards.run_id)

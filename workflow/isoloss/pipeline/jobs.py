@@ -46,9 +46,8 @@ class Jobs(Paths):
     def trunk_of(self, job_id: str) -> list[str]:
         """The checkpoint that a run, or a piece of a trunk, goes on from; none at step 0."""
         job = self.job(job_id)
-        if isinstance(job, PlannedTrunk):
-            return [self.trunk_file(job.before)] if job.before else []
-        return [self.trunk_file(job.trunk.trunk_id)] if job.trunk else []
+        before = job.before if isinstance(job, PlannedTrunk) else job.trunk and job.trunk.trunk_id
+        return self._to_read(job_id, self.trunk_file(before)) if before else []
 
     def files_of(self, job_id: str) -> list[str]:
         """What a run, or a piece of a trunk, leaves."""
@@ -59,7 +58,18 @@ class Jobs(Paths):
     def corpus_of(self, job_id: str) -> list[str]:
         """The file that says that a job's corpus is whole; none for a run without one."""
         corpus_id = self.job(job_id).corpus_id
-        return [self.corpus(corpus_id, "card.json")] if corpus_id else []
+        return self._to_read(job_id, self.corpus(corpus_id, "card.json")) if corpus_id else []
+
+    def _to_read(self, job_id: str, path: str) -> list[str]:
+        """A file that a job reads; none where the job is done and the file has been removed.
+
+        When another job needs that file, it is made again. The one that is done is not.
+        """
+        return [path] if (self.root / path).exists() or not self.is_done(job_id) else []
+
+    def is_done(self, job_id: str) -> bool:
+        """Whether all that a run, or a piece of a trunk, leaves is there."""
+        return all((self.root / path).exists() for path in self.files_of(job_id))
 
     def corpus_option(self, job_id: str) -> str:
         """The option that gives a training job its corpus."""
@@ -72,8 +82,8 @@ class Jobs(Paths):
         A run that is done would otherwise be trained again whenever its prediction is made anew.
         """
         study = self.plan.predicted_by.get(job_id)
-        done = study and all((self.root / path).exists() for path in self.files_of(job_id))
-        return [self.study(study, "prediction.parquet")] if study and not done else []
+        waits = study and not self.is_done(job_id)
+        return [self.study(study, "prediction.parquet")] if waits else []
 
     def untrained_core_s(self) -> dict[str, float]:
         """The planned cost of each run that has no result yet, and of each trunk that they need."""

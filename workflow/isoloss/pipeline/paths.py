@@ -1,5 +1,6 @@
 """A checked config and its plan, and where the files are."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,18 @@ class Paths:
             known = nearest(name, self.studies)
             raise UserError("the target", [f"{name!r} is not a study of the config{known}"])
         return self.studies[name]
+
+
+def seen_from(folder: str | Path, path: str | Path) -> str:
+    """A path relative to a folder where it lies inside of it, so that both can move; else absolute.
+
+    Without `..`: a folder that moves alone finds what lies beside it by its absolute path.
+    """
+    folder, path = Path(os.path.abspath(folder)), Path(os.path.abspath(path))  # noqa: PTH100
+    for of_folder, of_path in ((folder, path), (folder.resolve(), path.resolve())):
+        if of_path.is_relative_to(of_folder):
+            return str(of_path.relative_to(of_folder))
+    return str(path)
 
 
 def known_corpus(found: Resolved, folder: str | Path | None = None) -> KnownCorpus:

@@ -1,0 +1,106 @@
+"""A finished project that is moved or copied: what is there is found, wherever it lies."""
+
+import copy
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from tests.workflow.project import REPOSITORY, Project
+from tests.workflow.test_trunk_jobs import FIT, project
+
+BUDGETS = [320, 400, 480, 560, 640, 1280]
+PREDICTION = {"sweep": "data", "at_most": 0.6, "fits": [FIT]}
+
+
+class Clone(Project):
+    """A project that holds its own code, as a clone of the repository does."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def write(self):
+        """The config is as it is."""
+
+    def snakemake(self, *arguments, cores=2):
+        """Run Snakemake in the clone, with the clone's own code."""
+        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
+        environ = inherited | {"PYTHONPATH": str(self.folder / "workflow")}
+        return subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True)
+
+    def contents(self):
+        """The bytes of all results, by path."""
+        paths = [path for path in (self.folder / "results").rglob("*") if path.is_file()]
+        return {
+            path.relative_to(self.folder): path.read_bytes()
+            for path in paths
+            if "logs" not in path.parts
+        }
+
+
+def copied(source, target, times):
+    """A copy of a folder, with the times of its files or with new ones."""
+    function = shutil.copy2 if times else shutil.copyfile
+    shutil.copytree(source, target, symlinks=True, copy_function=function)
+    return Clone(target)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A clone in which a study with a prediction has been made."""
+    folder = tmp_path_factory.mktemp("moved") / "clone"
+    folder.mkdir()
+    made = project(folder, budgets=BUDGETS, prediction=copy.deepcopy(PREDICTION), fits=[FIT])
+    made.write()
+    shutil.copytree(
+        REPOSITORY / "workflow",
+        folder / "workflow",
+        ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
+    )
+    shutil.copy(REPOSITORY / "Snakefile", folder)
+    (folder / "profiles").symlink_to("workflow/profiles")
+    clone = Clone(folder)
+    ran = clone.jobs()
+    assert (ran["train"], ran["predict"]) == (6, 1)
+    return clone
+
+
+@pytest.mark.parametrize("times", [True, False])
+def test_a_whole_folder_that_is_copied_has_nothing_to_do(finished, tmp_path, times):
+    copy = copied(finished.folder, tmp_path / "copy", times)
+    before = copy.contents()
+    assert copy.jobs() == {}
+    assert copy.contents() == before
+
+
+def test_a_folder_that_is_moved_has_nothing_to_do(finished, tmp_path):
+    moved = copied(finished.folder, tmp_path / "before", times=True)
+    assert moved.jobs() == {}
+    moved.folder = moved.folder.rename(tmp_path / "after it was moved")
+    assert moved.jobs() == {}
+
+
+def test_results_that_are_copied_into_a_fresh_clone_train_nothing(finished, tmp_path):
+    """The copy has new times, the corpus the newest, and no record of what was done."""
+    copy = copied(finished.folder, tmp_path / "copy", times=False)
+    shutil.rmtree(copy.folder / ".snakemake")
+    for path in (copy.folder / "results" / "corpora").rglob("*"):
+        path.touch()
+    ran = copy.jobs()
+    assert not {"train", "trunk", "corpus"} & set(ran)
+    assert copy.jobs() == {}
+
+
+def test_a_finished_run_stays_where_its_corpus_or_trunk_is_made_again(finished, tmp_path):
+    """They were removed to free the space, and a new run needs them."""
+    copy = copied(finished.folder, tmp_path / "copy", times=True)
+    for name in ("corpora", "trunks"):
+        shutil.rmtree(copy.folder / "results" / name)
+    assert copy.jobs() == {}
+    path = copy.folder / "config" / "studies" / "text.yaml"
+    path.write_text(path.read_text().replace("- 560", "- 560\n      - 600"))
+    ran = copy.jobs()
+    assert ran["corpus"] == 1
+    assert ran["train"] == 1
