@@ -1,17 +1,20 @@
 """A finished project that is moved or copied: what is there is found, wherever it lies."""
 
 import copy
+import json
 import os
 import shutil
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from tests.workflow.project import REPOSITORY, Project
 from tests.workflow.test_trunk_jobs import FIT, project
 
 BUDGETS = [320, 400, 480, 560, 640, 1280]
 PREDICTION = {"sweep": "data", "at_most": 0.6, "fits": [FIT]}
+SAID = "results/studies/text/prediction.parquet"
 
 
 class Clone(Project):
@@ -88,9 +91,63 @@ def test_results_that_are_copied_into_a_fresh_clone_train_nothing(finished, tmp_
     shutil.rmtree(copy.folder / ".snakemake")
     for path in (copy.folder / "results" / "corpora").rglob("*"):
         path.touch()
+    before = copy.contents()
     ran = copy.jobs()
     assert not {"train", "trunk", "corpus"} & set(ran)
+    after = copy.contents()
+    assert before.keys() == after.keys()
+    assert {path.name for path in before if after[path] != before[path]} <= {"report.html"}
     assert copy.jobs() == {}
+
+
+def predictions(clone):
+    """Whether each law's prediction counts as made before its run, and all records of such."""
+    table = pd.read_parquet(clone.folder / SAID)
+    records = [json.loads(p.read_text()) for p in (clone.folder / "results/predictions").iterdir()]
+    return list(table["made_before"]), sorted(record["made_before"] for record in records)
+
+
+def test_an_edit_of_the_code_keeps_a_prediction_that_says_the_same(finished, tmp_path):
+    """Byte by byte; one that says something else is a later one, and stands beside it."""
+    copy = copied(finished.folder, tmp_path / "copy", times=True)
+    said = (copy.folder / SAID).read_bytes()
+    law = copy.folder / "workflow" / "isoloss" / "laws" / "base.py"
+    law.write_text(law.read_text() + "# a comment\n")
+    assert copy.jobs(SAID) == {"predict": 1}
+    assert (copy.folder / SAID).read_bytes() == said
+    assert predictions(copy) == ([True], [True])
+    path = copy.folder / "config" / "studies" / "text.yaml"
+    path.write_text(path.read_text().replace("at_most: 0.6", "at_most: 0.45"))
+    assert copy.jobs(SAID) == {"predict": 1}
+    assert predictions(copy) == ([False], [False, True])
+    path.write_text(path.read_text().replace("at_most: 0.45", "at_most: 0.6"))
+    assert copy.jobs(SAID) == {"predict": 1}
+    assert (copy.folder / SAID).read_bytes() == said
+
+
+def test_a_study_that_is_renamed_keeps_its_prediction(finished, tmp_path):
+    copy = copied(finished.folder, tmp_path / "copy", times=True)
+    config = copy.folder / "config"
+    (config / "studies" / "text.yaml").rename(config / "studies" / "words.yaml")
+    path = config / "config.yaml"
+    path.write_text(path.read_text().replace("- text", "- words"))
+    target = SAID.replace("text", "words")
+    assert copy.jobs(target) == {"predict": 1}
+    assert list(pd.read_parquet(copy.folder / target)["made_before"]) == [True]
+
+
+def test_a_prediction_of_a_version_without_records_is_kept_as_one_before_it_is_made_again(
+    finished, tmp_path
+):
+    """A dry run writes nothing."""
+    copy = copied(finished.folder, tmp_path / "copy", times=True)
+    shutil.rmtree(copy.folder / "results" / "predictions")
+    law = copy.folder / "workflow" / "isoloss" / "laws" / "base.py"
+    law.write_text(law.read_text() + "# a comment\n")
+    assert copy.snakemake("--dry-run", SAID).returncode == 0
+    assert not (copy.folder / "results" / "predictions").exists()
+    assert copy.jobs(SAID) == {"predict": 1}
+    assert predictions(copy) == ([True], [True])
 
 
 def test_a_finished_run_stays_where_its_corpus_or_trunk_is_made_again(finished, tmp_path):

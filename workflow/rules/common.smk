@@ -61,6 +61,14 @@ def warn_of_runs_by_other_code():
         )
 
 
+def record_predictions():
+    """Record predictions of a version without records, before Snakemake may remove them."""
+    try:
+        ISOLOSS.record_predictions()
+    except UserError as error:
+        logger.warning(str(error))
+
+
 if SNAKEMAKE.is_main_process:
     warn_of_runs_by_other_code()
     killed = None if SNAKEMAKE.is_dry_run else folder_lock.acquire(".snakemake")
@@ -68,6 +76,8 @@ if SNAKEMAKE.is_main_process:
         logger.warning(
             f"The last snakemake here was killed: {killed}. Going on from what is whole."
         )
+    if not SNAKEMAKE.is_dry_run:
+        record_predictions()
 
 
 def write_unfinished_report():

@@ -42,12 +42,14 @@ rule predict:
         prediction=lambda wildcards: ISOLOSS.prediction(wildcards.study),
         # No input: it is written before they are there.
         tests=lambda wildcards: ISOLOSS.testing_rows(wildcards.study),
+        # No output: Snakemake removes what a job will write again, and a record is kept.
+        records=lambda wildcards: ISOLOSS.predictions,
     message:
         "Predicting the largest run of {wildcards.study}"
     shell:
         "python -m isoloss.runtime.job predict --study {wildcards.study}"
         " --prediction {params.prediction:q} --rows {input.rows}"
-        " --tests {params.tests} --out {output} > {log} 2>&1"
+        " --tests {params.tests} --records {params.records} --out {output} > {log} 2>&1"
 
 
 rule fits:

@@ -160,6 +160,20 @@ class Jobs(Paths):
                 found[trunk_id] = str(about.get("code"))
         return found
 
+    def record_predictions(self) -> None:
+        """Record the predictions that a version without records has left.
+
+        Raises
+        ------
+        UserError
+            A record cannot be written.
+        """
+        results = self.root / self.config.results
+        if any(self.root.glob(self.study("*", "prediction.parquet"))):
+            from isoloss.forecast.record import record_tables
+
+            record_tables(results)
+
     def training_code(self) -> str:
         """The fingerprint of the code that would train each task now."""
         return canonical_json({task: training_fingerprint(task) for task in names()})

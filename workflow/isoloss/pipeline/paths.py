@@ -85,6 +85,11 @@ class Paths:
         """The prediction of a study; nothing where it makes none."""
         return [self.study(study, "prediction.parquet")] if study in self.plan.held_out else []
 
+    @property
+    def predictions(self) -> str:
+        """The folder of the records of all predictions."""
+        return f"{self.config.results}/predictions"
+
     def predicted(self, study: str, name: str) -> list[str]:
         """The prediction that an analysis is made from; nothing for most of them."""
         return self.predictions_of(study) if name == PREDICTION else []

@@ -51,6 +51,17 @@ def training_fingerprint(name: str) -> str:
     return _fingerprint(own if isinstance(found, Solved) else (*own, *TRAINING))
 
 
+def code_fingerprint(*modules: str) -> str:
+    """What some modules compute, with all that they import, as 10 hexadecimal digits.
+
+    Raises
+    ------
+    ValueError
+        A module is not there.
+    """
+    return _fingerprint(modules)
+
+
 def _fingerprint(roots: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for name in sorted(_closure(roots, computing=True)):
