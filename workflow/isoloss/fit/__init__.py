@@ -20,10 +20,10 @@
     result.save("fit.json"); load_fit("fit.json")             # the same to the last bit
 
 `table` is a pandas DataFrame or a mapping of names to arrays. Columns that are not named are
-recognised (N, params, tokens, flops, ...; `result.notes` says what was assumed), and any two of
-N, D and C = 6 N D give the third. Mistakes raise `isoloss.errors.UserError`, all at once.
+recognised (N, params, tokens, flops, ...); `result.notes` lists each assumption. Any two of
+N, D and C = 6 N D give the third. One `isoloss.errors.UserError` lists all problems at once.
 Laws: `isoloss.laws.LAWS`. Losses of single runs that nobody has trained: `isoloss.forecast`.
-How it works and what the intervals cover: docs/fitting.md.
+The methods, and the measured coverage of the intervals: docs/fitting.md.
 
 Each name is imported when it is first asked for: `isoloss fit --help` needs the settings alone.
 """

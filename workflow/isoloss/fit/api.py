@@ -37,13 +37,13 @@ def fit_law(
         One row per measurement; never modified.
     {settings}
     settings : FitSettings, optional
-        The same as one object. A keyword beside it must say the same.
+        All settings as one object. A keyword that is given too must agree with it.
 
     Raises
     ------
     UserError
-        With every problem of the arguments, or of the table, at once: a keyword is unknown, or
-        says something else than `settings`; a value is not allowed; the table cannot be fitted.
+        The error lists every problem of the arguments, or of the table, at once. A keyword is
+        unknown or contradicts `settings`, a value is not allowed, or the table cannot be fitted.
     """
     given = keywords if law is UNSAID else {"law": law} | keywords
     asked = FitSettings.of(settings, given)
@@ -76,7 +76,7 @@ def fit_law(
     )
 
 
-@np.errstate(all="ignore")  # overflow is an answer: of a bad start, or a draw without a limit
+@np.errstate(all="ignore")  # a bad start or an unbounded draw may overflow
 def fit_problem(
     problem: Problem,
     data: Data,
@@ -87,7 +87,7 @@ def fit_problem(
     seed: int,
     intervals: str = "draws",
 ) -> FitResult:
-    """`fit_law` behind its checks."""
+    """Fit a problem that `fit_law` has checked; arguments as the fields of `FitSettings`."""
     law = problem.law
     z, value, certificate = find(problem)
     theta = problem.theta(z)
@@ -169,7 +169,7 @@ def fit_problem(
 
 
 def _without_intervals(estimates, names):
-    """Estimates, of which some are nothing but where the solver stopped."""
+    """Estimates; those named are not identifiable, so they keep the solver's value alone."""
     return {
         name: Estimate(e.value, None, None, None, e.unit) if name in names else e
         for name, e in estimates.items()
@@ -177,7 +177,7 @@ def _without_intervals(estimates, names):
 
 
 def _profiled(estimates, found, problem):
-    """Estimates with the ends of their profile; a follower has those of what it is tied to."""
+    """Estimates with the ends of their profiles; a tied parameter has its leader's profile."""
     leaders = leaders_of(problem.law.names, problem.tied)
     ends = {name: found.get(leaders.get(name, (name,))[0]) for name in estimates}
     return {

@@ -1,4 +1,4 @@
-"""Refit published tables: published against found."""
+"""Refit published tables, and compare our parameters with the published ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ class Audited:
     Attributes
     ----------
     published : dict of str to float
-        By parameter; empty where nothing was published.
+        Value of each parameter; empty where nothing was published.
     difference : dict of str to float
-        (published - found) / standard error, of ln for coefficients.
+        (published - found) / standard error for each parameter; for coefficients, of their ln.
     objective_published, objective_found : float
-        Of the same rows; the first is None where nothing was published.
+        Objective of the same rows at both points; the first is None if nothing was published.
     verdict : str
         "reproduced", "published is not the optimum", "nothing published", or "not identified: ...".
     """
@@ -46,6 +46,7 @@ class Audited:
     verdict: str
 
     def to_dict(self) -> dict:
+        """The comparison as built-in types, for JSON."""
         return {
             "name": self.fit.name,
             "source": self.fit.source,
@@ -70,18 +71,18 @@ def audit(
     Parameters
     ----------
     folder : path
-        Where downloaded tables are kept; what is there with the right SHA-256 is not fetched again.
+        Folder of downloaded tables; a table with the right SHA-256 there is not fetched again.
     mirror : path, optional
         A folder with copies of the tables, at the paths that the registry gives.
     only : callable
-        Which fits.
+        Whether to refit a given fit.
     settings
-        Of the intervals, as `fit_law` takes them.
+        Settings of the intervals, as `fit_law` takes them.
 
     Raises
     ------
     UserError
-        A table cannot be had, is not the promised one, or cannot be fitted.
+        A table is not available, has another SHA-256, or cannot be fitted.
     """
     fits = [fit for fit in registry.fits if only(fit)]
     paths = {
@@ -96,7 +97,7 @@ def obtain(name: str, table: PublishedTable, folder: Path, mirror: Path | None) 
     Raises
     ------
     UserError
-        The table cannot be had, or is not the promised one.
+        The table is not available, or has another SHA-256.
     """
     if mirror is not None:
         path = Path(mirror) / table.mirror
@@ -120,7 +121,7 @@ def obtain(name: str, table: PublishedTable, folder: Path, mirror: Path | None) 
 
 
 def refit(fit: PublishedFit, path: Path, **settings) -> Audited:
-    """One published fit, refitted."""
+    """Refit one published fit to the rows that it used."""
     table = read_table(path)
     loss = fit.columns["loss"]
     if fit.drop_highest:

@@ -1,4 +1,4 @@
-"""Is it a power law at all? A test against one whose exponent drifts with x."""
+"""F test of a power law against a law whose exponent drifts with x."""
 
 from dataclasses import dataclass
 
@@ -23,13 +23,13 @@ class LackOfFit:
     Attributes
     ----------
     p_value : float
-        Of a curvature at least this large, if the law held and noise were normal and even.
+        Probability of a curvature at least this large, under the law with normal noise of one size.
     curvature, lo, hi : float
         kappa and its interval (from the F test's standard error); zero is a power law.
     exponent_first, exponent_last : float
         Local exponent of the reducible loss at the smallest and the largest x.
     bends : bool
-        Significant (p < 0.01), and the exponent changes by more than a quarter over the runs.
+        The test is significant (p < 0.01), and the exponent changes by over a quarter in the runs.
     """
 
     p_value: float
@@ -42,7 +42,10 @@ class LackOfFit:
 
 
 def lack_of_fit(problem: Problem, level: float) -> LackOfFit | None:
-    """None where the test does not apply: other laws, too few rows, or nothing left to explain."""
+    """The F test of a power law of one variable.
+
+    None where the test does not apply: other laws, too few rows, or residuals of zero.
+    """
     law = problem.law
     one_term = isinstance(law, Sum) and len(law.terms) == 1
     if not one_term or problem.fixed or problem.weights is not None:

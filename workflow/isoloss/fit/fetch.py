@@ -1,4 +1,4 @@
-"""Get the published tables of the registry, from their authors' addresses or from a folder."""
+"""Fetch the published tables of the registry, from their authors' addresses or from a folder."""
 
 import shutil
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ AT_A_TIME = 8  # downloads
 def fetch_tables(
     tables: Mapping[str, PublishedTable], folder: str | Path, source: str | Path | None = None
 ) -> dict[str, Path]:
-    """Put published tables into a folder; what is there with the right SHA-256 stays.
+    """Put published tables into a folder; a table with the right SHA-256 there stays as it is.
 
     Parameters
     ----------
     tables : mapping of str to PublishedTable
         By name.
     folder : path
-        Each table gets the path that the registry calls its `mirror`, below this folder.
+        Each table is written below this folder, at the path that the registry calls its `mirror`.
     source : path, optional
-        A folder with copies of the tables, at the same paths. Without it, they are downloaded, and
-        those without an address are left out.
+        A folder with copies of the tables, at the same paths. Without it, tables are downloaded,
+        and tables without an address are left out.
 
     Returns
     -------
@@ -37,8 +37,8 @@ def fetch_tables(
     Raises
     ------
     UserError
-        Some tables cannot be had or are not the promised ones. All problems are named; the tables
-        without a problem are in `folder`.
+        Some tables are not available, or have another SHA-256. The error names all of them; the
+        other tables are in `folder`.
     """
     folder = Path(folder)
     wanted = {name: one for name, one in tables.items() if source or one.address}

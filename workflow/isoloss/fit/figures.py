@@ -1,4 +1,4 @@
-"""Figures of one fit of a user's table: the law through its losses, residuals, influence."""
+"""Figures of one fit of a user's table: loss, residuals and influence."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 NAMES = LABELS | {"compute": "compute 6 N D (FLOP)"}
 LAW = {"linestyle": "-"}
-Drawn = tuple["Figure", Record, list[str]]  # with what a reader must know
+Drawn = tuple["Figure", Record, list[str]]  # the last are warnings
 
 
 def draw_fit(
     result: FitResult, folder: Path, labels: Mapping[str, str] = MappingProxyType({})
 ) -> list[Path]:
-    """Write loss, residuals and influence as PDF, PNG, CSV and JSON; give their paths.
+    """Write loss, residuals and influence as PDF, PNG, CSV and JSON; return their paths.
 
-    `labels` says what a variable of the law is called on axes, where that is not plain.
+    `labels` gives the axis label of a variable whose name is not plain enough.
     """
     labels = NAMES | dict(labels)
     paths = []
@@ -121,7 +121,7 @@ def residual_figure(result: FitResult, labels: Mapping[str, str]) -> Drawn:
 
 
 def influence_figure(result: FitResult, _: Mapping[str, str]) -> Drawn:
-    """A panel for each parameter: its shift without each run; the largest is numbered."""
+    """One panel per parameter: its shift without each run; the largest shift is numbered."""
     frame, record = leave_one_out(result), Record()
     names = [n for n in result.law.names if frame[f"{n}_shift"].notna().any()]
     columns = min(3, max(1, len(names)))
@@ -160,7 +160,7 @@ def _axes(result, frame) -> Iterator[str]:
 
 
 def _compute(panel, result, frame, look) -> bool:
-    """The losses against compute, and the least loss that the law allows; whether it says one."""
+    """Draw losses against compute, and the least loss that the law allows; whether it has one."""
     panel.points(frame["compute"], frame["loss"], "rows", "row", **look, **MARK)
     if not (result.identified and hasattr(result.law, "optimum")):
         return False

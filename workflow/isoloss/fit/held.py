@@ -1,4 +1,4 @@
-"""Parameters of a law that are held at a value or tied to another: what is wrong with them."""
+"""Checks of the parameters of a law that are fixed at a value or tied to another."""
 
 import math
 import numbers
@@ -15,7 +15,7 @@ from isoloss.tables.data import Data
 def problems(
     law: Law, fixed: Mapping[str, float], tied: tuple[tuple[str, str], ...]
 ) -> Iterator[tuple[str, str]]:
-    """Each mistake, as the key that it stands under ("" for none) and what is wrong."""
+    """Every problem of fixed and tied parameters: its key ("" for none) and its message."""
     for name in [*fixed, *(name for pair in tied for name in pair)]:
         if name not in law.names:
             allowed = f"{nearest(name, law.names)} (parameters: {', '.join(law.names)})"
@@ -28,18 +28,19 @@ def problems(
 
 
 def nothing_free(law: Law, fixed: Mapping[str, float], tied: tuple[tuple[str, str], ...]) -> bool:
-    """Whether every parameter is held, or tied to one that is."""
+    """Whether every parameter is fixed, or tied to a fixed one."""
     leaders = leaders_of(law.names, tied)
     held = {leaders[name][0] for name in fixed}
     return all(leaders[name][0] in held for name in law.names)
 
 
 def check_floor(law: Law, fixed: Mapping[str, float], data: Data, where: str) -> None:
-    """Raise where a floor is held that losses lie below.
+    """Check that no loss lies below a fixed floor.
 
     Raises
     ------
     UserError
+        A loss lies below it.
     """
     floor, lowest = fixed.get(getattr(law, "floor", None)), float(np.exp(data.log_loss.min()))
     if floor is not None and floor >= lowest:
@@ -59,7 +60,7 @@ def _possible(parameter, value):
 
 
 def _tie_problems(law, fixed, tied):
-    """Ties of a logarithm to a number, and groups of tied parameters that are held twice."""
+    """Ties between a logarithm and a number, and tied parameters of which two are fixed."""
     kinds = {p.name: p.log for p in law.parameters}
     pairs = [pair for pair in tied if set(pair) <= set(kinds)]
     for first, follower in pairs:

@@ -1,4 +1,4 @@
-"""Do the data determine the law? Reasons why not, in words."""
+"""The verdict of a fit: whether the data identify the law, and if not, why."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ from isoloss.results.verdict import (
 from isoloss.stats.intervals import fewest_draws
 
 FAILED = 0.05  # share of the draws that may fail
-STAND_IN = 400  # normal draws that a fit without draws is judged by
+STAND_IN = 400  # normal draws for the verdict of a fit without draws
 
 
 def verdict(
@@ -34,9 +34,9 @@ def verdict(
     flat: Mapping[str, tuple[str, ...]],
     loose: tuple[str, ...],
 ) -> Verdict:
-    """ "identified", or what is wrong; `flat` are the sides of profiles without an end.
+    """Whether the fit is identified, and if not, why; `flat` are the sides of profiles without end.
 
-    Without enough draws it is judged by the normal distribution that the Jacobian gives.
+    Without enough draws, draws from the normal distribution that the Jacobian gives replace them.
     """
     if bend is not None and bend.bends:
         return Verdict(
@@ -72,7 +72,7 @@ def normal_draws(problem: Problem, theta: np.ndarray) -> np.ndarray:
 
 
 def why_not(problem, certificate, theta, draws, level, loose):
-    """The reasons, most telling first."""
+    """The reasons, the most important first."""
     if not certificate.converged:
         yield "no start ended at a minimum"
     yield from (f"the optimum lies at the bound {bound}" for bound in certificate.at_bounds)
@@ -94,7 +94,7 @@ def why_not(problem, certificate, theta, draws, level, loose):
         lo, hi = np.quantile(column, [(1 - level) / 2, (1 + level) / 2])
         share = np.mean(column <= parameter.lower + 1e-9)
         if parameter.log:
-            # A coefficient varies with its exponent, which is judged; a scale stands for itself.
+            # A coefficient varies with its exponent, which is judged; only scales are judged here.
             if parameter.name not in problem.law.linear and hi > RATIO * lo:
                 yield f"{parameter.name} may be anything from {lo:.2g} to {hi:.2g}"
         elif share > OFTEN:

@@ -1,4 +1,4 @@
-"""What single runs do to a fit, and which of them it explains worst."""
+"""Influence of single runs on a fit, and the rows with the largest residuals."""
 
 import dataclasses
 
@@ -10,11 +10,11 @@ from isoloss.fit.result import FitResult
 from isoloss.stats.spread import root_mean_square, standard_error
 from isoloss.tables.data import Data
 
-EXACT_RUNS = 2000  # up to so many runs are each left out in a refit; beyond, by one Newton step
-SHARE = 0.02  # of the runs that a set to leave out may hold
+EXACT_RUNS = 2000  # the most runs that are left out by refits; beyond, by one Newton step
+SHARE = 0.02  # of all runs: the size of a set that is left out
 SET_DRAWS = 300
-EXACT = 1e-9  # root mean square residual of ln L below which no row is worse than another
-TELLING = 2.0  # standard errors that a parameter must move to be worth a line
+EXACT = 1e-9  # root mean square residual of ln L below which residuals are rounding
+TELLING = 2.0  # standard errors: smaller shifts are not reported
 
 
 @np.errstate(all="ignore")
@@ -24,9 +24,9 @@ def leave_one_out(result: FitResult):
     Returns
     -------
     pandas.DataFrame
-        One row per run: `left_out` (its first row, counted from 1), `n_rows`, and per parameter
-        `<name>_shift`: how far the parameter moves without the run, in standard errors (of the
-        fit's draws; NaN without draws). `largest_shift` is the largest of them.
+        One row per run: `left_out` (its first row, counted from 1), `n_rows`, and `<name>_shift`
+        for each parameter. A shift is the parameter's change without the run, in standard errors
+        of the fit's draws (NaN without draws). `largest_shift` is the largest of the shifts.
     """
     import pandas as pd
 
@@ -68,25 +68,25 @@ def _refits(problem, theta, clusters, runs):
 
 @np.errstate(all="ignore")
 def influential_sets(result: FitResult):
-    """The few runs that together move a parameter most, and where it goes without them.
+    """The small sets of runs whose removal changes each parameter most.
 
-    One run often hides behind another, so runs are ordered by what each does alone, and the first
-    2 % (at least one) are left out together, per parameter and direction (Broderick, Giordano and
-    Meager 2020, arXiv:2011.14999).
+    One run often masks another, so a set of runs is left out together. For each parameter and
+    direction, runs are sorted by the shift that each makes alone; the set is the first 2 % (at
+    least one run). The method is that of Broderick, Giordano and Meager (2020, arXiv:2011.14999).
 
     Returns
     -------
     pandas.DataFrame
-        Per parameter, its telling direction only: `parameter`, `left_out` (first rows of the runs,
-        counted from 1), `value`, `value_without`, and `shift`: the difference in standard errors of
-        the fit without them. Only shifts of two standard errors and more; often there are none,
-        and none are looked for among more than 2,000 runs.
+        One row per parameter, for the direction with the larger shift: `parameter`, `left_out`
+        (first rows of the runs, counted from 1), `value`, `value_without` and `shift`. A shift is
+        the difference in standard errors of the fit without the runs. Shifts below two standard
+        errors are left out, so the table is often empty. It is empty above 2,000 runs.
     """
     import pandas as pd
 
     columns = ["parameter", "left_out", "value", "value_without", "shift"]
     if len(np.unique(result.clusters)) > EXACT_RUNS or _exact(result):
-        return pd.DataFrame(columns=columns)  # a set of 2 % is then no handful of runs
+        return pd.DataFrame(columns=columns)  # 2 % of so many runs are no small set
     alone = leave_one_out(result)
     size = max(1, round(SHARE * len(alone)))
     rows = []

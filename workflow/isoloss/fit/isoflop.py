@@ -1,8 +1,9 @@
 """IsoFLOP valleys: a parabola per budget, and the line ln N* against ln C through their minima.
 
-Hoffmann et al. (2022, arXiv:2203.15556), Approach 2. A parabola without a minimum inside its runs
-is reported as such; its lowest run never stands in for it. Valleys are steeper towards large models
-than towards small ones, so a wide parabola is biased: only the runs near the lowest are fitted.
+Hoffmann et al. (2022, arXiv:2203.15556), Approach 2. The status says when a parabola has no minimum
+between its runs; the run with the lowest loss never replaces that minimum. Valleys are steeper
+towards large models than towards small ones, which biases a wide parabola. So only the runs near
+the lowest are fitted.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from isoloss.stats import parabola, student
 from isoloss.stats.intervals import Estimate, estimate
 from isoloss.stats.line import weighted
 
-REACH = 2.0  # factor in N about the lowest run within which runs are fitted
+REACH = 2.0  # runs are fitted within this factor in N of the run with the lowest loss
 WIDEST = 1.5  # times that reach, where it holds fewer than
 MIN_RUNS = 4  # runs per parabola: one more than its coefficients
 INTERIOR, EDGE, NO_MINIMUM, FEW = "interior", "edge", "no minimum", "too few runs"
@@ -29,13 +30,13 @@ class Valley:
     compute : float
         FLOP.
     n_params, loss : ndarray, shape (run,)
-        The runs fitted: within a factor `reach` of the size with the lowest loss, or
-        up to 1.5 times as far where that is needed for four runs.
+        The runs fitted: those within a factor `reach` of the size with the lowest loss. Where
+        these are fewer than four, the factor grows up to 1.5 times.
     status : str
         "interior" (the minimum lies between the runs), "edge" (beyond them), "no minimum" (opens
         downwards) or "too few runs".
     n_opt, loss_opt : float or None
-        The minimum, where it is interior.
+        N and loss at the minimum; None unless the status is "interior".
     """
 
     compute: float
@@ -55,7 +56,7 @@ class Allocation:
     a, coefficient : Estimate
     valleys : tuple of Valley
     level : float
-        Of the intervals.
+        Level of the intervals.
     drawn : ndarray, shape (draw, 2)
         a and ln(coefficient) of each draw.
     """
@@ -119,8 +120,9 @@ def allocation(
 
     Notes
     -----
-    Draws give every run of every parabola a residual of some parabola, freed of leverage and sized
-    by the budget's loss; a draw uses the valleys that are interior in it.
+    The intervals are from a residual bootstrap. Residuals of all parabolas are divided by
+    sqrt(1 - leverage) and by the least loss of their budget, and pooled. A draw adds residuals of
+    the pool to each fitted parabola, and uses the valleys that then have an interior minimum.
     """
     compute, n_params, loss = (np.asarray(v, float) for v in (compute, n_params, loss))
     budgets = np.unique(compute)

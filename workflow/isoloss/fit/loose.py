@@ -1,7 +1,7 @@
-"""What a table says nothing about: directions in which the fit does not change, and what they move.
+"""Sloppy (unidentifiable) directions of a fit, and the parameters that they affect.
 
-Draws need not show it: a solver that starts at the optimum stays where it is along a direction
-without slope, and an interval made of such draws has no width.
+Draws do not show a sloppy direction. Each draw's solver starts at the optimum and does not move
+along a direction without slope, so an interval made of such draws has no width.
 """
 
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ import numpy as np
 from isoloss.fit.problem import Problem
 
 FLAT = 1e5  # condition number; designs that determine the law have 10 to 100
-KNOWN = 1e-3  # of the largest slope of the table's losses: a loss that moves less is known
+KNOWN = 1e-3  # of the largest slope of the table's losses: a smaller slope is negligible
 SHORT = 1e-5  # step along a direction, in units of its length
 MOVED = 1e-4  # of the step, by which a number must change to count as moved
 
 
 def flat_directions(problem: Problem, z: np.ndarray) -> np.ndarray:
-    """Directions from the optimum `z` in which the fit does not change.
+    """Sloppy directions: those from the optimum `z` in which the fit does not change.
 
     Returns
     -------
     ndarray, shape (direction, free parameter)
-        Each so long that other directions of its length change the residuals by one in all.
+        Each has the length at which the direction that matters most changes the residuals by one.
     """
     jacobian = problem.jacobian(z)
     size = np.linalg.norm(jacobian, axis=0)
@@ -50,7 +50,7 @@ def loose(problem: Problem, z: np.ndarray, directions: np.ndarray) -> tuple[str,
 def known_at(
     problem: Problem, z: np.ndarray, directions: np.ndarray, log_x: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """Whether the law's loss at some points (ln of its variables) follows, shape (point,)."""
+    """Whether the table determines the law's loss at each point (ln of its variables)."""
     with np.errstate(all="ignore"):
         theta = problem.theta(z[None])
         _, gradient, _ = problem.law.derivatives(theta, log_x, problem.matrix)

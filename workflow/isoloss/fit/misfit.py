@@ -1,10 +1,10 @@
-"""Is what the law misses noise, or a pattern? Residuals against the law's variables and compute.
+"""Lack-of-fit test: are residuals noise, or a pattern in the law's variables or in compute?
 
-The test adds to the law, at its weighted least-squares optimum, every smooth bend of a low degree
-in the logarithms of its variables that its own parameters cannot make (a linearised Ramsey RESET
-test), and asks by Fisher's F whether they explain more than noise would. Where enough runs were
-repeated at the same point, the spread between them is the yardstick instead (the textbook test of
-lack of fit against pure error).
+The test is a linearised Ramsey RESET test at the weighted least-squares optimum of the law. It adds
+every polynomial of a low degree in the logarithms of the variables that the law's own parameters
+cannot make. Fisher's F test then asks whether these terms explain more than noise would. Where
+enough runs were repeated at the same point, the test compares with the spread of repeated runs
+instead (the textbook test of lack of fit against pure error).
 """
 
 import dataclasses
@@ -22,24 +22,24 @@ from isoloss.tables.data import Data
 
 SIGNIFICANT = 0.01
 EXACT = 1e-9  # root mean square residual of ln L that leaves nothing to explain
-DEGREES = (3, 2)  # of the bends; the first that leaves enough rows
-FREEDOM = 4  # rows that must be left
-REPEATS = 10  # repeated runs from which on their spread is the yardstick
+DEGREES = (3, 2)  # of the polynomials, best first; the first that leaves enough rows is used
+FREEDOM = 4  # least residual degrees of freedom of the test
+REPEATS = 10  # with so many repeated runs, the test compares with their spread
 CUT = 2.5  # standard deviations; residuals beyond are cut there
-ROUNDS = 5  # of reweighting
+ROUNDS = 5  # rounds of reweighting
 SEEN = 0.05  # share of a bend that the law's own parameters must leave of it
 
 
 @dataclass(frozen=True)
 class Misfit:
-    """What was found.
+    """The result of the lack-of-fit test.
 
     Attributes
     ----------
     p_value : float
-        Of a pattern at least this strong, if the law held.
+        Probability of a pattern at least this strong, if the law held.
     against : str
-        "bends" of the variables, or "repeats".
+        What the test compared with: "bends" (polynomials of the variables) or "repeats".
     size, noise : float
         Root mean square of the pattern, and standard deviation of the rest, both of ln L.
     by : dict of str to float
@@ -57,6 +57,7 @@ class Misfit:
 
     @property
     def significant(self) -> bool:
+        """Whether the p-value is below 0.01."""
         return self.p_value < SIGNIFICANT
 
     @property
@@ -75,10 +76,10 @@ class Misfit:
 
 
 def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
-    """The test, or None where it does not apply.
+    """The lack-of-fit test, or None where it does not apply.
 
-    That is: power laws of one variable (`fit.curvature` tests those), rows that are not independent
-    (several of one run), too few rows, or nothing left to explain.
+    It does not apply to power laws of one variable, which `fit.curvature` tests. It does not apply
+    either to tables with several rows of one run, with too few rows, or with residuals of zero.
     """
     law = problem.law
     one_term = isinstance(law, Sum) and len(law.terms) == 1
@@ -113,7 +114,8 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
 def _cut(problem, z):
     """Weighted residuals cut at `CUT` standard deviations, tangent space, roots of the weights.
 
-    At the optimum of that loss (reweighted least squares), so that a few outliers are no pattern.
+    They are taken at the optimum of reweighted least squares, so that a few outliers do not count
+    as a pattern.
     """
     noise = noise_model(problem, z)
     weights = np.exp(-2 * noise.slope * noise.level)
@@ -142,7 +144,7 @@ def _scaled(log_x):
 
 
 def _quantities(u):
-    """What residuals are looked at against: the variables, and N D where both are there."""
+    """The quantities that residuals are tested against: the variables, and N D if it has both."""
     if {"n_params", "n_tokens"} <= set(u):
         return {**u, "compute": (u["n_params"] + u["n_tokens"]) / 2}
     return u
@@ -158,7 +160,7 @@ def monomials(columns: list[np.ndarray], degree: int) -> np.ndarray:
 
 
 def _outside(columns, basis, root):
-    """An orthonormal basis of what the weighted columns have outside the tangent space."""
+    """An orthonormal basis of the part of the weighted columns outside the tangent space."""
     columns = columns * root[:, None]
     columns = columns / np.linalg.norm(columns, axis=0)
     columns = columns - basis @ (basis.T @ columns)

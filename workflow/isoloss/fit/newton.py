@@ -1,9 +1,9 @@
 """A damped Newton method that minimises many small problems in one batch.
 
-Each problem has its own damping and stops by itself. A step solves (H + damping * M) step = -g,
-where H is the exact Hessian and M that of the quadratic that majorises the robust loss (its
-iteratively reweighted least squares). Far away, damping makes it behave like reweighted least
-squares, which always descends; near the optimum it is Newton's method. H and M change together
+Each problem has its own damping and stops by itself. A step solves (H + damping * M) step = -g.
+H is the exact Hessian. M is the Hessian of the quadratic that majorises the robust loss: that of
+iteratively reweighted least squares. Far from the optimum, a step is one of reweighted least
+squares, which always descends. Near the optimum, it is a Newton step. H and M change together
 under any linear change of parameters, so the scale of a parameter does not matter.
 """
 
@@ -12,19 +12,19 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-RELATIVE_GAIN = 1e-14  # stop when a step promises less than this share of the objective
-MINIMUM = 1e-7  # a minimum: reweighted least squares promises less than this share
+RELATIVE_GAIN = 1e-14  # stop when the predicted decrease is below this share of the objective
+MINIMUM = 1e-7  # a minimum: reweighted least squares predicts a smaller decrease than this share
 TINY = 1e-280
 APPROACH = 0.9  # share of the way to a bound that one step may go
-SNAP = 1e-4  # from this close, it goes onto the bound
+SNAP = 1e-4  # a parameter this close to a bound goes onto it
 
 
 @dataclass(frozen=True)
 class Minimised:
     """Per problem: where it stopped, the objective there, and whether it is a minimum.
 
-    `decrement` is what the reweighted least-squares step still promises, as a share of the
-    objective; `steps` counts evaluations.
+    `decrement` is the decrease that a reweighted least-squares step still predicts, as a share of
+    the objective. `steps` counts evaluations.
     """
 
     z: np.ndarray
@@ -34,11 +34,12 @@ class Minimised:
 
     @property
     def converged(self) -> np.ndarray:
+        """Whether each problem ended at a minimum, shape (problem,)."""
         return np.isfinite(self.value) & (self.decrement < MINIMUM)
 
 
 def joined(parts: list[Minimised]) -> Minimised:
-    """Batches one after another."""
+    """The results of several batches, one after another."""
     names = [field.name for field in fields(Minimised)]
     return Minimised(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -69,10 +70,10 @@ def solve(matrix, gradient, fixed, by):
 
 
 def bounded_step(matrix, gradient, z, lower, upper):
-    """The step within the bounds, and the fall of the objective that the quadratic promises.
+    """The step within the bounds, and the decrease of the objective that the quadratic predicts.
 
-    A parameter that would cross a bound goes most of the way to it, and onto it from close by; the
-    others are solved for again. (Jumping onto bounds from afar ends in corners.)
+    A parameter that would cross a bound goes most of the way to the bound; from close by, it goes
+    onto the bound. The others are solved for again. (Jumps onto bounds from afar end in corners.)
     """
     fixed = held(z, gradient, lower, upper)
     step = solve(matrix, gradient, fixed, np.zeros_like(z))
@@ -106,14 +107,14 @@ def minimise(
     ----------
     evaluate : callable
         (z of shape (k, p), which problems, shape (k,)) -> value (k,), gradient (k, p), Hessian and
-        majorant (k, p, p). A value that is not finite is a step refused.
+        majorant (k, p, p). A step to a value that is not finite is refused.
     z : ndarray, shape (batch, p)
         Starts.
     lower, upper : ndarray, shape (p,)
         Bounds; a start outside is moved onto them.
     enough : float
-        A step that promised less than this share of the objective, and kept its promise, is the
-        last: what is then left is of the order of the promise's square.
+        A step is the last if it predicted a decrease below this share of the objective, and
+        reached it. The decrease still possible is then of the order of that share's square.
     """
     z = np.clip(z, lower, upper)
     batch = len(z)
@@ -140,7 +141,7 @@ def minimise(
         done = (shrink[going] > 1e12) | (good & (promised <= enough * value[going]))
         check = np.flatnonzero(small & (shrink[going] <= 1.0) & ~better)
         if len(check):
-            # Where H is not positive definite a small promise proves nothing; ask the majorant.
+            # If H is not positive definite, its small decrease proves nothing: use the majorant.
             which = going[check]
             left = bounded_step(majorant[which], gradient[which], z[which], lower, upper)[1]
             done[check] |= left <= MINIMUM / 100 * value[which] + TINY

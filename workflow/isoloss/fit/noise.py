@@ -1,4 +1,4 @@
-"""A model of a table's noise: how large it is at each row, and how surely that is known."""
+"""A noise model of a table: the standard deviation of each row, and its uncertainty."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from isoloss.stats.spread import root_mean_square
 ROUNDS = 6  # of weighted fit and variance model; both settle in three or four
 SLOPE_LIMIT = 8.0
 PRIOR = (1.25, 1.0)  # mean and standard deviation of the slope before the residuals are seen
-# Beyond so many times the median loss noise is taken to grow no more: an exponential of a loss that
-# falls through decades would leave most rows without any noise, and every interval without width.
+# Times the median loss: above it, the model's noise stops growing. Else a loss that falls through
+# decades would leave most rows without any noise, and every interval without width.
 MOST_LEVEL = 4.0
 DOUBT = 2.2  # times the slope's standard error: noise is only roughly log-linear in the loss
 
@@ -22,9 +22,8 @@ class Noise:
 
     Seeds differ more where the loss is high: Porian et al. (2024, arXiv:2406.19146) use a standard
     deviation of .002 at a loss of 3 and below, .05 at 7 and above. A handful of rows cannot show
-    it, so the slope starts at 1.25 per median loss, give or take one, and follows the residuals as
-    far as they speak. `PRIOR` and `DOUBT` were chosen on simulated tables
-    (docs/performance-fit.md).
+    that, so the slope has a normal prior: 1.25 per median loss, with standard deviation 1. `PRIOR`
+    and `DOUBT` were chosen on simulated tables (docs/performance-fit.md).
 
     Attributes
     ----------
@@ -32,7 +31,7 @@ class Noise:
         Fitted loss over its median, at most `MOST_LEVEL`, minus its mean.
     sd, slope, slope_se : float
     freedom : float
-        What `sd` rests on: rows minus parameters, and minus the slope as far as the rows gave it.
+        Degrees of freedom of `sd`: rows minus parameters, minus the rows' share in the slope.
     unit : ndarray, shape (row,)
         Residuals divided by their standard deviation and freed of leverage: mean 0, variance 1.
     """
@@ -46,14 +45,14 @@ class Noise:
 
     @property
     def scale(self):
-        """The standard deviation of each row's ln L, shape (row,)."""
+        """The standard deviation of ln L of each row, shape (row,)."""
         return self.sd * np.exp(self.slope * self.level)
 
     def draw(self, draws: int, rng: np.random.Generator) -> np.ndarray:
         """New noise, shape (draw, row), each draw with a standard deviation and a slope of its own.
 
-        They are drawn as the table leaves them uncertain (a scaled inverse chi-square, a normal):
-        what makes Student's t out of the normal distribution when rows are few.
+        The standard deviation is drawn from a scaled inverse chi-square distribution, the slope
+        from a normal one. With few rows, the noise then follows Student's t.
         """
         n = len(self.level)
         chosen = rng.choice(self.unit, size=(draws, n))
@@ -65,8 +64,8 @@ class Noise:
 def noise_of(fit_weighted, level: np.ndarray, n_free: int) -> Noise:
     """Estimate the noise.
 
-    The residuals of the robust fit itself will not do: with absolute deviations as many of them
-    are zero as there are parameters.
+    Residuals of the robust fit itself are unsuitable: with least absolute deviations, as many
+    residuals are zero as there are parameters.
 
     Parameters
     ----------
@@ -87,7 +86,7 @@ def noise_of(fit_weighted, level: np.ndarray, n_free: int) -> Noise:
             break
         slope, slope_se = _slope(freed**2, 1 - leverage, level, slope)
     relative = residual * np.exp(-slope * level)
-    by_rows = 1 - (slope_se / PRIOR[1]) ** 2  # and not by the prior
+    by_rows = 1 - (slope_se / PRIOR[1]) ** 2  # what the prior does not give
     freedom = max(n - n_free - by_rows, 1.0)
     sd = float(np.sqrt(np.sum(relative**2) / freedom))
     unit = freed * np.exp(-slope * level)
@@ -106,7 +105,8 @@ def _freed(residual, jacobian, weight):
 def _slope(square, information, level, slope):
     """The slope of a log-linear variance and its standard error: a gamma regression with a prior.
 
-    Rows beyond four standard deviations would steer it and are cut there; a median gives the scale.
+    Rows beyond four standard deviations are cut there, or they would determine the slope. The
+    median gives the scale.
     """
     for _ in range(20):
         relative = square * np.exp(-2 * slope * level)

@@ -1,4 +1,4 @@
-"""What a fit minimises: the sum over rows of a loss of the residual."""
+"""Objectives of a fit: the sum over rows of a loss of the residual."""
 
 from dataclasses import dataclass
 
@@ -20,27 +20,30 @@ class Objective:
 
     @property
     def raw(self) -> bool:
+        """Whether residuals are of L, not of ln L."""
         return self.name == "lsq_raw"
 
     @property
     def squares(self) -> bool:
+        """Whether the objective is a sum of squares."""
         return self.name in ("lsq", "lsq_raw")
 
     @property
     def solved_delta(self) -> float:
+        """Huber's delta that the solver uses for this objective; infinite for squares."""
         return {"huber": self.delta, "lad": LAD_DELTA}.get(self.name, np.inf)
 
     @property
     def unit(self) -> float:
-        """Published objective per unit of the scaled one that `influence` gives."""
+        """The published objective divided by the scaled one that `influence` gives."""
         return {"huber": self.delta, "lad": 1.0}.get(self.name, 2.0)
 
 
 def influence(residual: np.ndarray, delta: float):
     """rho, rho', the weight rho'(r) / r and rho'' of Huber's loss divided by delta.
 
-    Divided by delta the slope beyond delta is one, whatever delta is, so that tolerances mean the
-    same for every delta. With an infinite delta: r**2 / 2.
+    The division makes the slope beyond delta one, so that tolerances mean the same for every
+    delta. With an infinite delta, rho is r**2 / 2.
     """
     if np.isinf(delta):
         ones = np.ones_like(residual)

@@ -1,4 +1,4 @@
-"""The global optimum of a fit, and the certificate that says why to believe it."""
+"""The global optimum of a fit, and its certificate: the evidence that the optimum is global."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from isoloss.fit.problem import Problem
 from isoloss.fit.starts import starting_points
 from isoloss.stats.spread import standard_error
 
-LADDER = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)  # Huber's delta on the way to a smaller one
-STRAIGHT_DELTA = 1e-5  # below, the straight way takes too many steps
+LADDER = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)  # Huber's delta, from smooth to the objective's
+STRAIGHT_DELTA = 1e-5  # below, a direct solution takes too many steps
 AGREE = 1e-6  # relative: objectives this close are the same optimum
-PLAIN = 0.9  # share of the straight ways that must end at one minimum
+PLAIN = 0.9  # share of the direct solutions that must end at one minimum
 AT_BOUND = 1e-7
 LARGE = 20_000  # rows; above, the grid of starts is searched on a sample, then polished on all
 SAMPLE = 2_000
@@ -20,7 +20,7 @@ SAMPLE = 2_000
 
 @dataclass(frozen=True)
 class Certificate:
-    """Why the optimum found is the optimum.
+    """The evidence that the optimum found is the global one.
 
     Attributes
     ----------
@@ -29,11 +29,10 @@ class Certificate:
     converged : bool
         The best point is a minimum: reweighted least squares can lower it by less than 1e-7 of it.
     gradient_norm : float
-        Of the scaled objective, in units where a step of one standard length in any direction
-        changes every residual by one: sqrt(g H^-1 g / objective).
+        Scaled gradient of the objective, without unit: sqrt(g H^-1 g / objective).
     condition_number : float
-        Of the Jacobian at the optimum, its columns scaled to length one. Large (1e5 and more):
-        some combination of parameters hardly changes the fit.
+        Condition number of the Jacobian at the optimum, its columns scaled to length one. If it is
+        large (1e5 and more), some combination of parameters hardly changes the fit.
     at_bounds : tuple of str
         Parameters that end on a bound, each with the bound.
     """
@@ -47,7 +46,7 @@ class Certificate:
 
 
 def find(problem: Problem) -> tuple[np.ndarray, float, Certificate]:
-    """Minimise from every start; the best point z, its (scaled) objective and the certificate."""
+    """Minimise from every start: the best point z, its (scaled) objective and the certificate."""
     starts = starting_points(problem)
     if len(problem.log_loss) > LARGE:
         starts = _search_on_sample(problem, starts)
@@ -76,11 +75,12 @@ def find(problem: Problem) -> tuple[np.ndarray, float, Certificate]:
 
 
 def descend(problem: Problem, starts: np.ndarray) -> Minimised:
-    """Solve from the starts: straight, and through smoother objectives where it has kinks.
+    """Minimise from the starts: directly, and through a sequence of smoother objectives.
 
-    The smooth way leads to the right basin from far away; the straight ways end in different ones
-    where there are several. Both are returned, so that the best of either wins. Where nearly
-    all straight ways end at one minimum, and none below it, the smooth ones have nothing to add.
+    The smoother objectives (Huber's, with falling delta) lead to the right basin from far away.
+    Direct solutions may end in several basins. Both sets are returned, so that the best of either
+    wins. Where nearly all direct solutions end at one minimum, and none below it, the smoother
+    objectives are skipped.
     """
     target = problem.objective.solved_delta
     if np.isinf(target):
@@ -117,7 +117,7 @@ def _search_on_sample(problem, starts, keep=4):
 
 
 def near_bounds(problem: Problem, z: np.ndarray, draws: np.ndarray):
-    """A warning for each parameter that ends within a standard error of a bound, not on it.
+    """A warning for each parameter that ends within a standard error of a bound, but not on it.
 
     `draws` are those of z, shape (draw, free parameter).
     """
@@ -125,7 +125,7 @@ def near_bounds(problem: Problem, z: np.ndarray, draws: np.ndarray):
     spread = standard_error(draws)
     for i, name in enumerate(problem.free):
         if name in law.linear and law.parameters[law.names.index(name)].log:
-            continue  # its bounds are the solver's own, far from any value that it could have
+            continue  # its bounds are the solver's own, far from all plausible values
         for bound, distance in (
             (problem.lower[i], z[i] - problem.lower[i]),
             (problem.upper[i], problem.upper[i] - z[i]),
@@ -139,7 +139,7 @@ def near_bounds(problem: Problem, z: np.ndarray, draws: np.ndarray):
 
 
 def at_bounds(problem: Problem, z: np.ndarray):
-    """Names of the parameters that sit on a bound, each with it."""
+    """Names of the parameters that end on a bound, each with the bound."""
     law = problem.law
     theta = problem.theta(z)
     for name, at, low, high in zip(problem.free, z, problem.lower, problem.upper, strict=True):

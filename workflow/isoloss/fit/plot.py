@@ -1,6 +1,6 @@
-"""A fit as a picture: losses with the law and its interval, and what the law leaves of them.
+"""The figure of `FitResult.plot`: losses with the law and its interval, and the residuals.
 
-A fit is a `FitResult`. It is not imported here, because it imports this module.
+`FitResult` is not imported here, because its module imports this one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ import numpy as np
 from isoloss.errors import UserError, nearest
 
 N_POINTS = 80
-MOST_LINES = 6  # values of another variable that each have a line
-SHARES = (0.05, 0.275, 0.5, 0.725, 0.95)  # quantiles of it, where it has more values
-HEIGHTS = (2.3, 1)  # of losses and residuals
+MOST_LINES = 6  # the most values of another variable with a line each
+SHARES = (0.05, 0.275, 0.5, 0.725, 0.95)  # its quantiles with a line each, where it has more values
+HEIGHTS = (2.3, 1)  # relative heights of losses and residuals
 SAME = 0.01  # values less than 1 % apart are one
 MARK = {"markersize": 4.2, "alpha": 0.8, "markeredgewidth": 0}
 LABELS = {
@@ -27,18 +27,18 @@ LABELS = {
     "loss_reached": "loss reached",
     "loss": "loss",
 }
-MEASURED = {"kaplan_b_crit": "critical batch (tokens)"}  # laws of something that is no loss
+MEASURED = {"kaplan_b_crit": "critical batch (tokens)"}  # laws whose y is no loss
 SYMBOLS = {"n_params": "N", "n_tokens": "D", "n_unique_tokens": "U", "n_steps": "S"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """The law along one variable, and the rows that it stands for.
+    """The law along one variable, and the rows that the line represents.
 
     Attributes
     ----------
     label : str
-        Says the value of the other variable; "" where there is none.
+        The value of the other variable as text; "" if there is none.
     at : dict of str to float
         Values of the other variables.
     rows : ndarray of bool, shape (row,)
@@ -103,7 +103,7 @@ def _variables(result, against) -> Sequence[str]:
 
 
 def lines(result, name, values) -> Iterator[Line]:
-    """The values of one other variable at which the law is drawn; further ones at their median."""
+    """The lines to draw: each has one value of the first other variable, the rest their median."""
     others = [other for other in result.law.variables if other != name]
     n_rows = len(values[name])
     if not others:
@@ -135,7 +135,7 @@ def _levels(log_x):
 
 
 def draw_law(panel, result, name, line, x, color, look):
-    """The law over the reach of its rows, with the interval where the table gives one."""
+    """Draw the law over the range of its rows, with the interval where the table determines one."""
     low, high = x[line.rows].min(), x[line.rows].max()
     if not low < high:
         low, high = x.min(), x.max()
@@ -149,7 +149,7 @@ def draw_law(panel, result, name, line, x, color, look):
 
 
 def _key(axes, drawn, colors):
-    """Above the panel, where it hides no row."""
+    """Draw the legend above the panel, where it hides no row."""
     from matplotlib.lines import Line2D
 
     from isoloss.charts.text import short

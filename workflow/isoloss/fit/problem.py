@@ -1,4 +1,4 @@
-"""A law, a table and an objective, as something that `newton.minimise` can solve in batches."""
+"""A law, a table and an objective as a problem that `newton.minimise` solves in batches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,10 @@ COEFFICIENT_RANGE = (-40.0, 40.0)  # of a log coefficient, about the logarithm o
 
 
 def leaders_of(names, tied):
-    """Each parameter's (first of those it is tied to, factor): itself and 1 where it is free."""
+    """The leader and the factor of each parameter; a free parameter leads itself, with factor 1.
+
+    The leader is the first of the parameters that are tied together.
+    """
     leaders = {name: (name, 1.0) for name in names}
     for one, other, *factor in tied:
         (first, of_first), (second, of_second) = leaders[one], leaders[other]
@@ -38,10 +41,11 @@ class Problem:
         ln of the measured loss.
     weights : ndarray or None, shape (row,)
     fixed : mapping
-        Parameter -> the value that it is held at.
+        Parameter -> its fixed value.
     tied : tuple
-        (first, follower): follower = first; (first, follower, factor): follower = factor * first
-        (as the solver moves them, so a factor is for parameters that are not logarithms).
+        (first, follower): follower = first; (first, follower, factor): follower = factor * first.
+        Both are in the solver's coordinates, so only parameters that are not logarithms take a
+        factor.
     """
 
     law: Law
@@ -94,17 +98,20 @@ class Problem:
 
     @property
     def n_free(self) -> int:
+        """Number of free parameters."""
         return self.matrix.shape[1]
 
     @property
     def turn(self) -> np.ndarray:
-        """What takes the law's derivatives to derivatives in z."""
+        """The matrix that takes the law's derivatives to derivatives in z."""
         return self.matrix if self.law.analytic else np.eye(self.n_free)
 
     def theta(self, z):
+        """The law's parameters at `z`, shape (..., parameter)."""
         return self.offset + z @ self.matrix.T
 
     def z(self, theta):
+        """The free coordinates of `theta`, by least squares, shape (..., free parameter)."""
         return np.linalg.lstsq(self.matrix, (theta - self.offset).T, rcond=None)[0].T
 
     @np.errstate(all="ignore")
@@ -125,7 +132,7 @@ class Problem:
 
     @np.errstate(all="ignore")
     def row_gradients(self, z):
-        """Each row's part of the (scaled) objective's gradient in z, shape (batch, free, row)."""
+        """Gradient in z of each row's term of the (scaled) objective, shape (batch, free, row)."""
         value, gradient, _ = self.law.derivatives(self.theta(z), self.log_x, self.matrix)
         residual = self.residuals(self.theta(z))
         slope = influence(residual, self.objective.solved_delta)[1]
@@ -134,9 +141,9 @@ class Problem:
         return np.einsum("spn,pf->sfn", gradient * slope[:, None], self.turn)
 
     def evaluator(self, delta: float, log_loss=None, weights=None):
-        """What `newton.minimise` asks for; `log_loss` and `weights` may differ by problem.
+        """The function that `newton.minimise` evaluates.
 
-        Both have the shape (batch, row) then, and are picked by the problems' numbers.
+        `log_loss` and `weights` may differ between problems; they then have the shape (batch, row).
         """
         log_loss = self.log_loss if log_loss is None else log_loss
         if weights is None:

@@ -1,12 +1,16 @@
-"""Profile intervals: how far a parameter can go before the fit, with all others free, is too bad.
+"""Profile-likelihood intervals: the values of a parameter at which the best fit is good enough.
 
-At a value v the profile is the least objective with the parameter held there, S(v); the interval
-holds every v with S(v) / S_min - 1 below a critical value. For least squares and normal noise of
-one size that is F / (n - p), F the quantile of Fisher's distribution with 1 and n - p degrees of
-freedom: exact where the law is linear, and then Student's interval. Otherwise the critical value is
-that of resampled tables: the same ratio at the value that they were made with, so that neither
-robust objectives nor noise of many sizes need a theory (a bootstrap likelihood ratio test,
-inverted). The interval follows the objective where it is not a parabola, and says where it is flat.
+S(v) is the least objective with the parameter held at v. The interval holds every v at which
+S(v) / S_min - 1 is below a critical value.
+
+For least squares with normal noise of one size, the critical value is F / (n - p). F is the
+quantile of Fisher's distribution with 1 and n - p degrees of freedom. The interval is then exact
+for a linear law, and equals Student's interval.
+
+Otherwise the critical value comes from resampled tables: an inverted bootstrap likelihood ratio
+test. It is the quantile of the same ratio, at the value that the tables were made with. This needs
+no theory of robust objectives or of noise of many sizes. The interval follows an objective that is
+not a parabola, and reports the sides on which the objective is flat.
 """
 
 import dataclasses
@@ -18,20 +22,21 @@ from isoloss.fit.problem import Problem
 from isoloss.fit.resample import ENOUGH, resampled
 from isoloss.tables.data import Data
 
-CALIBRATED = 500  # resampled tables at most: their critical value is known to a twentieth
-REACH = 60  # steps of growing size on the way out; then the profile is called flat
+CALIBRATED = 500  # the most resampled tables: the critical value is then known to 5 %
+REACH = 60  # steps of growing size outwards; after these the profile is called flat
 GROWTH = 1.5
 LARGEST = np.log(1e300)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """An interval, and where it has no end of its own because the profile stays low.
+    """An interval, and the sides on which it has no end because the profile stays low.
 
     Attributes
     ----------
     lo, hi : float or None
-        A lower bound that the profile reaches is `lo`; otherwise an end that is missing is None.
+        The ends; None for a missing end. Where the profile reaches the parameter's lower bound,
+        `lo` is that bound.
     critical : float
         S / S_min - 1 at the ends.
     flat : tuple of str
@@ -47,15 +52,15 @@ class Profile:
 def profiles(
     problem: Problem, z: np.ndarray, data: Data, *, level: float, draws: int, method: str, seed: int
 ) -> dict[str, Profile]:
-    """The interval of each free parameter, and of derived quantities that a tie can hold.
+    """Intervals of all free parameters, and of derived quantities that a tie can hold.
 
     Parameters
     ----------
     z : ndarray
         The optimum of `problem`.
     draws, method, seed
-        Of the resampled tables that give the critical value; with `draws` 0 Fisher's distribution
-        does (for least squares only: `fit_law` checks that).
+        Number, method and seed of the resampled tables that give the critical value. With `draws`
+        0, Fisher's distribution gives it (for least squares only: `fit_law` checks that).
     """
     law = problem.law.separated
     theta = law.internal(dict(zip(law.names, problem.law.natural(problem.theta(z)), strict=True)))
@@ -85,7 +90,7 @@ def _profile(held, theta, least, critical):
 
 
 class Held:
-    """A problem with one quantity held at any value; values are as the solver moves them."""
+    """A problem with one quantity held at a value, in the solver's coordinates."""
 
     def __init__(self, problem: Problem, theta: np.ndarray, name: str):
         self.problem, self.name, law = problem, name, problem.law
@@ -103,7 +108,7 @@ class Held:
         self.value = value
 
     def at(self, value: float) -> Problem:
-        """The problem that is left when the quantity is held at `value`."""
+        """The problem that remains when the quantity is held at `value`."""
         if self.derived:
             tie = self.problem.law.tie_for(self.name, value)
             return dataclasses.replace(self.problem, tied=(*self.problem.tied, tie))
@@ -112,11 +117,12 @@ class Held:
         return dataclasses.replace(self.problem, fixed=fixed)
 
     def natural(self, value: float) -> float:
+        """`value` in the quantity's own unit, not the solver's coordinates."""
         return float(np.exp(value)) if self.log else float(value)
 
 
 def _quantities(problem, theta):
-    """Names of what is profiled: leaders of the free parameters, and derived quantities."""
+    """Names of the profiled quantities: leaders of the free parameters, derived quantities."""
     law = problem.law
     free = [name for name in law.names if name in problem.free]
     natural = dict(zip(law.names, law.natural(theta), strict=True))

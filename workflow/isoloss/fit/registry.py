@@ -19,8 +19,8 @@ class _Strict(pydantic.BaseModel):
 class PublishedTable(_Strict):
     """A published file, pinned to a commit and to its content.
 
-    A table without an address was derived from what its authors publish, which `derived_from`
-    names: it can be taken from a folder that has it.
+    A table without an address was derived from its authors' publication, which `derived_from`
+    names. It can only be taken from a folder that has a copy.
     """
 
     address: str | None = None
@@ -38,7 +38,7 @@ class PublishedTable(_Strict):
 
 
 class PublishedFit(_Strict):
-    """What was fitted to which rows of a table, and what was published about it."""
+    """A published fit: its rows of a table, its law, and its published parameters."""
 
     name: str
     source: str
@@ -53,6 +53,8 @@ class PublishedFit(_Strict):
 
 
 class Registry(_Strict):
+    """All published tables and fits, by name."""
+
     tables: dict[Name, PublishedTable]  # the names are those of downloaded files
     fits: tuple[PublishedFit, ...]
 

@@ -1,10 +1,10 @@
-"""Tables like the one measured: what the draws of an interval are fitted to.
+"""Bootstrap of a table: the resampled tables that the draws of an interval are fitted to.
 
-"residual" keeps the design and draws new noise for it, from a model of how large the noise is
-(`fit.noise`). "cluster" draws whole runs with replacement: it assumes nothing about the noise, but
-on a designed grid of a few dozen runs it loses whole rows of the design. "wild" keeps the design
-and turns the residuals of each run over together, for a few runs with many rows each (Cameron,
-Gelbach and Miller 2008).
+"residual" is a parametric bootstrap: it keeps the design and draws new noise from a noise model
+(`fit.noise`). "cluster" draws whole runs with replacement. It assumes nothing about the noise, but
+on a designed grid of a few dozen runs it loses whole rows of the design. "wild" is the wild cluster
+bootstrap, for a few runs with many rows each (Cameron, Gelbach and Miller 2008). It keeps the
+design and multiplies all residuals of a run by one random weight.
 """
 
 import dataclasses
@@ -20,22 +20,22 @@ from isoloss.stats import spread, student
 from isoloss.tables.data import Data
 
 MIN_CLUSTERS = 30  # below, drawing whole runs loses too much of the design
-COMPARED_ROWS = 60  # from here on both methods are at hand, and "auto" compares them
+COMPARED_ROWS = 60  # with so many rows, "auto" compares the two methods
 COMPARED_DRAWS = 200
-MIDDLE = (0.16, 0.84)  # quantiles between which their draws are compared
-BLOCK = 4_000_000  # numbers of resampled tables that are held at once
-MANY_ROWS = 150  # from here on drawing rows covers as it should, whatever the noise is like
+MIDDLE = (0.16, 0.84)  # quantiles whose distance is compared between the methods
+BLOCK = 4_000_000  # the most numbers of resampled tables in memory at once
+MANY_ROWS = 150  # with so many rows, "cluster" covers as it should under any noise
 ENOUGH = 1e-8  # share of the objective: draws are then within 1e-5 of their spread of their minimum
-RESCUED = 0.05  # share of the draws that are tried again where they found no minimum
-# What residuals are multiplied by: mean 0, variance 1. Two signs alone give 2**runs tables, too few
-# where runs are few (Webb 2023).
+RESCUED = 0.05  # the largest share of draws without a minimum that are fitted again
+# Webb's (2023) six weights of the wild bootstrap: mean 0, variance 1. Rademacher signs would give
+# only 2**runs tables, too few where runs are few.
 TURNS = np.outer([-1.0, 1.0], np.sqrt([0.5, 1.0, 1.5])).ravel()
-LEAST_LEFT = 0.01  # of a residual by the fit's leverage; less cannot be scaled back up
-MISFIT = 1.4  # wider by this factor: the noise is not as the model of it says
+LEAST_LEFT = 0.01  # of 1 - leverage: a smaller value would scale residuals up without limit
+MISFIT = 1.4  # if "cluster" is wider by this factor, the noise model does not hold
 
 
 def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[str, str | None]:
-    """The method for a table, and a note that says why where that is not plain."""
+    """The method for a table, and a note with the reason where the choice is not obvious."""
     if data.clusters is not None and data.n_clusters < data.n_rows:
         return ("cluster" if data.n_clusters >= MIN_CLUSTERS else "wild"), None
     if data.n_rows < COMPARED_ROWS:
@@ -67,7 +67,7 @@ def draw(problem: Problem, z, data: Data, method: str, draws: int, rng) -> Minim
 
 
 def resampled(problem: Problem, z, data: Data, method: str, draws: int, rng):
-    """The resampled tables, some at a time: {"weights" or "log_loss": array (table, row)}."""
+    """Resampled tables, in blocks: {"weights" or "log_loss": array (table, row)}."""
     clusters = np.arange(data.n_rows) if data.clusters is None else data.clusters
     fitted = problem.law.log_loss(problem.theta(z)[None], problem.log_x)[0]
     model = noise_model(problem, z) if method == "residual" else None
@@ -84,7 +84,7 @@ def resampled(problem: Problem, z, data: Data, method: str, draws: int, rng):
 
 
 def cluster_weights(clusters: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each row occurs when runs are drawn with replacement, shape (draw, row)."""
+    """How often each row occurs when whole runs are drawn with replacement, shape (draw, row)."""
     number = int(clusters.max()) + 1
     drawn = rng.integers(number, size=(draws, number)) + number * np.arange(draws)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=draws * number).reshape(draws, number)
@@ -92,10 +92,10 @@ def cluster_weights(clusters: np.ndarray, draws: int, rng: np.random.Generator) 
 
 
 def wild(residual, clusters, draws, rng) -> np.ndarray:
-    """Residuals, each run's turned over together, shape (draw, row).
+    """Wild cluster bootstrap: residuals times one random weight per run, shape (draw, row).
 
-    They are as uncertain in size as so few runs leave it, which makes Student's t of the normal
-    distribution.
+    Each draw is also scaled as Student's t requires, because few runs leave the size of the noise
+    uncertain.
     """
     number = int(clusters.max()) + 1
     freedom = max(number - 1, 1)
@@ -107,8 +107,8 @@ def wild(residual, clusters, draws, rng) -> np.ndarray:
 def _freed(problem, z, clusters):
     """Residuals of least squares, each run's times (1 - H)**-1/2 (Bell and McCaffrey 2002).
 
-    H is the run's own block of the hat matrix: what the fit took of it. Those of the robust fit
-    itself will not do: with absolute deviations as many are zero as there are parameters.
+    H is the run's own block of the hat matrix (its leverage). Residuals of the robust fit itself
+    are unsuitable: with least absolute deviations, as many are zero as there are parameters.
     """
     squares = dataclasses.replace(problem, objective=Objective("lsq"))
     at = squares.solve(z[None], damping=0.1, enough=ENOUGH).z[0]
@@ -142,10 +142,10 @@ def noise_model(problem: Problem, z: np.ndarray) -> Noise:
 
 
 def _again(problem: Problem, ends: Minimised, tables: dict) -> Minimised:
-    """Draws without a minimum, once more from the whole grid of starts."""
+    """Fit draws without a minimum once more, from the whole grid of starts."""
     lost = np.flatnonzero(~ends.converged)
     if not 0 < len(lost) <= RESCUED * len(ends.value):
-        return ends  # none, or so many that the law is not determined: the verdict says so
+        return ends  # none; or so many that the verdict is "not identified"
     starts = starting_points(problem)
     for i in lost:
         alone = {name: np.repeat(rows[i : i + 1], len(starts), 0) for name, rows in tables.items()}

@@ -1,4 +1,4 @@
-"""What a fit returns: values with intervals, how they were got, and whether to believe them."""
+"""The result of a fit: values with intervals, the method, the certificate and the verdict."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ from isoloss.stats.intervals import Estimate, bounds
 
 @dataclass(frozen=True, repr=False, eq=False)
 class FitResult:
-    """A law fitted to a table. It prints, draws and saves itself.
+    """A law fitted to a table, with text, figures and a file of its own.
 
     Attributes
     ----------
@@ -31,27 +31,27 @@ class FitResult:
     objective_value : float
         The summed objective at the optimum, in the objective's own units (as papers print it).
     params, derived : dict of str to Estimate
-        The law's parameters, and what follows from them (for chinchilla: a, b, G).
+        The law's parameters, and quantities derived from them (for chinchilla: a, b, G).
     level, method, intervals : float, str, str
-        Of the intervals; how tables were resampled; "draws" or "profile".
+        Level of the intervals; bootstrap method of the draws; "draws" or "profile".
     certificate : Certificate
     verdict : Verdict
         "identified", or "not identified: ..." / "not a power law: ..." with the reason.
     warnings, notes : tuple of str
-        What a reader must know; what was assumed of the table.
+        Warnings that limit how far to trust the fit; assumptions about the table.
     lack_of_fit : LackOfFit or None
-        Power laws of one variable: is the exponent constant?
+        Test that the exponent is constant, for power laws of one variable.
     misfit : Misfit or None
-        Other laws, where there are draws: are the residuals noise, or a pattern?
+        Test that residuals are noise and no pattern, for other laws where there are draws.
     loose : tuple of str
-        Parameters and derived quantities that can change while the fit does not; they have no
-        interval.
+        Parameters and derived quantities that are not identifiable: they can change while the fit
+        does not. They have no interval.
     flat_directions : ndarray, shape (direction, free parameter)
-        In which the fit does not change (`fit.loose`).
+        Sloppy directions, in which the fit does not change (`fit.loose`).
     draws : ndarray, shape (draw, parameter)
-        theta of each resampled table, for intervals of anything else.
+        theta of each resampled table, from which intervals of other quantities follow.
     problem, clusters
-        What was solved, and which run each row belongs to.
+        The problem that was solved, and the run of each row.
     """
 
     law: Law
@@ -88,7 +88,7 @@ class FitResult:
         return text.html(self)
 
     def summary(self) -> str:
-        """The law, its rows, its parameters with intervals, and whether to believe them."""
+        """The fit as text: the law, its rows, its parameters with intervals, and the verdict."""
         from isoloss.fit import text
 
         return text.summary(self)
@@ -99,14 +99,14 @@ class FitResult:
         Parameters
         ----------
         against : str, optional
-            The variable of the law on the horizontal axis; without it each has a column.
+            The variable of the law on the horizontal axis; without it, each variable has a column.
         labels : mapping, optional
-            Variable of the law, or "loss" -> what its axis says, with the unit.
+            Variable of the law, or "loss" -> its axis label, with the unit.
 
         Returns
         -------
         matplotlib.figure.Figure
-            Of no window: a notebook shows it, and `savefig` writes it.
+            It belongs to no window: a notebook shows it, and its `savefig` writes it.
 
         Raises
         ------
@@ -118,7 +118,9 @@ class FitResult:
         return overview(self, against, labels or {})
 
     def save(self, path: str | Path) -> None:
-        """Write the fit as JSON that `load_fit` reads: with draws and rows, exact to the last bit.
+        """Write the fit, its draws and its rows as JSON, exact to the last bit.
+
+        `load_fit` reads it.
 
         Raises
         ------
@@ -136,8 +138,7 @@ class FitResult:
         Parameters
         ----------
         law : Law, optional
-            The law, where it is one of your own that is no `isoloss.laws.Sum`: no file can hold
-            that.
+            The law, where it is your own and no `isoloss.laws.Sum`: a file cannot hold such a law.
 
         Raises
         ------
@@ -151,6 +152,7 @@ class FitResult:
 
     @property
     def identified(self) -> bool:
+        """Whether the verdict is "identified"."""
         return self.verdict.identified
 
     @property
@@ -159,7 +161,7 @@ class FitResult:
         return {name: estimate.value for name, estimate in self.params.items()}
 
     def known_at(self, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Whether the law's loss at points (ln of its variables) follows from the table."""
+        """Whether the table determines the law's loss at each point (ln of its variables)."""
         z = self.problem.z(self.theta[None])[0]
         return known_at(self.problem, z, self.flat_directions, log_x)
 
@@ -174,9 +176,9 @@ class FitResult:
         Returns
         -------
         pandas.DataFrame
-            The variables, `loss`, and with `interval` also `lo` and `hi` (NaN without draws, and
-            where the table says nothing of the loss): the interval of the law's loss, without the
-            noise of a single run.
+            The variables and `loss`; with `interval` also `lo` and `hi`, the interval of the law's
+            loss without the noise of a single run. The ends are NaN without draws, and where the
+            table does not determine the loss.
         """
         import pandas as pd
 
@@ -215,8 +217,8 @@ class FitResult:
         Returns
         -------
         pandas.DataFrame
-            One row per budget: `compute`, then each quantity with `_lo` and `_hi` (NaN without
-            draws, and where the table says nothing of the allocation).
+            One row per budget: `compute`, then each quantity with `_lo` and `_hi`. The ends are NaN
+            without draws, and where the table does not determine the allocation.
 
         Raises
         ------
@@ -245,7 +247,7 @@ class FitResult:
         return frame
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the draws, for JSON: no NaN, no infinity (None instead)."""
+        """All results but the draws, for JSON: None in place of NaN and infinity."""
         derived = {name: asdict(e) for name, e in self.derived.items()}
         return plain(
             {
@@ -296,12 +298,12 @@ class FitResult:
 
 
 def load_fit(path: str | Path, law: Law | None = None) -> FitResult:
-    """Read a fit that `FitResult.save` wrote; see `FitResult.load`."""
+    """Read a fit that `FitResult.save` wrote, as `FitResult.load` does."""
     return FitResult.load(path, law)
 
 
 def plain(value):
-    """Built-in types only, with None for what JSON cannot say."""
+    """The value as built-in types, with None for NaN and infinity."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,8 +1,9 @@
-"""A fit as a JSON file and back, to the last bit: no pickle, so that opening a file runs nothing.
+"""Save a fit as JSON and read it back, exact to the last bit.
 
-Floats are written with the digits that give the same double again. A law is named where isoloss
-has it, and described where it is a `Sum`; any other law is given again when the file is read.
-A fit is a `FitResult`. It is not imported here, because it imports this module.
+The file is no pickle, so opening it runs no code. Floats are written with the digits that give the
+same double again. The file holds the name of a law of isoloss, and the description of any other
+`Sum`. The reader passes any other law as an argument. `FitResult` is not imported here, because its
+module imports this one.
 """
 
 import dataclasses
@@ -33,7 +34,7 @@ NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def _number(value: Any) -> Any:
-    """A float from JSON, which has no word for NaN and infinity."""
+    """A float from JSON, which writes NaN and infinity as text."""
     return NOT_FINITE.get(value, value) if isinstance(value, str) else value
 
 
@@ -47,12 +48,13 @@ class Part(BaseModel):
 
 
 class SavedMatrix(Part):
-    """The shape says how many columns there are where there is no row."""
+    """A matrix with its shape, so that one without rows keeps its number of columns."""
 
     shape: list[int]
     values: list[Number]
 
     def array(self) -> np.ndarray:
+        """The matrix as an array of its shape."""
         return np.array(self.values, float).reshape(self.shape)
 
 
@@ -76,7 +78,7 @@ class SavedTerm(Part):
 
 
 class SavedLaw(Part):
-    """Which law it was: of isoloss, a Sum that is described here, or another object."""
+    """A law: the name of one of isoloss, the description of a Sum, or the name of another class."""
 
     kind: Literal["isoloss", "sum", "own"]
     name: str
@@ -141,7 +143,7 @@ class SavedMisfit(Part):
 
 
 class Saved(Part):
-    """The content of the file; all but the head as in `FitResult` and `Problem`."""
+    """The content of the file; after the head, the fields of `FitResult` and `Problem`."""
 
     format: Literal["isoloss fit"]
     version: Literal[1]
@@ -209,7 +211,7 @@ def load(path: str | Path, law: Law | None = None) -> dict[str, Any]:
     Parameters
     ----------
     law : Law, optional
-        The law, where it is one of the user's own that the file cannot describe.
+        The law, where it is the user's own and the file cannot describe it.
 
     Raises
     ------
@@ -282,7 +284,7 @@ def _read(where: str) -> Saved:
 
 
 def _contradictions(saved):
-    """Sizes that do not go together, in a file that somebody has edited."""
+    """Array sizes that contradict each other, as in a file that somebody has edited."""
     n_rows, n_params = len(saved.log_loss), len(saved.law.parameters)
     for name in ("draws", "flat_directions"):
         matrix = getattr(saved, name)
@@ -316,7 +318,7 @@ def _contradictions(saved):
 
 
 def _law(saved: SavedLaw, given: Law | None, where: str) -> Law:
-    """The law object that a file means."""
+    """The law of a saved fit."""
     if saved.kind == "sum" and given is None:
         return Sum(
             name=saved.name,
@@ -380,7 +382,7 @@ def _matrix(values: np.ndarray) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Built-in types only; what JSON has no word for as text."""
+    """The value as built-in types, with text for NaN and infinity."""
     if dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
         return {field.name: _plain(getattr(value, field.name)) for field in fields}

@@ -1,8 +1,8 @@
-"""The settings of a fit: each one once, with its unit, its meaning, its default and its check.
+"""The settings of a fit: name, unit, meaning, default and check of each, written once.
 
-`fit_law` takes them as keywords, the command line as options, and `FitSettings` holds them. All
-three are made from the fields below, so a new setting is one field here, and its use in `fit_law`.
-The module imports neither numpy nor a law, because `isoloss fit --help` reads it.
+`fit_law` takes settings as keywords, the command line takes them as options, and `FitSettings`
+holds them. All three are made from the fields below, so a new setting is one field here and its use
+in `fit_law`. This module imports neither numpy nor a law, because `isoloss fit --help` reads it.
 """
 
 import inspect
@@ -27,23 +27,23 @@ WIDTH = 96  # of a docstring's lines
 
 @dataclass(frozen=True)
 class About:
-    """What is said of a setting, and what is asked of its value.
+    """The description of a setting, and the check of its value.
 
     Attributes
     ----------
     meaning : str
-        For the documentation of `fit_law` and for the help of the option.
+        Text for the documentation of `fit_law` and for the help of the option.
     kind : type
         str, float or int; dict for NAME=VALUE pairs, tuple for pairs of names.
     unit : str
     choices : tuple of str
         Allowed values, where they can be listed.
     rule, holds : str, callable
-        What a value must be, in words after "must", and whether it is.
+        The condition on a value, in words after "must"; and the function that tests it.
     option : str
-        Of the command line; "" where it has none.
+        Name of the command-line option; "" where there is none.
     metavar : str
-        What the option's value is called in the help.
+        Name of the option's value in the help.
     """
 
     meaning: str
@@ -56,7 +56,7 @@ class About:
     metavar: str | None = None
 
     def problem(self, value: Any, default: Any) -> str | None:
-        """What is wrong with a value by itself, or None."""
+        """The problem with a value, whatever the other settings are; or None."""
         if value is None and default is None:
             return None
         if self.choices and value not in self.choices:
@@ -253,7 +253,7 @@ class FitSettings:
         Raises
         ------
         UserError
-            A keyword is unknown, or differs from what `settings` says.
+            A keyword is unknown, or contradicts `settings`.
         """
         names = cls.names()
         problems = [
@@ -280,11 +280,12 @@ class FitSettings:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
+        """Names of all settings."""
         return tuple(f.name for f in fields(cls))
 
     @classmethod
     def about(cls) -> dict[str, tuple[About, Any]]:
-        """Name -> what is said of the setting, and its default."""
+        """Name -> the setting's description and its default."""
         made = cls()
         return {f.name: (f.metadata["about"], getattr(made, f.name)) for f in fields(cls)}
 
@@ -298,12 +299,12 @@ class FitSettings:
         return columns
 
     def checked(self) -> "Law":
-        """The law that is to be fitted, after every check that needs no table.
+        """Check all that needs no table, and return the law to fit.
 
         Raises
         ------
         UserError
-            With every problem at once.
+            The error lists every problem at once.
         """
         from isoloss.laws import law
 
@@ -312,7 +313,7 @@ class FitSettings:
         return law(self.law)
 
     def problems(self) -> list[tuple[str, str]]:
-        """Every mistake, as the key that it stands under ("" for none) and what is wrong."""
+        """Every problem that needs no table: its key ("" for none) and its message."""
         from isoloss.laws import law as law_named
 
         problems = list(self._alone())
@@ -327,7 +328,7 @@ class FitSettings:
         return [*problems, *self._together(law, wrong)]
 
     def _alone(self) -> Iterator[tuple[str, str]]:
-        """What is wrong with single settings, whatever the law."""
+        """Problems of single settings, whatever the law."""
         for name, (about, default) in self.about().items():
             if name != "law" and (found := about.problem(getattr(self, name), default)):
                 yield name, found
@@ -339,7 +340,7 @@ class FitSettings:
         return self.intervals == "profile" and not (squares or drawn)
 
     def _together(self, law: "Law", wrong: set[str]) -> Iterator[tuple[str, str]]:
-        """What is wrong with settings of this law; `wrong` are those that are so by themselves."""
+        """Problems of settings together with this law; `wrong` are already known to be wrong."""
         from isoloss.fit import held
 
         if self.x is not None and len(law.variables) != 1:
@@ -378,9 +379,9 @@ if FitSettings.__doc__:  # there is none with python -OO
 
 
 def documented(function: Callable) -> Callable:
-    """Give f(table, law, *, settings, **keywords) the signature and the text of all settings.
+    """Give f(table, law, *, settings, **keywords) the signature and the docstring of all settings.
 
-    In its docstring {settings} stands for their descriptions.
+    The descriptions of the settings replace {settings} in the docstring.
     """
     signature = inspect.signature(function)
     parameters = {name: p for name, p in signature.parameters.items() if name != "keywords"}

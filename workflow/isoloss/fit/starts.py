@@ -1,14 +1,14 @@
-"""Where the solver starts: a grid over the exponents, the rest solved linearly at each point.
+"""Starts of the solver: a grid over the exponents; the other parameters are solved linearly.
 
 Given the exponents, L is linear in the coefficients and the floor (variable projection, Golub and
-Pereyra 1973), so a start needs only the exponents: 64 of them cover what takes 4,500 otherwise.
+Pereyra 1973). So a start needs only the exponents: 64 starts cover what takes 4,500 otherwise.
 """
 
 import numpy as np
 
 from isoloss.fit.problem import Problem
 
-SMALLEST = 1e-6  # share of the loss that a coefficient solved as zero or less starts with
+SMALLEST = 1e-6  # share of the loss at which a coefficient starts if its solution is <= 0
 
 
 def starting_points(problem: Problem) -> np.ndarray:
@@ -24,7 +24,7 @@ def starting_points(problem: Problem) -> np.ndarray:
 
 @np.errstate(all="ignore")
 def project(problem: Problem, theta: np.ndarray) -> None:
-    """Fill in the linear parameters: least squares of the relative residual, kept positive."""
+    """Fill in the linear parameters by least squares of the relative residual, kept positive."""
     law = problem.law
     index = {name: i for i, name in enumerate(law.names)}
     loss = np.exp(problem.log_loss)

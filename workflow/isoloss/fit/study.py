@@ -1,4 +1,4 @@
-"""The fits of a study: which runs, which law, what came out, against what theory says."""
+"""The fits of a study: each law fitted to its runs, beside the values that theory predicts."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -26,8 +26,8 @@ def fit_study(study: str, fits: Iterable[Fit], runs: pd.DataFrame) -> pd.DataFra
     -------
     DataFrame
         Columns as `isoloss.tables.schema.FIT_COLUMNS`: a row for each parameter and derived
-        quantity. A fit that the data do not allow has one row, without a parameter, whose verdict
-        says why.
+        quantity. A fit that is not possible has one row without a parameter; its verdict gives the
+        reason.
     """
     return table_of_fits(
         row
@@ -38,7 +38,7 @@ def fit_study(study: str, fits: Iterable[Fit], runs: pd.DataFrame) -> pd.DataFra
 
 
 def _groups(fit: Fit, runs: pd.DataFrame) -> Iterator[tuple[FitGroup, pd.DataFrame]]:
-    """The runs that a fit is made from, by group."""
+    """The groups of runs of a fit; each group has its own fit."""
     if fit.sweeps is not None:
         runs = runs[runs["sweep"].isin(fit.sweeps)]
     runs = with_values(runs, fit.where).drop_duplicates("run_id")
@@ -108,7 +108,7 @@ def _theory(fit: Fit, group: FitGroup, parameter: str) -> dict[str, Any]:
 
 
 def _said_and_draws(result: FitResult) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    """What the fit says of itself, and some of its draws."""
+    """The columns that describe the fit as a whole, and some of its draws."""
     described = result.to_dict()
     natural = result.law.natural(result.draws)
     natural = natural[np.isfinite(natural).all(axis=1)]

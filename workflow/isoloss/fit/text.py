@@ -1,6 +1,6 @@
-"""A fit in words: the summary that `isoloss fit` prints, the line of a repr, a notebook's table.
+"""A fit as text: the summary of `isoloss fit`, the line of a repr, and a notebook's table.
 
-A fit is a `FitResult`. It is not imported here, because it imports this module.
+`FitResult` is not imported here, because its module imports this one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 
-SHORT = 4  # parameters that the line of a repr names
+SHORT = 4  # the most parameters in the line of a repr
 
 
 def number(value: float | None) -> str:
@@ -21,7 +21,7 @@ def number(value: float | None) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
-    """Rows as aligned columns, those in `left` to the left and the others to the right."""
+    """Rows as aligned columns; the columns in `left` are aligned left, the others right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
@@ -33,7 +33,7 @@ def columns(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
 
 
 def ranges(log_x: Mapping[str, np.ndarray]) -> str:
-    """One line from which wrong units can be seen: how many runs, and from where to where.
+    """One line with the number of runs and the range of each variable, which shows wrong units.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def ranges(log_x: Mapping[str, np.ndarray]) -> str:
 
 
 def summary(result: Any) -> str:
-    """The law, its rows, its parameters with intervals, and whether to believe them."""
+    """The law, its rows, its parameters with intervals, and the verdict."""
     law, percent = result.law, f"{100 * result.level:g} %"
     head = ["", "value", f"{percent} from", "to", "std. error", "unit"]
     rows = [head, *_estimates(result.params)]
@@ -79,9 +79,9 @@ def line(result: Any) -> str:
 
 
 def html(result: Any) -> str:
-    """The summary as a table for a notebook: no script, nothing loaded, light and dark.
+    """The summary as a table for a notebook, without scripts or external files.
 
-    Text and lines take the colours of the page, so that they can be read on any background.
+    Text and lines take the colours of the page, so that they are legible in light and dark themes.
     """
     from html import escape
 
@@ -136,7 +136,7 @@ def _objective(result):
 
 
 def _facts(result):
-    """Everything that is said under the numbers, as key and text."""
+    """The lines under the numbers, as key and text."""
     if held := _held(result.problem):
         yield "held", held
     profile = "profile, calibrated by " if result.intervals == "profile" else ""
