@@ -16,7 +16,7 @@ PAGES = sorted(
 CODE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(r"(?<![\w./])(?:workflow|tests|benchmarks|docs)/[\w./-]*\w")
-NAME = re.compile(r"(?<![\w./])isoloss(?:\.[a-z_]\w*)+(?![\w.]*/)")
+NAME = re.compile(r"(?<![\w./])isoloss(?:\.[A-Za-z_]\w*)+(?![\w.]*/)")
 
 
 def anchors(page: Path) -> set[str]:
