@@ -1,6 +1,6 @@
-"""Text to train on: where it comes from, how it is split, tokens on disk.
+"""Text to train on: its source, its split into training and held-out parts, its tokens on disk.
 
-spec -> sources (one module for each kind) -> fingerprint (while planning: what the corpus is,
-without tokenising it) -> prepare (the job: tokens and a card) -> load (for training). `download`
-and `archives` serve anything that fetches a file and must be sure of its content.
+The data flow: spec -> sources (one module per kind) -> fingerprint (identity of the corpus, known
+while planning, before tokens are made) -> prepare (the job: tokens and a card) -> load (for
+training). `download` and `archives` serve any code that fetches a file of known content.
 """

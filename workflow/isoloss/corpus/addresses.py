@@ -1,4 +1,4 @@
-"""What an address and a checksum to download by must look like."""
+"""Checks of the addresses and SHA-256 checksums of downloads."""
 
 import ipaddress
 import re
@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 
 
 def address_problem(url: object, *, https_only: bool = False) -> str | None:
-    """What is wrong with an address to download from, if anything."""
+    """The problem with an address to download from, or None."""
     if not isinstance(url, str):
         return f"must be an http or https address, got {url!r}"
     try:
         parts = urlsplit(url)
         host = parts.hostname
-        _ = parts.port  # raises for one that is not a number
+        _ = parts.port  # raises if the port is not a number
     except ValueError as error:
         return f"must be an http or https address, got {url!r} ({error})"
     if parts.scheme not in ("http", "https") or not host or not url.isascii() or " " in url:
@@ -25,7 +25,7 @@ def address_problem(url: object, *, https_only: bool = False) -> str | None:
 
 
 def sha256_problem(digits: object) -> str | None:
-    """What is wrong with a SHA-256, if anything."""
+    """The problem with a SHA-256, or None."""
     if isinstance(digits, str) and re.fullmatch(r"[0-9a-fA-F]{64}", digits):
         return None
     return f"must be the 64 hexadecimal digits that `sha256sum` prints, got {digits!r}"

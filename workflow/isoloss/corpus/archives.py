@@ -1,6 +1,6 @@
-"""Read text out of a file that may be compressed, in memory and under a cap.
+"""Read text from a file that may be compressed, in memory and up to a maximum size.
 
-Nothing is ever unpacked onto the disk, so no name inside an archive can point anywhere.
+Nothing is unpacked onto the disk, so no name inside an archive can write outside a folder.
 """
 
 import gzip
@@ -19,7 +19,7 @@ _ZIP = b"PK\x03\x04"
 
 
 def read_text(path: str | Path, *, max_bytes: int) -> bytes:
-    """The content of a file; gzip and xz, known by their first bytes, are decompressed.
+    """The content of a file; gzip and xz, recognised by their first bytes, are decompressed.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def read_text(path: str | Path, *, max_bytes: int) -> bytes:
 def read_members(
     path: str | Path, members: tuple[str, ...], *, max_bytes: int
 ) -> list[tuple[str, bytes]]:
-    """The named files of a zip archive, or the one text that any other file holds.
+    """The named files of a zip archive, or the single text of any other file.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def read_members(
         Names, or patterns with * and ? (which also match a slash), of the files in the archive;
         empty for a file that is no archive.
     max_bytes : int
-        The most that all of them together may hold, unpacked.
+        The maximum size of all of them together, unpacked.
 
     Returns
     -------
@@ -60,8 +60,8 @@ def read_members(
     Raises
     ------
     UserError
-        A pattern matches nothing, members are missing or given in vain, a file is encrypted, cut
-        off or corrupt, or the cap is passed.
+        A pattern matches nothing, `members` are missing or given for no archive, a file is
+        encrypted, cut off or corrupt, or the text is larger than `max_bytes`.
     """
     path = Path(path)
     with reported(path), path.open("rb") as file:
@@ -97,7 +97,7 @@ def read_members(
 
 @contextmanager
 def reported(path: str | Path) -> Iterator[None]:
-    """Turn the many ways in which a file can be unreadable into one message."""
+    """Turn any error about an unreadable file into one `UserError`."""
     try:
         yield
     except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile) as error:

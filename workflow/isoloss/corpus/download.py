@@ -1,7 +1,7 @@
-"""Fetch a file whose content is known in advance: the right bytes, whole, or nothing.
+"""Download a file whose SHA-256 is known in advance: whole and checked, or not at all.
 
-Because the SHA-256 is compulsory, a changed or tampered file is refused over http as it is over
-https. `https_only` asks for privacy as well: http then goes to this machine alone.
+The SHA-256 is compulsory, so a changed file is refused over http as over https. `https_only` adds
+privacy: http is then allowed to this machine alone.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ CHUNK_BYTES = 1 << 18
 
 
 class _Broken(Exception):
-    """A failure that another attempt may mend."""
+    """A failure that another attempt may resolve."""
 
 
 class _Refused(Exception):
-    """A failure that no other attempt can mend."""
+    """A failure that no further attempt can resolve."""
 
 
 def download(
@@ -39,11 +39,11 @@ def download(
     wait_s: float = 1.0,
     https_only: bool = False,
 ) -> Path:
-    """Put the file at `url` at `target`, if it is the file that `sha256` promises.
+    """Download `url` to `target`, if the file has the given SHA-256.
 
-    A `target` that already has this SHA-256 is left as it is, and nothing is fetched. Otherwise
-    the file arrives under a temporary name beside `target` and is renamed only after its length
-    and its SHA-256 have been checked; whatever goes wrong, `target` stays as it was.
+    If `target` already has this SHA-256, nothing is downloaded. Otherwise the file arrives under a
+    temporary name beside `target`. It is renamed once its length and SHA-256 are checked; after a
+    failure, `target` is as before.
 
     Parameters
     ----------
@@ -52,22 +52,22 @@ def download(
     sha256 : str
         64 hexadecimal digits.
     max_bytes : int
-        More than this is refused, at the announced length or at the first byte above it.
+        A larger file is refused, at the announced length or at the first byte above it.
     target : path
         The file to write; folders are made as needed.
     timeout_s : float
-        The longest silence of the server that is waited for.
+        The longest wait for a silent server.
     attempts : int
-        How often a broken connection, a silent server or a status of 429 or 5xx is tried; each
-        attempt starts from the beginning, `wait_s` seconds after the last, doubled each time.
+        The most attempts after a broken connection, a silent server, or a status 429 or 5xx. Each
+        attempt starts from the first byte, `wait_s` seconds after the last; the wait doubles.
     https_only : bool
-        Refuse http, but to this machine (localhost, 127.0.0.0/8, ::1).
+        Refuse http, except to this machine (localhost, 127.0.0.0/8, ::1).
 
     Raises
     ------
     UserError
         The address is refused, the server cannot be reached or breaks off, the file is too large
-        or not the promised one, or `target` cannot be written.
+        or has another SHA-256, or `target` cannot be written.
     """
     problems = [
         f"{name}: {problem}"
@@ -103,7 +103,7 @@ def download(
 
 
 def _opener(https_only: bool) -> urllib.request.OpenerDirector:
-    """One that knows http and https and nothing else: no file:, ftp: or data: addresses."""
+    """An opener for http and https only: no file:, ftp: or data: addresses."""
 
     class Redirects(urllib.request.HTTPRedirectHandler):
         def http_error_302(self, req, fp, code, msg, headers):
@@ -141,7 +141,7 @@ def _fetch(opener, url: str, partial: Path, max_bytes: int, timeout_s: float) ->
         raise _Broken(f"could not be reached: {_reason(error)}") from None
     digest, received = hashlib.sha256(), 0
     with response, partial.open("wb") as file:
-        announced = response.length  # None where the server does not say
+        announced = response.length  # None if the server sends no length
         if announced is not None and announced > max_bytes:
             raise _Refused(f"is {announced:,} bytes, more than the {max_bytes:,} allowed")
         while True:

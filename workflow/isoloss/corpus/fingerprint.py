@@ -1,4 +1,4 @@
-"""What a corpus is, found out while planning: before any job, without tokenising anything."""
+"""The identity of a corpus, found while planning: before any job, and without tokenising."""
 
 import hashlib
 import re
@@ -23,13 +23,13 @@ class Resolved:
     corpus_id : str
         A readable name and ten digits of the SHA-256 of `identity`: the name of its folder.
     identity : dict
-        Exactly the settings and the content that decide which tokens come out.
+        Exactly the settings and the content that determine the tokens.
     n_train_bytes, n_heldout_bytes : int or None
-        Bytes of text in each part. None where they cannot be known without unpacking; for a
-        download they follow from the declared size, give or take the three bytes by which a cut
-        avoids the inside of a character. With the bytes tokenizer they are tokens.
+        Bytes of text in each part; None where they cannot be known without unpacking. For a
+        download, they follow from the declared size. They are then exact to three bytes, because a
+        cut avoids the inside of a character. With the bytes tokenizer, they are tokens.
     local_files : tuple of LocalFile
-        What is read on this machine (nothing for a download), sorted by name.
+        The files to read on this machine (none for a download), sorted by name.
     """
 
     corpus_id: str
@@ -42,12 +42,12 @@ class Resolved:
 
     @property
     def max_train_tokens(self) -> int | None:
-        """At most so many tokens to train on (bytes: exactly); None if that is not known yet."""
+        """The most tokens to train on (exact for bytes); None if that is not known yet."""
         return self.n_train_bytes
 
     @property
     def max_heldout_tokens(self) -> int | None:
-        """At most so many held-out tokens (bytes: exactly); None if that is not known yet."""
+        """The most held-out tokens (exact for bytes); None if that is not known yet."""
         return self.n_heldout_bytes
 
     @property
@@ -57,7 +57,7 @@ class Resolved:
 
 
 def resolve(spec: Mapping[str, Any], root: str | Path, *, where: str = "corpus") -> Resolved:
-    """Check a corpus's settings against what is there, and give it its identity.
+    """Check a corpus's settings against its files, and compute its identity.
 
     Parameters
     ----------
@@ -66,13 +66,13 @@ def resolve(spec: Mapping[str, Any], root: str | Path, *, where: str = "corpus")
     root : path
         The project's folder: relative paths start there and config/corpora.yaml lies there.
     where : str
-        What a message calls these settings, such as `config/studies/text.yaml: corpus`.
+        The name of these settings in messages, such as `config/studies/text.yaml: corpus`.
 
     Raises
     ------
     UserError
-        Every problem that can be known before a job runs; `NotAtHand` where the settings are
-        possible, but files are missing or cannot be read.
+        The error lists every problem that can be known before a job runs. It is `NotAtHand` where
+        the settings are valid, but files are missing or cannot be read.
     """
     checked = read_spec(spec, root, where=where)
     content = checked.content(root, where)
@@ -109,9 +109,9 @@ def resolve(spec: Mapping[str, Any], root: str | Path, *, where: str = "corpus")
 
 
 def prepared_card(folder: str | Path, corpus_id: str) -> dict[str, Any] | None:
-    """The card of a prepared corpus; None if it is not there, not whole, or another's.
+    """The card of a prepared corpus; None if it is missing, damaged, or of another corpus.
 
-    Whatever is wrong with it is said by the jobs that read the corpus.
+    The jobs that read the corpus report what is wrong with the card.
     """
     try:
         card = read_json(Path(folder) / "card.json")
@@ -124,7 +124,7 @@ def prepared_card(folder: str | Path, corpus_id: str) -> dict[str, Any] | None:
 
 
 def _readable_name(spec: Source, files: tuple[LocalFile, ...]) -> str:
-    """A short name for people: the given one, or what the text is; then the tokenizer."""
+    """A short name for people: the given name or the source's, then the tokenizer."""
     base = re.sub(r"(\.txt|\.md|\.gz|\.xz|\.zip)+$", "", spec.readable_name(files))
     base = re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-.")[:48] or "text"
     return base if spec.tokenizer.kind == "bytes" else f"{base}-{spec.tokenizer.label}"

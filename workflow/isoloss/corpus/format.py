@@ -1,4 +1,4 @@
-"""What a prepared corpus looks like: its version, its tokenizers, the ids that they may give."""
+"""The format of a prepared corpus: its version, its tokenizers, and the range of token ids."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from isoloss.config.section import Section
 
-FORMAT = 1  # raised when the same settings come to mean other tokens
+FORMAT = 1  # goes up when the same settings give other tokens
 SMALLEST_BPE = 257  # 256 bytes and one merge
 LARGEST_VOCAB = 65_536  # token ids are stored as uint16
 
@@ -14,8 +14,8 @@ LARGEST_VOCAB = 65_536  # token ids are stored as uint16
 class TokenizerSpec(Section):
     """How text becomes token ids."""
 
-    kind: Literal["bytes", "chars", "bpe"] = "bytes"  # what a token is
-    # BPE only: how many ids there are, 257 to 65,536; for the others it follows from the text
+    kind: Literal["bytes", "chars", "bpe"] = "bytes"  # the unit that becomes one token
+    # BPE only: the number of ids, 257 to 65,536; for the other kinds it follows from the text
     vocab_size: Annotated[int | None, Field(validate_default=True)] = None
 
     @field_validator("vocab_size")
@@ -31,4 +31,5 @@ class TokenizerSpec(Section):
 
     @property
     def label(self) -> str:
+        """The kind, and for BPE the vocabulary's size, such as bpe512."""
         return self.kind if self.vocab_size is None else f"{self.kind}{self.vocab_size}"

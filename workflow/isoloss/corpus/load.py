@@ -1,4 +1,4 @@
-"""A prepared corpus, for training: memory-mapped tokens that agree with their card."""
+"""A prepared corpus for training: memory-mapped tokens, checked against their card."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,14 @@ VERIFIED_BYTES = 1_000_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """Token ids to train on and to be judged by.
+    """Token ids to train on, and held-out token ids.
 
     Attributes
     ----------
     train, heldout : ndarray, shape (n_tokens,), uint8 or uint16
         Mapped copy-on-write: reading costs no memory, writing does not reach the file.
     card : dict
-        What `prepare` recorded; docs/corpora.md names each field.
+        The record of `prepare`; docs/corpora.md describes each field.
     """
 
     train: np.ndarray
@@ -32,6 +32,7 @@ class Corpus:
 
     @property
     def vocab_size(self) -> int:
+        """Number of token ids."""
         return self.card["vocab_size"]
 
     def text(self, ids: np.ndarray) -> str:
@@ -50,13 +51,13 @@ def load(folder: str | Path, *, verify: bool = False) -> Corpus:
     folder : path
         `out_dir` of `prepare`.
     verify : bool
-        Also read every file whole and compare its SHA-256 with the card's, but for files of more
-        than a gigabyte: each of many jobs would read them.
+        Also compare the SHA-256 of every file with the card's. Files of more than a gigabyte are
+        left out, because each of many jobs would read them.
 
     Raises
     ------
     UserError
-        The corpus is not there or not whole, is of another format, or card and arrays disagree.
+        The corpus is missing, incomplete or of another format, or card and arrays disagree.
     """
     folder = Path(folder)
     card = read_json(folder / "card.json")

@@ -1,4 +1,4 @@
-"""The corpus job: text to token arrays and a card that says what they are."""
+"""The corpus job: text to token arrays, and a card that describes them."""
 
 import contextlib
 import hashlib
@@ -15,7 +15,7 @@ from isoloss.corpus.tokens import CharacterTokenizer, Tokenizer, learn_tokenizer
 from isoloss.errors import UserError
 from isoloss.files import sha256, whole, write_json, write_text
 
-SEPARATOR = b"\n"  # between two documents: text stays text, and no tokenizer needs a new symbol
+SEPARATOR = b"\n"  # between two documents: it is text, so no tokenizer needs a new symbol
 DOWNLOADS = Path("results") / "downloads"
 
 
@@ -29,7 +29,7 @@ def prepare(
 ) -> dict[str, Any]:
     """Write a corpus's tokens and its card to `out_dir`; return the card.
 
-    Writes train.npy and heldout.npy (token ids, shape (n_tokens,), uint8 or uint16),
+    The files are train.npy and heldout.npy (token ids, shape (n_tokens,), uint8 or uint16),
     documents.tsv (each document's SHA-256, bytes, part and name, in training order),
     tokenizer.json (characters and BPE) and, last, card.json.
 
@@ -38,19 +38,19 @@ def prepare(
     spec, root
         As for `fingerprint.resolve`.
     expected_id : str
-        The id that the plan gave the corpus: refuse if its files have changed since.
+        The corpus's id in the plan. A corpus whose files have changed since is refused.
     downloads : path
-        Where downloads are kept (default: results/downloads in `root`), by SHA-256.
+        The folder of downloads, named by SHA-256 (default: results/downloads in `root`).
 
     Raises
     ------
     UserError
-        As `resolve` and `download`; the text is not UTF-8 but the tokenizer needs it; a file
-        changed while it was read; a part is empty; the disk is full. No card is left then.
+        As `resolve` and `download`. Or the text is not UTF-8 but the tokenizer needs it, a file
+        changed while it was read, a part is empty, or the disk is full. There is no card then.
     """
     out_dir = Path(out_dir)
     with contextlib.suppress(OSError):
-        (out_dir / "card.json").unlink()  # a card never stands beside other arrays than its own
+        (out_dir / "card.json").unlink()  # so that a card is never beside arrays of another corpus
     resolved = resolve(spec, root)
     if expected_id not in (None, resolved.corpus_id):
         problem = f"the files have changed since the plan: they were {expected_id}, now"
@@ -89,7 +89,7 @@ def _card(
     *,
     n_documents: int,
 ) -> dict[str, Any]:
-    """What a reader of results wants to know about the text: docs/corpora.md names each field."""
+    """The card: facts about the text for readers of results, as docs/corpora.md describes."""
     card = {
         "format": FORMAT,
         "corpus_id": resolved.corpus_id,
@@ -115,10 +115,11 @@ def _card(
 
 
 def unigram_nats(train: np.ndarray, heldout: np.ndarray, vocab_size: int) -> float:
-    """What predicting held-out tokens by their frequency in training costs, in nats per token.
+    """Cross-entropy of the unigram model on the held-out tokens, in nats per token.
 
-    A model that has learned anything but frequencies is below it. One is added to every count
-    (Laplace), so a token that training never shows costs much but not infinitely much.
+    The unigram model predicts each token by its frequency in the training part. Laplace smoothing
+    adds one to every count, so that an unseen token has a finite loss. A model that has learned
+    more than frequencies has a lower loss.
     """
     counts = _counts(train, vocab_size) + 1
     log_share = np.log(counts) - np.log(counts.sum())
@@ -127,7 +128,7 @@ def unigram_nats(train: np.ndarray, heldout: np.ndarray, vocab_size: int) -> flo
 
 
 def _counts(ids: np.ndarray, vocab_size: int) -> np.ndarray:
-    """How often each token occurs; piece by piece, as bincount takes eight bytes a token."""
+    """Count of each token; in pieces, because bincount takes eight bytes a token."""
     pieces = (ids[start : start + (1 << 22)] for start in range(0, len(ids), 1 << 22))
     return sum(np.bincount(piece, minlength=vocab_size) for piece in pieces)
 

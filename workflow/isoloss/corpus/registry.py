@@ -13,17 +13,17 @@ from isoloss.errors import UserError, nearest
 
 
 class Entry(Section):
-    """One named corpus, for people; its other keys are those of its kind of source."""
+    """A named corpus: keys for people, beside the keys of its kind of source."""
 
     title: str
     licence: str
-    source: str  # where it is from
+    source: str  # origin of the text, for people
     download_bytes: PositiveInt | None = None  # size of the file at `url`
     note: str = ""
 
 
 def registry_path(root: str | Path) -> Path:
-    """Where the registry lies in a project's folder."""
+    """The path of the registry in a project's folder."""
     return Path(root) / "config" / "corpora.yaml"
 
 
@@ -44,7 +44,8 @@ def registered(name: str, root: str | Path, *, where: str = "corpus") -> Entry:
     Raises
     ------
     UserError
-        There is none (the message, about `where`, gives the nearest), or it is not well formed.
+        There is no such entry, or it is not valid. The message, about `where`, suggests the
+        nearest name.
     """
     path = registry_path(root)
     entries = _read(path)
@@ -56,7 +57,7 @@ def registered(name: str, root: str | Path, *, where: str = "corpus") -> Entry:
 
 
 def settings_of(entry: Entry) -> dict[str, Any]:
-    """The settings of a corpus that an entry stands for, without those that it leaves out."""
+    """The corpus settings of an entry, without those that the entry leaves out."""
     return entry.model_dump(exclude_unset=True, exclude=set(Entry.model_fields)) | {
         "kind": entry.kind
     }
@@ -83,7 +84,7 @@ def _entry(given: Any, where: str) -> Entry:
 
 
 def entry_model(kind: str) -> type[Entry]:
-    """The keys of an entry of a kind: those for people, and those of the source."""
+    """The model of an entry of a kind: the keys for people, and the keys of the source."""
     return _entry_of(SOURCES[kind])
 
 

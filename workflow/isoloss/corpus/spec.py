@@ -1,4 +1,4 @@
-"""What a config may say about a corpus, checked."""
+"""The settings of a corpus in a config, checked."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,19 +14,19 @@ from isoloss.errors import UserError, nearest
 
 
 class Registered(Corpus):
-    """An entry of config/corpora.yaml, by its name."""
+    """A corpus of config/corpora.yaml, by its name."""
 
     kind: Literal["registered"]
-    name: SafeName  # which entry
+    name: SafeName  # name of the entry
 
 
 def kinds() -> dict[str, type[Corpus]]:
-    """What `kind` may say -> the model of a corpus's settings."""
+    """The allowed values of `kind` -> the model of a corpus's settings."""
     return SOURCES | {REGISTERED: Registered}
 
 
 def read_spec(given: Mapping[str, Any], root: str | Path, *, where: str = "corpus") -> Source:
-    """Check a corpus's settings; a registered one becomes what its entry says.
+    """Check a corpus's settings; those of a registered corpus come from its entry.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ def read_spec(given: Mapping[str, Any], root: str | Path, *, where: str = "corpu
     root : path
         The project's folder: the registry is its `config/corpora.yaml`.
     where : str
-        What a message calls these settings.
+        The name of these settings in messages.
 
     Raises
     ------
     UserError
-        Every unknown, missing or impossible setting.
+        The error lists every unknown, missing or impossible setting.
     """
     given = _without_none(given)
     kind, known = given.get("kind"), kinds()

@@ -1,28 +1,28 @@
-"""Which text is trained on and which is held out."""
+"""The split of text into training and held-out parts."""
 
 import hashlib
 from collections.abc import Iterable
 
 
 def place(name: str) -> float:
-    """Where a document stands in [0, 1): its name's SHA-256 decides, and nothing else.
+    """The place of a document in [0, 1), from the SHA-256 of its name alone.
 
-    So a document keeps its place, and its side of the split, when others are added or removed.
+    So a document keeps its place, and its part, when others are added or removed.
     """
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Documents by their place, so that any first part of a corpus is a fair draw of its files."""
+    """Documents sorted by their place, so that the first part of a corpus is a random sample."""
     return sorted(names, key=lambda name: (place(name), name))
 
 
 def heldout_names(names: Iterable[str], share: float) -> frozenset[str]:
     """The documents that are held out: those whose place is below `share`.
 
-    There is always one on each side: of very few documents, the first in order is held out and
-    the last is trained on, whatever their places.
+    Each part always has a document: of very few documents, the first in order is held out and the
+    last is trained on, whatever their places.
     """
     ordered = in_order(names)
     count = sum(place(name) < share for name in ordered)
@@ -30,7 +30,7 @@ def heldout_names(names: Iterable[str], share: float) -> frozenset[str]:
 
 
 def cut_position(n_bytes: int, share: float) -> int:
-    """Where a single document is cut: its last `share` is held out, in whole bytes."""
+    """The byte at which a single document is cut: its last `share` is held out."""
     return n_bytes - round(n_bytes * share)
 
 

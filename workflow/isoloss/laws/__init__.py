@@ -1,6 +1,6 @@
 """Scaling laws: formulas, parameters, units and sources. No data and no optimiser.
 
-`law(name)` gives a law by its name; `LAWS` holds all of them. A law of your own is a frozen
+`law(name)` returns a law by its name; `LAWS` holds all of them. A law of your own is a frozen
 dataclass that subclasses `isoloss.laws.base.Law`, or an `isoloss.laws.sums.Sum` of power laws.
 """
 
@@ -47,7 +47,7 @@ LAWS = {
 
 
 def law(name: str | Law) -> Law:
-    """A law by its name; a law is returned as it is.
+    """The law of a name; a law object is returned as it is.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def register(own: Law) -> None:
     Raises
     ------
     UserError
-        There is a law of that name.
+        A law of that name exists already.
     """
     if not isinstance(own, Law):
         raise UserError("law", [f"must be an isoloss.laws.Law, got {own!r}"])

@@ -1,4 +1,4 @@
-"""What a scaling law is: a formula with named, bounded parameters, and its derivatives."""
+"""The base of scaling laws: a formula with named, bounded parameters, and its derivatives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ DIFFERENCE = 1e-5  # step of the central difference that turns exact gradients i
 class Parameter:
     """One parameter of a law.
 
-    `log` says that the solver moves in ln(value), so that the value stays positive. `lower` and
-    `upper` bound the value itself; a fit that ends on one says so.
+    With `log`, the solver moves in ln(value), so that the value stays positive. `lower` and `upper`
+    bound the value itself; the certificate of a fit names the bounds on which it ends.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Parameter:
 
 
 def coefficient(name: str, unit: str, meaning: str) -> Parameter:
-    """A positive factor, searched in its logarithm."""
+    """A positive factor; the solver moves its logarithm."""
     return Parameter(name, unit, meaning, log=True)
 
 
@@ -36,7 +36,7 @@ def exponent(name: str, meaning: str, upper: float = 10.0) -> Parameter:
 
 
 def floor(name: str = "E", unit: str = "loss") -> Parameter:
-    """The irreducible loss; zero is allowed, and is then the bound on which a fit ends."""
+    """The irreducible loss. It may be zero; zero is then a bound on which a fit can end."""
     return Parameter(name, unit, "irreducible loss")
 
 
@@ -46,18 +46,18 @@ class Law:
     Attributes
     ----------
     name, formula, source : str
-        How it is called, its formula as the paper prints it, and paper, section, equation.
+        Its name, its formula as the paper prints it, and its paper, section and equation.
     variables : tuple of str
         What the loss depends on, e.g. ("n_params", "n_tokens").
     parameters : tuple of Parameter
-        In the order of `theta`. `theta` holds what the solver moves: ln(value) where `log` is set,
-        the value elsewhere. Batches of theta have the shape (batch, parameter); `log_x` maps each
-        variable to ln(x), shape (row,).
+        Parameters in the order of `theta`. `theta` is in the solver's coordinates: ln(value) where
+        `log` is set, the value elsewhere. Batches of theta have the shape (batch, parameter).
+        `log_x` maps each variable to ln(x), shape (row,).
     linear : tuple of str
         The parameters in which L is linear; `starts` solves for them.
     separated : Law
-        The same law with one parameter in each place of theta, so that any of them can be fixed or
-        tied: itself, where the solver does not move in other coordinates.
+        The same law with one parameter in each place of theta, so that each can be fixed or tied.
+        It is the law itself, unless the solver moves in combinations of parameters.
     """
 
     name: str
@@ -66,14 +66,16 @@ class Law:
     variables: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     linear: tuple[str, ...] = ()
-    analytic = False  # does `derivatives` know the law's own, and leave `directions` alone?
+    analytic = False  # whether `derivatives` is written out, and ignores `directions`
 
     @property
     def separated(self) -> "Law":
+        """The same law with one parameter in each place of theta."""
         return self
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Names of the parameters, in the order of theta."""
         return tuple(parameter.name for parameter in self.parameters)
 
     def __call__(self, params: Mapping[str, float], **variables) -> np.ndarray:
@@ -84,7 +86,7 @@ class Law:
         return np.exp(self.log_loss(self.internal(params)[None], flat)[0]).reshape(shape)
 
     def log_loss(self, theta: np.ndarray, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
-        """ln L, shape (batch, row); theta may be complex (that is how it is differentiated)."""
+        """ln L, shape (batch, row). theta may be complex, for complex-step derivatives."""
         raise NotImplementedError
 
     def derivatives(self, theta: np.ndarray, log_x: Mapping[str, np.ndarray], directions=None):
@@ -93,7 +95,7 @@ class Law:
         Parameters
         ----------
         directions : ndarray, optional, shape (parameter, direction)
-            Differentiate along these instead of along every parameter (where not `analytic`).
+            Directions to differentiate along, instead of every parameter (where not `analytic`).
 
         Returns
         -------
@@ -106,8 +108,9 @@ class Law:
 
         Notes
         -----
-        Here by complex step, and for the curvature by a central difference of that: any formula
-        that numpy can follow into the complex plane works. Laws on the hot path override it.
+        The gradient is by complex step, and the curvature is a central difference of gradients. So
+        any formula that numpy evaluates for complex numbers works. Laws that are often fitted
+        override this method.
         """
         along = np.eye(theta.shape[1]) if directions is None else directions
         value, gradient = self._gradient(theta, log_x, along)
@@ -124,7 +127,7 @@ class Law:
         return value, gradient, curvature
 
     def _gradient(self, theta, log_x, along):
-        """ln L, and its derivatives along some directions; override it where they are known."""
+        """ln L and its derivatives along some directions; laws with derivatives override it."""
         n_rows = len(next(iter(log_x.values())))
         gradient = np.empty((len(theta), along.shape[1], n_rows))
         for j, direction in enumerate(along.T):
@@ -133,7 +136,7 @@ class Law:
         return value.real, gradient
 
     def natural(self, theta: np.ndarray) -> np.ndarray:
-        """Values of the parameters from what the solver moves, shape (..., parameter)."""
+        """Values of the parameters from the solver's coordinates, shape (..., parameter)."""
         log = np.array([parameter.log for parameter in self.parameters])
         theta = np.asarray(theta, float)
         with np.errstate(over="ignore"):
@@ -148,7 +151,7 @@ class Law:
             )
 
     def derived(self, params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Quantities that follow from the parameters, e.g. the exponents of an optimum."""
+        """Quantities derived from the parameters, e.g. the exponents of an optimum."""
         return {}
 
     def derived_unit(self, name: str) -> str:
@@ -160,15 +163,15 @@ class Law:
         return None  # noqa: RET501 (laws with such quantities override it)
 
     def shapes(self, log_x: Mapping[str, np.ndarray], log_loss: np.ndarray) -> np.ndarray:
-        """Where to start: a grid over the parameters that are not in `linear`, as theta."""
+        """Starts of the solver: a grid over the parameters that are not in `linear`, as theta."""
         raise NotImplementedError
 
     def basis(self, theta: np.ndarray, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What multiplies each parameter of `linear`, shape (batch, linear, row)."""
+        """The factor of each parameter of `linear`, shape (batch, linear, row)."""
         raise NotImplementedError
 
     def centring(self, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
-        """A matrix T with theta = T z, such that the z are as little correlated as may be."""
+        """A matrix T with theta = T z that makes the z as little correlated as possible."""
         return np.eye(len(self.parameters))
 
 
@@ -178,7 +181,7 @@ def grid(*axes) -> np.ndarray:
 
 
 def no_optimum(law: Law) -> str:
-    """Why a law without a method `optimum` gives no compute-optimal allocation."""
+    """The reason why a law without a method `optimum` gives no compute-optimal allocation."""
     if {"n_params", "n_tokens"} <= set(law.variables):
         return f"the optimum of {law.name} is not implemented; use chinchilla"
     needed = f"{law.name} depends on {', '.join(law.variables)}"

@@ -24,10 +24,12 @@ class Broken(Law):
 
     @property
     def name(self):
+        """bnsl_ and the number of breaks."""
         return f"bnsl_{self.n_breaks}"
 
     @property
     def formula(self):
+        """The formula as the paper prints it."""
         return (
             "L(x) = a + b x**-c0 prod_i (1 + (x / d_i)**(1 / f_i))**(-c_i f_i), "
             f"i = 1..{self.n_breaks}"
@@ -35,6 +37,7 @@ class Broken(Law):
 
     @property
     def parameters(self):
+        """b, a and c0; then c_i, d_i and f_i of each break."""
         found = [
             coefficient("b", "loss", "reducible loss at x = 1, before the breaks"),
             floor("a"),

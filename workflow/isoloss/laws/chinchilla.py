@@ -11,7 +11,7 @@ from isoloss.laws.sums import Sum, Term
 
 @dataclass(frozen=True)
 class Surface(Sum):
-    """L = E + A / N**alpha + B / D**beta, with the optimum that follows from it."""
+    """L = E + A / N**alpha + B / D**beta, with its compute optimum."""
 
     def derived(self, params):
         """a and b of N* ~ C**a and D* ~ C**b, and G (Hoffmann et al. 2022, Eq. 4)."""
@@ -29,7 +29,7 @@ class Surface(Sum):
         return None if share is None else ("alpha", "beta", share / (1 - share))
 
     def tokens_for(self, params, loss: float, n_params: np.ndarray) -> np.ndarray:
-        """D that reaches a loss at each N, shape of `n_params`; infinite where no D does."""
+        """D that reaches a loss at each N, shape of `n_params`; infinite where no D reaches it."""
         left = loss - params["E"] - params["A"] / n_params ** params["alpha"]
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(left > 0, (params["B"] / left) ** (1 / params["beta"]), np.inf)

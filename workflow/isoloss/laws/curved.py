@@ -1,4 +1,4 @@
-"""A power law whose exponent drifts: what a power law is tested against."""
+"""A power law whose exponent drifts with x, for the lack-of-fit test of power laws."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from isoloss.laws.base import Law, Parameter, coefficient, floor
 class Curved(Law):
     """L = E + A exp(-alpha u - kappa u**2), u = ln(x / x0): kappa = 0 is a power law.
 
-    The local exponent of the reducible loss is alpha + 2 kappa u. The text-book test of a straight
-    line in log-log axes against a parabola, with the floor kept free.
+    The local exponent of the reducible loss is alpha + 2 kappa u. A test of kappa = 0 is the
+    textbook test of a straight line in log-log axes against a parabola, with a free floor.
     """
 
     centre: float  # ln x0
@@ -24,6 +24,7 @@ class Curved(Law):
 
     @property
     def parameters(self):
+        """E, A, alpha and kappa."""
         shared = (
             coefficient("A", "loss", "reducible loss at x0"),
             Parameter("alpha", "", "local exponent at x0", lower=-20.0, upper=20.0),

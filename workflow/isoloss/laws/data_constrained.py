@@ -8,6 +8,7 @@ from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor, grid
 
 
 def repeats(name, meaning):
+    """A positive scale of repetitions; the solver moves its logarithm."""
     return Parameter(name, "repetitions", meaning, log=True, lower=1e-3, upper=1e6)
 
 
@@ -15,7 +16,7 @@ def repeats(name, meaning):
 class DataConstrained(Law):
     """L = E + A / N'**alpha + B / D'**beta, where repeated tokens and excess parameters count less.
 
-    D' = U_D (1 + R_D* (1 - exp(-R_D / R_D*))), with U_D unique tokens and R_D = D / U_D - 1;
+    D' = U_D (1 + R_D* (1 - exp(-R_D / R_D*))), with U_D unique tokens and R_D = D / U_D - 1.
     N' likewise from U_N, the compute-optimal size for U_D tokens (not more than N), and R_N.
     """
 
@@ -87,7 +88,7 @@ class DataConstrained(Law):
         found = grid(*[np.geomspace(0.2, 0.7, 3)] * 2, np.log([3, 50]), np.log([2, 20]))
         theta = np.zeros((len(found), 7))
         theta[:, 3:] = found
-        # A and B at which the terms weigh alike, for the size that is optimal; then projected.
+        # A and B that make the two terms equal at the optimal size; projection then changes them.
         theta[:, 0] = theta[:, 3] * np.mean(log_x["n_params"])
         theta[:, 1] = theta[:, 4] * np.mean(log_x["n_tokens"])
         return theta
@@ -115,7 +116,7 @@ def _worth_slopes(log_total, log_unique, log_star):
     """Derivatives of `_worth` by ln U and by ln R*."""
     star = np.exp(log_star)
     repeated = np.exp(log_total - log_unique) - 1
-    new = np.exp(-repeated / star)  # what one more repetition is worth
+    new = np.exp(-repeated / star)  # the value of one more repetition
     worth = 1 - star * np.expm1(-repeated / star)
     return 1 - new * (repeated + 1) / worth, (worth - 1 - repeated * new) / worth
 

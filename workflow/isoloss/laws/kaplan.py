@@ -11,10 +11,10 @@ from isoloss.laws.sums import Sum, Term
 
 @dataclass(frozen=True)
 class KaplanND(Law):
-    """L(N, D) = [(Nc / N)**(alpha_N / alpha_D) + Dc / D]**alpha_D, solved as
+    """L(N, D) = [(Nc / N)**(alpha_N / alpha_D) + Dc / D]**alpha_D.
 
-    ln L = s LSE(c - r ln N, d - ln D) with s = alpha_D, r = alpha_N / alpha_D, c = r ln Nc and
-    d = ln Dc: linear inside the LSE, so that its derivatives are short.
+    The solver uses ln L = s LSE(c - r ln N, d - ln D) with s = alpha_D, r = alpha_N / alpha_D,
+    c = r ln Nc and d = ln Dc. The argument of LSE is linear, so the derivatives are short.
     """
 
     name: str = "kaplan_nd"
@@ -30,6 +30,7 @@ class KaplanND(Law):
 
     @property
     def separated(self):
+        """The same law in ln Nc, ln Dc, alpha_N and alpha_D."""
         return KaplanNDSeparated()
 
     def natural(self, theta):
@@ -104,12 +105,13 @@ class KaplanND(Law):
 
 @dataclass(frozen=True)
 class KaplanNDSeparated(KaplanND):
-    """The same in ln Nc, ln Dc, alpha_N and alpha_D, for fits that hold or tie some of them."""
+    """`KaplanND` in ln Nc, ln Dc, alpha_N and alpha_D, for fits that fix or tie some of them."""
 
     analytic = False
 
     @property
     def separated(self):
+        """The law itself."""
         return self
 
     def natural(self, theta):
@@ -198,7 +200,7 @@ KAPLAN_C = single("kaplan_c", "compute_pf_days", "L(C) = (Cc / C)**alpha, PF-day
 
 @dataclass(frozen=True)
 class CriticalBatch(Sum):
-    """B_crit = B* / L**(1 / alpha_B): here the batch is what is measured, and L the variable."""
+    """B_crit = B* / L**(1 / alpha_B). The measured quantity is the batch, and its variable is L."""
 
     def derived(self, params):
         with np.errstate(all="ignore"):

@@ -7,7 +7,7 @@ import numpy as np
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor
 from isoloss.laws.sums import Sum, Term
 
-UNITS = {  # of a variable, and so of the scale on which the loss falls with it
+UNITS = {  # of a variable x, and so of its scale Xc
     "n_params": "parameters",
     "n_tokens": "tokens",
     "compute_pf_days": "PF-days",
@@ -57,7 +57,7 @@ POWER_LAW_FLOOR = Sum(
 
 @dataclass(frozen=True)
 class Logarithmic(Law):
-    """L = k ln(Xc / x): the straight line in ln x that a power law has to beat."""
+    """L = k ln(Xc / x): a straight line in ln x, as the alternative to a power law."""
 
     name: str = "logarithmic"
     formula: str = "L(x) = k ln(Xc / x)"

@@ -1,10 +1,10 @@
-"""Published constants with units and sources, and what follows from them.
+"""Published constants with units and sources, and quantities derived from them.
 
-Kaplan et al. (2020), arXiv:2001.08361, measure compute in PF-days and leave embeddings out of N;
-their losses are nats per token of a vocabulary of 50,257 on WebText2. Hoffmann et al. (2022),
+Kaplan et al. (2020), arXiv:2001.08361, measure compute in PF-days and leave embeddings out of N.
+Their losses are nats per token of a vocabulary of 50,257 on WebText2. Hoffmann et al. (2022),
 arXiv:2203.15556, and Besiroglu et al. (2024), arXiv:2404.10102, measure compute in FLOP and count
-all parameters; their losses are nats per token of another vocabulary and corpus. Losses of the one
-must not be compared with losses of the other.
+all parameters. Their losses are nats per token of another vocabulary and corpus. So the losses of
+Kaplan et al. cannot be compared with those of the other two.
 """
 
 import math
@@ -30,7 +30,7 @@ class Constant:
 
     @property
     def text(self) -> str:
-        """The value as it is printed: 0.076, 406.4, 8.8e13."""
+        """The value as text, as papers print it: 0.076, 406.4, 8.8e13."""
         return f"{self.value:.6g}".replace("e+", "e")
 
 
@@ -136,7 +136,7 @@ def kaplan_loss(n_params=None, n_tokens=None, compute_min_flops=None):
 
 
 def fall_when_doubled(exponent: float) -> float:
-    """By which share a loss ~ x**-exponent falls when x doubles."""
+    """The share by which a loss ~ x**-exponent falls when x doubles."""
     return -math.expm1(-exponent * math.log(2.0))
 
 
@@ -144,8 +144,8 @@ def kaplan_allocation(compute_flops, c_over_c_min: float = 2.0):
     """Compute-optimal N (non-embedding) and D = C / 6N by Kaplan et al. (2020), Table 6.
 
     N_opt is a power of C_min, the compute at a batch far below the critical one. A run at the
-    critical batch costs C = 2 C_min (Eq. 5.5): that is how Hoffmann et al. (2022, Figs. 1 and A4)
-    draw it, and the default. With `c_over_c_min` = 1, C is taken for C_min.
+    critical batch costs C = 2 C_min (Eq. 5.5). That is the default, and how Hoffmann et al. (2022,
+    Figs. 1 and A4) draw it. With `c_over_c_min` = 1, C_min equals C.
     """
     budget = pf_days(compute_flops / c_over_c_min)
     n_params = VALUES["kaplan_n_opt"] * budget ** VALUES["kaplan_n_opt_exponent"]

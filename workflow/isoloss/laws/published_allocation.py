@@ -11,7 +11,7 @@ PEARCE = "Pearce and Song (2024), arXiv:2406.12907"
 
 @dataclass(frozen=True)
 class PublishedExponent:
-    """An exponent with its interval, where one was published, and what it was found with."""
+    """A published exponent with its interval, if there is one, and the method behind it."""
 
     label: str
     value: float
@@ -21,8 +21,8 @@ class PublishedExponent:
 
 
 # Hoffmann et al. give 10th to 90th percentiles of 100 bootstraps; those of Approach 3 are narrower
-# than 240 points allow (Besiroglu et al. 2024). Those authors print a standard error of a, .02; the
-# interval is 1.64 of it to either side.
+# than 240 points allow (Besiroglu et al. 2024). Besiroglu et al. print a standard error of a, .02;
+# the interval is 1.64 standard errors to either side.
 APPROACHES_A = (
     PublishedExponent("Hoffmann 1: envelope", 0.50, 0.488, 0.502, HOFFMANN),
     PublishedExponent("Hoffmann 2: isoFLOP", 0.49, 0.462, 0.534, HOFFMANN),
@@ -44,7 +44,7 @@ PORIAN_LADDER = (
     PublishedExponent("+ decay by tokens", 0.571, 0.560, 0.589, PORIAN),
     PublishedExponent("+ tuned rate, batch, beta2", 0.497, 0.491, 0.505, PORIAN),
 )
-# Of the same law with and without embeddings, over Kaplan et al.'s 768 to 1.5e9 parameters.
+# The same law with and without embeddings, over Kaplan et al.'s 768 to 1.5e9 parameters.
 PEARCE_SONG = (
     PublishedExponent("without embeddings", 0.78, None, None, PEARCE),
     PublishedExponent("all parameters", 0.515, None, None, PEARCE),

@@ -7,12 +7,12 @@ import numpy as np
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor, grid
 from isoloss.laws.broken import softplus
 
-HALLEY_STEPS = 40  # of M4's implicit equation; it is monotone, and 3 to 5 are the rule
+HALLEY_STEPS = 40  # for M4's implicit equation, which is monotone; 3 to 5 are usual
 
 
 @dataclass(frozen=True)
 class M3(Law):
-    """L = beta (1 / x + gamma)**c: the excess over the limit is not a power law near it."""
+    """L = beta (1 / x + gamma)**c: close to the limit, the excess loss is no power law."""
 
     name: str = "m3"
     formula: str = "L(x) = beta (x**-1 + gamma)**c"
@@ -100,7 +100,7 @@ class M4(Law):
 
     @np.errstate(all="ignore")
     def derivatives(self, theta, log_x, directions=None):
-        """By the implicit function theorem: v moves so that F = R stays true."""
+        """Derivatives by the implicit function theorem: v changes so that F = R holds."""
         v, gap = self._sigmoid(theta, log_x)
         top, alpha = np.exp(theta[:, 1, None]), theta[:, 2, None]
         soft = softplus(v)

@@ -22,8 +22,8 @@ class Term:
 class Sum(Law):
     """L = E + sum of terms; ln L = LSE(ln E, a_k - alpha_k ln x_k), with A_k = exp(a_k).
 
-    Without a floor, `floor` is None. E itself is what the solver moves, not ln E, so that a fit
-    whose floor is zero ends on a bound instead of running away.
+    Without a floor, `floor` is None. The solver moves E itself, not ln E, so that a fit whose floor
+    is zero ends on a bound and does not diverge.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Sum(Law):
 
     @property
     def linear(self):
+        """Names of the coefficients, and of the floor if there is one."""
         names = tuple(term.coefficient for term in self.terms)
         return names if self.floor is None else (*names, self.floor)
 

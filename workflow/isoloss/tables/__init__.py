@@ -1,1 +1,1 @@
-"""Tables of numbers: reading them, what their columns mean, and the columns of our own."""
+"""Tables of numbers: how to read them, the meaning of their columns, and our own columns."""

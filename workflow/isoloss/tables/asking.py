@@ -1,46 +1,52 @@
-"""How messages about a table name its rows, and what they ask a user to write."""
+"""Texts for messages about a table: names of rows, and the edit or option that helps."""
 
 from typing import Protocol
 
-LISTED = 8  # rows named in one message
+LISTED = 8  # the most rows named in one message
 
 
 class Asking(Protocol):
-    """Where a user says which column holds what."""
+    """How a user names columns and leaves out rows: by options, or by keys of a study."""
 
     def column(self, name: str, *texts: str) -> str:
-        """What to write so that one of `texts` ("COLUMN" or "COLUMN*FACTOR") holds `name`."""
+        """The text to write so that one of `texts` ("COLUMN" or "COLUMN*FACTOR") holds `name`."""
 
     def leave_out(self, rows, numbers) -> str:
-        """How rows are left out, as part of a sentence; rows as for `rows_text`."""
+        """How to leave out rows, as part of a sentence; rows as for `rows_text`."""
 
     def hint(self, rows, numbers) -> str:
-        """The same at the end of a message; nothing where no option does it."""
+        """How to leave out rows, as the end of a message; "" where no option does it."""
 
 
 class CommandLine:
-    """By options of `isoloss fit`."""
+    """Texts for a user of `isoloss fit`: its options."""
 
     def column(self, name: str, *texts: str) -> str:
+        """The option that names a column."""
         return f"--column {name}={_quoted(texts)}"
 
     def leave_out(self, rows, numbers) -> str:
+        """The option that leaves out rows, as part of a sentence."""
         return f"{without(rows, numbers)} leaves them out"
 
     def hint(self, rows, numbers) -> str:
+        """The option that leaves out rows, as the end of a message."""
         return f"to leave these rows out: {without(rows, numbers)}"
 
 
 class InStudy:
-    """By the key `columns` of a study."""
+    """Texts for a user whose study reads a table: keys of `columns`."""
 
     def column(self, name: str, *texts: str) -> str:
+        """The key of `columns` that names a column."""
         return f"columns.{name}: {_quoted(texts)}"
 
     def leave_out(self, rows, numbers) -> str:
+        """The advice to remove rows from the table, as part of a sentence."""
         return "remove them from the table"
 
     def hint(self, rows, numbers) -> str:
+        """Nothing: a study has no option that leaves out rows."""
         return ""
 
 

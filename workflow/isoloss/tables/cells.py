@@ -1,4 +1,4 @@
-"""Cells of a table as positive numbers: '1.3B', '20,000,000' and decimal commas are read, too."""
+"""Read the cells of a column as positive numbers, such as '1.3B', '20,000,000' and '1,5'."""
 
 import contextlib
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-RANGE = (1e-40, 1e60)  # of any quantity; beyond, a table is broken and powers overflow
+RANGE = (1e-40, 1e60)  # of any quantity; numbers beyond are mistakes, and their powers overflow
 COUNTS = frozenset({"n_params", "n_tokens", "compute", "n_unique_tokens", "n_steps"})
 SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
@@ -24,11 +24,11 @@ class Cells:
     Attributes
     ----------
     numbers : array, shape (row,)
-        NaN where there is none.
+        NaN where a cell holds no number.
     issues : list of (rows, text)
-        What is wrong with which rows, counted from 0.
+        Problems, each with its rows, counted from 0.
     examples : dict
-        A way of reading a cell that is no plain number -> (the first such cell, its number).
+        Notation of a cell that is no plain number -> (the first such cell, its number).
     """
 
     numbers: np.ndarray
@@ -37,7 +37,7 @@ class Cells:
 
 
 def is_empty(value) -> bool:
-    """Nothing, NaN, NaT, or a text of blanks."""
+    """Whether a cell is empty: None, NaN, NaT, or a text of blanks."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     if isinstance(value, str):
@@ -55,17 +55,18 @@ def read_cells(
     decimal_comma: bool = False,
     may_be_zero: bool = False,
 ) -> Cells:
-    """Positive finite numbers of a column, times `factor`, and what is wrong with which rows.
+    """Read positive finite numbers of a column, times `factor`, and collect problems by row.
 
     Parameters
     ----------
     quantity : str
-        Counts ("n_params", "n_tokens", "compute", ...) may have a suffix K, M, B or T and commas
-        between groups of three digits; the law's "x" may have a suffix; a loss neither.
+        Decides the notation. Counts ("n_params", "n_tokens", "compute", ...) may have a suffix K,
+        M, B or T, and commas between groups of three digits. The law's "x" may have a suffix. A
+        loss may have neither.
     decimal_comma : bool
-        Commas are decimal, where no cell of the column has a decimal point.
+        Whether commas are decimal, where no cell of the column has a decimal point.
     may_be_zero : bool
-        Zero is a number like others.
+        Whether zero is allowed.
     """
     texts = [value.strip() for value in values if isinstance(value, str)]
     comma = decimal_comma and _has_decimal_commas(texts)
@@ -126,14 +127,14 @@ def _has_decimal_commas(texts) -> bool:
 
 
 def _unsure(values, texts) -> list[int]:
-    """Rows of a count such as "20,000", where no other cell says what its commas are."""
+    """Rows of a count such as "20,000", where no other cell shows whether commas are decimal."""
     if all(GROUPED.fullmatch(text) for text in texts if "," in text):
         return [i for i, value in enumerate(values) if isinstance(value, str) and "," in value]
     return []
 
 
 def _number(value, quantity, comma) -> tuple[float, str]:
-    """A number or NaN, and how it was read: "" for what Python reads itself."""
+    """A number or NaN, and its notation: "" for a number that Python reads itself."""
     if isinstance(value, bool | np.bool_):
         return np.nan, ""
     with contextlib.suppress(TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Whether the numbers of a table can be what they are said to be, and are enough for a law."""
+"""Checks of a table's numbers: plausible units, plausible losses, enough points for a law."""
 
 import numpy as np
 
@@ -12,15 +12,15 @@ from isoloss.tables.recognised import (
 )
 
 UNITS = {"n_params": "parameters", "n_tokens": "tokens"}
-MOST = {"n_params": 1e13, "n_tokens": 1e14}  # of a unit that a column's name states
-FEWEST = 1e4  # where the largest is below, it may be in millions
-TOKENS_PER_PARAM = (1e-2, 1e8)  # medians beyond are more likely units than runs
+MOST = {"n_params": 1e13, "n_tokens": 1e14}  # plausible, in a stated unit
+FEWEST = 1e4  # a column whose largest number is smaller may be in millions
+TOKENS_PER_PARAM = (1e-2, 1e8)  # a median beyond is more likely a wrong unit
 MOST_PF_DAYS = 1e9
 LEAST_PF_DAYS = 1e9 / FLOPS_PER_PF_DAY  # of the largest run, where FLOP are assumed
 
 
 def unit_problems(values, found: dict[str, Found], asking: Asking = COMMAND_LINE):
-    """Columns whose numbers cannot be in the unit that is wanted, or that their name states."""
+    """Columns whose numbers cannot be in the expected unit, or in the unit of their name."""
     for name, unit in UNITS.items():
         if name not in found:
             continue
@@ -51,7 +51,7 @@ def unit_problems(values, found: dict[str, Found], asking: Asking = COMMAND_LINE
 
 
 def derived_problems(values, found, numbers):
-    """N or D below one where compute and the other give it: compute is in another unit."""
+    """Rows where compute gives an N or D below one: compute must be in another unit."""
     for name, other in (("n_params", "n_tokens"), ("n_tokens", "n_params")):
         if name in values and name not in found and np.any(values[name] < 1):
             rows = np.flatnonzero(values[name] < 1)
@@ -64,7 +64,7 @@ def derived_problems(values, found, numbers):
 
 
 def unit_warnings(values, found, asking: Asking = COMMAND_LINE):
-    """Numbers that can be right, and look as if their unit was another."""
+    """Columns whose numbers are possible, but look as if they were in another unit."""
     for name, unit in UNITS.items():
         if name in found and values[name].max() < FEWEST:
             one, column = found[name], values[name]
@@ -114,7 +114,7 @@ def design_problems(values, found, law, n_free, codes):
 
 
 def loss_problems(loss, column, vocabulary, numbers):
-    """Losses above that of guessing, where the vocabulary's size is known."""
+    """Losses above the loss of uniform guessing, where the vocabulary's size is known."""
     high = np.flatnonzero(loss > np.log(vocabulary)) if vocabulary is not None else []
     if len(high):
         yield (
@@ -124,7 +124,7 @@ def loss_problems(loss, column, vocabulary, numbers):
 
 
 def duplicates(named, numbers, asking: Asking = COMMAND_LINE):
-    """Rows that are the same in every column as an earlier one."""
+    """Rows that equal an earlier row in every column."""
     seen: set[tuple] = set()
     again = []
     for i, row in enumerate(zip(*(map(str, c.tolist()) for c in named.values()), strict=True)):

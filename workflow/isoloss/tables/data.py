@@ -1,4 +1,4 @@
-"""A user's table as the arrays of a law: columns recognised, every problem named at once."""
+"""A user's table as the arrays of a law: columns are recognised, and all problems are reported."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,21 +19,23 @@ __all__ = ["Data", "read", "read_named", "recognise", "rows_text"]
 
 @dataclass(frozen=True)
 class Data:
-    """What a fit sees: ln of each variable and of the loss, all of shape (row,)."""
+    """The data of a fit: ln of each variable and of the loss, all of shape (row,)."""
 
     log_x: dict[str, np.ndarray]
     log_loss: np.ndarray
     weights: np.ndarray | None = None
-    clusters: np.ndarray | None = None  # integers; rows of one run share one
+    clusters: np.ndarray | None = None  # integers; all rows of a run have the same
     notes: tuple[str, ...] = field(default=())
-    warnings: tuple[str, ...] = field(default=())  # of units that look wrong
+    warnings: tuple[str, ...] = field(default=())  # about units that look wrong
 
     @property
     def n_rows(self) -> int:
+        """Number of rows."""
         return len(self.log_loss)
 
     @property
     def n_clusters(self) -> int:
+        """Number of runs; without `clusters`, each row is a run."""
         return self.n_rows if self.clusters is None else len(np.unique(self.clusters))
 
 
@@ -49,16 +51,16 @@ def read(
     flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
     where: str = "table",
 ) -> Data:
-    """Check a table and take from it what `law` needs; the table itself is left as it is.
+    """Check a table and take the columns that `law` needs; the table itself is not modified.
 
     Parameters
     ----------
     table : pandas.DataFrame or mapping of name to array
     columns : mapping
-        Variable of the law, or "loss", -> its column, or "COLUMN*FACTOR". What is not named is
-        recognised.
+        Variable of the law, or "loss", -> its column, or "COLUMN*FACTOR". Columns that are not
+        named are recognised.
     cluster, weights : str, optional
-        Columns: which run a row belongs to; how much a row counts.
+        Columns: the run of a row; the weight of a row.
     vocabulary : int, optional
         Size of the vocabulary: no model that beats chance has a loss above its logarithm.
     flops_per_param_token : float
@@ -67,7 +69,7 @@ def read(
     Raises
     ------
     UserError
-        With every problem of the table, its rows counted from 1 below the header.
+        The error lists every problem of the table; rows are counted from 1 below the header.
     """
     t = _Table(table, where)
     found, values = t.quantities([*law.variables, "loss"], columns, law.name)
@@ -101,13 +103,14 @@ def read_points(
     flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
     where: str = "table",
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """n_params and n_tokens of runs that have no loss yet, each of shape (row,), and what was
-    assumed: names, units and compute are understood as by `read`.
+    """n_params and n_tokens of runs without a loss, each of shape (row,), and the assumptions.
+
+    Names, units and compute are understood as by `read`.
 
     Raises
     ------
     UserError
-        With every problem of the table.
+        The error lists every problem of the table.
     """
     t = _Table(table, where)
     wanted = ("n_params", "n_tokens")
@@ -127,11 +130,11 @@ class Named:
     Attributes
     ----------
     values : mapping of name to array, shape (row,)
-        In units, finite.
+        Finite numbers, in single units (not thousands or millions).
     scaled : frozenset of str
-        The names whose cells stood in another unit than one.
+        The names whose cells were in another unit.
     notes, warnings : tuple of str
-        What was assumed of units and cells; units that look wrong.
+        Assumptions about units and cells; units that look wrong.
     """
 
     values: dict[str, np.ndarray]
@@ -157,16 +160,16 @@ def read_named(
     columns : mapping
         A name -> its column, or "COLUMN*FACTOR".
     quantities : mapping, optional
-        A name -> the quantity of `read` whose cells and units it has, where that is another.
+        A name -> the quantity of `read` with the same cells and units, if its name is another.
     may_be_zero : container of str
         Names whose numbers need not be positive.
     problems_of : callable
-        More that is wrong with a name's column: (name, column, values, scaled) -> messages.
+        Further checks of a name's column: (name, column, values, scaled) -> messages.
 
     Raises
     ------
     UserError
-        With every problem of the table, its rows counted from 1 below the header.
+        The error lists every problem of the table; rows are counted from 1 below the header.
     """
     t = _Table(table, where, IN_STUDY)
     quantities, found, values, scaled = quantities or {}, {}, {}, set()
@@ -193,7 +196,7 @@ def read_named(
 
 
 class _Table:
-    """A table that is being read: its columns, and what was assumed and is wrong so far."""
+    """A table while it is read: its columns, and the assumptions and problems so far."""
 
     def __init__(self, table, where, asking: Asking = COMMAND_LINE):
         self.where = where
@@ -206,7 +209,7 @@ class _Table:
         self.bad: set[int] = set()  # rows that can be left out
 
     def quantities(self, wanted, columns, law_name):
-        """The columns of what is wanted, and their numbers."""
+        """The columns of the wanted quantities, and their numbers."""
         found = find(self.named, wanted, columns, self.problems, self.notes, law_name)
         return found, {name: self.cells(name, one)[0] for name, one in found.items()}
 
@@ -226,7 +229,7 @@ class _Table:
         return got.numbers, "suffix" in got.examples
 
     def codes(self, column) -> np.ndarray:
-        """An integer for each run; rows without a label belong to no known one."""
+        """An integer for each run; rows without a label are a problem."""
         labels = self.named[column]
         missing = [i for i, label in enumerate(labels) if is_empty(label)]
         if missing:
@@ -238,7 +241,7 @@ class _Table:
         self.bad.update(map(int, rows))
 
     def raise_problems(self):
-        """Raise, and say how to go on without the bad rows where most are good."""
+        """Raise if there are problems; where most rows are good, say how to leave out the bad."""
         if self.problems:
             few = 0 < len(self.bad) < len(self.numbers) / 2
             hint = self.asking.hint(self.bad, self.numbers) if few else ""
@@ -266,7 +269,7 @@ def _columns_of(table, where) -> dict[str, np.ndarray]:
 
 
 def _row_numbers(table, n_rows) -> np.ndarray:
-    """What messages call each row: from 1, and with gaps where rows of a frame were left out."""
+    """The number of each row in messages: from 1, with gaps where rows of a frame are missing."""
     index = np.asarray(getattr(table, "index", ()))
     whole = len(index) == n_rows and index.dtype.kind in "iu"
     if whole and index.min() >= 0 and np.all(np.diff(index) > 0):
@@ -275,14 +278,14 @@ def _row_numbers(table, n_rows) -> np.ndarray:
 
 
 def constant_problems(flops_per_param_token: float) -> list[str]:
-    """What is wrong with K of C = K N D, if anything."""
+    """Problems of K of C = K N D."""
     if np.isfinite(flops_per_param_token) and flops_per_param_token > 0:
         return []
     return [f"flops_per_param_token: must be positive and finite, got {flops_per_param_token:g}"]
 
 
 def _complete(values, variables, notes, k):
-    """Any two of N, D and C = k N D give the third."""
+    """Compute the third of N, D and C = k N D from the other two."""
     if "compute" not in values or "compute" in variables:
         return values
     if "n_tokens" in variables and "n_tokens" not in values:

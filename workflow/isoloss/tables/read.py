@@ -1,4 +1,4 @@
-"""Tables from files: CSV and its relatives, JSON lines, Parquet."""
+"""Read tables from files: CSV and its relatives, JSON lines, Parquet."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATORS = ",;\t|"
-LISTED = 8  # lines named in one message
+LISTED = 8  # the most lines named in one message
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """The file's rows, their cells as they stand in the file.
+    """Read the rows of a file, with their cells unchanged.
 
     Parameters
     ----------
     path : path
-        Ends in .csv, .tsv, .txt (comma, semicolon, tab or |, whichever the header has most of;
-        lines that start with # above the header are skipped), .jsonl, .ndjson, .parquet or what
-        an extension has registered.
+        It ends in .csv, .tsv, .txt, .jsonl, .ndjson, .parquet, or an ending that an extension has
+        registered. In .csv, .tsv and .txt, the separator is the one that the header has most of:
+        comma, semicolon, tab or |. Lines that start with # above the header are skipped.
 
     Raises
     ------
     UserError
-        The file is missing, empty, unreadable, or not what its name says.
+        The file is missing, empty, unreadable, or of another format than its ending.
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -46,14 +46,14 @@ def register(ending: str, read: Callable[[Path], pd.DataFrame]) -> None:
     Parameters
     ----------
     ending : str
-        Of the names of such files: a dot and small letters.
+        The end of such files' names: a dot and small letters.
     read : callable
-        Gives the rows of a file, with a name for each column. It raises UserError where it cannot.
+        Returns the rows of a file, with a name for each column; raises UserError if it cannot.
 
     Raises
     ------
     UserError
-        There is a format of that ending, or it is not an ending.
+        A format of that ending exists already, or `ending` is no dot and small letters.
     """
     if not (
         isinstance(ending, str)
@@ -79,7 +79,7 @@ def _text(path: Path) -> str:
 
 
 def _separated(path: Path) -> pd.DataFrame:
-    """Cells between commas, semicolons, tabs or bars, below a header; `attrs` says which."""
+    """Cells between commas, semicolons, tabs or bars, below a header; `attrs` has the separator."""
     import csv
     import io
 
@@ -142,7 +142,7 @@ def _is_number(text: str) -> bool:
 
 
 def _surplus(text, separator, width, above) -> list[str]:
-    """Lines with more cells than the header has columns, as unquoted decimal commas make them."""
+    """Lines with more cells than the header has columns, often because of decimal commas."""
     import csv
     import io
 
@@ -190,7 +190,7 @@ def _line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-# The ending of a file's name -> what reads it.
+# The ending of a file's name -> the function that reads the file.
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": _separated,
     ".tsv": _separated,

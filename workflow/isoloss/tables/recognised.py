@@ -1,4 +1,4 @@
-"""Which column of a table holds which quantity, and in which unit."""
+"""Recognise which column of a table holds which quantity, and in which unit."""
 
 import re
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ LETTERS = {
     "n_unique_tokens": "U",
     "n_steps": "S",
 }
-SMALL = ("n_params", "n_tokens", "compute", "n_unique_tokens")  # l and s are too often others
+SMALL = ("n_params", "n_tokens", "compute", "n_unique_tokens")  # l and s often mean something else
 
 UNITS = {"k": 1e3, "m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12}
 UNITS |= {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
@@ -53,7 +53,7 @@ END = re.compile(r".*[\s_(\[]([a-z]+)[)\]]?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Found:
-    """A column, and what its cells are multiplied by (`assumed`: not because a user says so)."""
+    """A column, and the factor of its cells (`assumed`: the user did not name the column)."""
 
     column: str
     factor: float = 1.0
@@ -78,19 +78,19 @@ def unit_of(column: str) -> tuple[str, float]:
 
 
 def implied_unit(column: str) -> float:
-    """The unit at which the end of a name hints, e.g. 1e9 for 'D_B'; 1 for none."""
+    """The unit that the end of a name suggests, e.g. 1e9 for 'D_B'; 1 for none."""
     end = END.fullmatch(column.strip())
     return UNITS.get(end[1].lower(), 1.0) if end else 1.0
 
 
 def recognise(name: str, named, taken: Iterable[str] = ()) -> str | None:
-    """The column that holds `name`, in its own unit: the name itself, else a known synonym."""
+    """The column that holds `name`, in its own unit: the name itself, or a known synonym."""
     options = [one for one in _options(name, named, taken) if not one.assumed]
     return options[0].column if options else None
 
 
 def _options(name, named, taken=(), kaplan=False) -> list[Found]:
-    """Every column that may hold `name`, the likeliest first."""
+    """All columns that may hold `name`, the most likely first."""
     free = [column for column in named if column not in set(taken)]
     words = KNOWN.get(name, ())
     if name == "n_params":
@@ -113,7 +113,7 @@ def _options(name, named, taken=(), kaplan=False) -> list[Found]:
 def find(
     named, wanted, columns, problems: list[str], notes: list[str], law_name: str = "this law"
 ) -> dict[str, Found]:
-    """Which column holds each quantity that is wanted, and compute where one follows from it.
+    """Find the column of each wanted quantity, and of compute where a quantity follows from it.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ def find(
     wanted : sequence of str
         Variables of a law, and "loss".
     columns : mapping
-        What the user says: quantity -> "COLUMN" or "COLUMN*FACTOR".
+        Columns that the user names: quantity -> "COLUMN" or "COLUMN*FACTOR".
     problems, notes : list
-        Added to: what cannot be found, and what was assumed.
+        The function appends quantities that it cannot find, and its assumptions.
     """
     found: dict[str, Found] = {}
     for name, text in columns.items():
@@ -174,7 +174,7 @@ class _Search:
         return [one.column for one in self.found.values()]
 
     def take(self, name) -> bool:
-        """Find a column by what is known of names, and say what was assumed."""
+        """Find a column by known names, and note the assumption."""
         options = _options(name, self.named, self.taken, self.kaplan)
         if not options:
             return False
@@ -190,7 +190,7 @@ class _Search:
         return True
 
     def take_small(self, name) -> bool:
-        """Find a column by its letter in lower case, which often means something else."""
+        """Find a column by its letter in lower case, which is less reliable."""
         letter = LETTERS[name].lower() if name in SMALL else None
         column = next((c for c in self.named if c.strip() == letter), None)
         if column is None or column in self.taken:
@@ -201,7 +201,7 @@ class _Search:
 
 
 def known(column, named, role, problems) -> bool:
-    """Whether there is such a column; else a problem."""
+    """Whether there is such a column; if not, add a problem."""
     if column in named:
         return True
     problems.append(
@@ -212,9 +212,9 @@ def known(column, named, role, problems) -> bool:
 
 
 def said(name, text, named, problems, notes, quantity=None) -> Found | None:
-    """The column and factor of "COLUMN" or "COLUMN*FACTOR", which a user says holds `name`.
+    """The column and factor that a user gives for `name`, as "COLUMN" or "COLUMN*FACTOR".
 
-    `quantity` is what `name` measures, where its name is not that of a quantity.
+    `quantity` is the quantity that `name` measures, where the names differ.
     """
     column, times, factor = text.rpartition("*")
     if text in named or not times:
@@ -254,10 +254,10 @@ def _not_found(name, named) -> str:
 
 
 def _factor(value: float) -> str:
-    """1e6, not 1e+06: as a user would write it."""
+    """A factor as a user would write it: 1e6, not 1e+06."""
     return f"{value:g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
 
 
 def times(column: str, factor: float) -> str:
-    """What a user writes for a column and a factor: 'N*1e6'."""
+    """A column and its factor as a user writes them: 'N*1e6'."""
     return f"{column}*{_factor(factor)}"

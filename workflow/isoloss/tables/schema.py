@@ -7,15 +7,15 @@ from isoloss.errors import UserError
 
 @dataclass(frozen=True)
 class Column:
-    """One column."""
+    """One column of a table: name, type, unit and meaning."""
 
     name: str
-    dtype: str  # of pandas
+    dtype: str  # the type's name in pandas
     unit: str
     meaning: str
 
 
-ASSUMED = "assumed.json"  # beside the tables of a study of a user's table: how that was read
+ASSUMED = "assumed.json"  # assumptions about a user's table, beside the study's tables
 TEXT, WHOLE, REAL, FLAG = "string", "Int64", "Float64", "boolean"
 
 RUN_COLUMNS = [
@@ -78,7 +78,7 @@ RUN_COLUMNS = [
     Column("code", TEXT, "", "fingerprint of the code that trained the run"),
 ]
 NUMBERS = {c.name: c.dtype for c in RUN_COLUMNS if c.dtype in (WHOLE, REAL)}
-# Numbers of a run that may be zero; all others are positive, and are drawn on log axes.
+# Numbers of a run that may be zero; all others are positive, and have log axes.
 MAY_BE_ZERO = {
     *("seed", "noise_sd", "degree", "dropout", "trunk_flops", "best_step", "loss_se"),
     *("train_loss", "excess_loss", "approximation_loss", "variance_loss", "variance_loss_se"),
@@ -185,7 +185,7 @@ def declare(columns) -> None:
     Parameters
     ----------
     columns : iterable of Column
-        One that was declared before takes the place of that of its name.
+        A column replaces one of the same name that was declared before.
 
     Raises
     ------
@@ -205,12 +205,12 @@ def declare(columns) -> None:
 
 
 def typed(rows, columns):
-    """A DataFrame with exactly `columns`, in order and of their types; what is missing is null.
+    """A DataFrame with exactly `columns`, in order and of their types; missing values are null.
 
     Raises
     ------
     KeyError
-        A row has a column that is not declared: it would be lost.
+        A row has a column that is not declared, and would be lost.
     """
     import pandas as pd
 
@@ -227,7 +227,7 @@ def typed(rows, columns):
 
 
 def completed(table, columns):
-    """A table with those of `columns` that it lacks, null, in their order; others are lost."""
+    """A table with exactly `columns`, in order; missing ones are null, others are dropped."""
     import pandas as pd
 
     lacking = {
@@ -245,7 +245,7 @@ def with_values(table, where):
     ----------
     table : DataFrame
     where : mapping
-        Column -> values; `largest` and `smallest` are those of the column in the whole table.
+        Column -> values; `largest` and `smallest` mean those of the column in the whole table.
     """
     whole = table
     for name, values in where.items():

@@ -1,7 +1,7 @@
-"""Where text can come from: one module for each kind of source.
+"""Sources of text: one module for each kind of source.
 
-To add a kind, write a class like those here, and its line in `SOURCES`; or call `register` from an
-extension.
+To add a kind, write a class like those here and add its line to `SOURCES`; or call `register` from
+an extension.
 """
 
 from isoloss import extensions
@@ -22,7 +22,7 @@ def register(kind: str, own: type[Source]) -> None:
     Raises
     ------
     UserError
-        There is a source of that kind.
+        A source of that kind exists already.
     """
     if not (isinstance(own, type) and issubclass(own, Source)):
         raise UserError(

@@ -1,4 +1,4 @@
-"""What every source of text has: its settings, its content while planning, its documents."""
+"""The base of every source of text: its settings, its content while planning, its documents."""
 
 import re
 from abc import abstractmethod
@@ -23,7 +23,7 @@ class NotAtHand(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class LocalFile:
-    """One file of a corpus, as it lies on the disk."""
+    """One file of a corpus on this machine."""
 
     name: str  # relative, with forward slashes: the same on every machine
     path: Path
@@ -33,16 +33,16 @@ class LocalFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """The text of a source, as far as it is known without reading all of it.
+    """The text of a source, as far as it is known before the text is read.
 
     Attributes
     ----------
     sha256 : str
-        What tells this text from any other.
+        Identifies the text.
     n_train_bytes, n_heldout_bytes : int or None
         Bytes of text in each part; None where they cannot be known without unpacking.
     files : tuple of LocalFile
-        What is read on this machine (nothing for a download), sorted by name.
+        The files to read on this machine (none for a download), sorted by name.
     """
 
     sha256: str
@@ -72,7 +72,7 @@ Texts = Annotated[list[str], BeforeValidator(_texts)]
 
 
 class Corpus(Section):
-    """What every corpus of a config has."""
+    """Settings that every corpus of a config has."""
 
     tokenizer: TokenizerSpec = TokenizerSpec()  # how text becomes tokens
     heldout_share: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of the text, never trained on
@@ -82,50 +82,52 @@ class Corpus(Section):
 class Source(Corpus):
     """A corpus by where its text comes from.
 
-    A kind of source adds its keys, among them `kind`, and says what its text is.
+    A kind of source adds its keys, among them `kind`, and the methods that find its text.
     """
 
     @abstractmethod
     def content(self, root: str | Path, where: str) -> Content:
-        """What the text is; paths start at `root`. Cheap: it runs while a study is planned.
+        """Identity and size of the text; paths start at `root`.
+
+        It must be fast, because it runs while a study is planned.
 
         Raises
         ------
         NotAtHand
-            Files are missing or cannot be read; the message calls these settings `where`.
+            Files are missing or cannot be read; `where` names these settings in the message.
         """
 
     @abstractmethod
     def documents(
         self, files: Sequence[LocalFile], downloads: str | Path
     ) -> list[tuple[str, bytes]]:
-        """Every document's name and bytes, checked against what was promised.
+        """Name and bytes of every document, checked against `content`.
 
         Parameters
         ----------
         files : sequence of LocalFile
-            Those of `content`.
+            The files of `content`.
         downloads : path
-            The folder that keeps downloads.
+            The folder of downloads.
 
         Raises
         ------
         UserError
-            The text cannot be had, or is another than `content` said.
+            The text is not available, or differs from `content`.
         """
 
     @abstractmethod
     def readable_name(self, files: Sequence[LocalFile]) -> str:
-        """A short name for people; it need not be safe."""
+        """A short name for people; it may hold characters that no file name can have."""
 
     def parts(self) -> list[str]:
-        """Which parts of the content are the text; empty: all of it."""
+        """The parts of the content that are the text; empty: all of it."""
         return []
 
     def card(self) -> dict[str, Any]:
-        """What the card of the prepared corpus says of the source beside its identity."""
+        """Facts about the source for the card of the prepared corpus, beside its identity."""
         return {}
 
     def registered_problem(self, name: str) -> str | None:
-        """Why an entry `name` of the registry with these settings cannot be used, if so."""
+        """The reason why an entry `name` of the registry cannot be used, or None."""
         return None

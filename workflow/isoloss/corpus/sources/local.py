@@ -1,6 +1,6 @@
-"""Files on this machine: found by name, hashed, and measured.
+"""Find, hash and measure files on this machine.
 
-Everything here is cheap (no numpy, no decompression): it runs while a study is planned.
+This module is fast (no numpy, no decompression), because it runs while a study is planned.
 """
 
 import glob
@@ -23,16 +23,16 @@ def local_content(
     heldout_share: float,
     read: Callable[[Path], bytes] | None = None,
 ) -> Content:
-    """The content of files.
+    """The content of local files: their SHA-256 and sizes.
 
     Parameters
     ----------
     found : sequence of (name, path)
         Sorted by name.
     problems : list of str
-        What is wrong so far.
+        Problems found so far.
     read : callable, optional
-        The text of a file, where it is not the file's bytes.
+        Returns the text of a file, where that differs from the file's bytes.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def local_content(
 
 
 def hashed(name: str, path: Path, read: Callable[[Path], bytes] | None) -> LocalFile:
-    """Look at a file's content once: its size and its SHA-256, of what `read` gives if it is given.
+    """Size and SHA-256 of a file, read once; of the text that `read` returns, if `read` is given.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def hashed(name: str, path: Path, read: Callable[[Path], bytes] | None) -> Local
 
 
 def content_sha256(files: Sequence[LocalFile]) -> str:
-    """One file: its SHA-256. More: that of their listing, as `sha256sum` prints it, by name."""
+    """SHA-256 of one file; of several, that of their list as `sha256sum` prints it, by name."""
     if len(files) == 1:
         return files[0].sha256
     listing = "".join(f"{file.sha256}  {file.name}\n" for file in files)
@@ -109,18 +109,18 @@ def _is_compressed(path: Path) -> bool:
 def matching_files(
     patterns: Sequence[str], root: str | Path
 ) -> tuple[list[tuple[str, Path]], list[str]]:
-    """The files that paths and globs name, once each and sorted by name, and what is wrong.
+    """The files that paths and globs match, each once and sorted by name, and the problems.
 
-    A relative pattern starts at `root`; ** goes through folders; a name that starts with a dot
-    is matched only by a pattern that says so. A file's name is its path relative to `root`.
-    Empty files that a glob finds are passed over.
+    A relative pattern starts at `root`, and ** goes through folders. Only a pattern with the dot
+    matches a name that starts with a dot. A file's name is its path relative to `root`. Empty files
+    that a glob matches are skipped.
     """
     found: dict[str, Path] = {}
     problems = []
     for number, pattern in enumerate(patterns):
         try:
             matches, problem = _matching(pattern, root)
-        except OSError as error:  # a folder that one may not enter, or a name that is too long
+        except OSError as error:  # a folder without permission, or a name that is too long
             shown = pattern if len(pattern) <= 200 else f"{pattern[:200]}..."
             matches, problem = [], f"{shown!r} could not be read: {error.strerror or error}"
         if problem:
@@ -130,7 +130,7 @@ def matching_files(
 
 
 def _matching(pattern: str, root: str | Path) -> tuple[list[Path], str | None]:
-    """The files that one pattern names, and what is wrong."""
+    """The files that one pattern matches, and its problem or None."""
     path = Path(root, pattern)
     if path.is_dir():
         inside = f"{pattern.rstrip('/')}/**/*.txt"
@@ -139,7 +139,7 @@ def _matching(pattern: str, root: str | Path) -> tuple[list[Path], str | None]:
         return [path], None if path.stat().st_size else f"{pattern!r} is an empty file"
     if not glob.has_magic(pattern):
         return [], f"there is no file {pattern!r} (looked from {root})"
-    # Path.glob takes no pattern that is absolute
+    # Path.glob takes no absolute pattern
     globbed = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
     existing = [Path(root, match) for match in globbed if Path(root, match).is_file()]
     if not existing:

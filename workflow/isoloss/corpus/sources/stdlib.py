@@ -1,4 +1,4 @@
-"""The sources of the running Python's own standard library: text that needs no download."""
+"""The source code of the running Python's standard library: text that needs no download."""
 
 import hashlib
 import os
@@ -49,10 +49,10 @@ class Stdlib(Source):
 
 
 def stdlib_files(folder: str | Path | None = None) -> list[tuple[str, Path]]:
-    """The standard library's own sources, sorted by name.
+    """The source files of the standard library, sorted by name.
 
-    A module counts if `sys.stdlib_module_names` (the same list on every platform) holds it and
-    `LEFT_OUT` does not hold a part of its path.
+    They belong to the modules in `sys.stdlib_module_names`, the same list on every platform. Files
+    whose path has a part in `LEFT_OUT` are left out.
     """
     folder = Path(folder or Path(os.__file__).parent)
     found = []
@@ -73,7 +73,7 @@ def stdlib_files(folder: str | Path | None = None) -> list[tuple[str, Path]]:
 
 
 def read_source(path: Path) -> bytes:
-    """A Python source's bytes with line ends as they are in Python's own repository."""
+    """The bytes of a Python source file, with the line ends of Python's own repository."""
     return path.read_bytes().replace(b"\r\n", b"\n")
 
 

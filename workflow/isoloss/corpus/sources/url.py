@@ -34,7 +34,7 @@ class Url(Source):
 
     kind: Literal["url"]
     url: Annotated[str, BeforeValidator(_address)]  # an http or https address
-    # Of the file at `url`; null, in the registry: nobody has checked it yet.
+    # SHA-256 of the file at `url`; null, in the registry: nobody has checked it yet.
     sha256: Annotated[str | None, BeforeValidator(_sha256)]
     members: Texts | None = None  # the files of a zip archive to read; names, or patterns with * ?
     text_bytes: PositiveInt | None = None  # size of the text: a plan is checked before a download
@@ -43,7 +43,7 @@ class Url(Source):
     def content(self, root: str | Path, where: str) -> Content:
         train = heldout = None
         members = self.parts()
-        # Of one text whose size is declared.
+        # The sizes of one text of declared size.
         if self.text_bytes is not None and len(members) <= 1 and "*" not in "".join(members):
             train = split.cut_position(self.text_bytes, self.heldout_share)
             heldout = self.text_bytes - train
