@@ -13,7 +13,7 @@ from isoloss.corpus import sources
 from isoloss.errors import UserError
 from isoloss.exhibits import make
 from isoloss.results.quantity import Axis
-from isoloss.tables import read
+from isoloss.tables import read, schema
 
 LAW = """
 from dataclasses import replace
@@ -54,7 +54,7 @@ class Mine(Files):
 sources.register({name!r}, Mine)
 """
 FORMAT = """
-from isoloss.tables import read
+from isoloss.tables import read, schema
 read.register({name!r}, print)
 """
 
@@ -68,11 +68,14 @@ def as_before(monkeypatch):
     monkeypatch.setattr(exhibits, "REGISTERED_FIGURES", {})
     for name in ("_added", "_imported"):
         monkeypatch.setattr(extensions, name, {})
-    shipped = dict(sources.SOURCES), dict(read.READERS)
+    registries = sources.SOURCES, read.READERS, schema.NUMBERS
+    shipped = [dict(known) for known in registries]
+    columns = [list(table) for table in (schema.RUN_COLUMNS, schema.CURVE_COLUMNS)]
     yield
-    for known, before in zip((sources.SOURCES, read.READERS), shipped, strict=True):
+    for known, before in zip(registries, shipped, strict=True):
         known.clear()
         known.update(before)
+    schema.RUN_COLUMNS[:], schema.CURVE_COLUMNS[:] = columns
     monkeypatch.undo()
     study.take_registered()
 
