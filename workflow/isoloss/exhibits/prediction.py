@@ -32,14 +32,14 @@ class PredictionTested(Drawn):
 
     draw: Literal["prediction_tested"]
     name: Name = "prediction"
-    title: str = "A run that was predicted before it was trained"
+    title: str = "A held-out run: what was predicted, and what was measured"
     caption: str = (
         "Left: all runs; the predictions were made from the filled ones. Right: what each law said "
-        "of the largest run, written to a file before that run could start, and the loss that was "
-        "measured. The thick bar is the 90 % interval if the law goes on unchanged. The thin bar "
-        "also counts how far losses drift from this law beyond its runs, as tried on the smaller "
-        "ones. One run tests a law at one point. How often both bars hold the loss: "
-        "docs/performance.md."
+        "of the largest run, and the loss that was measured. It was said before that run could "
+        "start, unless a note says otherwise. The thick bar is the 90 % interval if the law goes "
+        "on unchanged. The thin bar also counts how far losses drift from this law beyond its "
+        "runs, as tried on the smaller ones. One run tests a law at one point. How often both bars "
+        "hold the loss: docs/performance.md."
     )
     sweeps: list[Name]
     labels: dict[str, str] = {}  # fit of the prediction -> what the figure calls it

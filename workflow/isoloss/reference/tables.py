@@ -52,8 +52,13 @@ TABLES = {
     ),
     "results/studies/STUDY/prediction.parquet": (
         "For studies that predict their largest run: written before that run may start, and "
-        "never changed by its outcome. If it is made again later, because the laws or the "
-        "fitted runs have changed, `made_before` is false.",
+        "never changed by its outcome. Each prediction has a record in `results/predictions/`, a "
+        "JSON file that is written once. It holds the runs that are predicted, their settings, the "
+        "laws, a hash of each fitted run's row, the fingerprint of the code, the date (`said_utc`) "
+        "and what each law said (`said`). Where runs, laws and numbers equal those of a record to "
+        "the last digit, `made_before` is that of the record. Other laws or fitted runs make "
+        "another prediction, with a record of its own. Its `made_before` is false if a predicted "
+        "run had a result by then.",
         PREDICTION_COLUMNS,
     ),
     "results/studies/STUDY/analyses.parquet": (

@@ -159,7 +159,9 @@ PREDICTION_COLUMNS = (
     Column("fit", TEXT, "", "the name of the law in the study's `prediction`"),
     Column("law", TEXT, "", "as `isoloss fit --law` names it"),
     Column("run_ids", TEXT, "", "the runs that are predicted: one, or its seeds"),
-    Column("made_before", FLAG, "", "whether these runs had no result yet when this was written"),
+    Column(
+        "made_before", FLAG, "", "whether these runs had no result yet when this was first said"
+    ),
     Column("loss", REAL, "nats per token", "predicted"),
     Column("lo", REAL, "nats per token", "lower end of the interval of a new run"),
     Column("hi", REAL, "nats per token", "upper end"),
