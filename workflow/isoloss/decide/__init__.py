@@ -1,1 +1,1 @@
-"""Decisions: which runs to do next, so that a number at a target budget is known best."""
+"""Choice of the next runs, so that a quantity at a target budget has the narrowest interval."""

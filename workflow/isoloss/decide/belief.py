@@ -1,9 +1,10 @@
-"""What a fit's draws say of a decision, and what a run would add to it.
+"""The uncertainty of a decision given a fit's draws, and how much each candidate run reduces it.
 
-The draws are an ensemble of laws that the runs so far allow. A run measured with noise of variance
-s2 lowers the variance of the decision by cov(decision, ln L)**2 / (var(ln L) + s2), whatever it
-gives, as far as all is normal: the update of the ensemble Kalman filter (Evensen 1994). It needs no
-derivatives, and holds up where the law is not yet identified and its draws lie far apart.
+The draws are an ensemble of the laws that the runs so far allow. A run with noise variance s2
+lowers the variance of the decision by cov(decision, ln L)**2 / (var(ln L) + s2). This is the update
+of the ensemble Kalman filter (Evensen 1994); for normal draws, it does not depend on the measured
+value. It needs no derivatives, and is valid where the law is not yet identified and draws differ
+much.
 """
 
 import copy
@@ -20,23 +21,23 @@ from isoloss.stats.intervals import bounds
 
 DECISIONS = ("n_params", "loss", "a")
 MIN_DRAWS = 100
-TAIL = 0.02  # of the draws is cut off at either end: far from the runs some laws are wild
+TAIL = 0.02  # share of the draws trimmed at either end: far from the runs, some laws are outliers
 EXACT = 1e-18  # variance of ln L of a table without noise
 
 
 class Belief:
-    """The decision and what the candidates would measure, jointly normal.
+    """The joint normal distribution of the decision and of the candidates' ln L.
 
     Attributes
     ----------
     variance : float
-        Of the decision (of ln N* for n_params).
+        Variance of the decision (of ln N* for n_params).
     along : ndarray, shape (candidate,)
-        Its covariance with what each candidate would measure.
+        Covariance of the decision with each candidate's ln L.
     spread : ndarray, shape (candidate, candidate)
-        The covariance of the candidates' ln L.
+        Covariance of the candidates' ln L.
     noise : ndarray, shape (candidate,)
-        The variance with which each would be measured.
+        Noise variance of a measurement of each candidate.
     """
 
     def __init__(
@@ -69,24 +70,25 @@ class Belief:
 
     @property
     def width_now(self):
+        """Width of the decision's interval today."""
         return self._shown(self.log_width)
 
     def width(self):
-        """Of the interval, after the runs that were chosen."""
+        """Width of the decision's interval after the chosen runs."""
         return self._shown(self.log_width * np.sqrt(max(self.variance, 0.0) / self._first))
 
     def least(self):
-        """Of the interval, if every candidate were done."""
+        """Width of the decision's interval if every candidate were done."""
         return self._shown(self.log_width * self._least)
 
     def copy(self):
-        """Another of the same, that may be changed."""
+        """A copy that can be changed."""
         other = copy.copy(self)
         other.done = self.done.copy()
         return other
 
     def gain(self):
-        """By how much each candidate lowers the variance of the decision."""
+        """The decrease of the decision's variance by each candidate, shape (candidate,)."""
         gain = self.along**2 / (np.diag(self.spread) + self.noise)
         return np.where(self.done, 0.0, gain)
 
@@ -100,7 +102,7 @@ class Belief:
         self.done[best] = True
 
     def left_by(self, some):
-        """The share of the interval's (log) width that these candidates together would leave."""
+        """The share of the interval's (log) width that remains after these candidates together."""
         along, total = self.along[some], self.spread[np.ix_(some, some)] + np.diag(self.noise[some])
         told = along @ np.linalg.solve(total, along)
         return float(np.sqrt(max(1 - told / max(self.variance, 1e-300), 0.0)))
@@ -110,7 +112,7 @@ class Belief:
 
 
 def _decisions(result, decision, target, flops_per_param_token):
-    """What each draw says: ln N*, the loss, or a; shape (draw,)."""
+    """The decision by each draw: ln N*, the loss, or a; shape (draw,)."""
     columns = dict(zip(result.law.names, result.law.natural(result.draws).T, strict=True))
     with np.errstate(all="ignore"):
         if decision == "a":
@@ -120,7 +122,7 @@ def _decisions(result, decision, target, flops_per_param_token):
 
 
 def _centred(values):
-    """Values without their wild ends, about their mean; along the first axis."""
+    """Values without outliers, minus their mean; along the first axis."""
     lo, hi = np.quantile(values, [TAIL, 1 - TAIL], axis=0)
     values = np.clip(values, lo, hi)
     return values - values.mean(axis=0)
@@ -129,10 +131,10 @@ def _centred(values):
 def _noise(result, log_x, seen) -> np.ndarray:
     """The standard deviation of each candidate's ln L.
 
-    It is the noise model's, whose noise the draws of the method "residual" have. Those of other
-    methods may spread wider than noise of that size explains, and then the noise is as much larger:
-    by least squares the variances of the fitted values, each over its noise's, add up to the number
-    of parameters.
+    For draws of the method "residual", it is that of the noise model. Draws of other methods may
+    vary more than the model's noise explains; the noise is then larger by that ratio. The ratio
+    follows from least squares: the variances of fitted values, each divided by its noise variance,
+    add up to the number of parameters.
     """
     problem = result.problem
     model = noise_model(problem, problem.z(result.theta[None])[0])

@@ -1,4 +1,4 @@
-"""Runs that might be done next, and what each would cost."""
+"""Candidate runs to choose the next runs from, and the cost of each."""
 
 import contextlib
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import rows_text
 
 GRID = 25  # candidates along N, and along tokens per parameter
-LARGER = 4.0  # they reach this far beyond the largest size so far
-SPREAD = 10.0  # and over at least this factor in tokens per parameter
-OTHER_UNIT = 1e3  # a candidate whose N is further than this from all runs is asked about
+LARGER = 4.0  # the largest candidate, in units of the largest size so far
+SPREAD = 10.0  # the least range of candidates in tokens per parameter, as a factor
+OTHER_UNIT = 1e3  # a candidate whose N differs by more than this from all runs gives a warning
 ON_LINE = 2.0  # runs whose D is within this factor of a power of N do not tell N from D
 
 
@@ -27,7 +27,7 @@ class CostModel:
     Attributes
     ----------
     unit : str
-        "FLOP", or the name of the column that was measured.
+        "FLOP", or the name of the measured column.
     error : float
         Root mean square of ln(cost / measured), on the runs that the model was fitted to.
     """
@@ -50,7 +50,7 @@ class CostModel:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Runs to choose among, each at most once: a law is better tested by different runs.
+    """Candidate runs. Each is chosen at most once, because different runs test a law better.
 
     Attributes
     ----------
@@ -68,9 +68,9 @@ def flops(flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN) -> CostModel:
 
 
 def measured(n_params, n_tokens, cost, unit: str, numbers=None) -> CostModel:
-    """A cost model from what runs have taken, e.g. in seconds: least squares of the logarithm.
+    """Fit a cost model to measured costs, e.g. in seconds, by least squares of the logarithm.
 
-    Messages call the rows by their `numbers`, or count them from 1.
+    Messages give the rows' `numbers`, or count rows from 1.
 
     Raises
     ------
@@ -95,11 +95,12 @@ def measured(n_params, n_tokens, cost, unit: str, numbers=None) -> CostModel:
 
 
 def on_grid(result: FitResult, cost: CostModel) -> Candidates:
-    """A grid in ln N and ln(D / N) where the law has been seen, and beyond it only upwards.
+    """A grid in ln N and ln(D / N) over the range of the runs, and beyond the range only upwards.
 
-    Far-off runs promise most and mislead most: a few runs of little compute have moved an exponent
-    by several standard errors (Besiroglu et al. 2024 leave five out). Where all runs have about the
-    same tokens per parameter, N and D cannot be told apart, so the grid is wider than they are.
+    Distant runs seem to be the most informative, but can bias a fit. A few runs of little compute
+    have moved an exponent by several standard errors (Besiroglu et al. 2024 leave five out). Where
+    all runs have similar tokens per parameter, the effects of N and D are not identifiable, so the
+    grid covers a wider range of tokens per parameter.
     """
     log_x = result.problem.log_x
     seen = log_x["n_tokens"] - log_x["n_params"]
@@ -114,10 +115,10 @@ def on_grid(result: FitResult, cost: CostModel) -> Candidates:
 
 
 def off_line(result: FitResult, among: Candidates, budget: float) -> list[int]:
-    """Where D is a function of N in all runs so far: two candidates beside it, else none.
+    """Two candidates off the line, where D is a function of N in all runs so far; else none.
 
-    No law of N and D can be had from such runs, and its draws do not show how little is known. The
-    two have the fewest and the most tokens per parameter, and are as large as the budget allows.
+    Such runs do not identify a law of N and D, and its draws do not show that. The two candidates
+    have the fewest and the most tokens per parameter, and are as large as the budget allows.
     """
     log_n, log_d = (result.problem.log_x[name] for name in ("n_params", "n_tokens"))
     trend = np.polyfit(log_n, log_d, 1)
@@ -158,7 +159,7 @@ def of_table(table: Mapping[str, Any], cost: CostModel, where: str = "candidates
 
 
 def far_from(result: FitResult, among: Candidates) -> str | None:
-    """A warning about candidates whose size looks like one in another unit than the runs'."""
+    """A warning about candidates whose N may be in another unit than the runs' N, or None."""
     log_n = result.problem.log_x["n_params"]
     beyond = np.maximum(np.log(among.n_params) - log_n.max(), log_n.min() - np.log(among.n_params))
     rows = np.flatnonzero(beyond > np.log(OTHER_UNIT))
@@ -172,7 +173,7 @@ def far_from(result: FitResult, among: Candidates) -> str | None:
 
 
 def _numbers(values, name, problems, numbers=None) -> np.ndarray:
-    """Floats; `problems` gets a message about rows that hold no number, and about the rest."""
+    """A column as floats; adds a problem for rows without a number, and for other mistakes."""
     values = list(values)
     found = np.full(len(values), np.nan)
     strange = []

@@ -1,8 +1,8 @@
-"""Which runs next, so that what has to be decided is known best for the cost.
+"""Choose the next runs, so that a decision has the narrowest interval for the cost.
 
-A c-optimal design (Elfving 1952), chosen greedily: the next run is the one that lowers the
-logarithm of the decision's variance most, per cost, per root of the cost, or at any cost that the
-budget allows; the best of such plans is taken. What a run would tell is read off the fit's draws
+The method is a greedy c-optimal design (Elfving 1952). The next run is the one that lowers the
+logarithm of the decision's variance most: per cost, per root of the cost, or at any cost within the
+budget. The best of these three plans is returned. The effect of a run follows from the fit's draws
 (`decide.belief`), so nothing is refitted.
 """
 
@@ -17,13 +17,13 @@ from isoloss.errors import UserError, nearest
 from isoloss.fit.result import FitResult
 from isoloss.laws.base import no_optimum
 
-WORTH = 0.02  # runs that together narrow the interval by a smaller share do not help
+WORTH = 0.02  # runs that together narrow the interval by a smaller share are not proposed
 MAX_RUNS = 30
 NO_HELP = f"what else the budget allows narrows the interval by less than {100 * WORTH:g} % in all"
 TOO_LITTLE = "the cheapest run costs {:.3g}, more than the budget"
 NOT_APART = "D is a function of N in all runs so far; these come first, then plan again"
-# Powers of the cost, and by which share of the variance a run must lower it while any does:
-# from many cheap runs to few that use the budget up.
+# Powers of the cost, each with the least share by which a run must lower the variance (while any
+# run does): from many cheap runs to few runs that use the whole budget.
 THRIFT = ((1.0, 0.0), (1.0, 0.02), (0.5, 0.0), (0.5, 0.02), (0.0, 0.0))
 
 
@@ -34,21 +34,23 @@ class Plan:
     Attributes
     ----------
     runs : pandas.DataFrame
-        n_params, n_tokens, `cost` (of the cost model), `width`: what the interval of the decision
-        is expected to be once the run is done, and `candidate`: its place among the candidates.
+        Columns n_params, n_tokens, `cost`, `width` and `candidate`. `cost` is by the cost model,
+        `width` is the expected width of the decision's interval after the run, and `candidate` is
+        the run's place among the candidates.
     decision, target
-        What is to be known, and the compute budget (FLOP) at which.
+        The quantity of the decision, and its compute budget (FLOP).
     width_now : float
-        The width of its interval today: for n_params the ratio of its ends, else their difference.
-        NaN, as all widths are, where D is a function of N in all runs: draws then say nothing.
+        Width of the decision's interval today: for n_params the ratio of its ends, else their
+        difference. All widths are NaN where D is a function of N in all runs, because the draws
+        then do not show the uncertainty.
     width_least : float
-        What would be left of it if every candidate were done, whatever that costs.
+        Width of the interval if every candidate were done, at any cost.
     n_candidates : int
     cost : CostModel
     stopped : str
-        Why there are no more: the budget is spent, or no run that it allows helps any more.
+        The reason why there are no more runs: the budget is spent, or no affordable run helps.
     warnings, notes : tuple of str
-        Of the plan, and then of the fit that it rests on.
+        First those of the plan, then those of its fit.
     """
 
     runs: object
@@ -79,15 +81,15 @@ def next_runs(
     Parameters
     ----------
     target : float
-        Compute budget (FLOP) at which the decision is to be made.
+        Compute budget (FLOP) of the decision.
     budget : float
-        What the runs may cost in all, in the cost model's unit.
+        The largest total cost of the runs, in the cost model's unit.
     decision : {"n_params", "loss", "a"}
-        What is to be known: N* or the loss at the target, or the exponent of N* ~ C**a.
+        The quantity: N* or the loss at the target, or the exponent of N* ~ C**a.
     cost : CostModel, optional
-        K N D FLOP if nothing else is said.
+        The cost of a run; by default, K N D FLOP.
     candidates : Candidates, optional
-        The runs to choose among; a grid over what has been seen, and larger, if not given.
+        The runs to choose among; by default, a grid over the runs so far and larger sizes.
     flops_per_param_token : float
         K of the target C = K N D.
 
@@ -129,7 +131,7 @@ class _Chosen:
 
 
 def _greedy(believed, cost, budget, max_runs, power, least) -> _Chosen:
-    """Runs one after another, each the best by what it tells / cost**power."""
+    """Runs one after another, each with the largest gain / cost**power."""
     believed = believed.copy()
     rows, spent = [], 0.0
     while len(rows) < max_runs:

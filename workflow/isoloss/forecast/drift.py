@@ -1,11 +1,11 @@
-"""How far do losses drift from a law beyond the runs that it is fitted to? Its own record says.
+"""Drift: the error of a law's extrapolation beyond the runs that it is fitted to.
 
-The interval of a fit knows the noise of the runs, not whether the law goes on. So the law is tried
-where the answer is known: it is fitted to the smaller runs of its table and predicts the larger
-ones, several times. What it errs by, beyond what its own interval explains, is its drift: a
-standard deviation of ln L that grows in proportion to the logarithm of compute beyond the fitted
-runs. A table too small or too noisy for such trials has the drift that published tables have
-(docs/fitting.md, benchmarks/forecast.py).
+The interval of a fit covers the noise of the runs, not a change of the law itself. Drift is
+measured by backtests on the table. In several trials, the law is fitted to the smaller runs and
+predicts the larger ones. The drift is the error that the trial's own interval does not explain. It
+is a standard deviation of ln L that grows in proportion to ln C beyond the fitted runs. For a table
+too small or too noisy for trials, the drift is that of published tables (docs/fitting.md,
+benchmarks/forecast.py).
 """
 
 from dataclasses import dataclass, replace
@@ -19,18 +19,18 @@ from isoloss.stats.spread import standard_error
 from isoloss.tables.data import Data
 
 PUBLISHED = 0.03  # drift of ln L for each unit of ln C: typical of published tables at 10 times C
-PUBLISHED_TRIALS = 2.0  # that it counts for
+PUBLISHED_TRIALS = 2.0  # the number of trials that PUBLISHED counts as
 SEED = 1
 TRIALS = 6
 DRAWS = 60
-CLOSEST = 0.05  # in ln C; runs nearer to those that were fitted say nothing about drift
-TELLING = 2.0  # times PUBLISHED; a trial whose own interval is wider says nothing of it either
+CLOSEST = 0.05  # in ln C; runs closer to the fitted ones do not measure drift
+TELLING = 2.0  # times PUBLISHED; a trial with a wider interval of its own does not measure drift
 NOT_A_SIZE = ("n_unique_tokens", "loss_reached")
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How a law errs beyond its runs.
+    """The errors of a law's extrapolation.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Drift:
         Standard deviation of ln L for each unit of ln C (or of the law's one variable) beyond the
         largest fitted run.
     n_trials : int
-        On the law's own runs; the rest of the knowledge is of published tables.
+        Trials on the law's own runs; the published tables add a few more.
     reach : float
         ln C of the largest fitted run, up to a constant.
     """
@@ -54,15 +54,15 @@ class Drift:
 
     @property
     def source(self) -> str:
-        """Where it is known from."""
+        """The evidence for the drift, as text."""
         if not self.n_trials:
             return "as of published tables; too few runs to try the law on"
         return f"from {self.n_trials} trials on its own smaller runs, and published tables"
 
     def errors(self, result: FitResult, log_x: dict[str, np.ndarray]) -> np.ndarray:
-        """Errors of ln L that may be expected at some points, for each draw: (draw, point).
+        """Random errors of ln L at each point by drift, shape (draw, point).
 
-        In one draw the law drifts to one side at all points.
+        In one draw, the law drifts to the same side at all points.
         """
         beyond = np.maximum(extent(log_x) - self.reach, 0)
         student = np.random.default_rng(SEED).standard_t(self.freedom, size=len(result.draws))
@@ -76,9 +76,9 @@ class Forecast:
     Attributes
     ----------
     loss, lo, hi : ndarray
-        With the noise of a run, and the drift of the law.
+        The loss; its interval with the noise of a run and the drift of the law.
     law_lo, law_hi : ndarray
-        The same if the law goes on without drift.
+        The interval with the noise of a run, without drift.
     drift : Drift or None
     """
 
@@ -91,7 +91,7 @@ class Forecast:
 
 
 def extent(log_x: dict[str, np.ndarray]) -> np.ndarray:
-    """ln C of each row, up to a constant; ln of the variable for a law of one."""
+    """ln C of each row, up to a constant; for a law of one variable, ln of the variable."""
     return sum(x for name, x in log_x.items() if name not in NOT_A_SIZE)
 
 
@@ -111,12 +111,12 @@ def forecast(result: FitResult, log_x: dict[str, np.ndarray]) -> Forecast:
 
 
 def drift_of(result: FitResult) -> Drift | None:
-    """Try a fitted law on the smaller part of its own runs.
+    """Measure the drift of a fitted law by trials on its own runs.
 
     Returns
     -------
     Drift or None
-        None for a law without a size to go beyond, such as the critical batch against the loss.
+        None for a law that does not extrapolate in size, such as the critical batch against loss.
     """
     if not set(result.law.variables) - set(NOT_A_SIZE):
         return None
@@ -129,7 +129,7 @@ def drift_of(result: FitResult) -> Drift | None:
 
 
 def _edges(size, n_free):
-    """The largest fitted run of each trial: from twice as many runs as parameters to nearly all."""
+    """The largest fitted run of each trial: from 2 runs per parameter up to nearly all runs."""
     ordered = np.sort(size)
     first = 2 * n_free
     if len(ordered) <= first:
@@ -139,9 +139,10 @@ def _edges(size, n_free):
 
 
 def _trial(result, size, edge):
-    """What the small runs' law errs by on the larger ones, squared, for each unit of ln C; or None.
+    """Squared error of the small runs' law on the larger runs, per unit of ln C; or None.
 
-    Less what its own interval and the noise explain; None where these are too wide to tell.
+    The variance that the law's own interval and the noise explain is subtracted. None where that
+    variance is too large.
     """
     small, large = size <= edge + 1e-9, size > edge + CLOSEST
     if not large.any():
@@ -161,7 +162,7 @@ def _trial(result, size, edge):
 
 
 def _of_rows(result, rows):
-    """The same fit to some of the rows."""
+    """The same fit, to some of the rows."""
     problem = result.problem
     log_x = {name: x[rows] for name, x in problem.log_x.items()}
     weights = None if problem.weights is None else problem.weights[rows]

@@ -1,4 +1,4 @@
-"""Which law predicts larger runs best? The only ranking that a forecast cares about."""
+"""Rank laws by how well they predict larger held-out runs."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -15,26 +15,27 @@ from isoloss.laws import law as law_named
 from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import read
 
-SHARES = (0.2, 0.1, 0.05, 0.0)  # of the rows, held out; the first that leaves enough to fit
+SHARES = (0.2, 0.1, 0.05, 0.0)  # held-out shares of the rows; the first that leaves enough to fit
 NOT_FITTED = "not fitted: "
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Laws by how well they predict the same held-out runs from the same smaller ones.
+    """Laws ranked by their predictions of the same held-out runs, from the same smaller runs.
 
     Attributes
     ----------
     laws : pandas.DataFrame
-        Best first: `law`, `error` (root mean square of ln L predicted minus measured), `bias` (its
-        mean), `inside` (share of held-out losses within the interval of a new run, which counts the
-        law's drift), `n_fitted`, `n_held_out` (the same for all), `verdict`. A law that cannot be
-        fitted has its reason there, and an infinite error.
+        Best first, with the columns `law`, `error`, `bias`, `inside`, `n_fitted`, `n_held_out` and
+        `verdict`. `error` is the root mean square of ln L predicted minus measured, and `bias` is
+        its mean. `inside` is the share of held-out losses in the interval of a new run, which
+        includes the law's drift. All laws have the same `n_fitted` and `n_held_out`. A law that
+        cannot be fitted has an infinite error and its reason as the verdict.
     factor : float
-        Of compute, between the largest fitted and the smallest held-out run.
+        Ratio of compute between the smallest held-out and the largest fitted run.
     n_fitted, n_held_out : int
     warnings, notes : tuple of str
-        What looks wrong in the table; what was assumed of it.
+        Doubts about the table; assumptions about the table.
     """
 
     laws: Any
@@ -46,7 +47,7 @@ class Ranking:
 
 
 def parse_factor(text: str) -> float:
-    """4 from "4x" or "4"."""
+    """Read a factor: 4 from "4x" or "4"."""
     try:
         factor = float(str(text).lower().removesuffix("x"))
     except ValueError:
@@ -57,12 +58,12 @@ def parse_factor(text: str) -> float:
 
 
 def rank(table, factor: float, settings: FitSettings) -> Ranking:
-    """Fit the small runs, predict the large ones, and order the laws by how well they do.
+    """Fit each law to small runs, predict large runs, and rank the laws by their errors.
 
-    Held out is the fifth of the runs with the most compute (fewer where too little were left);
-    fitted are those of at most 1/factor of the smallest of them. All laws have the same runs: as
-    many are fitted as the law with most parameters needs, of those that can be fitted at all.
-    Compute is 6 N D, or the variable itself for a law of one.
+    The held-out runs are the fifth with the most compute, or fewer where too few would be left to
+    fit. The fitted runs have at most 1/factor of the compute of the smallest held-out run. All laws
+    have the same runs. The split leaves enough runs for the law with the most parameters, among
+    those that can be fitted at all. Compute is 6 N D, or the variable of a law of one variable.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def rank(table, factor: float, settings: FitSettings) -> Ranking:
     Raises
     ------
     UserError
-        The table cannot be read, or no law can be fitted; with every reason.
+        The table cannot be read, or no law can be fitted; the error lists every reason.
     """
     import pandas as pd
 
@@ -125,17 +126,17 @@ def _read(table, law, settings):
         cluster=settings.cluster,
         weights=settings.weights,
         vocabulary=settings.vocabulary,
-        n_free=1,  # how many rows are enough is judged when they are split
+        n_free=1,  # `_split` checks that there are enough rows
         flops_per_param_token=settings.flops_per_param_token,
         where=settings.where,
     )
 
 
 def _split(size, log_factor, needed, where):
-    """Fitted and held-out rows, shape (row,) each: the largest share that is held out.
+    """Fitted and held-out rows, shape (row,) each, for the largest share that leaves enough to fit.
 
-    The more rows are held out the fewer are small enough to be fitted, so the smallest share says
-    which laws can be fitted at all.
+    With a larger held-out share, fewer runs are small enough to be fitted. So the smallest share
+    decides which laws can be fitted at all.
     """
     splits = []
     for share in SHARES:

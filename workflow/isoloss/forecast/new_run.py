@@ -1,4 +1,4 @@
-"""The loss of one new run: what the law says, the noise of a run, and the drift of the law."""
+"""Prediction of one new run: the law's loss, with the noise of a run and the law's drift."""
 
 import numpy as np
 
@@ -9,10 +9,9 @@ SEED = 0
 
 
 def run_noise(result: FitResult) -> np.ndarray:
-    """The noise of ln L of one run, shape (row,): the residuals of a fit.
+    """The noise of ln L of one run, shape (row,): the residuals times sqrt(n / (n - p)).
 
-    They are made as wide as the parameters that were fitted have made them narrow: by
-    sqrt(n / (n - p)).
+    The factor undoes the shrinkage of the residuals by the p fitted parameters.
     """
     problem, law = result.problem, result.law
     misfit = problem.log_loss - law.log_loss(result.theta[None], problem.log_x)[0]
@@ -30,13 +29,13 @@ def of_new_run(
     log_x : dict of str to ndarray, shape (point,)
         ln of the law's variables.
     errors : ndarray, shape (draw, point), optional
-        Of ln L, by the law's drift (`forecast.drift`). Without them the interval is that of a law
-        that goes on as it is.
+        Random errors of ln L by the law's drift (`forecast.drift`). Without them, the interval
+        holds no drift.
 
     Returns
     -------
     loss, lo, hi : ndarray, shape (point,)
-        The ends are NaN where the fit has no draws, or the table says nothing of the loss.
+        The ends are NaN where the fit has no draws, or the table does not determine the loss.
     """
     law = result.law
     with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""The loss of a run that nobody has trained yet, with the interval of a single run."""
+"""The job of a study's predictions: the loss of a held-out run before it is trained."""
 
 import argparse
 import hashlib
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> None:
         "fits": given["fits"],
         "fitted": {row["run_id"]: _hash_of(row) for row in rows},
         "code": code_fingerprint(__name__, *(type(law(fit.law)).__module__ for fit in fits)),
-        # A prediction that is made again, after other laws or runs were chosen, is no prediction.
+        # A prediction made again after laws or runs were changed would be no prediction.
         "made_before": not any(Path(path).exists() for path in arguments.tests),
     }
     before = said_before(arguments.records, said, about)
@@ -78,12 +78,12 @@ def _hash_of(row: dict[str, Any]) -> str:
 
 
 def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> list[dict]:
-    """Each law's loss at `columns`, from the runs that are done.
+    """Each law's loss at `columns`, fitted to the finished runs.
 
     Returns
     -------
     list of dict
-        Columns as `isoloss.tables.schema.PREDICTION_COLUMNS`; a law that cannot be fitted has no
+        Columns as `isoloss.tables.schema.PREDICTION_COLUMNS`. A law that cannot be fitted has no
         loss, and its reason as the verdict.
     """
     rows = []
