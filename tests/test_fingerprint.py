@@ -130,7 +130,7 @@ def test_a_task_whose_module_is_not_there_has_no_fingerprint(monkeypatch):
 
 def test_what_looks_tasks_up_depends_on_their_light_part_alone():
     """A prediction must not be made again because the code that trains has changed."""
-    for module in ("isoloss.jobs.plan", "isoloss.forecast.prediction"):
+    for module in ("isoloss.jobs.plan", "isoloss.jobs.predict"):
         names = depends_on(module)
         assert {f"isoloss/tasks/{task}/task.py" for task in ALL} <= names
         training = ("isoloss/train/", "isoloss/models/")

@@ -9,7 +9,8 @@ import pytest
 
 from isoloss.errors import UserError
 from isoloss.files import write_json, write_parquet
-from isoloss.forecast import prediction, record
+from isoloss.forecast import record
+from isoloss.jobs import predict
 from isoloss.tables.schema import PREDICTION_COLUMNS, typed
 
 LAW = {
@@ -120,6 +121,6 @@ def test_a_table_that_says_after_the_run_or_is_no_whole_prediction_becomes_no_re
 
 def test_the_hash_of_a_row_is_of_what_stays_when_the_run_is_repeated():
     row = {"run_id": "a-s0", "loss": 2.0, "elapsed_s": 1.0, "max_rss_mb": 100.0}
-    first = prediction._hash_of(row)
-    assert prediction._hash_of(row | {"elapsed_s": 2.0, "max_rss_mb": 90.0}) == first
-    assert prediction._hash_of(row | {"loss": math.nextafter(2.0, 3)}) != first
+    first = predict._hash_of(row)
+    assert predict._hash_of(row | {"elapsed_s": 2.0, "max_rss_mb": 90.0}) == first
+    assert predict._hash_of(row | {"loss": math.nextafter(2.0, 3)}) != first

@@ -26,7 +26,7 @@ rule fit:
 rule predict:
     input:
         rows=lambda wildcards: ISOLOSS.fitted_rows(wildcards.study),
-        code=[*code_of("isoloss.forecast.prediction"), *EXTENSIONS],
+        code=[*code_of("isoloss.jobs.predict"), *EXTENSIONS],
     output:
         f"{RESULTS}/studies/{{study}}/prediction.parquet",
     log:

@@ -29,7 +29,7 @@ COMMANDS = {
     "collect": "isoloss.jobs.collect",
     "losses": "isoloss.jobs.losses",
     "complete": "isoloss.jobs.complete",
-    "predict": "isoloss.forecast.prediction",
+    "predict": "isoloss.jobs.predict",
     "fit": "isoloss.jobs.fit",
     "fits": "isoloss.jobs.fits",
     "audit": "isoloss.jobs.audit",
