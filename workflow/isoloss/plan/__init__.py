@@ -1,1 +1,1 @@
-"""The plan: which runs the studies need, who each run is, and what it will cost. Pure functions."""
+"""The plan: the runs that the studies need, their identities and their costs. Pure functions."""

@@ -1,4 +1,4 @@
-"""What a GPU makes of a job: how long it takes, and how much of the GPU it keeps busy."""
+"""The time of a job on a GPU, and the share of the GPU that it keeps busy."""
 
 from dataclasses import dataclass
 
@@ -10,24 +10,24 @@ from isoloss.tasks import task_of
 
 @dataclass(frozen=True)
 class GpuSpeed:
-    """A GPU that reaches a share of its peak wherever it does not wait for the CPU."""
+    """A GPU that computes at a fixed share of its peak, except while it waits for the CPU."""
 
     peak_flops: float = 989e12  # of an H100 SXM, bfloat16, dense, by its data sheet; A100: 312e12
     utilisation: float = 0.25  # of that peak; a guess
     memory_bytes: float = 80e9
 
     def compute_s(self, flops: float) -> float:
-        """The time that the GPU computes."""
+        """The time that the GPU computes, in seconds."""
         return flops / (self.peak_flops * self.utilisation)
 
     def seconds(self, cost: Cost) -> float:
-        """The time of a job's steps."""
+        """The time of a job's steps, in seconds."""
         return cost.steps * LAUNCH_S + self.compute_s(cost.flops)
 
     def share(self, run: Run, cost: Cost, vocab_size: int | None = None) -> float:
-        """The part of the GPU that a job keeps busy: of its time, or of its memory if that is more.
+        """The share of the GPU that a job needs: of its time or of its memory, the larger.
 
-        A step of a small model waits for the CPU most of the time, and others compute meanwhile.
+        A small model's step waits for the CPU most of the time, and other jobs compute meanwhile.
         """
         seconds = self.seconds(cost)
         busy = self.compute_s(cost.flops) / seconds if seconds else 0.0

@@ -1,4 +1,4 @@
-"""A study's sweeps, expanded to the settings of single runs."""
+"""Expand a study's sweeps to the settings of single runs."""
 
 import copy
 import itertools
@@ -21,7 +21,7 @@ def expand(study: Grid) -> dict[str, list[Run]]:
     Raises
     ------
     UserError
-        A combination of settings is impossible; each problem is said once, with its key.
+        A combination of settings is impossible; the error names each problem once, with its key.
     """
     sweeps, problems = {}, {}
     for name, sweep in study.sweeps.items():
@@ -38,7 +38,7 @@ def expand(study: Grid) -> dict[str, list[Run]]:
 
 
 def _placed(problems: dict[str, list[str]], study: Grid) -> list[str]:
-    """Each problem with its place: where a sweep sets the key, or the settings."""
+    """Each problem with its place: the key of the sweep, or of the settings."""
     return [_place(problem, where, study) + problem for problem, where in problems.items()]
 
 
@@ -53,7 +53,7 @@ def _place(problem: str, where: list[str], study: Grid) -> str:
 
 
 def _sets(at: str, values: list[Any], key: str) -> bool:
-    """Whether one of the values at a key with dots gives `key`, itself or as a part."""
+    """Whether one of the values at a key with dots sets `key`, itself or as a part."""
     if key == at:
         return True
     if not key.startswith(f"{at}."):

@@ -1,4 +1,4 @@
-"""Which runs a study predicts before it trains them, and from which."""
+"""The held-out runs of a study's prediction, and the runs that the prediction is fitted to."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from isoloss.tasks import cost_of, run_of, task_of
 
 
 def hold_out(prediction: Prediction, members: Iterable[tuple[str, PlannedRun]]) -> HeldOut:
-    """Choose the run of the most compute, and the runs of at most a share of it.
+    """Hold out the run with the most compute; fit runs of at most a share of that compute.
 
     Raises
     ------
     UserError
-        No run is small enough, or a law's `where` keeps none; or both N and D of the run that is
-        held out lie within those of the runs that are fitted: its loss would only be interpolated.
+        No run is small enough, or a law's `where` keeps none. Or N and D of the held-out run lie
+        within the range of the fitted runs, so that the prediction is no extrapolation.
     """
     members = list(members)
     candidates = [run for sweep, run in members if sweep == prediction.sweep]
@@ -62,7 +62,7 @@ def _of_fit(fit: Fit, held: Sequence[PlannedRun], fitted: list[dict[str, Any]]) 
 
 
 def _kept(fit: Fit, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows that a law's `where` keeps, by the columns that are known before a run."""
+    """The rows that a law's `where` keeps, by the columns that are known before training."""
     kept = rows
     for name, values in fit.where.items():
         if not all(name in row for row in rows):
@@ -75,7 +75,7 @@ def _kept(fit: Fit, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _columns(planned: PlannedRun) -> dict[str, Any]:
-    """Of a run's row, what its settings give for certain; and its "size" and its "data"."""
+    """The columns of a run's row that its settings determine, and its "size" and "data"."""
     run = run_of(planned.settings)
     cost = cost_of(run, BYTES)  # of any vocabulary: sizes are only compared
     columns = task_of(run).planned_columns(run) | {"seed": planned.seed}

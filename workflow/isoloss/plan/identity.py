@@ -1,4 +1,4 @@
-"""Who a run is: a readable name and a hash of exactly what can change its result."""
+"""The identity of a run: a readable name and a hash of all that can change its result."""
 
 import hashlib
 from typing import Any
@@ -7,8 +7,8 @@ from isoloss.config.runs import Run
 from isoloss.files import canonical_json
 from isoloss.tasks import task_of
 
-# Of the meaning of the settings. A new setting needs no new version if its default leaves old runs
-# as they were, because settings at their defaults are left out of the hash.
+# The version of the settings' meaning. A new setting needs no new version if its default leaves old
+# runs as they were, because the hash leaves out settings at their defaults.
 FORMAT_VERSION = 1
 
 
@@ -18,10 +18,10 @@ def compact(run: Run) -> dict[str, Any]:
 
 
 def run_id(run: Run, seed: int) -> str:
-    """The identity of a run; a corpus must be named by its identity.
+    """The identity of a run; the run must name its corpus by the corpus's identity.
 
-    The same for equal settings in any order, written out or left at their defaults, and whatever
-    other runs there are.
+    Equal settings give equal identities, in any order, and written out or left at their defaults.
+    Other runs do not matter.
     """
     return hashed_name(task_of(run).readable_name(run), compact(run), seed)
 

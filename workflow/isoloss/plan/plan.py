@@ -1,4 +1,4 @@
-"""From studies to runs: every run once, and which sweeps of which studies want it."""
+"""Plan the runs of all studies: each run once, with the sweeps that want it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -30,9 +30,9 @@ def make_plan(
     studies : mapping
         Name -> study.
     corpora : mapping
-        Name of the study -> name of the corpus -> what is known of it.
+        Name of the study -> name of the corpus -> the known facts about the corpus.
     budget : Budget
-        What all runs together may cost.
+        The largest total cost of all runs.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def make_plan(
 
 
 def _trunks(runs: Iterable[PlannedRun]) -> dict[str, PlannedTrunk]:
-    """The pieces of trunks that runs go on from, each once."""
+    """The pieces of trunks that runs continue, each once."""
     wanted = {run.trunk.trunk_id: run for run in runs if run.trunk}
     before = predecessors(run.trunk for run in wanted.values())
     planned = {}
@@ -121,7 +121,7 @@ def runs_of(study: Grid, corpora: Mapping[str, KnownCorpus]) -> list[tuple[str, 
 
 
 def _with_corpus(run: Run, corpora: Mapping[str, KnownCorpus]) -> tuple[Run, KnownCorpus | None]:
-    """The run with its corpus's identity for its name, and that corpus."""
+    """The run with its corpus's identity in place of the name, and the corpus."""
     task = task_of(run)
     name = task.corpus_of(run)
     if name is None:

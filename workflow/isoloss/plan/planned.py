@@ -1,4 +1,4 @@
-"""What is planned: the jobs that train, and what waits for what."""
+"""The plan's contents: the jobs that train, and the order between them."""
 
 import functools
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ class PlannedRun:
     """One training run."""
 
     run_id: str
-    settings: dict[str, Any]  # what the model of the task's runs accepts
+    settings: dict[str, Any]  # as the model of the task's runs checks them
     seed: int
     corpus_id: str | None
-    cost: Cost  # of the job: without its trunk
-    trunk: Trunk | None = None  # what the run goes on from
+    cost: Cost  # of the job, without its trunk
+    trunk: Trunk | None = None  # the trunk that the run continues
 
     @property
     def whole_flops(self) -> float:
@@ -32,14 +32,14 @@ class PlannedTrunk:
     """One job that trains a piece of a trunk."""
 
     trunk: Trunk
-    before: str | None  # the id of the trunk that it goes on from
+    before: str | None  # the id of the trunk that it continues
     corpus_id: str
-    cost: Cost  # of the job: without the trunk before
+    cost: Cost  # of the job, without the trunk before
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """The runs of a study that are predicted, and those that the prediction is made from."""
+    """The held-out runs of a study, and the runs that the prediction is fitted to."""
 
     run_ids: tuple[str, ...]  # the largest by compute: one, or its seeds
     fitted: tuple[str, ...]
@@ -47,13 +47,13 @@ class HeldOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to be done."""
+    """All jobs of the studies."""
 
     runs: dict[str, PlannedRun] = field(default_factory=dict)
     trunks: dict[str, PlannedTrunk] = field(default_factory=dict)
     members: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     # study -> (sweep, run_id), in the order of the sweeps, their grids and their seeds
-    held_out: dict[str, HeldOut] = field(default_factory=dict)  # study -> what it predicts
+    held_out: dict[str, HeldOut] = field(default_factory=dict)  # study -> its held-out runs
 
     @functools.cached_property
     def waiting_s(self) -> dict[str, float]:
@@ -79,7 +79,7 @@ class Plan:
 
     @functools.cached_property
     def predicted_by(self) -> dict[str, str]:
-        """Run, or piece of a trunk that only such runs need -> the study that predicts it first."""
+        """The study that first predicts a run, for held-out runs and trunks that only they need."""
         found = {i: study for study, held in self.held_out.items() for i in held.run_ids}
         free = {t for run in self.runs.values() if run.run_id not in found for t in self.chain(run)}
         for held, study in list(found.items()):
@@ -88,7 +88,7 @@ class Plan:
 
     @functools.cached_property
     def urgent(self) -> set[str]:
-        """The runs that a prediction is made from, and their trunks: others wait for them."""
+        """Runs that a prediction is fitted to, and their trunks: held-out runs wait for them."""
         found = {i for held in self.held_out.values() for i in held.fitted}
         return found | {trunk_id for i in found for trunk_id in self.chain(self.runs[i])}
 

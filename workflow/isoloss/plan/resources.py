@@ -1,4 +1,4 @@
-"""What a job asks of the machine that runs it, for Snakemake and a cluster's queue."""
+"""The resources of a job, for Snakemake and for a cluster's queue."""
 
 import math
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from isoloss.plan.gpu import GpuSpeed, gpu_percent
 from isoloss.tasks import task_of
 
 GPUS = ("cuda", "auto")  # devices of the config that may be a GPU
-LEAST_MB, MEMORY_FACTOR = 2000, 1.5  # what a job is allowed beyond its planned memory
-GPU_PROCESS_MB = 4000  # of the process that feeds a GPU: PyTorch's CUDA libraries
-START_MIN, TIME_FACTOR = 5, 10  # a slow machine is no failure
+LEAST_MB, MEMORY_FACTOR = 2000, 1.5  # the least memory of a job; its factor over the planned memory
+GPU_PROCESS_MB = 4000  # memory of the process that uses a GPU: PyTorch's CUDA libraries
+START_MIN, TIME_FACTOR = 5, 10  # generous, so that slow machines do not fail
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class Resources:
 
 
 def resources_of(run: Run, cost: Cost, device: str, vocab_size: int | None = None) -> Resources:
-    """What a job with a planned cost needs.
+    """The resources of a job with a planned cost.
 
     Parameters
     ----------
     run : Run
     cost : Cost
-        Of the job: without the trunk that it goes on from.
+        Planned cost of the job, without the trunk that it continues.
     device : str
-        As the config names it.
+        The device, as in the config.
     vocab_size : int
-        Of the corpus that the run reads, if it reads one.
+        Vocabulary size of the run's corpus, if it reads one.
     """
     on_gpu = device in GPUS
     needed_mb = MEMORY_FACTOR * task_of(run).memory_bytes(run, vocab_size) / 1e6
@@ -46,5 +46,5 @@ def resources_of(run: Run, cost: Cost, device: str, vocab_size: int | None = Non
 
 
 def seconds_of(cost: Cost, device: str) -> float:
-    """The time that a job is planned to take on a device of the config."""
+    """The planned time of a job on a device of the config, in seconds."""
     return GpuSpeed().seconds(cost) if device == "cuda" else cost.core_s

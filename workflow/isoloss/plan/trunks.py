@@ -1,7 +1,8 @@
 """Trunks: the steps that runs of different lengths share (Haegele et al. 2024, arXiv:2405.18392).
 
-A run whose rate is constant until its cooldown does the same steps as any longer one until then.
-They are trained once, in pieces that end where a cooldown begins, each going on from the last.
+If the learning rate is constant until the cooldown, a run shares its steps before the cooldown with
+all longer runs. These shared steps (the trunk) are trained once. Each piece of a trunk ends where a
+run's cooldown begins, and continues the piece before it.
 """
 
 from collections.abc import Iterable
@@ -17,11 +18,11 @@ from isoloss.tasks import task_of
 class Trunk:
     """The steps of a run before its cooldown, as a run of its own at a constant rate.
 
-    The same for every run that begins with these steps, whatever other runs there are.
+    All runs that begin with these steps have the same trunk, whatever other runs there are.
     """
 
     trunk_id: str
-    line: str  # the same for all trunks of which one is the beginning of the other
+    line: str  # the same for a trunk and all longer trunks that begin with it
     settings: dict[str, Any]
     seed: int
     steps: int
@@ -47,7 +48,7 @@ def trunk_of(run: Run, seed: int) -> Trunk | None:
 
 
 def predecessors(trunks: Iterable[Trunk]) -> dict[str, Trunk | None]:
-    """The trunk that each goes on from: the longest shorter one of its line."""
+    """For each trunk, the trunk that it continues: the longest shorter one of its line."""
     lines: dict[str, list[Trunk]] = {}
     for trunk in trunks:
         lines.setdefault(trunk.line, []).append(trunk)

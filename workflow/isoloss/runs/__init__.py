@@ -1,1 +1,1 @@
-"""Tables of runs: collected from their files, or imported from a table of the user's."""
+"""Tables of runs: collected from the runs' files, or imported from a user's table."""

@@ -1,4 +1,4 @@
-"""The tables of one study: its runs and their learning curves, wherever they come from."""
+"""The tables of a study: its runs and their learning curves."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,14 +18,14 @@ def of_training(members: Iterable[tuple[str, str]], runs_folder: str | Path) -> 
     Parameters
     ----------
     members : iterable of (sweep, run_id)
-        A run may be wanted by several sweeps: it then has a row for each, and one curve.
+        A run that several sweeps want has a row for each sweep, and one curve.
     runs_folder : path
-        Holds one folder a run.
+        The folder with one folder per run.
 
     Raises
     ------
     UserError
-        A run's files are missing or not whole: all of them are named.
+        Files of runs are missing or damaged; the error names all of them.
     """
     members, rows, curves, problems = list(members), {}, [], []
     for run_id in dict.fromkeys(run_id for _, run_id in members):
@@ -47,7 +47,7 @@ def of_training(members: Iterable[tuple[str, str]], runs_folder: str | Path) -> 
 
 
 def of_studies(tables: dict[str, Tables]) -> Tables:
-    """The runs of several studies; the sweep is the study that they came from."""
+    """The runs of several studies; the column `sweep` holds the study of each run."""
     runs = [
         runs.assign(sweep=pd.array([study] * len(runs), dtype=SWEEP.dtype)).drop_duplicates(
             "run_id"

@@ -14,16 +14,16 @@ NEAR_HIGHEST = 0.999  # share of the highest rate
 def at_peak_rate(curve: "pd.DataFrame", peak_lr: float) -> "pd.DataFrame":
     """The part of a run's learning curve at its peak learning rate, by rising step.
 
-    Where the loss is positive, and the rate equals the peak but for rounding. A run that was only
-    looked at in its warm-up or its cooldown has no such part. (`near_highest_rate` does not need to
-    know the peak, and gives such a run's highest point.)
+    It has the rows with a positive loss whose rate equals the peak, up to rounding. A run that was
+    evaluated only in its warm-up or its cooldown has no such rows. (`near_highest_rate` does not
+    need the peak, and returns such a run's row of the highest rate.)
 
     Parameters
     ----------
     curve : DataFrame
         Columns `step`, `lr` and `loss` of one run.
     peak_lr : float
-        The peak that the run was planned with.
+        The peak learning rate of the plan.
     """
     curve = curve.sort_values("step", kind="stable")
     at_peak = np.isclose(curve["lr"].astype(float), float(peak_lr), rtol=AT_PEAK, atol=0)
@@ -33,8 +33,8 @@ def at_peak_rate(curve: "pd.DataFrame", peak_lr: float) -> "pd.DataFrame":
 def near_highest_rate(curve: "pd.DataFrame") -> "pd.DataFrame":
     """The part of a run's learning curve at the highest rate that the curve has, by rising step.
 
-    Within a thousandth of it. That is the peak only where the run was looked at there; compare
-    `at_peak_rate`.
+    It has the rows within a thousandth of that rate. That rate is the peak only if the run was
+    evaluated at its peak; compare `at_peak_rate`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A table of losses that a user has, as the runs of a study."""
+"""A user's table of losses as the runs of a study."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +16,8 @@ from isoloss.tables.read import read_table as read_file
 from isoloss.tables.schema import MAY_BE_ZERO, NUMBERS, RUN_COLUMNS, SWEEP, WHOLE, typed
 
 MOST = 2**63  # whole columns are 64-bit
-# Counts that others computed, as from FLOPs, have fractions that mean nothing: a count that
-# rounding moves by no more than this share of it is whole. Of a column whose unit is known, more.
+# Counts that users computed, e.g. from FLOPs, have meaningless fractions. A count counts as whole
+# if rounding changes it by at most this share; in a column of known unit, the share is larger.
 ROUNDED, ROUNDED_IN_A_UNIT = 5e-7, 1e-3
 # Our columns whose cells and units are those of a quantity that `isoloss fit` reads.
 QUANTITIES = {"n_params_non_embedding": "n_params", "steps": "n_steps"} | {
@@ -26,16 +26,16 @@ QUANTITIES = {"n_params_non_embedding": "n_params", "steps": "n_steps"} | {
 
 
 class Imported(NamedTuple):
-    """A user's table as runs, and what was assumed of its units and cells."""
+    """A user's table as runs, and the assumptions about its units and cells."""
 
     runs: Any  # a pandas DataFrame
     notes: list[str]
 
 
 def path_problems(path: str, root: str | Path) -> list[str]:
-    """What is wrong with the path of a study's table, if anything.
+    """Problems of the path of a study's table.
 
-    Of a table that is gone, Snakemake would keep what was made from it, and say nothing.
+    Without this check, Snakemake would silently keep the results of a table that was removed.
     """
     if any(character in "{}" or not character.isprintable() for character in path):
         return [f"path: must have no braces and no control characters, got {path!r}"]
@@ -49,15 +49,15 @@ def path_problems(path: str, root: str | Path) -> list[str]:
 def read_table(study: Table) -> Imported:
     """The rows of a table as runs, in the table's order; the sweep of all of them is "table".
 
-    Columns, units and cells are understood as `isoloss fit` understands them. Two things are
-    stricter, because a study's table of runs is one for all studies: its columns are named by the
-    study, which is planned before the table is read, and counts are whole numbers below 2^63.
+    Columns, units and cells are understood as by `isoloss fit`. Two rules are stricter, because all
+    studies share one form of the table of runs. The study names the columns, because it is planned
+    before the table is read. Counts are whole numbers below 2^63.
 
     Raises
     ------
     UserError
-        The file cannot be read, columns are missing, or a value is none that its column can have:
-        all of it, with the rows, counted from 1 below the header.
+        The file cannot be read, columns are missing, or a value is not possible in its column. The
+        error lists all problems; rows are counted from 1 below the header.
     """
     path = Path(study.path)
     table = read_file(path)
@@ -93,7 +93,7 @@ def read_table(study: Table) -> Imported:
 
 
 def _count_problems(ours: str, theirs: str, values: np.ndarray, scaled: bool) -> Iterator[str]:
-    """What is wrong with the numbers of a column that must be whole."""
+    """Problems of a column whose numbers must be whole."""
     if NUMBERS[ours] != WHOLE:
         return
     share = ROUNDED_IN_A_UNIT if scaled else ROUNDED

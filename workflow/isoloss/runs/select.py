@@ -1,4 +1,4 @@
-"""Which runs of a table are taken: those of some sweeps, with some values, that have a result."""
+"""Select runs of a table by sweep, by values of columns, and by status."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def chosen(
 
 
 def is_finished(runs: pd.DataFrame) -> pd.Series:
-    """Which runs went on to their planned end: those whose `status` is "done"."""
+    """Whether each run reached its planned end: its `status` is "done"."""
     return runs["status"] == "done"
 
 
@@ -37,10 +37,10 @@ def finished_in(
     Parameters
     ----------
     runs : DataFrame
-        With columns `status`, `sweep` and `run_id`. It has a run once for each sweep that wants it.
+        Columns `status`, `sweep` and `run_id`. A run has a row for each sweep that wants it.
     sweeps : iterable of str
     measured : str, optional
-        A column in which they must have a value.
+        A column in which the runs must have a value.
     """
     found = runs[is_finished(runs) & runs["sweep"].isin(list(sweeps))]
     if measured is not None:
@@ -49,7 +49,7 @@ def finished_in(
 
 
 def finished(runs: pd.DataFrame, y: str) -> tuple[pd.DataFrame, list[str]]:
-    """The runs that ended with a finite `y`, and a note about those that did not."""
+    """The finished runs with a finite `y`, and a note about the others."""
     good = runs[y].notna() & ~runs[y].isin([float("inf"), float("-inf")])
     if "status" in runs.columns:
         good &= is_finished(runs)

@@ -1,1 +1,1 @@
-"""Numerics that several parts share: pure functions of arrays, each with its source."""
+"""Numerics that several packages share: pure functions of arrays, each with its source."""

@@ -4,9 +4,9 @@ import numpy as np
 
 
 def log_log(at, x, y, beyond: float | None = None):
-    """y at some places, linear in ln y against ln x between the points.
+    """y at given places, by linear interpolation of ln y against ln x.
 
-    Exact along a power law y = c x**p.
+    It is exact along a power law y = c x**p.
 
     Parameters
     ----------
@@ -15,12 +15,12 @@ def log_log(at, x, y, beyond: float | None = None):
     x, y : array_like, shape (point,)
         Points, positive, by rising or by falling x.
     beyond : float, optional
-        ln y outside the points, such as NaN; that of the nearest point if it is not given.
+        ln y outside the points, such as NaN; by default, ln y of the nearest point.
 
     Returns
     -------
     float or ndarray
-        Of the shape of `at`.
+        y, with the shape of `at`.
     """
     log_x, log_y = np.log(np.asarray(x, float)), np.log(np.asarray(y, float))
     if log_x[0] > log_x[-1]:

@@ -1,4 +1,4 @@
-"""Intervals from draws: central quantiles, and the standard error that they give."""
+"""Intervals from draws: central quantiles and standard errors."""
 
 import math
 import warnings
@@ -15,8 +15,8 @@ LEVEL = 0.9  # of the intervals of a study
 class Estimate:
     """A value, its interval (None where there is none), its standard error, and its unit.
 
-    The standard error is half the distance between the 16th and the 84th percentile of the draws:
-    that of a normal distribution, but not ruled by a few wild draws.
+    The standard error is half the distance between the 16th and the 84th percentile of the draws.
+    It equals the standard deviation of normal draws, and is robust against outliers.
     """
 
     value: float
@@ -29,9 +29,9 @@ class Estimate:
 def bounds(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     """The central interval of the draws along the first axis; NaN where there are too few.
 
-    Weibull's quantiles: between them one more draw falls with probability `level` however many
-    draws there are, where the usual ones leave the interval of 200 draws 1 % too narrow. They exist
-    from `fewest_draws` on.
+    The ends are Weibull's quantiles: a further draw falls between them with probability `level`,
+    for any number of draws. The usual quantiles make the interval of 200 draws 1 % too narrow.
+    Weibull's quantiles need at least `fewest_draws` draws.
     """
     if len(draws) < fewest_draws(level):
         nothing = np.full(draws.shape[1:], np.nan)
@@ -44,12 +44,12 @@ def bounds(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fewest_draws(level: float) -> int:
-    """How many draws an interval needs: 19 for one of 90 %."""
+    """The least number of draws for an interval: 19 for 90 %."""
     return max(1, math.ceil(2 / (1 - level) - 1 - 1e-9))
 
 
 def estimate(value: float, draws: np.ndarray, level: float, unit: str) -> Estimate:
-    """A value with the interval and standard error that its draws give."""
+    """A value with the interval and the standard error of its draws."""
     draws = draws[np.isfinite(draws)]
     if len(draws) < fewest_draws(level):
         return Estimate(float(value), None, None, None, unit)

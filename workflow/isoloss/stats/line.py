@@ -1,10 +1,10 @@
-"""Least-squares lines, where some points are missing or some count more."""
+"""Least-squares lines, with missing points or with weights."""
 
 import numpy as np
 
 
 def through_rows(x, y, at: float = 0.0, fewest: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """The line of y on x of each row, by the points that the row has.
+    """The least-squares line of y on x for each row, through the points that the row has.
 
     slope = sum (x - mean x) y / sum (x - mean x)**2, and the line goes through the means.
 
@@ -13,9 +13,9 @@ def through_rows(x, y, at: float = 0.0, fewest: int = 2) -> tuple[np.ndarray, np
     x, y : ndarray
         Shapes that broadcast to (row, point). A point counts where both are finite.
     at : float
-        Where the line's value is wanted.
+        The x at which to return the line's value.
     fewest : int
-        A row with fewer points has no line.
+        The least number of points for a line.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def weighted(x, y, sd=None) -> tuple[float, float]:
     ----------
     x, y : ndarray, shape (point,)
     sd : array_like, shape (point,), optional
-        Standard deviation of each y; all alike if it is not given.
+        Standard deviation of each y; by default, all are equal.
     """
     weight = np.ones_like(x) if sd is None else np.asarray(sd, float) ** -2.0
     centre = np.average(x, weights=weight)
@@ -49,7 +49,7 @@ def weighted(x, y, sd=None) -> tuple[float, float]:
 
 
 def slopes_of_columns(x, y) -> np.ndarray:
-    """The slope of the line of each column of y on the same x; NaN where the column has a NaN.
+    """The slope of each column of y on the same x; NaN where the column has a NaN.
 
     Parameters
     ----------

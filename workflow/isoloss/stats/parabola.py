@@ -1,4 +1,4 @@
-"""Parabolas: their vertex, and the least squares that fit them."""
+"""Parabolas: their vertices, and least-squares fits."""
 
 import numpy as np
 
@@ -26,12 +26,12 @@ def vertex(square, slope, constant=0.0):
 
 
 def minimum_between(square, slope, constant, low, high, *, ends: bool = False):
-    """Place and height of the minima of many parabolas, where they lie between two places.
+    """Place and height of the minima of many parabolas, if they lie between two places.
 
     Parameters
     ----------
     square, slope, constant : ndarray
-        Of square x**2 + slope x + constant; any one shape.
+        Coefficients of square x**2 + slope x + constant, all of one shape.
     low, high : float
         The minimum must lie between them.
     ends : bool
@@ -40,7 +40,7 @@ def minimum_between(square, slope, constant, low, high, *, ends: bool = False):
     Returns
     -------
     place, height : ndarray
-        NaN where the parabola opens downwards or its minimum lies beyond.
+        NaN where the parabola opens downwards, or its minimum lies outside.
     """
     place, height = vertex(square, slope, constant)
     with np.errstate(invalid="ignore"):
@@ -52,8 +52,8 @@ def minimum_between(square, slope, constant, low, high, *, ends: bool = False):
 def vertex_of_three(x, y):
     """Place of the minimum of the parabola through three points.
 
-    By Newton's divided differences: half of the way from x_0 to x_1, less the first difference over
-    twice the second.
+    By Newton's divided differences, it is the middle of x_0 and x_1, minus the first difference
+    over twice the second difference.
 
     Parameters
     ----------
@@ -73,16 +73,16 @@ def vertex_of_three(x, y):
 
 
 def solver(x, weight=None) -> np.ndarray:
-    """The matrix that makes the coefficients of the least-squares parabola from its heights.
+    """The matrix that maps heights to the coefficients of the least-squares parabola.
 
-    The pseudo-inverse of the weighted Vandermonde matrix (Golub and Van Loan 2013, Sec. 5.5).
+    It is the pseudo-inverse of the weighted Vandermonde matrix (Golub and Van Loan 2013, Sec. 5.5).
 
     Parameters
     ----------
     x : ndarray, shape (point,)
-        Best about a place in their middle.
+        Places; centre them to reduce rounding errors.
     weight : ndarray, shape (point,), optional
-        How much each point counts; all alike if it is not given.
+        Weight of each point; by default, all are equal.
 
     Returns
     -------

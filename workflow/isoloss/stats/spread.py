@@ -1,4 +1,4 @@
-"""How far draws or misses spread."""
+"""Measures of the spread of draws and residuals."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def between(draws, shares: tuple[float, float], axis: int = 0):
     draws : ndarray
         At least one along `axis`.
     shares : (low, high)
-        Of the draws, below the one and below the other quantile.
+        Probabilities of the two quantiles.
 
     Returns
     -------
@@ -26,9 +26,9 @@ def between(draws, shares: tuple[float, float], axis: int = 0):
 
 
 def standard_error(draws, axis: int = 0):
-    """Half the distance between the quantiles that lie one standard deviation from the middle.
+    """Half the distance between the 16th and the 84th percentile of the draws.
 
-    For normal draws that is their standard deviation; a few wild draws do not move it.
+    For normal draws it is their standard deviation; it is robust against outliers.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def standard_error(draws, axis: int = 0):
 def root_mean_square(values) -> float:
     """sqrt(mean(values**2)).
 
-    Of residuals of ln L it is the misfit of a law, as a share of the loss.
+    For residuals of ln L, it is the misfit of a law as a share of the loss.
 
     Parameters
     ----------

@@ -1,15 +1,16 @@
-"""What few runs leave open of the size of the noise: Student's t (1908)."""
+"""Student's t (1908) and leverage: the uncertainty of the size of the noise when runs are few."""
 
 import numpy as np
 
-MOST_LEVERAGE = 0.99  # a residual of a point that the fit almost goes through says nothing
+MOST_LEVERAGE = 0.99  # a point of larger leverage has a residual without information
 
 
 def scales(freedom: float, draws: int, rng: np.random.Generator, runs: float | None = None):
-    """Factors of normal noise that make Student's t of it, one for each draw.
+    """Factors that turn normal noise into Student's t, one for each draw.
 
-    sqrt(freedom / chi-squared with as many degrees of freedom): the noise's standard deviation over
-    the one estimated, where both are open (Gelman et al. 2013, Bayesian Data Analysis, Sec. 3.2).
+    A factor is sqrt(freedom / chi-squared with `freedom` degrees of freedom). It is the posterior
+    of the noise's standard deviation over its estimate (Gelman et al. 2013, Bayesian Data Analysis,
+    Sec. 3.2).
 
     Parameters
     ----------
@@ -18,8 +19,8 @@ def scales(freedom: float, draws: int, rng: np.random.Generator, runs: float | N
     draws : int
     rng : Generator
     runs : float, optional
-        Stands for `freedom` above the bar where the residuals are raw: a fit made them smaller
-        by sqrt(freedom / runs).
+        Number of runs, which replaces `freedom` in the numerator where residuals are raw. The fit
+        made raw residuals smaller by sqrt(freedom / runs).
 
     Returns
     -------
@@ -30,14 +31,14 @@ def scales(freedom: float, draws: int, rng: np.random.Generator, runs: float | N
 
 
 def quantile(level: float, freedom: float | None = None) -> float:
-    """How many standard errors a central interval reaches to each side.
+    """The half-width of a central interval, in standard errors.
 
     Parameters
     ----------
     level : float
         Probability of the interval, in (0, 1).
     freedom : float, optional
-        Degrees of freedom of the standard error; it is exact if they are not given.
+        Degrees of freedom of the standard error; by default, the standard error is exact.
     """
     from scipy.special import ndtri, stdtrit
 
@@ -46,9 +47,9 @@ def quantile(level: float, freedom: float | None = None) -> float:
 
 
 def leverage(design: np.ndarray) -> np.ndarray:
-    """What share of each residual a least-squares fit takes: the diagonal of its hat matrix.
+    """Leverage of each point in a least-squares fit: the diagonal of the hat matrix.
 
-    Through an orthonormal basis Q of the columns: sum Q**2 (Hoaglin and Welsch 1978).
+    It is sum Q**2 for an orthonormal basis Q of the columns (Hoaglin and Welsch 1978).
 
     Parameters
     ----------
@@ -64,17 +65,17 @@ def leverage(design: np.ndarray) -> np.ndarray:
 
 
 def leverage_of_solver(design: np.ndarray, solver: np.ndarray) -> np.ndarray:
-    """As `leverage`, from the matrix that solves the fit: the diagonal of design @ solver.
+    """Leverage from the matrix that solves the fit: the diagonal of design @ solver.
 
     Parameters
     ----------
     design : ndarray, shape (point, parameter)
     solver : ndarray, shape (parameter, point)
-        Its pseudo-inverse.
+        The pseudo-inverse of `design`.
     """
     return np.minimum(np.einsum("rp,pr->r", design, solver), MOST_LEVERAGE)
 
 
 def freed(residual: np.ndarray, leverage: np.ndarray) -> np.ndarray:
-    """Residuals over sqrt(1 - leverage): as large as the noise (MacKinnon and White 1985, HC2)."""
+    """HC2 residuals: divided by sqrt(1 - leverage) (MacKinnon and White 1985)."""
     return residual / np.sqrt(1 - leverage)
