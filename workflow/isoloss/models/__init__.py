@@ -1,1 +1,1 @@
-"""The networks that are trained, each with its exact size and its exact cost."""
+"""The networks that runs train, each with an exact count of parameters and FLOPs."""

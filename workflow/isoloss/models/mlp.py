@@ -14,8 +14,8 @@ ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
 class Mlp(nn.Module):
     """n_inputs - width - ... - width - 1, with an activation after each hidden layer.
 
-    Every weight and bias starts uniform in ± 1 / sqrt(inputs of its layer), the range that
-    torch.nn.Linear draws from, but here from a generator of the run's own.
+    Every weight and bias starts uniform in ± 1 / sqrt(inputs of its layer). That is the range of
+    torch.nn.Linear, but the values are drawn from the run's own generator.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""In which numbers a model computes and whether it is compiled: what the device decides.
+"""Number formats and compilation of a model, which depend on the device.
 
-Weights, optimiser and losses are float32 everywhere. On CUDA the matrix products are bfloat16
-(float32 ones may use TF32), and a run that is long enough is compiled; the CPU and Apple's MPS
-compute in float32.
+Weights, optimiser and losses are float32 everywhere. On CUDA, matrix products are bfloat16 (float32
+products may use TF32), and a run that is long enough is compiled. The CPU and Apple's MPS compute
+in float32.
 """
 
 import importlib.util
@@ -14,22 +14,22 @@ import torch
 from isoloss.constants import LAUNCH_S
 from isoloss.models.transformer import Transformer
 
-# Guesses for a data-centre GPU: no step is faster than the CPU can launch its kernels, and what
-# compilation saves of a run must be worth the half minute that it takes.
+# Guesses for a data-centre GPU. No step is faster than the CPU can launch its kernels. Compilation
+# takes half a minute, so it must save more of the run.
 FLOPS_PER_S = 2e14
 WORTH_COMPILING_S = 120.0
 
 
 @dataclass(frozen=True)
 class Precision:
-    """How a device computes."""
+    """Number formats and compiler of a device."""
 
     autocast: torch.dtype | None = None  # of the matrix products; None: float32
     compiler: str | None = None  # the backend of torch.compile; None: not compiled
 
 
 def precision_for(device: torch.device, steps: int, flops: float) -> Precision:
-    """What suits a device, for a run of so many steps and FLOPs."""
+    """The precision for a device and a run of so many steps and FLOPs."""
     if device.type != "cuda":
         return Precision()
     seconds = steps * LAUNCH_S + flops / FLOPS_PER_S
@@ -41,13 +41,13 @@ def precision_for(device: torch.device, steps: int, flops: float) -> Precision:
 
 
 def can_compile() -> bool:
-    """Is there what PyTorch's compiler needs for a GPU?"""
+    """Whether PyTorch's compiler has all that it needs for a GPU."""
     compilers = any(map(shutil.which, ("cc", "gcc", "clang")))
     return compilers and importlib.util.find_spec("triton") is not None
 
 
 def prepare(model: Transformer, device: torch.device, precision: Precision) -> Transformer:
-    """Put a model on a device, to compute there as `precision` says."""
+    """Move a model to a device, and set its `precision`."""
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True

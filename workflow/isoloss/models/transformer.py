@@ -1,8 +1,8 @@
 """A GPT-style decoder: pre-norm blocks, learned positions, GELU, no biases.
 
-Its shape is that of Radford et al. (2019) without biases. Written for small models on one CPU
-thread: few operations, sums with the residual stream inside the matrix products, and the loss's
-gradient in one pass over the probabilities.
+Its shape is that of Radford et al. (2019) without biases. The code is written for small models on
+one CPU thread. It has few operations, adds to the residual stream inside matrix products, and
+computes the loss's gradient in one pass over the probabilities.
 """
 
 import math
@@ -23,9 +23,9 @@ class Transformer(nn.Module):
     Parameters
     ----------
     shape : runs.Transformer
-        Layers, widths and heads, and the dropout: on the sum of the embeddings, on the attention's
-        weights and on all that a block adds to the residual stream, as in GPT-2 (Radford et al.
-        2018, Sec. 4.1). It acts in training mode, with PyTorch's global random numbers.
+        Layers, widths, heads and dropout. As in GPT-2 (Radford et al. 2018, Sec. 4.1), dropout acts
+        on the sum of the embeddings, on the attention's weights, and on all that a block adds to
+        the residual stream. It acts in training mode, with PyTorch's global random numbers.
     vocab_size : int
         Different token ids.
     context : int
@@ -35,10 +35,11 @@ class Transformer(nn.Module):
 
     Notes
     -----
-    Positions and the two matrices of a block that write to the residual stream start at zero, so
-    that at first the stream holds the tokens alone and every block passes its input on; the rest
-    is normal. Started at random throughout, models of these sizes spend much of a short run on
-    unlearning it: at width 16, 2.44 nats per byte after 2.5e5 bytes instead of 2.25.
+    Position embeddings start at zero, and so do the two matrices of a block that write to the
+    residual stream. So the stream starts with the tokens alone, and every block passes its input
+    on. All other matrices start normal. If all matrices start at random, small models spend much of
+    a short run on unlearning them: at width 16, the loss is 2.44 nats per byte after 2.5e5 bytes
+    instead of 2.25.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Transformer(nn.Module):
         return functional.linear(self.features(ids, last), self.output)
 
     def features(self, ids: Tensor, last: int | None = None) -> Tensor:
-        """What the output layer reads: (batch, time, d_model), or of the `last` positions only."""
+        """Input of the output layer, (batch, time, d_model); of the `last` positions if given."""
         batch, time = ids.shape
         x = functional.embedding(ids, self.tokens) + self.positions[:time]
         if self.training and self.dropout:
@@ -82,9 +83,9 @@ class Transformer(nn.Module):
         Parameters
         ----------
         ids : Tensor, shape (batch, time), int64
-            What the model sees.
+            The model's input.
         targets : Tensor, shape (batch, n_targets), int64
-            What follows each of the last `n_targets` positions of `ids`.
+            The token after each of the last `n_targets` positions of `ids`.
         """
         if self.autocast is not None:
             with torch.autocast(ids.device.type, self.autocast):
@@ -119,7 +120,7 @@ class Block(nn.Module):
         return self._add(x, hidden, self.feed_out)
 
     def _add(self, x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-        """The residual stream x and what y writes to it."""
+        """The residual stream x plus y @ weight.T, with dropout."""
         if self.training and self.dropout:
             return x + functional.dropout(functional.linear(y, weight), self.dropout)
         if torch.is_autocast_enabled(x.device.type):
@@ -142,11 +143,11 @@ def next_token_loss(model: Transformer, ids: Tensor, targets: Tensor) -> Tensor:
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """cross_entropy(x @ weight.T, targets), with the gradients computed on the way.
+    """cross_entropy(x @ weight.T, targets), with gradients computed in the forward pass.
 
-    d loss / d logits = (softmax(logits) - onehot(target)) / n: the probabilities that the forward
-    pass needs anyway become the gradient in place, so the logits, by far the largest array of a
-    small model, are written once and never stored for the backward pass.
+    d loss / d logits = (softmax(logits) - onehot(target)) / n. The forward pass needs the
+    probabilities anyway, and turns them into this gradient in place. So the logits, by far the
+    largest array of a small model, are written once and not stored for the backward pass.
     """
 
     @staticmethod

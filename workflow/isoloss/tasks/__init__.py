@@ -1,7 +1,7 @@
-"""What the models learn: each task builds its model, its data and its losses for one run.
+"""The tasks that models learn: each builds the model, the data and the losses of one run.
 
-`task(name)` gives a task by its name, `task_of(run)` that of a run. To add one, write its module
-(see `isoloss.tasks.base`) and add its line to `TASKS`, or call `register` from an extension.
+`task(name)` returns a task by its name, `task_of(run)` the task of a run. To add a task, write its
+module (see `isoloss.tasks.base`) and add its line to `TASKS`, or call `register` from an extension.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from isoloss.errors import UserError, nearest
 from isoloss.tables.schema import declare
 from isoloss.tasks.base import Task
 
-# Name -> the module whose `TASK` it is. It is imported when it is asked for.
+# Name -> the module that has the task as `TASK`. The module is imported at the first use.
 TASKS = {
     "function": "isoloss.tasks.function.task",
     "polynomial": "isoloss.tasks.polynomial.task",
@@ -30,7 +30,7 @@ def register(own: Task) -> None:
     Raises
     ------
     UserError
-        There is a task of that name, or a column that it measures is the package's.
+        A task of that name exists, or the package has a column that the task measures.
     """
     if not isinstance(own, Task):
         raise UserError("task", [f"must be an isoloss.tasks.base.Task, got {own!r}"])
@@ -66,10 +66,10 @@ def task_of(run: Run) -> Task:
 
 
 def run_of(settings: dict[str, Any]) -> Run:
-    """The run of settings that the plan has checked."""
+    """The run with these settings, which the plan has checked."""
     return task(settings["task"]["kind"]).Run.model_validate(settings)
 
 
 def cost_of(run: Run, vocab_size: int | None = None) -> Cost:
-    """Count a run before it is run; `vocab_size` is that of its corpus, if it reads one."""
+    """Count the cost of a run; `vocab_size` is that of its corpus, if it reads one."""
     return task_of(run).cost(run, vocab_size)

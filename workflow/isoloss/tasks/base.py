@@ -1,8 +1,8 @@
-"""What a task is: a kind of run, with all that planning, training and tables must know of it.
+"""The base of tasks: a task is a kind of run, with all facts for planning, training and tables.
 
-A task is one module or one folder: the model of its settings (a subclass of
-`isoloss.config.runs.Run`) and a subclass of `Trained` or of `Solved`, of which `isoloss.tasks` has
-one object. Planning imports it without PyTorch, so what needs that is imported inside of `build`.
+A task is one module or one folder. It has a model of its settings (a subclass of
+`isoloss.config.runs.Run`), and a subclass of `Trained` or of `Solved` of which `isoloss.tasks` has
+one object. Planning imports the task without PyTorch, so its method `build` imports PyTorch.
 """
 
 import importlib
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from isoloss.tables.schema import Column
     from isoloss.tasks.problem import Problem
 
-# Columns of a run's row that its settings give; a task fills in those that it has.
+# Columns of a run's row that follow from its settings; a task fills in those that it has.
 OF_SETTINGS = (
     *("target", "n_inputs", "noise_sd", "degree", "width", "n_layer", "context", "dropout"),
     *("n_samples", "batch_size", "schedule", "peak_lr"),
 )
-PROBE_TOKENS = 8192  # held out, at least, where the speed of a machine is measured
+PROBE_TOKENS = 8192  # least held-out tokens where the speed of a machine is measured
 
 
 def planning(method: Callable) -> Callable:
@@ -36,10 +36,10 @@ def planning(method: Callable) -> Callable:
 
 @dataclass(frozen=True)
 class KnownCorpus:
-    """What the plan must know of a corpus before it is prepared."""
+    """Facts about a corpus that the plan needs before the corpus is prepared."""
 
     corpus_id: str
-    max_train_tokens: int | None = None  # at most so many to train on; None: not known yet
+    max_train_tokens: int | None = None  # the most tokens to train on; None: not known yet
     max_heldout_tokens: int | None = None
     vocab_size: int = 256  # a guess where only the text can tell
 
@@ -54,13 +54,13 @@ class Task(ABC):
     Run : type
         The model of a run's settings.
     module : str
-        The module that trains or solves a run, imported when one starts; "": there is no other
-        than that of the class.
+        The module that trains or solves a run, imported when the run starts; "": the module of the
+        class.
     length : str
-        The key of `data` that says how long a run is.
+        The key of `data` with the length of a run.
     measures : tuple of Column
-        Columns of runs and of curves that no other task has; a task from outside the package may
-        have some, what a task of the package measures stands in `isoloss.tables.schema`.
+        Columns of runs and of curves that no other task has. Only a task from outside the package
+        has some; `isoloss.tables.schema` lists the columns of the package's tasks.
     """
 
     name: str
@@ -71,26 +71,26 @@ class Task(ABC):
 
     @abstractmethod
     def cost(self, run: Run, vocab_size: int | None = None) -> Cost:
-        """Count a run before it is run; `vocab_size` is that of its corpus, if it reads one."""
+        """Count the cost of a run; `vocab_size` is that of its corpus, if it reads one."""
 
     @planning
     @abstractmethod
     def readable_name(self, run: Run) -> str:
-        """What a person needs to recognise a run: task, size, data. It begins the run's id."""
+        """A name by which people recognise a run: task, size, data. It begins the run's id."""
 
     def settings_columns(self, run: Run) -> dict[str, Any]:
-        """The columns of the run's row that its settings give: some of `OF_SETTINGS`."""
+        """The columns of the run's row that follow from its settings: some of `OF_SETTINGS`."""
         return {}
 
     def columns(self, run: Run) -> dict[str, Any]:
-        """All columns of `OF_SETTINGS`; None where the task has no such thing."""
+        """All columns of `OF_SETTINGS`; None for those that the task does not have."""
         return dict.fromkeys(OF_SETTINGS) | {"target": self.name} | self.settings_columns(run)
 
     @planning
     def planned_columns(self, run: Run, vocab_size: int | None = None) -> dict[str, Any]:
-        """The columns of a run's row that are known before it is run.
+        """The columns of a run's row that are known before training.
 
-        Without the `vocab_size` of its corpus, those that depend on it are left out.
+        Without `vocab_size`, the columns that depend on the vocabulary are left out.
         """
         cost = self.cost(run, vocab_size or BYTES)
         seen = cost.n_tokens or cost.steps * cost.samples_per_step
@@ -112,20 +112,20 @@ class Task(ABC):
     def memory_bytes(
         self, run: Run, vocab_size: int | None = None, *, mixed: bool = False
     ) -> float:
-        """The largest memory of a run's job, where its model and its activations are.
+        """Peak memory of a run's job in bytes, on the device with its model and activations.
 
         Parameters
         ----------
         run : Run
         vocab_size : int
-            Of the corpus that the run reads, if it reads one.
+            Vocabulary size of the run's corpus, if it reads one.
         mixed : bool
-            Matrix products in bfloat16, as on a GPU.
+            Whether matrix products are in bfloat16, as on a GPU.
         """
         return memory.of_parameters(self.cost(run, vocab_size).n_params)
 
     def training(self, run: Run) -> Optimisation | None:
-        """How a run is trained in steps; None if it is solved."""
+        """The settings of a run's training; None if the run is solved in closed form."""
         return None
 
     @planning
@@ -140,13 +140,13 @@ class Task(ABC):
         Raises
         ------
         UserError
-            The corpus has less than the run needs.
+            The corpus has less text than the run needs.
         """
         raise NotImplementedError(f"the task {self.name} reads a corpus and has no `with_corpus`")
 
     @planning
     def beginning(self, run: Run) -> tuple[Run, int] | None:
-        """The steps that a run shares with longer ones, as a run of its own, and their number.
+        """The steps that a run shares with longer runs, as a run of its own, and their number.
 
         None if a run's first steps depend on its length.
         """
@@ -154,22 +154,22 @@ class Task(ABC):
 
     @planning
     def probe(self, run: Run) -> Run:
-        """The run with little data; model, batch and optimiser are its own. To measure a step."""
+        """The run with little data but its own model, batch and optimiser, to time a step."""
         return run
 
 
 class Trained(Task):
-    """A task whose runs are trained in steps; the model of its settings has `training`."""
+    """A task whose runs are trained in steps; its settings have a section `training`."""
 
     def build(self, run: Run, seed: int, corpus: Any, device: "torch.device") -> "Problem":
         """The model, the batches and the losses of a run.
 
-        Every random number follows from `seed` and a step, so that a run goes on from any step.
+        Every random number follows from `seed` and a step, so that a run can resume at any step.
         """
         return importlib.import_module(self.module).build(run, seed, corpus, device)
 
     def training(self, run: Run) -> Optimisation:
-        """How a run is trained."""
+        """The settings of a run's training."""
         return run.training
 
     def columns(self, run: Run) -> dict[str, Any]:

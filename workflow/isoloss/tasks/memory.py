@@ -1,15 +1,15 @@
-"""The memory that a training takes, worked out from its settings."""
+"""The memory of a training, computed from its settings."""
 
 from isoloss import counting
 from isoloss.config.runs import Optimisation, Transformer
 
 PROCESS_BYTES = 330e6  # Python, PyTorch and its libraries: 313 to 320 MB measured on a CPU
-TRAINED_BYTES = 16  # of a parameter: weight, gradient and AdamW's two moments, in float32
-CHECKPOINT_BYTES = 12  # of a parameter: weight and moments
+TRAINED_BYTES = 16  # per parameter: weight, gradient and AdamW's two moments, in float32
+CHECKPOINT_BYTES = 12  # per parameter: weight and moments
 
 
 def of_parameters(n_params: int) -> float:
-    """Of a process that trains a model whose activations are small beside its parameters."""
+    """Peak memory in bytes, where activations are small beside the parameters."""
     return PROCESS_BYTES + TRAINED_BYTES * n_params
 
 
@@ -23,14 +23,14 @@ def of_transformer(
     targets: int,
     mixed: bool,
 ) -> float:
-    """The largest memory of a transformer's training, where its model and its activations are.
+    """Peak memory of a transformer's training, in bytes, on the device of its model.
 
     Parameters
     ----------
     tokens, targets : int
-        Of a step: what the model reads, and what it predicts.
+        Tokens of a step that the model reads, and those that it predicts.
     mixed : bool
-        Matrix products in bfloat16, as on a GPU.
+        Whether matrix products are in bfloat16, as on a GPU.
     """
     halves = 2 if training.noise_scale else 1  # each half of a batch leaves a gradient
     trained = (TRAINED_BYTES + 4 * (halves - 1) + 2 * mixed) * n_params
@@ -41,10 +41,10 @@ def of_transformer(
 
 
 def activation_bytes(model: Transformer, *, mixed: bool = False) -> int:
-    """What a forward pass keeps of a token for the backward pass; logits and dropout apart.
+    """Bytes per token that a forward pass keeps for the backward pass, without logits and dropout.
 
-    In a block: the stream before each of its halves, and what is normed of it; queries, keys and
-    values; the attention's output; the hidden layer before and after GELU.
+    A block keeps the residual stream before each of its halves, and its normalised values; queries,
+    keys and values; the attention's output; and the hidden layer before and after GELU.
     """
     d, hidden = model.d_model, counting.d_ff(model)
     stream, rest = 2 * d, 2 * d + 3 * d + d + 2 * hidden

@@ -1,4 +1,4 @@
-"""Losses drawn from a known law, to see whether a fit finds what was put in."""
+"""Losses drawn from a known law, to check that a fit recovers the known parameters."""
 
 import math
 from itertools import product
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST = 2**63  # whole columns of tables are 64-bit
-MOST_ROWS = 100_000  # of a sweep
-LARGEST_LOSS = 1e100  # times noise of some standard deviations, it is a finite number
+MOST_ROWS = 100_000  # the most rows of a sweep
+LARGEST_LOSS = 1e100  # small enough that it stays finite with noise of several standard deviations
 WHOLE = ("n_params", "n_tokens", "seed")
 AXES = {
     "n_params": "parameters",
@@ -28,11 +28,11 @@ AXES = {
 
 
 def simulate(study: Planted) -> "pd.DataFrame":
-    """One row per run, in the order of the study: its sizes, and its loss with its noise.
+    """One row per run, in the order of the study: its sizes, and its loss with noise.
 
-    A sweep names two of `AXES`, which fix the other two, and may name `seed`: repeats with other
-    noise. The loss is the law's times exp(noise_sd * z) with z standard normal; z depends on the
-    study's seed and on the run alone, so that a sweep more or less changes no other row, and a run
+    A sweep names two of `AXES`, which determine the other two. It may also name `seed`, for repeats
+    with other noise. The loss is the law's loss times exp(noise_sd * z), with z standard normal.
+    z depends on the study's seed and on the run alone. So another sweep changes no row, and a run
     in two sweeps has one loss.
 
     Raises
@@ -40,7 +40,7 @@ def simulate(study: Planted) -> "pd.DataFrame":
     UserError
         What `problems` finds.
     """
-    import pandas as pd  # not with the module: planning checks a study without it
+    import pandas as pd  # not at the top: planning checks a study without pandas
 
     found = problems(study)
     if found:
@@ -55,7 +55,7 @@ def simulate(study: Planted) -> "pd.DataFrame":
 
 
 def problems(study: Planted) -> list[str]:
-    """What is wrong with a study beyond its keys and types: each with its key, all at once."""
+    """All problems of a study beyond its keys and types, each with its key."""
     if study.law not in LAWS:
         allowed = ", ".join(sorted(LAWS))
         hint = nearest(study.law, LAWS)
@@ -113,7 +113,7 @@ def _run(law: Law, study: Planted, point: dict[str, float]) -> dict:
     n_params, n_tokens = _sizes(point)
     noiseless = float(law(study.parameters, n_params=n_params, n_tokens=n_tokens))
     z = numpy_stream(study.seed, "planted", n_params, n_tokens, seed).standard_normal()
-    # The compute that was asked for: whole parameters and tokens miss it in a late digit.
+    # The compute of the sweep: rounding N and D to whole numbers changes a late digit of 6 N D.
     compute_flops = point.get("compute_flops", six_nd(n_params, n_tokens))
     return {
         "run_id": f"planted-N{n_params}-D{n_tokens}-s{seed}",

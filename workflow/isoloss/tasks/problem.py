@@ -1,4 +1,4 @@
-"""What a task hands to the training loop."""
+"""The interface between a task and the training loop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ class Problem:
     """A model, its data and its losses, ready to train."""
 
     model: nn.Module
-    width: int  # for the learning rate's dependence on width
+    width: int  # the model's width, on which the learning rate may depend
     steps: int
-    batch: Callable[[int], tuple[Tensor, ...]]  # step 1 ... steps -> its batch, and only by that
+    batch: Callable[[int], tuple[Tensor, ...]]  # step 1 ... steps -> batch of that step alone
     loss: Callable[..., Tensor]  # loss(model, *batch): the training loss, a scalar
-    evaluate: Callable[[nn.Module], dict[str, float]]  # held-out "loss", and what else there is
+    evaluate: Callable[[nn.Module], dict[str, float]]  # held-out "loss" and further columns
     samples_per_step: int
     tokens_per_step: int | None  # target tokens; None where the task has none
     flops_per_step: float  # exact count, forward and backward

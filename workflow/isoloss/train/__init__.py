@@ -1,1 +1,1 @@
-"""Training: one run in, its learning curve and its final row out."""
+"""Training: a run's settings in, its learning curve and its final row out."""

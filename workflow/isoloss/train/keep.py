@@ -1,4 +1,4 @@
-"""Keep a training's state while it runs, and leave in good order when told to end."""
+"""Checkpoints of a training, and an orderly end when a signal asks the job to stop."""
 
 import contextlib
 import os
@@ -16,18 +16,18 @@ from isoloss.train.state import State, load_state, save_state
 
 INTERVAL = "ISOLOSS_CHECKPOINT_S"  # seconds between two checkpoints
 INTERVAL_S = 60.0
-LEAST_RATIO = 50  # of the time between two checkpoints to the time that one takes: 2 %
+LEAST_RATIO = 50  # least ratio of the time between checkpoints to the time of one: 2 %
 
 
 class Keeper:
-    """Writes a trainer's state now and then, and once more when a signal asks the job to end.
+    """Writes a trainer's state at intervals, and once more when a signal asks the job to end.
 
     Parameters
     ----------
     path : path
         The checkpoint.
     about : mapping
-        Whose state it is and what makes it: another's is not gone on from.
+        The run and the code of the state. A state of another run or code is not continued.
     """
 
     def __init__(self, path: str | Path, about: Mapping[str, Any]):
@@ -37,7 +37,7 @@ class Keeper:
         self._told_to_end: int | None = None
 
     def found(self) -> State | None:
-        """The state to go on from, if there is one that is whole and ours."""
+        """The state to continue, if there is an undamaged one of this run and code."""
         if not self.path.exists():
             return None
         try:
@@ -53,12 +53,12 @@ class Keeper:
         return state
 
     def __call__(self, trainer: Trainer) -> None:
-        """After a step: keep the state if it is time.
+        """After a step: write the state if the interval has passed.
 
         Raises
         ------
         Interrupted
-            The job was told to end.
+            A signal asked the job to end.
         """
         if self._told_to_end is None and time.monotonic() < self._next_s:
             return
@@ -72,7 +72,7 @@ class Keeper:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take SIGTERM and SIGINT as a request to end after the present step."""
+        """Handle SIGTERM and SIGINT as a request to end after the present step."""
 
         def told(number: int, _: Any) -> None:
             self._told_to_end = number
@@ -86,7 +86,7 @@ class Keeper:
                 signal.signal(number, handler)
 
     def keep_last(self, trainer: Trainer) -> None:
-        """Keep the state after the last step, where `LAST_STATES` asks for it."""
-        # Patience is judged at evaluations only: a state after its end would go on.
+        """Write the state after the last step, if `LAST_STATES` asks for it."""
+        # Patience is checked at evaluations only, so a state after its end would train on.
         if os.environ.get(LAST_STATES) and not trainer.stopped_early:
             save_state(self.path, trainer.state(), self.about)

@@ -1,4 +1,4 @@
-"""The training loop: a problem in, the rows of its learning curve out. It saves nothing."""
+"""The training loop: a problem in, the rows of its learning curve out. It writes no file."""
 
 import math
 import time
@@ -20,28 +20,28 @@ class TrainingDiverged(Exception):
 
     def __init__(self, reason: str, rows: list[dict[str, Any]]):
         super().__init__(reason)
-        self.rows = rows  # of the learning curve until then
+        self.rows = rows  # the learning curve up to that step
 
 
 def train(problem: Problem, training: Optimisation) -> list[dict[str, Any]]:
-    """Train a problem's model in place, from its first step to its last: see `Trainer`."""
+    """Train a problem's model in place, from the first step to the last; see `Trainer`."""
     trainer = Trainer(problem, training)
     trainer.run()
     return trainer.rows
 
 
 class Trainer:
-    """A problem and where its training is.
+    """A problem and the state of its training.
 
     Attributes
     ----------
     step : int
         The last step that was done; 0 at first.
     rows : list of dict
-        One row an evaluation: step, n_samples_seen, n_tokens (None where the task has none),
-        compute_flops, lr, train_loss (mean over the steps since the last row), elapsed_s, what the
-        problem's `evaluate` gives ("loss" and more), and grad_sq and grad_noise if the training has
-        `noise_scale`.
+        One row per evaluation: step, n_samples_seen, n_tokens (None where the task has none),
+        compute_flops, lr, train_loss (mean over the steps since the last row) and elapsed_s. A row
+        also has the columns of the problem's `evaluate` ("loss" and more), and grad_sq and
+        grad_noise if the training has `noise_scale`.
     stopped_early : bool
         Whether `patience` ended the training before the problem's last step.
     """
@@ -57,11 +57,11 @@ class Trainer:
         self.step = 0
         self.rows: list[dict[str, Any]] = []
         self.stopped_early = False
-        # Of the loss and of the two parts of the noise scale, since the last row.
+        # Sums of the loss and of the two parts of the noise scale, since the last row.
         self._sums = torch.zeros(3, device=self.optimizer.parameters[0].device)
         self._loss_sum, self._square_sum, self._noise_sum = self._sums.unbind()
         self._summed_steps = 0
-        self._before_s, self._cpu_before_s = 0.0, 0.0  # of the interrupted parts
+        self._before_s, self._cpu_before_s = 0.0, 0.0  # before the last interruption
         self._start_s, self._cpu_start_s = time.perf_counter(), time.process_time()
 
     def run(
@@ -69,14 +69,14 @@ class Trainer:
         evaluate_at: Iterable[int] | None = None,
         after_step: Callable[["Trainer"], None] | None = None,
     ) -> None:
-        """Go on to the problem's last step, or until the patience is over.
+        """Train to the problem's last step, or until the patience is over.
 
         Parameters
         ----------
         evaluate_at : iterable of int
-            The steps that are evaluated; None: those that the training's settings say.
+            The steps with an evaluation; None: those of the training's settings.
         after_step : callable
-            Called with the trainer after every step; to keep its state, or to end it by raising.
+            Called with the trainer after every step. It may write the state, or raise to end.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Trainer:
                 after_step(self)
 
     def _backward(self, batch: tuple[Tensor, ...]) -> None:
-        """Set the gradients. The losses are summed where they are: reading each would wait."""
+        """Set the gradients; sum losses on the device, because reading each loss would wait."""
         problem, optimizer = self.problem, self.optimizer
         self._summed_steps += 1
         if not self.training.noise_scale:
@@ -161,12 +161,12 @@ class Trainer:
 
     @property
     def elapsed_s(self) -> float:
-        """Wall-clock time of the training, over all interruptions, with its trunk."""
+        """Wall-clock time of the training in seconds, over all interruptions, with its trunk."""
         return self._before_s + time.perf_counter() - self._start_s
 
     @property
     def cpu_s(self) -> float:
-        """CPU time of the training, over all interruptions, without its trunk."""
+        """CPU time of the training in seconds, over all interruptions, without its trunk."""
         return self._cpu_before_s + time.process_time() - self._cpu_start_s
 
     def _patience_is_over(self) -> bool:
@@ -177,7 +177,7 @@ class Trainer:
         return len(losses) - 1 - losses.index(min(losses)) >= patience
 
     def state(self) -> State:
-        """All that another process needs to go on from here with the same bits."""
+        """The state from which another process continues with the same bits."""
         model = {f"model.{name}": p.detach() for name, p in self.problem.model.named_parameters()}
         optimizer = {f"optimizer.{i}": t for i, t in enumerate(self.optimizer.state())}
         return State(
@@ -191,7 +191,7 @@ class Trainer:
 
     @torch.no_grad()
     def load(self, state: State, *, own: bool = True) -> None:
-        """Take over a state: this job's `own`, or that of the trunk it goes on from."""
+        """Continue from a state: this job's `own`, or that of its trunk."""
         for name, parameter in self.problem.model.named_parameters():
             parameter.copy_(state.tensors[f"model.{name}"])
         saved = len(state.tensors) - 1 - len(list(self.problem.model.parameters()))
@@ -203,7 +203,7 @@ class Trainer:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device that a config names; "auto" is CUDA, else Apple's MPS, else the CPU."""
+    """The device of a config; "auto" is CUDA, else Apple's MPS, else the CPU."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

@@ -1,8 +1,8 @@
 """AdamW with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101, Algorithm 2).
 
-The arithmetic is PyTorch's own fused kernel, called without `torch.optim`: for models as small as
-these, the bookkeeping around the kernel costs four times as much as the kernel, and building a
-`torch.optim` optimiser imports PyTorch's compiler. A test holds both to the same bits.
+The arithmetic is PyTorch's own fused kernel, called without `torch.optim`. For models as small as
+these, the overhead of `torch.optim` takes four times as long as the kernel. A `torch.optim`
+optimiser also imports PyTorch's compiler. A test checks that both give the same bits.
 """
 
 from collections.abc import Iterable
@@ -18,11 +18,11 @@ class AdamW:
     Parameters
     ----------
     model : nn.Module
-        Its parameters that require a gradient are updated in place.
+        The optimiser updates its parameters that require a gradient, in place.
     beta1, beta2 : float
         Decay of the moments.
     weight_decay : float
-        Decoupled; for parameters of two or more dimensions.
+        Decoupled weight decay of parameters with two or more dimensions.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class AdamW:
             )
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Drop the gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -75,7 +75,7 @@ class AdamW:
         return [tensor for group in self._groups for tensor in group.state()]
 
     def load_state(self, tensors: Iterable[Tensor]) -> None:
-        """Take over the tensors that `state` gave."""
+        """Load tensors that `state` returned."""
         for own, saved in zip(self.state(), tensors, strict=True):
             own.copy_(saved)
 
@@ -96,7 +96,7 @@ class _Group:
 
 @torch.no_grad()
 def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> None:
-    """Scale the gradients down to a total norm of at most `max_norm`, without waiting for it."""
+    """Scale the gradients down to a total norm of at most `max_norm`, without a device sync."""
     gradients = [p.grad for p in parameters]
     norms = torch._foreach_norm(gradients)
     total = torch.linalg.vector_norm(torch.stack(norms))

@@ -1,4 +1,4 @@
-"""What a training leaves: the columns of its run's row that are measured or counted."""
+"""The row of a trained run: the columns that training measures or counts."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def row_of(session: Session, reason: str | None) -> dict[str, Any]:
     """The row of a run that was trained, or that diverged for a `reason`."""
     problem, trainer = session.problem, session.trainer
     curve, steps = trainer.rows, problem.steps if reason else trainer.step
-    # A run that diverged has no final loss, whatever it had on the way.
+    # A run that diverged has no final loss, whatever losses it had before.
     last = {} if reason else curve[-1]
     best = {} if reason else min(curve, key=lambda row: row["loss"])
     tokens = None if problem.tokens_per_step is None else steps * problem.tokens_per_step

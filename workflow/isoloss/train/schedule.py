@@ -16,7 +16,7 @@ def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> 
     step : int
         From 1 to `steps`.
     width : int
-        Of the model; the peak may depend on it.
+        Width of the model; the peak rate may depend on the width.
     """
     peak = training.lr_at_width(width)
     warmup = training.warmup_steps
@@ -30,7 +30,7 @@ def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> 
         cooldown = round(training.cooldown_fraction * steps)
         begun = step - (steps - cooldown)
         return peak * (1 - math.sqrt(begun / (cooldown + 1))) if begun > 0 else peak
-    # The rate would reach its end one step after the last, so that no step is lost.
+    # The rate reaches its end value one step after the last, so that no step has a rate of zero.
     done = (step - 1 - warmup) / max(1, steps - warmup)
     falling = (1 - done) if training.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
     end = training.final_lr_fraction
@@ -38,9 +38,9 @@ def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> 
 
 
 def evaluation_steps(steps: int, training: Optimisation) -> list[int]:
-    """Log-spaced steps of 1 ... `steps`, in order; the last is always one.
+    """The steps with an evaluation: log-spaced in 1 ... `steps`, in order, with the last step.
 
-    They are `n_evals` at most; or, with `evals_per_octave`, those of `octave_steps` and the last.
+    There are at most `n_evals`. With `evals_per_octave`, they are `octave_steps` and the last step.
     """
     if training.evals_per_octave is not None:
         return sorted({*octave_steps(steps, training), steps})
@@ -52,7 +52,7 @@ def evaluation_steps(steps: int, training: Optimisation) -> list[int]:
 
 
 def octave_steps(steps: int, training: Optimisation) -> list[int]:
-    """`evals_per_octave` steps a doubling, from `first_eval` to at most `steps`."""
+    """`evals_per_octave` steps per doubling, from `first_eval` to at most `steps`."""
     first, per_octave = training.first_eval, training.evals_per_octave
     if per_octave is None or steps < first:
         return []

@@ -1,4 +1,4 @@
-"""A training job's part in PyTorch: build the problem, go on from where it was, train, be kept."""
+"""A training job in PyTorch: build the problem, resume from its state, train, write checkpoints."""
 
 import argparse
 import os
@@ -25,18 +25,18 @@ class Session:
     ----------
     run : Run
     arguments : Namespace
-        seed, checkpoint: as `add_training_arguments` of the job says.
+        Its seed and checkpoint, as `add_training_arguments` defines them.
     corpus : Corpus, optional
         The text that the run reads, if its task reads one.
     of : str
-        Whose training it is: the id of a run or of a trunk.
+        The id of the run or of the trunk.
     trunk : path, optional
-        The state to begin with, if there is no checkpoint of the job's own.
+        The state to begin with, if the job has no checkpoint of its own.
 
     Raises
     ------
     UserError
-        The corpus is too small; the trunk's file is missing, damaged or another's.
+        The corpus is too small, or the trunk's file is missing, damaged or of another trunk.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Session:
         }
         self.trunk = _trunk(trunk) if trunk else None
         self.keeper = Keeper(arguments.checkpoint, self.about) if arguments.checkpoint else None
-        self.before_s = (0.0, 0.0)  # wall-clock time with the trunk's; CPU time of this job
+        self.before_s = (0.0, 0.0)  # wall-clock time with its trunk; CPU time of this job
         state = self.keeper and self.keeper.found()
         if state:
             self.trainer.load(state)
@@ -67,9 +67,9 @@ class Session:
             self.before_s = (self.trunk.elapsed_s, 0.0)
 
     def train(self, *, to_be_continued: bool = False) -> str | None:
-        """Train to the end; give the reason if the run diverged.
+        """Train to the end; return the reason if the run diverged.
 
-        The last step of a trunk, which is `to_be_continued`, is no reason to evaluate.
+        A trunk, which is `to_be_continued`, has no evaluation at its last step.
         """
         if self.trunk and "diverged" in self.trunk.about:
             self.trainer.rows = self.trunk.rows
@@ -87,16 +87,16 @@ class Session:
         return None
 
     def trunk_columns(self) -> dict[str, Any]:
-        """The columns of the row that say what the run goes on from."""
+        """The columns of the row about the trunk that the run continues."""
         if self.trunk is None:
             return {}
         flops = self.trunk.step * self.problem.flops_per_step
         return {"trunk": self.trunk.about["of"], "trunk_flops": flops}
 
     def machine(self) -> dict[str, Any]:
-        """What the training ran on, and the code that it is from."""
+        """The machine that trained the run, and the fingerprint of the training code."""
         cuda = self.device.type == "cuda"
-        # Of two codes, that which is not the present one is the one to know.
+        # The trunk may have been trained by other code; then its fingerprint counts.
         code = self.trunk.about["code"] if self.trunk else self.code
         return {
             "device": self.device.type,

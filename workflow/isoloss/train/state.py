@@ -1,4 +1,4 @@
-"""Where a training is, as a file of safetensors: numbers and text, nothing that is run."""
+"""The state of a training as a file of safetensors: numbers and text, no code."""
 
 import hashlib
 import json
@@ -19,20 +19,22 @@ KEY = "isoloss"
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """A training between two steps. Every random number follows from its step, so none is kept.
+    """The state of a training between two steps.
+
+    Every random number follows from the step, so the state holds no random state.
 
     Attributes
     ----------
     tensors : mapping
         The parameters, the optimiser's moments and steps, the sums since the last row.
     step, summed_steps : int
-        The last step done; how many steps the sums are over.
+        The last step done; the number of steps in the sums.
     rows : list of dict
         The learning curve so far.
     elapsed_s, cpu_s : float
-        Wall-clock time of the training so far; CPU time of the job whose state it is.
+        Wall-clock time of the training so far; CPU time of this job.
     about : mapping
-        Whose state it is, and what made it.
+        The run or trunk of the state, and the code that trained it.
     """
 
     tensors: Mapping[str, Tensor]
@@ -75,7 +77,7 @@ def load_state(path: str | Path) -> State:
     Raises
     ------
     UserError
-        The file is missing, or is not the whole of what was written.
+        The file is missing or damaged.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:

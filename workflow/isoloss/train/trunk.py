@@ -8,13 +8,13 @@ from isoloss.train.state import State
 
 
 def train_piece(session: Session) -> tuple[State, dict[str, Any]]:
-    """Train to the end of the piece: the state for others to go on from, and whose it is.
+    """Train to the end of the piece; return the state that runs continue, and its `about`.
 
-    The state of a piece that diverged says so.
+    `about` has the reason if the piece diverged.
     """
     reason = session.train(to_be_continued=True)
     code = session.machine()["code"]
     about = session.about | {"code": code} | ({"diverged": reason} if reason else {})
-    # The cooldowns judge divergence as if they had been trained from the start.
+    # The runs check for divergence as if each had been trained from the start.
     state = replace(session.trainer.state(), rows=session.trainer.rows, step=session.problem.steps)
     return state, about

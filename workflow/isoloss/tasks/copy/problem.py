@@ -21,7 +21,7 @@ EVALUATION_SEQUENCES = 256  # in one forward pass
 def build(run: CopyRun, seed: int, corpus: Any, device: torch.device) -> Problem:
     """The problem of one run: fresh strings at every step, loss over the copied characters only.
 
-    Its initial weights and its strings come from streams of `seed`. `corpus` is not used: this
+    Initial weights and strings come from streams of `seed`. `corpus` is not used, because this
     task makes its own data.
     """
     task, batch_size = run.task, run.training.batch_size
@@ -54,14 +54,14 @@ def build(run: CopyRun, seed: int, corpus: Any, device: torch.device) -> Problem
 
 
 def sequences(task: CopyTask, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """`n` uniform random strings, as what the model sees and what it must say.
+    """`n` uniform random strings, as inputs and targets of the model.
 
     Returns
     -------
     ids : Tensor, shape (n, 2 length), int64
         The string, the separator (id `n_symbols`), and the copy without its last character.
     targets : Tensor, shape (n, length), int64
-        The copy: what follows the separator and each character after it.
+        The copy: the target after the separator and after each character of the copy.
     """
     strings = torch.randint(task.n_symbols, (n, task.length), generator=rng)
     separators = torch.full((n, 1), task.n_symbols)
@@ -74,8 +74,8 @@ def heldout(
     """The evaluation on `n` fixed strings.
 
     "loss": nats per copied character. "exact_match": the share of strings copied without an error.
-    It is measured with the true copy as the model's input, and is that of greedy decoding: a string
-    counts only if every character was right, and then both have seen the same input.
+    The model's input is the true copy (teacher forcing). The share equals that of greedy decoding,
+    because a string counts only if all characters are right; both then have the same input.
     """
     ids, targets = sequences(task, n, torch_stream(HELDOUT_SEED, "heldout"))
     ids, targets = ids.to(device), targets.to(device)

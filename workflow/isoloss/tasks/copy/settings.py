@@ -17,7 +17,7 @@ class CopyTask(Section):
 
 
 class SequenceData(Section):
-    """How many sequences are seen, each once."""
+    """The number of sequences; training sees each once."""
 
     n_samples: PositiveInt  # sequences trained on
     n_heldout: PositiveInt = 2048  # sequences held out

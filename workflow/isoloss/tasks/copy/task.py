@@ -25,12 +25,12 @@ class Copy(Trained):
 
     @planning
     def readable_name(self, run: CopyRun) -> str:
-        """Such as copy12-L1-d16-n4096."""
+        """A name such as copy12-L1-d16-n4096."""
         shape = f"L{run.model.n_layer}-d{run.model.d_model}"
         return f"copy{run.task.length}-{shape}-n{run.data.n_samples}"
 
     def settings_columns(self, run: CopyRun) -> dict[str, Any]:
-        """The model and the strings that are seen."""
+        """The columns of the model and of the strings."""
         return {
             "width": run.model.d_model,
             "n_layer": run.model.n_layer,
@@ -42,7 +42,7 @@ class Copy(Trained):
     def memory_bytes(
         self, run: CopyRun, vocab_size: int | None = None, *, mixed: bool = False
     ) -> float:
-        """With the activations of whole sequences, and the logits of their copies."""
+        """Peak memory, with activations of whole sequences and logits of their copies."""
         batch, length = run.training.batch_size, run.task.length
         return memory.of_transformer(
             run.model, run.training, n_params=self.cost(run).n_params, vocab_size=vocabulary(run),
@@ -51,12 +51,12 @@ class Copy(Trained):
 
 
 def vocabulary(run: CopyRun) -> int:
-    """The symbols and the separator."""
+    """Vocabulary size: the symbols and the separator."""
     return run.task.n_symbols + 1
 
 
 def context(length: int) -> int:
-    """String, separator and copy, without the copy's last character, which predicts nothing."""
+    """Length of the input: string, separator and copy, without the copy's last character."""
     return 2 * length
 
 

@@ -16,7 +16,7 @@ from isoloss.tasks.problem import Problem
 from isoloss.tasks.streams import torch_stream
 
 HELDOUT_SEED = 0  # the held-out set is the same for every seed and every run
-TEACHER_GAIN = 2.0  # how steep its units are
+TEACHER_GAIN = 2.0  # scale of a teacher's weights
 N_STANDARDISE = 2**16  # points on which a teacher's mean and variance are measured
 
 Function = Callable[[Tensor], Tensor]  # (n, n_inputs) -> (n, 1)
@@ -25,9 +25,9 @@ Function = Callable[[Tensor], Tensor]  # (n, n_inputs) -> (n, 1)
 def build(run: FunctionRun, seed: int, corpus: Any, device: torch.device) -> Problem:
     """The problem of one run.
 
-    Its training samples, its initial weights and the order of its batches come from three streams
-    of `seed`. Samples are drawn anew for each `n_samples`, so that runs of one seed are independent
-    of each other. `corpus` is not used: this task makes its own data.
+    Training samples, initial weights and the order of batches come from three streams of `seed`.
+    Samples are drawn anew for each `n_samples`, so that runs of one seed are independent. `corpus`
+    is not used, because this task makes its own data.
     """
     task, model, n = run.task, run.model, run.data.n_samples
     cost = TASK.cost(run)
@@ -59,7 +59,7 @@ def training_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def target(task: FunctionTask) -> tuple[Function, float]:
-    """The noiseless function f, and h: its inputs are uniform on [-h, h] in each dimension."""
+    """The noiseless function f, and h: inputs of f are uniform on [-h, h] in each dimension."""
     if task.target == "sine":
         return torch.sin, math.pi
     return teacher(task.n_inputs, task.teacher_width, task.teacher_seed), 1.0
@@ -131,9 +131,10 @@ def heldout(
 ) -> Callable[[nn.Module], dict[str, float]]:
     """The evaluation on `n` fixed points: "excess_loss" on f, "loss" on its noisy values.
 
-    One input: the midpoints of `n` equal cells; more: uniform random points. The noise is scaled to
-    a mean square of exactly noise_sd^2, so that the floor of "loss" is that number and not one
-    draw's; what is left between the two losses is the chance agreement of error and noise.
+    With one input, the points are the midpoints of `n` equal cells; with more, they are uniform
+    random points. The noise is scaled to a mean square of exactly noise_sd^2, so that the floor of
+    "loss" is exactly that number. Beyond it, the two losses differ only by the chance correlation
+    of error and noise.
     """
     rng = torch_stream(HELDOUT_SEED, "heldout")
     x = grid(n, half_width) if task.n_inputs == 1 else uniform(n, task.n_inputs, half_width, rng)

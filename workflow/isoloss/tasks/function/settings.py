@@ -18,7 +18,7 @@ class FunctionTask(Section):
     n_inputs: Teacher = 1  # dimensions of x; 1 for the sine
     noise_sd: Noise = 0.0  # standard deviation of the noise on the targets
     teacher_width: Teacher = 32  # hidden units of the random network
-    teacher_seed: NonNegativeInt = 0  # of its weights
+    teacher_seed: NonNegativeInt = 0  # seed of the random network's weights
 
     @model_validator(mode="after")
     def _sine_has_one_input(self) -> Self:
@@ -28,7 +28,7 @@ class FunctionTask(Section):
 
 
 class FunctionData(Section):
-    """How many samples a network learns from."""
+    """The number of samples."""
 
     n_samples: PositiveInt  # different samples to learn from
     n_heldout: PositiveInt = 4096  # a dense grid for one input, else fixed random points

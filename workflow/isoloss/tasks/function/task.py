@@ -15,7 +15,7 @@ class Function(Trained):
     module = "isoloss.tasks.function.problem"
 
     def cost(self, run: FunctionRun, vocab_size: int | None = None) -> Cost:
-        """Weights and biases; a forward and a backward pass of each step's samples."""
+        """The cost of a forward and a backward pass of each step's samples."""
         shape = (run.task.n_inputs, run.model.width, run.model.n_hidden)
         batch = run.training.batch_size or run.data.n_samples
         forward = 2 * sum(fan_in * fan_out for fan_in, fan_out in mlp_shapes(*shape))
@@ -29,13 +29,13 @@ class Function(Trained):
 
     @planning
     def readable_name(self, run: FunctionRun) -> str:
-        """Such as sine-noisy-w32-n64."""
+        """A name such as sine-noisy-w32-n64."""
         task, inputs = run.task, run.task.n_inputs
         name = f"{task.target}{inputs if inputs > 1 else ''}{'-noisy' if task.noise_sd else ''}"
         return f"{name}-w{run.model.width}-n{run.data.n_samples}"
 
     def settings_columns(self, run: FunctionRun) -> dict[str, Any]:
-        """The function, its noise, the network and the samples."""
+        """The columns of the function, its noise, the network and the samples."""
         return {
             "target": run.task.target,
             "n_inputs": run.task.n_inputs,

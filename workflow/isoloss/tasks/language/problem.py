@@ -15,16 +15,16 @@ from isoloss.tasks.language.task import TASK
 from isoloss.tasks.problem import Problem
 from isoloss.tasks.streams import derived_seed, torch_stream
 
-# In one forward pass of an evaluation: on the CPU, logits that stay in the cache.
+# Tokens in one forward pass of an evaluation: on the CPU, their logits stay in the cache.
 EVALUATION_TOKENS = {"cpu": 2048, "mps": 16384, "cuda": 32768}
 
 
 def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> Problem:
     """The problem of one run.
 
-    Its initial weights and the order of its batches come from two streams of `seed`. It trains on
-    the first `n_unique_tokens` targets of the corpus, whatever the seed, and is judged by the first
-    `n_heldout_tokens` of the held-out part (whole windows, so up to a context less).
+    Initial weights and the order of batches come from two streams of `seed`. The run trains on the
+    first `n_unique_tokens` targets of the corpus, whatever the seed. It is evaluated on the first
+    `n_heldout_tokens` of the held-out part, in whole windows (so up to a context less).
 
     Raises
     ------
@@ -63,7 +63,7 @@ def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> 
 
 
 def _dropout_of_a_step(seed: int) -> Callable[[int], None]:
-    """What is dropped follows from the step, so that a run can go on from any."""
+    """Set the random state of dropout from the step, so that a run can resume at any step."""
     return lambda step: torch.manual_seed(derived_seed(seed, "dropout", step))
 
 
@@ -73,7 +73,7 @@ def windows(tokens: np.ndarray, n_targets: int, context: int) -> np.ndarray:
     Returns
     -------
     ndarray, shape (n_targets // context, context + 1)
-        A view: neighbours share the token that is a target of one and an input of the next.
+        A view. Neighbours share a token: the last target of one is the first input of the next.
     """
     stride = tokens.strides[0]
     return np.lib.stride_tricks.as_strided(
@@ -146,7 +146,7 @@ def _check_size(run: LanguageRun, corpus: Corpus, n_unique: int) -> None:
         )
         if wanted >= len(tokens)
     ]  # fmt: skip
-    if n_unique < run.task.context:  # of a whole corpus; of a number, the settings have said it
+    if n_unique < run.task.context:  # for a whole corpus; the settings check a number
         problems.append(
             f"data.n_unique_tokens: {n_unique} is smaller than one context of {run.task.context}"
         )

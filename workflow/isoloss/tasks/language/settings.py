@@ -18,10 +18,10 @@ class LanguageTask(Section):
 
 
 class LanguageData(Section):
-    """How many tokens are seen."""
+    """The number of tokens."""
 
-    n_tokens: PositiveInt  # tokens trained on, a token counting each time it is a target
-    # The part of the corpus that is used, its first tokens; null: n_tokens; all: the whole.
+    n_tokens: PositiveInt  # tokens trained on; a token counts each time it is a target
+    # The first tokens of the corpus, which are used; null: n_tokens; all: the whole corpus.
     n_unique_tokens: PositiveInt | Literal["all"] | None = None
     n_heldout_tokens: PositiveInt = 250_000  # the same held-out tokens for every run
 
@@ -66,11 +66,12 @@ class LanguageRun(Run):
 
     @property
     def tokens_per_step(self) -> int:
+        """Target tokens of a batch."""
         return self.training.batch_size * self.task.context
 
     @property
     def steps(self) -> int:
-        """Of the optimiser: whole batches only."""
+        """Steps of the optimiser, on whole batches only."""
         return self.data.n_tokens // self.tokens_per_step
 
     @property

@@ -20,7 +20,7 @@ class Language(Trained):
     length = "n_tokens"
 
     def cost(self, run: LanguageRun, vocab_size: int | None = None) -> Cost:
-        """Whole batches within the tokens that are asked for."""
+        """The cost of the whole batches that fit into `n_tokens`."""
         context, batch = run.task.context, run.training.batch_size
         return transformer_cost(
             run.model, vocab_size, context, n_targets=context, batch_size=batch,
@@ -30,12 +30,12 @@ class Language(Trained):
 
     @planning
     def readable_name(self, run: LanguageRun) -> str:
-        """Such as language-L2-d16-D1048576."""
+        """A name such as language-L2-d16-D1048576."""
         shape = f"L{run.model.n_layer}-d{run.model.d_model}"
         return f"language-{shape}-D{run.data.n_tokens}"
 
     def settings_columns(self, run: LanguageRun) -> dict[str, Any]:
-        """The corpus, what a prediction can see, and the model."""
+        """The columns of the corpus, the context and the model."""
         return {
             "target": run.task.corpus,
             "width": run.model.d_model,
@@ -48,7 +48,7 @@ class Language(Trained):
     def memory_bytes(
         self, run: LanguageRun, vocab_size: int | None = None, *, mixed: bool = False
     ) -> float:
-        """With the activations and the logits of every token of a batch."""
+        """Peak memory, with the activations and the logits of every token of a batch."""
         return memory.of_transformer(
             run.model, run.training, n_params=self.cost(run, vocab_size).n_params,
             vocab_size=vocab_size, tokens=run.tokens_per_step, targets=run.tokens_per_step,
@@ -62,11 +62,11 @@ class Language(Trained):
 
     @planning
     def with_corpus(self, run: LanguageRun, corpus: KnownCorpus) -> LanguageRun:
-        """The run on a corpus that has the tokens for it."""
+        """The run on a corpus that has enough tokens."""
         name, data = run.task.corpus, run.data
         unique = data.n_unique_tokens or data.n_tokens
         if unique == "all":
-            unique = 0  # whatever there is, in as many epochs as it takes
+            unique = 0  # the whole corpus, in as many epochs as needed
         available, heldout = corpus.max_train_tokens, corpus.max_heldout_tokens
         # The last token of the corpus is a target only.
         if available is not None and unique + 1 > available:
@@ -88,10 +88,11 @@ class Language(Trained):
 
     @planning
     def beginning(self, run: LanguageRun) -> tuple[LanguageRun, int] | None:
-        """The steps before the cooldown of a run whose rate is constant until then.
+        """The steps before the cooldown, where the learning rate is constant until the cooldown.
 
-        None unless the warm-up is a number of steps, the evaluations (if any but the last) have
-        their places by octave, and the data are the whole corpus in one order.
+        None unless three conditions hold. The warm-up is a number of steps. The evaluations, if
+        there are any but the last, are placed by octave. The data are the whole corpus in one
+        order.
         """
         training, steps = run.training, run.branch_step
         shared = (
@@ -109,7 +110,7 @@ class Language(Trained):
 
     @planning
     def probe(self, run: LanguageRun) -> LanguageRun:
-        """A few steps on the whole of whatever text there is."""
+        """A few steps on all the text there is."""
         data = LanguageData(
             n_tokens=PROBE_STEPS * run.tokens_per_step,
             n_unique_tokens="all",

@@ -8,7 +8,7 @@ from isoloss.config.runs import Noise, Run, held
 from isoloss.config.section import NonNegativeInt, Section
 from isoloss.tasks.function.settings import FunctionData
 
-MOST_NODES = 10**5  # of a quadrature, which takes their square in time
+MOST_NODES = 10**5  # the most nodes of a quadrature; its time grows with their square
 
 
 class Polynomial(Section):

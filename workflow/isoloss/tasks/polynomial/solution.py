@@ -1,14 +1,14 @@
-"""Least-squares polynomials in closed form: each error is computed, not sampled.
+"""Least-squares polynomials in closed form: errors are computed, not sampled.
 
-Inputs are uniform on [-1, 1], and the basis phi_k = sqrt(2 k + 1) P_k (Legendre) is orthonormal
-under that density. A fit is a weighted least-squares problem on the design's points x with weights
-w. Where the weights are those of a quadrature ("grid"), its solution is the L2 projection of the
-target; where they are equal ("random"), it is ordinary least squares.
+Inputs are uniform on [-1, 1]. The basis phi_k = sqrt(2 k + 1) P_k (Legendre) is orthonormal under
+that density. A fit is a weighted least-squares problem on the design's points x with weights w.
+With the weights of a quadrature ("grid"), its solution is the L2 projection of the target. With
+equal weights ("random"), it is ordinary least squares.
 
 With y = f(x) + noise, the coefficients are those of the noiseless fit plus A noise, where
-A = (Phi' W Phi)^-1 Phi' W. So given the design, the noise adds to the expected error exactly
-noise_sd^2 tr(A A'), because Phi is orthonormal; for ordinary least squares that is
-noise_sd^2 tr((Phi' Phi)^-1). (Not noise_sd^2 p / n: that is the error at the design's own points.)
+A = (Phi' W Phi)^-1 Phi' W. Phi is orthonormal, so given the design, the noise adds exactly
+noise_sd^2 tr(A A') to the expected error. For ordinary least squares, this is
+noise_sd^2 tr((Phi' Phi)^-1). (It is not noise_sd^2 p / n, the error at the design's own points.)
 """
 
 import math
@@ -31,13 +31,13 @@ def solve(run: PolynomialRun, seed: int) -> dict[str, Any]:
     dict
         n_params, n_samples : coefficients, degree + 1; samples of one repeat.
         excess_loss : mean squared error against the noiseless target, over all x.
-        loss : the same against noisy values, excess_loss + noise_sd^2.
+        loss : mean squared error against noisy values, excess_loss + noise_sd^2.
         loss_se : standard error of both over the repeats; None for one repeat.
         approximation_loss : the excess_loss of noiseless fits on the same designs.
-        variance_loss : mean square of what the noise added to the fits; None without noise.
-        theory_loss : what variance_loss should be given the designs, noise_sd^2 tr(A A').
-        variance_loss_se : its standard error as an estimate of theory_loss, exact for normal noise
-            given the designs: one repeat has the variance 2 noise_sd^4 tr((A A')^2).
+        variance_loss : mean square of the fits' change by noise; None without noise.
+        theory_loss : expectation of variance_loss given the designs, noise_sd^2 tr(A A').
+        variance_loss_se : standard error of variance_loss around theory_loss, exact for normal
+            noise given the designs: one repeat has the variance 2 noise_sd^4 tr((A A')^2).
     """
     task, degree, n = run.task, run.model.degree, run.data.n_samples
     f = TARGETS[task.target]
@@ -100,9 +100,9 @@ def design(name: str, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.
 
 
 def half_interval_nodes(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """`n` Gauss-Legendre nodes in all, of [-1, 0] and of [0, 1], with weights that add up to 1.
+    """`n` Gauss-Legendre nodes in all, on [-1, 0] and on [0, 1], with weights that add up to 1.
 
-    Split at 0, where |x| has its kink: the rule is exact for |x| times a polynomial of degree
+    The split at 0 is at the kink of |x|. So the rule is exact for |x| times a polynomial of degree
     below n - 2, as for the polynomial alone.
     """
     left, right = ((size, *roots_legendre(size)) for size in (max(n // 2, 1), n - n // 2))
@@ -111,7 +111,7 @@ def half_interval_nodes(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def standard_error(values: np.ndarray) -> float | None:
-    """Of the mean; None for one value, which has no spread."""
+    """Standard error of the mean; None for a single value."""
     if len(values) < 2:
         return None
     return float(values.std(ddof=1)) / math.sqrt(len(values))
