@@ -1,1 +1,1 @@
-"""The border: what a user may write in config/, checked in full before any job starts."""
+"""The settings that a user may write in config/, checked in full before any job starts."""

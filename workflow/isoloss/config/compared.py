@@ -1,4 +1,4 @@
-"""Rows of the comparison: what articles say of a number, beside what a study measures."""
+"""Rows of the comparison of published numbers with a study's own."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,16 +9,16 @@ from isoloss.errors import nearest
 
 
 class Compared(Section):
-    """A row of the table of what was said, measured and found elsewhere."""
+    """A row of the comparison of published numbers with a study's own."""
 
-    quantity: str  # what is compared
-    kaplan: str = ""  # what Kaplan et al. (2020) say
-    chinchilla: str = ""  # what Hoffmann et al. (2022) say
-    elsewhere: str = ""  # what published studies at a small scale found
-    scale: str  # what a study of this size can show of it
+    quantity: str  # the compared quantity
+    kaplan: str = ""  # the value of Kaplan et al. (2020)
+    chinchilla: str = ""  # the value of Hoffmann et al. (2022)
+    elsewhere: str = ""  # values of published studies at a small scale
+    scale: str  # the part of it that a study of this size can show
     of: Name  # the fit or the analysis that measures it
-    group: str = ""  # which part of that
-    parameter: str  # which of its numbers
+    group: str = ""  # the group of the fit or of the analysis
+    parameter: str  # the parameter or quantity
 
 
 # Rows that a study names: each number in the article's own way of counting.
@@ -110,7 +110,7 @@ SHIPPED = {
 
 
 def _named(given: Any) -> Any:
-    """A whole row for the name of a shipped one."""
+    """The whole row for the name of a shipped row."""
     if not isinstance(given, str):
         return given
     if given not in SHIPPED:

@@ -1,6 +1,6 @@
-"""Which analyses and figures there are, and the module that has each.
+"""The registry of analyses and figures: the name of each, and the module that has it.
 
-The modules are imported by name, so that a job depends on those alone that it uses: an edit of one
+Modules are imported by name, so that a job depends only on those that it uses. So an edit of one
 subject makes only that subject's analyses and figures stale.
 """
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from isoloss import extensions
 from isoloss.errors import UserError
 
-# What an analysis's `do` says -> the module whose ANALYSES has it.
+# An analysis's `do` -> the module whose ANALYSES has it.
 ANALYSES = {
     "approaches": "isoloss.exhibits.chinchilla.approaches",
     "cooldown_check": "isoloss.exhibits.training.cooldown",
@@ -30,9 +30,9 @@ ANALYSES = {
     "size_and_steps": "isoloss.exhibits.kaplan.size_and_steps",
     "size_laws": "isoloss.exhibits.kaplan.size_laws",
 }
-UNIT = "nats per token"  # of losses, where a study does not say another
-AUTOMATIC = frozenset(["prediction"])  # made of every study that predicts, never asked for
-# What a figure's `draw` says -> the module whose FIGURES has it.
+UNIT = "nats per token"  # of losses, unless a study names another unit
+AUTOMATIC = frozenset(["prediction"])  # every study that predicts has it; no study asks for it
+# A figure's `draw` -> the module whose FIGURES has it.
 FIGURES = {
     "loss_against_x": "isoloss.exhibits.generic.loss",
     "extrapolation": "isoloss.exhibits.generic.loss",
@@ -80,13 +80,13 @@ FIGURES = {
 }
 
 
-# A figure that there was -> the edit that a study needs.
+# A figure of earlier versions -> the edit that a study needs.
 REMOVED = {
     "isoflop": "write {draw: chinchilla_isoflop, approaches: NAME}, NAME being an analysis that "
     "does `approaches`",
 }
 
-# What a module of the user's own adds: `do` or `draw` -> its Analysis or Figure.
+# Analyses and figures of the user's own modules: `do` or `draw` -> Analysis or Figure.
 REGISTERED_ANALYSES: dict[str, Any] = {}
 REGISTERED_FIGURES: dict[str, Any] = {}
 
@@ -94,19 +94,19 @@ REGISTERED_FIGURES: dict[str, Any] = {}
 def register(
     *, analyses: Mapping[str, Any] | None = None, figures: Mapping[str, Any] | None = None
 ) -> None:
-    """Make analyses and figures of one's own known to studies.
+    """Add analyses and figures from outside the package, for studies to name.
 
     Parameters
     ----------
     analyses : mapping
-        What `do` says -> an `isoloss.exhibits.base.Analysis`.
+        `do` -> an `isoloss.exhibits.base.Analysis`.
     figures : mapping
-        What `draw` says -> an `isoloss.exhibits.base.Figure`.
+        `draw` -> an `isoloss.exhibits.base.Figure`.
 
     Raises
     ------
     UserError
-        A name is taken, or the settings of one say another name.
+        A name is taken, or the settings of an exhibit have another name.
     """
     for given, kind, key, known, built_in in (
         (analyses, "analysis", "do", REGISTERED_ANALYSES, ANALYSES),
@@ -119,7 +119,7 @@ def register(
 
 
 def _misdescribed(given: Mapping[str, Any], kind: str, key: str) -> Iterator[str]:
-    """What is wrong with analyses or figures, by name; `key` names them in a study."""
+    """Problems of analyses or figures, by name; `key` names them in a study."""
     for name, own in given.items():
         settings = getattr(own, "settings", None)
         if not (isinstance(settings, type) and issubclass(settings, BaseModel)):
@@ -158,11 +158,11 @@ def figure(draw: str) -> Any:
 
 
 def in_unit(given: Any, unit: str) -> Any:
-    """A figure's settings with a study's unit of loss in each label that they do not give."""
+    """A figure's settings, with a study's unit of loss in each label that they leave out."""
     given = {"draw": given} if isinstance(given, str) else given
     draw = given.get("draw") if isinstance(given, dict) else None
     if not isinstance(draw, str) or not (draw in FIGURES or draw in REGISTERED_FIGURES):
-        return given  # the fields' own checks say what is wrong
+        return given  # the fields' own checks report the problem
     labels = {
         name: field.default.replace(UNIT, unit)
         for name, field in figure(draw).settings.model_fields.items()

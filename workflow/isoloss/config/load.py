@@ -1,4 +1,4 @@
-"""Read the config and its studies from YAML, and say everything that is wrong with them."""
+"""Read the config and its studies from YAML, and report all problems at once."""
 
 import math
 import re
@@ -15,8 +15,8 @@ from isoloss.errors import UserError, nearest
 from isoloss.files import read_json
 
 CONFIG = Path("config") / "config.yaml"  # in a project's folder
-MOST_RUNS = 1_000_000  # of one sweep, whatever the budget: they are planned one by one
-# The names of folders stand in commands as they are.
+MOST_RUNS = 1_000_000  # of one sweep, whatever the budget: the plan handles runs one by one
+# Commands contain the names of folders unquoted.
 FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 
@@ -25,21 +25,21 @@ def read_config(
     configfiles: Iterable[str | Path] = (),
     changes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The content of a project's config/config.yaml, as the command line changes it; unchecked.
+    """The content of a project's config/config.yaml with the command line's changes, unchecked.
 
     Parameters
     ----------
     root : path
         The project's folder.
     configfiles : iterable of path
-        Files of changes, from the present folder; the last one prevails.
+        Files of changes, relative to the present folder; later files override earlier ones.
     changes : mapping, optional
-        Changes that prevail over all files.
+        Changes that override all files.
 
     Raises
     ------
     UserError
-        A file cannot be read, or is not what `read_yaml` reads.
+        `read_yaml` refuses a file.
     """
     config = read_yaml(Path(root) / CONFIG)
     for path in map(Path, configfiles):
@@ -114,7 +114,7 @@ def load_studies(config: Config, folder: str | Path) -> dict[str, Study]:
     Raises
     ------
     UserError
-        What is wrong in any of the files, all of it.
+        The error lists the problems of all files.
     """
     studies, problems = whole_studies(config, folder)
     if problems:
@@ -123,7 +123,7 @@ def load_studies(config: Config, folder: str | Path) -> dict[str, Study]:
 
 
 def whole_studies(config: Config, folder: str | Path) -> tuple[dict[str, Study], list[str]]:
-    """The studies that can be read, each with its overrides, and what is wrong with the others."""
+    """The studies that can be read, each with its overrides, and the problems of the others."""
     take_registered()
     folder = Path(folder)
     known = sorted(path.stem for path in folder.glob("*.yaml"))
@@ -154,7 +154,7 @@ def _unknown_studies(name: str, study: Study, config: Config) -> Iterator[str]:
 
 
 def _too_many(study: Study, budget: Budget) -> Iterator[str]:
-    """Sweeps beyond the budget, counted before any run is made: there may be no end to it."""
+    """Sweeps beyond the budget, counted before runs are made, because there may be too many."""
     allowed = min(budget.runs, MOST_RUNS)
     for name, sweep in getattr(study, "sweeps", {}).items():
         if isinstance(sweep, Sweep) and sweep.n_runs > allowed:
@@ -167,7 +167,7 @@ def _too_many(study: Study, budget: Budget) -> Iterator[str]:
 
 
 def parse_study(value: dict[str, Any], where: str) -> Study:
-    """Check the content of one study's file; its `source` says which kind it is."""
+    """Check the content of one study's file; its `source` names the kind of study."""
     source = value.get("source", "training")
     if not isinstance(source, str) or source not in SOURCES:
         allowed = ", ".join(SOURCES)
@@ -179,7 +179,7 @@ def parse_study(value: dict[str, Any], where: str) -> Study:
 
 
 def unwritable(value: Any, key: str = "") -> Iterator[str]:
-    """What no page can hold: NaN, infinite numbers, halves of characters; each with its key."""
+    """Values that no page can hold, each with its key: NaN, infinity, halves of characters."""
     if isinstance(value, float) and not math.isfinite(value):
         yield f"{key}: must be a finite number"
     elif isinstance(value, str) and lone_surrogate(value):

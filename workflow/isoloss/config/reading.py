@@ -1,4 +1,4 @@
-"""Read YAML that somebody else may have written: nothing in it runs, and nothing in it explodes."""
+"""Read YAML of unknown origin safely: no code runs, and no file expands beyond memory."""
 
 import re
 from pathlib import Path
@@ -8,14 +8,14 @@ import yaml
 
 from isoloss.errors import UserError
 
-# Aliases let a file of a few lines stand for more values than there is memory for.
+# With aliases, a file of a few lines can expand to more values than fit into memory.
 MOST_VALUES = 100_000
 TEMPLATE = "__use_yte__"  # Snakemake runs the Python in a config file with this key
 MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which 1e-3 is a number, keys are text, and one given twice is an error."""
+    """Safe YAML in which 1e-3 is a number, keys are text, and a repeated key is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
@@ -44,7 +44,7 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", SCIENTIFIC, list("-+012
 
 
 def number_of(value: Any) -> Any:
-    """The number that a text such as 1e-3 is in the files that `read_yaml` reads."""
+    """The number of a text such as 1e-3, as `read_yaml` reads it."""
     if isinstance(value, str) and len(value) < 400 and SCIENTIFIC.match(value):
         return float(value.replace("_", ""))
     return value
@@ -61,8 +61,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     UserError
-        The file is missing, unreadable or no YAML mapping, gives a key twice, has a key that is no
-        text, holds itself or too much, or asks for Python to be run.
+        The file is missing, unreadable or no YAML mapping. Or it repeats a key, has a key that is
+        no text, contains itself, expands to too many values, or asks Snakemake to run Python.
     """
     path = Path(path)
     try:
@@ -102,7 +102,7 @@ def _value(text: str, name: str) -> Any:
 
 
 def _unfolded(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many values a node holds, each alias counted as what it stands for."""
+    """The number of values in a node, with every alias expanded."""
     if isinstance(node, yaml.ScalarNode):
         return 1
     if id(node) not in known:

@@ -1,4 +1,4 @@
-"""What the settings of runs share: the optimiser, the models, and the base of every run."""
+"""Settings that runs share: the optimiser, the models, and the base of every run's settings."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -13,15 +13,15 @@ from isoloss.config.section import (
     Section,
 )
 
-MOST_NUMBERS = 10**9  # that a job holds at once: 4 GB
+MOST_NUMBERS = 10**9  # the most numbers in a job's memory at once: 4 GB
 Evals = Annotated[int, Field(gt=0, le=10_000)]
 Exponent = Annotated[float, Field(ge=-4, le=4)]
-Noise = Annotated[float, Field(ge=0, le=1e6)]  # beside targets of about 1
+Noise = Annotated[float, Field(ge=0, le=1e6)]  # for targets of about 1
 Layers = Annotated[int, Field(gt=0, le=10_000)]
 
 
 class Run(Section):
-    """The settings of one run: exactly what can change its result, apart from the seed.
+    """The settings of one run: exactly those that can change its result, apart from the seed.
 
     A task subclasses it (see `isoloss.tasks.base`). A run that is trained in steps also has a
     section `training`.
@@ -36,21 +36,21 @@ class Optimisation(Section):
     """How a model is trained: AdamW and a learning-rate schedule."""
 
     peak_lr: PositiveFloat  # the learning rate after warm-up, at `lr_base_width`
-    lr_base_width: PositiveInt | None = None  # the width at which `peak_lr` holds; null: at any
+    lr_base_width: PositiveInt | None = None  # the width at which `peak_lr` holds; null: any width
     lr_width_exponent: Exponent = -1.0  # learning rate ~ (width / base)^this, if there is a base
-    # Of the learning rate after warm-up; wsd: constant, then a linear cooldown.
+    # Schedule of the learning rate after warm-up; wsd: constant, then a cooldown.
     schedule: Literal["constant", "cosine", "linear", "wsd"]
     warmup_fraction: Fraction = 0.0  # share of the steps with a linearly growing rate
-    warmup_steps: NonNegativeInt | None = None  # the same as a number, whatever the run's length
+    warmup_steps: NonNegativeInt | None = None  # a number of such steps, whatever the run's length
     cooldown_fraction: Fraction = 0.2  # wsd only: share of the steps with a falling rate
     final_lr_fraction: Fraction = 0.0  # cosine, linear: the last rate over the peak rate
-    batch_size: PositiveInt | None = None  # samples or sequences a step; null: all of them
-    beta1: Fraction = 0.9  # of AdamW: decay of the mean of the gradients
-    beta2: Fraction = 0.999  # of AdamW: decay of the mean of their squares
-    weight_decay: NonNegativeFloat = 0.0  # decoupled; on matrices only
-    clip_norm: PositiveFloat | None = None  # largest norm of the gradient; null: any
+    batch_size: PositiveInt | None = None  # samples or sequences per step; null: all of them
+    beta1: Fraction = 0.9  # AdamW: decay of the mean of the gradients
+    beta2: Fraction = 0.999  # AdamW: decay of the mean of the squared gradients
+    weight_decay: NonNegativeFloat = 0.0  # decoupled weight decay, of matrices only
+    clip_norm: PositiveFloat | None = None  # largest norm of the gradient; null: no limit
     n_evals: Evals = 20  # held-out evaluations, at log-spaced steps; the last step is one
-    # Instead of n_evals: evaluations a doubling of the steps, the same for runs of any length.
+    # Instead of n_evals: evaluations per doubling of the steps, the same for runs of any length.
     evals_per_octave: Evals | None = None
     first_eval: PositiveInt = 1  # with evals_per_octave: the first step with an evaluation
     patience: PositiveInt | None = None  # evaluations without a new lowest loss that end a run
@@ -76,7 +76,7 @@ class Optimisation(Section):
 class Stepped(Optimisation):
     """Training for a number of steps, over as many epochs as they take."""
 
-    steps: PositiveInt  # of the optimiser
+    steps: PositiveInt  # steps of the optimiser
 
 
 class Mlp(Section):
@@ -107,12 +107,12 @@ class Transformer(Section):
 
 
 def has_steps(run: Any, budget: int, key: str, unit: int) -> Any:
-    """The run, if its training has batches and its budget is one of them at least.
+    """Check that the run's training has a batch size, and that its budget is at least one batch.
 
     Raises
     ------
     ValueError
-        With the key, for pydantic.
+        The message names the key, for pydantic.
     """
     batch = run.training.batch_size
     if batch is None:
@@ -123,12 +123,12 @@ def has_steps(run: Any, budget: int, key: str, unit: int) -> Any:
 
 
 def held(count: int, key: str, numbers: int) -> None:
-    """Refuse `count` samples of so many numbers each, where a job cannot hold them at once.
+    """Refuse `count` samples of so many numbers each, if they exceed a job's memory.
 
     Raises
     ------
     ValueError
-        With the key, for pydantic.
+        The message names the key, for pydantic.
     """
     if count * numbers > MOST_NUMBERS:
         raise ValueError(

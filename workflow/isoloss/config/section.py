@@ -1,4 +1,4 @@
-"""The base of every section of a config, and the messages about what is wrong in one."""
+"""The base of every section of a config, and messages about its problems."""
 
 import re
 import reprlib
@@ -22,7 +22,7 @@ Levels = Annotated[int, Field(gt=0, le=1000)]  # budgets, losses or curves, each
 
 
 def _scalars(values: list[Any]) -> list[Any]:
-    """Values that a table's cells can equal; 1e6 is a number wherever it was read."""
+    """Values that a table's cells can equal; text such as 1e6 becomes a number."""
     found = [number_of(value) for value in values]
     for value in found:
         whole = isinstance(value, int) and not -MOST <= value < MOST
@@ -36,7 +36,7 @@ Values = Annotated[list[Any], AfterValidator(_scalars)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)]
 
 
-# The kinds of a union's values, as pydantic names them in the place of an error.
+# The kinds of a union's values, as pydantic names them in the location of an error.
 TAG = re.compile(r"(constrained-)?(int|str|float)$|(list|dict|literal)\[")
 
 
@@ -47,9 +47,9 @@ class Section(BaseModel):
 
 
 def checked(model: type[BaseModel], value: Any) -> Any:
-    """`value` as a `model`; text such as 1e-3 where a number must be is that number.
+    """`value` as a `model`; where a number must be, text such as 1e-3 becomes that number.
 
-    YAML 1.1, which Snakemake reads, wants a dot in a number with an exponent.
+    Snakemake reads YAML 1.1, in which a number with an exponent needs a dot.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def _with_number(value: Any, place: tuple[Any, ...]) -> Any:
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
-    """Every problem that pydantic found: its full key, what was found, what is allowed."""
+    """Every problem that pydantic found: its full key, the value found, the values allowed."""
     details = error.errors(include_url=False)
     unions = {
         detail["loc"][:at]
@@ -100,7 +100,7 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
         if not isinstance(place, tuple):
             problems.append(_problem(found[0], model, prefix))
             continue
-        # One value was tried as each kind that it may be: what is wrong inside of one says most.
+        # pydantic tried the value as each allowed kind: the deepest problem is the most useful.
         within = [detail for detail in found if len(detail["loc"]) > len(place) + 1]
         said = []
         for detail in within or found:
@@ -111,7 +111,7 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
 
 
 def _either(said: list[str]) -> str:
-    """One message of several about a value: "levels: input should be a ..., or ..., got true"."""
+    """Join messages about one value: "levels: input should be a ..., or ..., got true"."""
     key, _, _ = said[0].partition(": ")
     messages, found = {}, ""
     for text in said:
@@ -160,7 +160,7 @@ def _list(names: list[str]) -> str:
 
 
 def shown(value: Any, most: int = 200) -> str:
-    """A value as a message shows it: on one line, and cut where it is long."""
+    """A value as messages show it: on one line, and cut if it is long."""
     short = reprlib.Repr()
     short.maxlevel, short.maxlist, short.maxdict, short.maxstring = 3, 8, 8, most
     text = short.repr(value)
@@ -172,7 +172,7 @@ def _alternatives(expected: str) -> list[str]:
 
 
 def _keys_beside(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
-    """The valid keys of the section in which the key at `location` stands."""
+    """The valid keys of the section that has the key at `location`."""
     candidates: list[type[BaseModel]] = [model]
     for part in location[:-1]:
         following = []
@@ -186,7 +186,7 @@ def _keys_beside(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
 
 
 def _tags(model: type[BaseModel]) -> set[str]:
-    """What says that a section is of this kind: the only value of one of its keys."""
+    """The tags of a kind of section: values of keys that allow a single value."""
     literals = (get_args(field.annotation) for field in model.model_fields.values())
     return {values[0] for values in literals if len(values) == 1 and isinstance(values[0], str)}
 

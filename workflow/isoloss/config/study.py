@@ -1,4 +1,4 @@
-"""A study: a question, the runs or the table that answer it, what to fit and to draw."""
+"""A study: a question, the runs or the table that answer it, its fits, analyses and figures."""
 
 import math
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from isoloss.config.section import (
 from isoloss.config.table_figures import default_figures
 
 Analysis, Figure = analysis_settings(), figure_settings()
-MOST_VALUES = 10_000  # values of a key: each is compared with all before it
-Settings = dict[str, Any]  # a key with dots, or a section: checked when the runs are made
+MOST_VALUES = 10_000  # values of a key; the check for repeats compares each with all others
+Settings = dict[str, Any]  # keys with dots, or sections; checked when the runs are made
 
 
 def _seeds(given: Any) -> int | list[int]:
-    """A count, or a list: said in one message, where a union would say two."""
+    """A count or a list of seeds, with one message for both (a union would give two)."""
     listed = given if isinstance(given, list) else [given]
     least = 0 if isinstance(given, list) else 1
     if not all(type(seed) is int and least <= seed < MOST for seed in listed):
@@ -45,7 +45,7 @@ Seeds = Annotated[
 
 
 def _repeated(values: list[Any]) -> list[Any]:
-    """Those that are equal to one before them."""
+    """The values that equal an earlier one."""
     seen, sections, repeated = set(), [], []
     for value in values:
         known = sections if isinstance(value, dict | list) else seen
@@ -75,16 +75,17 @@ class Sweep(Section):
 
     set: Settings = {}  # changes to the study's settings, for all runs of the sweep
     grid: Annotated[dict[str, list[Any]], Field(min_length=1)]  # key -> the values it takes
-    seeds: Seeds = 1  # how many (0, 1, ...), or which
-    may_diverge: bool = False  # a run of it without a result is no reason for an exit code
+    seeds: Seeds = 1  # the number of seeds (0, 1, ...), or a list of seeds
+    may_diverge: bool = False  # whether runs may diverge without an exit code of failure
 
     @property
     def seed_values(self) -> Sequence[int]:
+        """The seeds of every combination."""
         return range(self.seeds) if isinstance(self.seeds, int) else self.seeds
 
     @property
     def n_runs(self) -> int:
-        """Counted without making any: there may be too many to make."""
+        """Number of runs, counted without making them, because there may be too many."""
         return math.prod(map(len, self.grid.values())) * len(self.seed_values)
 
     @model_validator(mode="after")
@@ -105,41 +106,42 @@ class Sweep(Section):
 
 
 class Theory(Section):
-    """What theory, or a paper, says of a fitted parameter."""
+    """The value of a fitted parameter by theory, or by a paper."""
 
-    value: float | None = None  # what is expected
-    by_group: dict[str, float] = {}  # group of a fit with `by`, e.g. "n_inputs=2" -> its value
-    source: str  # who expects it, and where that is written
+    value: float | None = None  # the expected value
+    by_group: dict[str, float] = {}  # group of a fit with `by`, e.g. "n_inputs=2" -> expected value
+    source: str  # who expects it, with the source
 
     def of(self, group: str) -> float | None:
-        """What is expected of a group."""
+        """The expected value of a group, or None."""
         return self.by_group.get(group, self.value)
 
 
 class Fit(Section):
     """One law, fitted to some of the study's runs."""
 
-    name: Name  # of the fit, in tables and figures
+    name: Name  # name of the fit in tables and figures
     law: str  # as `isoloss fit --law` names it
     variables: dict[str, str]  # the law's variable -> the column of the losses table
     sweeps: list[Name] | None = None  # the sweeps whose runs are fitted; null: all
-    where: dict[str, Values] = {}  # column -> the values that are kept
-    by: Name | None = None  # a column: one fit for each of its values
-    # What is minimised: of the log of the loss (huber, lad, lsq) or of the loss itself (lsq_raw).
+    where: dict[str, Values] = {}  # column -> values of the runs to fit
+    by: Name | None = None  # a column; each of its values has a fit
+    # Residuals are of the log of the loss (huber, lad, lsq) or of the loss itself (lsq_raw).
     objective: Literal["huber", "lad", "lsq", "lsq_raw"] = "huber"
-    theory: dict[str, Theory] = {}  # the law's parameter -> what is expected
+    theory: dict[str, Theory] = {}  # the law's parameter -> expected value
 
 
 class Prediction(Section):
-    """The largest run of a sweep, held out: its loss is predicted before it may start."""
+    """The largest run of a sweep, held out: the study predicts its loss before it may start."""
 
-    sweep: Name  # its run of the most compute is held out
-    at_most: Share = 0.1  # of its compute, for runs that are fitted
-    sweeps: list[Name] | None = None  # the sweeps whose runs are fitted; null: the same
+    sweep: Name  # sweep whose run with the most compute is held out
+    at_most: Share = 0.1  # largest compute of a fitted run, as a share of the held-out run's
+    sweeps: list[Name] | None = None  # the sweeps whose runs are fitted; null: the same sweep
     fits: Annotated[list[Fit], Field(min_length=1)]  # the laws that predict
 
     @property
     def fitted_sweeps(self) -> list[str]:
+        """The sweeps whose runs are fitted."""
         return [self.sweep] if self.sweeps is None else self.sweeps
 
     @model_validator(mode="after")
@@ -152,18 +154,18 @@ class Prediction(Section):
 
 
 class Texts(Section):
-    """What every study has, whatever its source."""
+    """The keys of every study, whatever its source."""
 
-    title: str  # of the study, in the report
-    question: str  # that the study answers
-    theory: str  # what is expected, and why
-    notes: list[str] = []  # what a reader must know to trust or to limit the result
-    errata: list[str] = []  # what was wrong in the article that the study follows; what is true
-    comparison: list[Row] = []  # what articles say beside what is measured here
-    loss_unit: str = exhibits.UNIT  # as the labels of figures say it
-    fits: list[Fit] = []  # laws, fitted to the runs
-    analyses: list[Analysis] = []  # what else is made of the runs: see docs/exhibits.md
-    figures: list[Figure] = []  # what is drawn: see docs/exhibits.md
+    title: str  # title of the study in the report
+    question: str  # the question that the study answers
+    theory: str  # the expected result, with the reason
+    notes: list[str] = []  # limits of the result that a reader must know
+    errata: list[str] = []  # errors in the article that the study follows, corrected
+    comparison: list[Row] = []  # published numbers beside the study's own
+    loss_unit: str = exhibits.UNIT  # unit of the loss in labels of figures
+    fits: list[Fit] = []  # laws that are fitted to the runs
+    analyses: list[Analysis] = []  # further analyses of the runs: see docs/exhibits.md
+    figures: list[Figure] = []  # figures: see docs/exhibits.md
 
     @model_validator(mode="before")
     @classmethod
@@ -197,8 +199,8 @@ class Trained(Texts, Grid):
     """A study of runs that it trains."""
 
     source: Literal["training"] = "training"
-    corpora: dict[Name, dict[str, Any]] = {}  # corpora of the study's own, by name
-    prediction: Prediction | None = None  # made before the run that tests it
+    corpora: dict[Name, dict[str, Any]] = {}  # the study's own corpora, by name
+    prediction: Prediction | None = None  # made before the held-out run is trained
 
     @model_validator(mode="after")
     def _the_name_of_the_prediction_is_free(self) -> Self:
@@ -212,15 +214,15 @@ class Planted(Texts):
 
     source: Literal["planted"]
     law: str  # as `isoloss fit --law` names it
-    parameters: dict[str, float]  # of the law, all of them
+    parameters: dict[str, float]  # all parameters of the law
     noise_sd: Annotated[float, Field(ge=0, le=10)]  # standard deviation of the log of the loss
-    seed: NonNegativeInt = 0  # of the noise
-    # Name -> columns -> values: every combination is a row.
+    seed: NonNegativeInt = 0  # seed of the noise
+    # Name -> columns -> values; every combination is a row.
     sweeps: Annotated[dict[Name, dict[str, list[float]]], Field(min_length=1)]
 
 
 class Published(Texts):
-    """A study of laws that others published: nothing is trained."""
+    """A study of published laws; it trains nothing."""
 
     source: Literal["published"]
 
@@ -233,21 +235,21 @@ class Frontier(Texts):
 
 
 class Table(Texts):
-    """A study of a table of losses that the user has."""
+    """A study of a user's own table of losses."""
 
     source: Literal["table"]
-    path: str  # of a .csv, .tsv, .txt, .jsonl, .ndjson or .parquet file
+    path: str  # path of a .csv, .tsv, .txt, .jsonl, .ndjson or .parquet file
     columns: dict[str, str] = {}  # our column -> the table's, or COLUMN*FACTOR
 
     @model_validator(mode="before")
     @classmethod
     def _drawn_without_being_asked(cls, given: Any) -> Any:
-        """Figures of each column, where the study names none."""
+        """Default figures, one of each column, where the study names none."""
         if not isinstance(given, dict) or "figures" in given:
             return given
         columns, fits = given.get("columns"), given.get("fits") or []
         if not isinstance(columns, dict) or not all(isinstance(fit, dict) for fit in fits):
-            return given  # the fields' own checks say what is wrong
+            return given  # the fields' own checks report the problem
         return given | {"figures": default_figures(columns, fits)}
 
 
@@ -261,7 +263,7 @@ SOURCES: dict[str, type[Study]] = {
 }
 
 
-_taken: list[type] = []  # settings of the user's own exhibits that studies know
+_taken: list[type] = []  # settings of the user's own exhibits that studies can name
 
 
 def take_registered() -> None:
@@ -279,21 +281,21 @@ def take_registered() -> None:
 
 
 class Budget(Section):
-    """What the studies may cost, whatever the machine."""
+    """The largest cost of the studies, whatever the machine."""
 
-    flops: Annotated[float, Field(gt=0)]  # planned training compute of all runs together
+    flops: Annotated[float, Field(gt=0)]  # training compute of all runs together, as planned
     runs: PositiveInt  # number of training runs
 
 
 class Config(Section):
     """config/config.yaml."""
 
-    # Files of config/studies/, in the order of the report.
+    # Names of files in config/studies/, in the order of the report.
     studies: Annotated[list[Name], Field(min_length=1)]
     overrides: dict[Name, dict[str, Any]] = {}  # study -> changes to its file
-    budget: Budget  # what all runs together may cost
+    budget: Budget  # largest cost of all runs together
     results: str = "results"  # folder of the results, inside the project
     figures: str = "figures"  # folder of the figures, inside the project
-    # What trains; auto: the first of cuda, mps and cpu that there is.
+    # The device that trains; auto: the first of cuda, mps and cpu that there is.
     device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
-    extensions: list[str] = []  # Python files of the project's own: see docs/extending.md
+    extensions: list[str] = []  # the project's own Python files: see docs/extending.md

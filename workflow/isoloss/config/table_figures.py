@@ -1,4 +1,4 @@
-"""The figures of a study of a user's own table that asks for none: the loss against each column."""
+"""Default figures of a study of a user's table: the loss against each column."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,18 +22,18 @@ LAW = " The line is the law {fit} with its 90 % band, where the rows determine i
 def default_figures(
     columns: Mapping[str, str], fits: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """One figure for each column but the loss, with the first law of that column alone.
+    """One figure for each column but the loss, with the first fit whose law has that column alone.
 
     Parameters
     ----------
     columns : mapping
-        Our column -> the table's, as the study gives it.
+        Our column -> the table's column, as in the study.
     fits : sequence of mapping
         The study's fits, as its YAML file has them.
     """
     figures = []
     for column in columns:
-        if column == "loss" or column not in NUMBERS:  # else it is said of `columns`
+        if column == "loss" or column not in NUMBERS:  # else the check of `columns` reports it
             continue
         label = LABELS.get(column, column.replace("_", " "))
         fit = next((fit.get("name") for fit in fits if _is_of(fit, column)), None)
@@ -56,7 +56,7 @@ def default_figures(
 
 
 def _is_of(fit: Mapping[str, Any], column: str) -> bool:
-    """Whether a fit is of a law of that column alone, over all rows."""
+    """Whether a fit has a law of that column alone, and uses all rows."""
     variables = fit.get("variables") or {}
     others = [of for variable, of in variables.items() if variable != "loss"]
     return others == [column] and not fit.get("by") and not fit.get("where")

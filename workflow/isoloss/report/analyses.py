@@ -1,4 +1,4 @@
-"""What the report says of a study's analyses, and of what others found: read from the tables."""
+"""The report's sections on a study's analyses, and the comparison with published numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class NumberShown:
 
     group: str
     quantity: str
-    at: str  # where it holds, if it depends on something
+    at: str  # the place where it holds, if it depends on something
     value: str
     interval: str
     unit: str
@@ -43,7 +43,7 @@ class AnalysisShown:
 
 @dataclass
 class RunSets:
-    """The sets of runs that numbers are made from, each listed once."""
+    """The sets of runs behind the numbers, each listed once."""
 
     paths: Paths
     anchors: dict[str, str] = field(default_factory=dict)  # runs, separated by spaces -> anchor
@@ -115,7 +115,7 @@ def one(row: Mapping, sets: RunSets) -> NumberShown:
 
 @dataclass
 class ComparedShown:
-    """A row of the table of what was said, measured and found elsewhere."""
+    """A row of the comparison of published numbers with this study's."""
 
     quantity: str
     kaplan: str
@@ -134,7 +134,7 @@ def compared(
     made: pd.DataFrame | None,
     sets: RunSets,
 ) -> list[ComparedShown]:
-    """The table of comparison, with this study's number in each row."""
+    """The comparison with published numbers, with this study's number in each row."""
     shown, laws = [], read_fits(fits)
     for row in rows:
         value = interval = runs = ""
@@ -154,7 +154,7 @@ Found = tuple[Number, Verdict, str]  # a number, its verdict, and the runs behin
 
 
 def _of_fits(row: Mapping[str, Any], laws: Sequence[Fitted]) -> Found | None:
-    """The number of a fit that a row names; of a law that was not fitted, why."""
+    """The number of a fit that a row names; if there is no fit, the reason."""
     fits = [law for law in laws if law.fit == row["of"]]
     for law in fits:
         if row["group"] in ("", str(law.group)) and (there := law.number(row["parameter"])):
@@ -166,14 +166,14 @@ def _of_fits(row: Mapping[str, Any], laws: Sequence[Fitted]) -> Found | None:
 
 
 def _of_analyses(row: Mapping[str, Any], made: pd.DataFrame | None) -> Found | None:
-    """The number of an analysis that a row names; of one that was not made, why."""
+    """The number of an analysis that a row names; if there is no analysis, the reason."""
     if made is None or made.empty:
         return None
     rows = made[made["analysis"] == row["of"]]
     chosen = rows[rows["quantity"] == row["parameter"]]
     if row["group"]:
         chosen = chosen[chosen["group"] == row["group"]]
-    if not len(chosen):  # what was not made has a row that says why
+    if not len(chosen):  # the row of an analysis that was not made has the reason
         chosen = rows[rows["quantity"].isna()]
     if not len(chosen):
         return None

@@ -1,4 +1,4 @@
-"""The report's section on published fits that were made again, where `snakemake audit` was run."""
+"""The report's section on refits of published tables, if `snakemake audit` was run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ class RefitShown:
 
 
 def refits(results: Path) -> list[RefitShown]:
-    """What `audit.json` has; nothing if there is none."""
+    """The refits in `audit.json`; none if there is no such file."""
     path = results / "audit.json"
     if not path.exists():
         return []

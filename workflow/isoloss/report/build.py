@@ -1,4 +1,4 @@
-"""Put the report together: one HTML file that needs nothing beside it."""
+"""Build the report: one HTML file that needs no other file."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from isoloss.report.unfinished import NOTHING, Unfinished
 
 HERE = Path(__file__).parent
 CARET = re.compile(r"\^(\{[^{}]{1,40}\}|\([^()]{1,40}\)|[-−+]?\w+(?:[./]\w+)*)")
-STARS = re.compile(r"\*\*(\([^()]{1,40}\)|\w+)")  # how formulas in code write powers
+STARS = re.compile(r"\*\*(\([^()]{1,40}\)|\w+)")  # powers in formulas as code writes them
 SCIENCE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([-+]?\d+)\b")
 CODE = re.compile(r"`([^`]{1,200})`")
 
@@ -61,19 +61,19 @@ def build(
         Study -> its texts: source, title, question, theory, notes, errata, and the names of its
         figures (strings) and fits.
     paths : Paths
-        Where the tables and the figures are, and where the report will be.
+        The folders of the tables and the figures, and the path of the report.
     planned : mapping
         Study -> the ids of the runs that it wants.
     code : mapping
-        Task -> fingerprint of the code that would train it now.
+        Task -> fingerprint of the present training code.
     trunks : mapping
-        Study -> trunk that its runs go on from -> its CPU time.
+        Study -> trunk that its runs continue -> CPU time of the trunk, in seconds.
     about : sequence of (label, text)
-        What it was made with: versions, commit, machine. Shown at the top as it is.
+        Versions, commit and machine. The report shows them at the top, unchanged.
     command : str
-        What reproduces one study; "{study}" is its name.
+        The command that reproduces one study; "{study}" is the study's name.
     lack : Unfinished
-        What could not be made because jobs failed.
+        The files that are missing because jobs failed.
     """
     shown = [
         _study(name, texts, paths, planned.get(name, ()), code, trunks.get(name, {}), command)
@@ -129,8 +129,8 @@ def _study(name, texts, paths, planned, code, trunks, command) -> StudyShown:
 def main_number(fits: Sequence[FitShown]) -> tuple[str, str, str, str]:
     """The number of a study that the summary shows, with its interval, theory and verdict.
 
-    It is the first that theory speaks of, else the first exponent. Where theory speaks of several,
-    the verdict counts those that agree.
+    It is the first number with a theoretical value, or else the first exponent. If several numbers
+    have one, the verdict counts those that agree.
     """
     numbers = [(fit, number) for fit in fits for number in fit.numbers]
     numbers.sort(key=lambda pair: (not pair[1].theory, bool(pair[1].unit)))

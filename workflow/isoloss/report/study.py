@@ -1,4 +1,4 @@
-"""What the report says of one study: read from its files, nothing computed anew but sums."""
+"""The report's section on one study, read from its files; the report computes only sums."""
 
 import base64
 import math
@@ -19,7 +19,7 @@ from isoloss.results.verdict import Status
 from isoloss.runs.select import is_finished
 from isoloss.tables.schema import RUN_COLUMNS, typed
 
-MOST_ROWS = 60  # of a table that is shown whole
+MOST_ROWS = 60  # the most rows of a table that the report shows whole
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Paths:
     results, figures : Path
         The folders of the results and of the figures.
     missing : frozenset of Path
-        Files that are not there, or not up to date, because jobs failed.
+        Files that are missing or out of date because jobs failed.
     """
 
     report: Path
@@ -46,7 +46,7 @@ class Paths:
         return Path(os.path.relpath(path, self.report.parent)).as_posix()
 
     def study(self, study: str, name: str) -> Path:
-        """A file of a study; one that is missing is looked for where there is none."""
+        """The path of a study's file; for a missing file, a path where no file is."""
         path = self.results / "studies" / study / name
         return path if path not in self.missing else path.with_name(f"{name} is missing")
 
@@ -66,7 +66,7 @@ class Number:
     unit: str
     theory: str
     theory_source: str
-    agrees: bool | None  # whether the interval holds what theory says; None: nothing is said
+    agrees: bool | None  # whether the interval contains the theoretical value; None: no such value
 
 
 @dataclass
@@ -89,7 +89,7 @@ class FitShown:
 
     @property
     def sources(self) -> list[tuple[str, str]]:
-        """Who expects a value, and of which parameters."""
+        """The sources of theoretical values, each with its parameters."""
         said: dict[str, list[str]] = {}
         for number in self.numbers:
             if number.theory:
@@ -112,7 +112,7 @@ class FigureShown:
 
 
 def figure(paths: Paths, study: str, name: str) -> FigureShown:
-    """A figure with its texts; what is missing is said, not left out."""
+    """A figure with its texts; for a missing figure, the reason."""
     stem = paths.figures / study / name
     png, text = stem.with_name(name + ".png"), stem.with_name(name + ".json")
     if png in paths.missing:
@@ -135,7 +135,7 @@ def figure(paths: Paths, study: str, name: str) -> FigureShown:
 
 
 def cell(value: Any) -> str:
-    """A cell of a table that is shown."""
+    """A cell of a table as the report shows it."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -148,12 +148,12 @@ def cell(value: Any) -> str:
 
 
 def fits(table: pd.DataFrame | None) -> list[FitShown]:
-    """Every fit of every group. Of one that the data do not determine there are only intervals."""
+    """Every fit of every group. A fit that is not identified has intervals only."""
     return [fit_shown(found) for found in read_fits(table)]
 
 
 def fit_shown(found: Fitted) -> FitShown:
-    """One fit of one group; of one that the data do not determine, what they leave open."""
+    """One fit of one group; for a fit that is not identified, its intervals only."""
     numbers, ranges = [], []
     if found.identified:
         numbers = [number(one) for one in found.numbers]
@@ -205,7 +205,7 @@ def table(path: Path) -> pd.DataFrame | None:
 
 
 def rows(paths: Paths, run_ids: Sequence[str]) -> pd.DataFrame:
-    """The rows of those runs that have a result, where the tables of all runs are not made."""
+    """The rows of the runs that have a result, for a report without the tables of all runs."""
     there = [run_id for run_id in run_ids if paths.has(run_id)]
     found = [read_json(paths.results / "runs" / run_id / "row.json") for run_id in there]
     return typed(found, RUN_COLUMNS)
@@ -213,10 +213,10 @@ def rows(paths: Paths, run_ids: Sequence[str]) -> pd.DataFrame:
 
 @dataclass
 class RunsShown:
-    """The runs of one study: how many there are, what they cost, and which are not as they should.
+    """The runs of one study: their number, their cost, and the runs with problems.
 
-    `lost` has (run, reason) for each run that diverged or is missing; `other_code` names the runs
-    that other code than the present trained.
+    `lost` has (run, reason) for each run that diverged or is missing. `other_code` names the runs
+    that were trained by other code than the present.
     """
 
     count: int = 0
@@ -232,7 +232,7 @@ def runs(
     code: Mapping[str, str],
     trunks: Mapping[str, float] = MappingProxyType({}),
 ) -> RunsShown:
-    """What there is to say of the runs of a study.
+    """Facts about the runs of a study.
 
     Parameters
     ----------
@@ -241,9 +241,9 @@ def runs(
     planned : sequence of str
         The ids of the runs that the study wants.
     code : mapping
-        Task -> fingerprint of the code that would train it now.
+        Task -> fingerprint of the present training code.
     trunks : mapping
-        Trunk that the runs go on from -> its CPU time.
+        Trunk that the runs continue -> its CPU time, in seconds.
     """
     if table is None:
         return RunsShown(len(planned), 0, 0.0, [(run, "not trained yet") for run in planned])

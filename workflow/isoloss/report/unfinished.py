@@ -1,4 +1,4 @@
-"""What the report says when jobs have failed: which, why, and what could not be made."""
+"""The report's section on failed jobs: the jobs, the reasons, and the missing files."""
 
 import json
 import os
@@ -10,14 +10,14 @@ from isoloss.runtime.job import UNFINISHED
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What a workflow could not make.
+    """The failed jobs of a workflow, and the files that are missing.
 
     Attributes
     ----------
     failed : list of (job, log, reason)
         Each job that failed, and the last line of its log.
     missing : frozenset of Path
-        Files that are not there, or are from before a change of the config.
+        Files that are missing, or older than a change of the config.
     """
 
     failed: list[tuple[str, str, str]] = field(default_factory=list)
@@ -28,7 +28,7 @@ NOTHING = Unfinished()
 
 
 def unfinished() -> Unfinished:
-    """What the workflow that asks for the report could not make; nothing if it made everything."""
+    """The failures of the workflow that asks for the report; none if it made everything."""
     path = os.environ.get(UNFINISHED)
     if not path:
         return NOTHING
