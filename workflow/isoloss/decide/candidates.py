@@ -17,7 +17,7 @@ GRID = 25  # candidates along N, and along tokens per parameter
 LARGER = 4.0  # the largest candidate, in units of the largest size so far
 SPREAD = 10.0  # the least range of candidates in tokens per parameter, as a factor
 OTHER_UNIT = 1e3  # a candidate whose N differs by more than this from all runs gives a warning
-ON_LINE = 2.0  # runs whose D is within this factor of a power of N do not tell N from D
+ON_LINE = 2.0  # runs whose D is within this factor of a power of N do not identify N and D
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def noise_of(fit_weighted, level: np.ndarray, n_free: int) -> Noise:
             break
         slope, slope_se = _slope(freed**2, 1 - leverage, level, slope)
     relative = residual * np.exp(-slope * level)
-    by_rows = 1 - (slope_se / PRIOR[1]) ** 2  # what the prior does not give
+    by_rows = 1 - (slope_se / PRIOR[1]) ** 2  # share of the slope from the rows
     freedom = max(n - n_free - by_rows, 1.0)
     sd = float(np.sqrt(np.sum(relative**2) / freedom))
     unit = freed * np.exp(-slope * level)

@@ -107,7 +107,7 @@ def _setting(default: Any, meaning: str, **about: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """What `fit_law` is asked for, besides the table."""
+    """The settings of `fit_law`: all its arguments but the table."""
 
     law: Any = _setting(  # noqa: RUF009 (the default is text; it may be a Law too)
         "chinchilla",

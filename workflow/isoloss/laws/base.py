@@ -48,7 +48,7 @@ class Law:
     name, formula, source : str
         Its name, its formula as the paper prints it, and its paper, section and equation.
     variables : tuple of str
-        What the loss depends on, e.g. ("n_params", "n_tokens").
+        Variables of the loss, e.g. ("n_params", "n_tokens").
     parameters : tuple of Parameter
         Parameters in the order of `theta`. `theta` is in the solver's coordinates: ln(value) where
         `log` is set, the value elsewhere. Batches of theta have the shape (batch, parameter).

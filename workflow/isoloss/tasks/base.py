@@ -41,7 +41,7 @@ class KnownCorpus:
     corpus_id: str
     max_train_tokens: int | None = None  # the most tokens to train on; None: not known yet
     max_heldout_tokens: int | None = None
-    vocab_size: int = 256  # a guess where only the text can tell
+    vocab_size: int = 256  # a guess where it depends on the text
 
 
 class Task(ABC):

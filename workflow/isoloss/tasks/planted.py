@@ -38,7 +38,7 @@ def simulate(study: Planted) -> "pd.DataFrame":
     Raises
     ------
     UserError
-        What `problems` finds.
+        `problems` finds a problem.
     """
     import pandas as pd  # not at the top: planning checks a study without pandas
 
