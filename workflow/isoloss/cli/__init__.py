@@ -1,1 +1,1 @@
-"""The `isoloss` command: one module per subcommand, imported only when it is called."""
+"""The `isoloss` command: one module per subcommand, imported when the subcommand is called."""

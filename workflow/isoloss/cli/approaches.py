@@ -1,4 +1,4 @@
-"""`isoloss optimal --approach 1` and `2`: the optimum without a law."""
+"""`isoloss optimal --approach 1` and `2`: the compute optimum without a parametric law."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ OF_A_LAW = ("law", "objective", "delta", "method", "intervals", "fixed", "tied",
 
 
 def run(args) -> int:
-    """Print N* at budgets by the approach that was asked for."""
+    """Print N* at budgets by Approach 1 or 2."""
     import numpy as np
 
     from isoloss.exhibits.chinchilla.of_table import by_curves, by_isoflops
@@ -47,7 +47,7 @@ def run(args) -> int:
 
 
 def _problems(args):
-    """Arguments that would change nothing, and one that is needed."""
+    """Problems: arguments without effect, and a missing argument."""
     parser = argparse.ArgumentParser()
     add_table_arguments(parser)
     problems = [

@@ -1,4 +1,4 @@
-"""One check of all arguments that are numbers or names, before anything is computed."""
+"""One check of all arguments that are numbers or names, before any computation."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -13,23 +13,23 @@ def check(
     more: Iterable[str] = (),
     optimum: bool = False,
 ) -> None:
-    """Refuse what is wrong with the settings of a fit and with budgets, all at once.
+    """Check the settings of a fit and budgets, and report all problems at once.
 
     Parameters
     ----------
     settings : FitSettings
-        As `isoloss.cli.tables.read` gives them; the law may be "all".
+        As `isoloss.cli.tables.read` returns them; the law may be "all".
     budgets : sequence of (str, float)
-        An option, and a number that it was given.
+        Options with their numbers.
     more : iterable of str
-        Problems that were found already.
+        Problems found before.
     optimum : bool
-        The law must have a compute optimum.
+        Whether the law must have a compute optimum.
 
     Raises
     ------
     UserError
-        With every problem.
+        The error lists every problem.
     """
     import math
 
@@ -42,7 +42,7 @@ def check(
         for option, value in budgets
         if not (math.isfinite(value) and value > 0)
     ]
-    if settings.law == "all" and not optimum:  # each law says which parameters it has
+    if settings.law == "all" and not optimum:  # each law checks its own parameters
         settings = dataclasses.replace(settings, law="chinchilla", x=None, fixed={}, tied=())
     chosen = LAWS.get(settings.law)
     if optimum and chosen is not None and not hasattr(chosen, "optimum"):
@@ -53,7 +53,7 @@ def check(
 
 
 def option_of(key: str) -> str:
-    """The option that a problem stands under, as the start of its line."""
+    """The option of a problem, as the start of the problem's line."""
     if not key:
         return ""
     name, *rest = key.split()  # "fixed E" is "--fix E"

@@ -1,4 +1,4 @@
-"""Refit published tables, and print what was published beside what was found.
+"""Refit published tables, and print our parameters beside the published ones.
 
 isoloss audit                       # downloads the tables, a few hundred kilobytes
 isoloss audit --mirror FOLDER       # or ISOLOSS_MIRROR=FOLDER: local copies of them
@@ -15,6 +15,7 @@ REGISTRY = Path("config/audit.yaml")
 
 
 def add_arguments(parser):
+    """The arguments of `isoloss audit`."""
     parser.add_argument(
         "--registry",
         type=Path,
@@ -40,6 +41,7 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
+    """Print the refits; the exit code."""
     from isoloss.cli import show
     from isoloss.errors import UserError
     from isoloss.fit.audit import MIRROR, audit

@@ -1,10 +1,10 @@
-"""The compute of a table beside K N D: which column it is, and how far the two are apart."""
+"""A table's own column of compute, compared with K N D."""
 
 APART = 0.05  # a median difference from K N D that is worth a note
 
 
 def column_of(table, settings) -> str | None:
-    """The column of compute that was named with --column, else the one that is recognised."""
+    """The column of compute that --column names, or else the recognised one."""
     from isoloss.tables.data import recognise
 
     columns = settings.columns
@@ -12,7 +12,7 @@ def column_of(table, settings) -> str | None:
 
 
 def flop_of(table, column, settings):
-    """What each row took, in FLOP, shape (row,).
+    """Compute of each row in FLOP, shape (row,).
 
     Raises
     ------
@@ -30,7 +30,7 @@ def flop_of(table, column, settings):
 
 
 def difference(flop, log_x, flops_per_param_token: float) -> str | None:
-    """ "1.3 times 6 N D", or from where to where it goes, or None where the two are one.
+    """The ratio of compute to K N D as text, such as "1.3 times 6 N D" or a range; None if it is 1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the jobs of a plan ask of a machine: compute, memory and disk."""
+"""The compute, memory and disk space of a plan's jobs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RUN_BYTES, ROW_BYTES = 8e3, 1e2  # of a run's row, curve and about.json; of a ro
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A run, without the trunk that it goes on from, or a piece of a trunk."""
+    """A run without the trunk that it continues, or a piece of a trunk."""
 
     job_id: str
     run: Run
@@ -27,13 +27,13 @@ class Job:
 
     @property
     def kind(self) -> str:
-        """Jobs of one kind take alike for steps of equal FLOPs."""
+        """The kind of job: jobs of one kind take equal time for steps of equal FLOPs."""
         training = task_of(self.run).training(self.run)
         noise_scale = training is not None and training.noise_scale
         return f"{self.run.task.kind}{' in halves' if noise_scale else ''}"
 
     def memory_bytes(self, *, mixed: bool) -> float:
-        """The largest memory; `mixed` as on a GPU."""
+        """Peak memory in bytes; `mixed` precision as on a GPU."""
         return task_of(self.run).memory_bytes(self.run, self.vocab_size, mixed=mixed)
 
 
@@ -77,7 +77,7 @@ def _trunk_job(planned: PlannedTrunk, plan: Plan, vocab_sizes: Mapping[str, int]
 
 
 def needed_by(plan: Plan, run_ids: Iterable[str]) -> list[str]:
-    """Runs, and the pieces of trunks that they go on from, each once."""
+    """Runs, and the pieces of trunks that they continue, each once."""
     run_ids = list(run_ids)
     trunks = [trunk for run_id in run_ids for trunk in plan.chain(plan.runs[run_id])]
     return list(dict.fromkeys([*run_ids, *trunks]))

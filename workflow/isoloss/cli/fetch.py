@@ -1,16 +1,17 @@
-"""Get the published tables on which fits and tests of isoloss rest, a few hundred kilobytes.
+"""Download the published tables that fits and tests of isoloss use, a few hundred kilobytes.
 
 isoloss fetch                       # from their authors' addresses, each checked by its SHA-256
 isoloss fetch --from FOLDER         # from a folder with copies of them
 isoloss fetch --to FOLDER           # into another folder than ./published
 
-They are for your own use. Their licences are printed; isoloss itself ships none of them.
+The tables are for your own use. The command prints their licences; isoloss itself ships no table.
 """
 
 from pathlib import Path
 
 
 def add_arguments(parser):
+    """The arguments of `isoloss fetch`."""
     parser.add_argument(
         "--registry",
         type=Path,
@@ -34,6 +35,7 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
+    """Fetch the tables and print their licences; the exit code."""
     from isoloss.cli.audit import find_registry
     from isoloss.errors import UserError
     from isoloss.fit.fetch import fetch_tables

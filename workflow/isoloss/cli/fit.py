@@ -1,4 +1,4 @@
-"""Fit a scaling law to a table of runs: parameters, intervals, and whether to believe them.
+"""Fit a scaling law to a table of runs: parameters, intervals and a verdict.
 
 isoloss fit losses.csv --law chinchilla
 isoloss fit losses.csv --law power_law_floor --x n_params --json
@@ -13,6 +13,7 @@ from isoloss.cli.tables import add_table_arguments, number, read
 
 
 def add_arguments(parser):
+    """The arguments of `isoloss fit`."""
     add_table_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument(
@@ -29,6 +30,7 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
+    """Print the fit, and write its files if asked; the exit code."""
     table, settings = read(args)
     ranked = args.holdout is not None or args.law == "all"
     check(settings, more=ranking.problems(args.holdout) if ranked else ())
@@ -75,7 +77,7 @@ def _write(folder, table, result, found, x):
 
 
 def _draws(result):
-    """The parameters of every resampled table: what intervals of anything else are made from."""
+    """The parameters of every resampled table, from which other intervals can be computed."""
     import pandas as pd
 
     return pd.DataFrame(result.law.natural(result.draws), columns=list(result.law.names))

@@ -1,4 +1,4 @@
-"""How fast a machine trains: a core of this one, measured, or a GPU, assumed."""
+"""Training speed: of a core of this machine, measured; or of a GPU, assumed."""
 
 import contextlib
 import time
@@ -16,25 +16,25 @@ from isoloss.stats.interpolation import log_log
 from isoloss.tasks import cost_of, task_of
 from isoloss.tasks.base import PROBE_TOKENS
 
-PROBES = 4  # sizes of a kind of job that are measured
-PROBE_S, WARM_UP = 0.2, 3  # how long each, about; steps before
-LARGEST_PROBE = 2e10  # FLOPs a step; what is larger is as fast for a FLOP as the largest measured
+PROBES = 4  # number of sizes of each kind of job that are timed
+PROBE_S, WARM_UP = 0.2, 3  # approximate time of each; steps before it
+LARGEST_PROBE = 2e10  # FLOPs per step; larger steps have the same FLOPs per second
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU, which small jobs share."""
+    """A GPU that small jobs share."""
 
     speed: GpuSpeed
     unit: str = "GPU-hours"
     mixed: bool = True
 
     def seconds(self, job: Job) -> float:
-        """How long a job takes."""
+        """Duration of a job in seconds."""
         return JOB_S + self.speed.seconds(job.cost) + self.speed.compute_s(job.evaluation_flops)
 
     def occupied_s(self, job: Job) -> float:
-        """The same, times the share of the GPU that the job keeps busy."""
+        """Duration of a job times the share of the GPU that the job keeps busy."""
         return self.seconds(job) * self.speed.share(job.run, job.cost, job.vocab_size)
 
     def __str__(self) -> str:
@@ -52,9 +52,9 @@ class Core:
     Attributes
     ----------
     steps : mapping
-        Kind of job -> (FLOPs of a step, its seconds), by size. What is not there is guessed.
+        Kind of job -> (FLOPs of a step, its seconds), by size. Missing kinds are guessed.
     evaluations : mapping
-        Kind -> (FLOPs of a step, seconds of a FLOP of evaluation).
+        Kind -> (FLOPs of a step, seconds per FLOP of evaluation).
     """
 
     steps: Mapping[str, list[tuple[float, float]]]
@@ -63,7 +63,7 @@ class Core:
     mixed: bool = False
 
     def occupied_s(self, job: Job) -> float:
-        """A job has its core to itself."""
+        """The core time of a job, which has its core alone."""
         return self.seconds(job)
 
     def seconds(self, job: Job) -> float:
@@ -81,12 +81,12 @@ class Core:
 
 
 def _between(measured: list[tuple[float, float]], x: float) -> float:
-    """Interpolated in logarithms; outside, as at the nearest."""
+    """Interpolate in logarithms; outside, take the nearest value."""
     return float(log_log(x, *np.array(measured).T))
 
 
 def measure(jobs: Iterable[Job]) -> Core:
-    """Train some of the jobs' models for a moment, on random text where they need a corpus."""
+    """Time a few training steps of some jobs' models, on random text in place of a corpus."""
     by_kind: dict[str, dict[int, Job]] = {}
     for job in jobs:
         trained = task_of(job.run).training(job.run) is not None
@@ -103,11 +103,11 @@ def measure(jobs: Iterable[Job]) -> Core:
 
 
 class _Measured(Exception):
-    """Enough steps were measured."""
+    """Raised when enough steps were timed."""
 
 
 def _probe(job: Job) -> tuple[float, float]:
-    """Seconds of a step, and of a FLOP of evaluation."""
+    """Seconds per step, and seconds per FLOP of evaluation."""
     import torch
 
     from isoloss.train.loop import Trainer
@@ -135,7 +135,7 @@ def _probe(job: Job) -> tuple[float, float]:
 
 
 def _random_corpus(job: Job):
-    """Random text as a corpus of a run that reads one."""
+    """Random text as the corpus of a run that reads one."""
     if task_of(job.run).corpus_of(job.run) is None:
         return None
     from isoloss.corpus.load import Corpus

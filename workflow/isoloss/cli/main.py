@@ -1,7 +1,7 @@
-"""`isoloss SUBCOMMAND ...`: finds the subcommand, and turns mistakes into messages.
+"""`isoloss SUBCOMMAND ...`: runs the subcommand, and prints user errors as messages.
 
-A subcommand is a module with `add_arguments(parser)` and `run(args) -> int`; its docstring's first
-paragraph is its help. To add one, add its line to `COMMANDS`.
+A subcommand is a module with `add_arguments(parser)` and `run(args) -> int`; its docstring is its
+help. To add one, add its line to `COMMANDS`.
 """
 
 import argparse
@@ -25,7 +25,7 @@ USAGE = "isoloss SUBCOMMAND [ARGUMENT ...]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand; 0 when it did its work, 2 when something given to it is wrong."""
+    """Run a subcommand; return 0 on success, and 2 for wrong arguments or input."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
         print(_help())
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except BrokenPipeError:
-        sys.stderr.close()  # the reader (head, less) has enough; nothing is wrong
+        sys.stderr.close()  # the reader (head, less) closed the pipe; this is no error
         return 0
 
 

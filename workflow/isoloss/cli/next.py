@@ -1,4 +1,4 @@
-"""Which runs to do next, so that a decision at a target budget is known best for the cost.
+"""Choose the next runs: those that narrow the interval of a decision most for their cost.
 
 isoloss next losses.csv --target 1e21 --budget 1e19
 isoloss next losses.csv --target 1e21 --budget 1e19 --decision loss --candidates possible.csv
@@ -11,7 +11,7 @@ from pathlib import Path
 from isoloss.cli.arguments import check
 from isoloss.cli.tables import add_table_arguments, number, read
 
-KNOWN = {  # the decision -> how it reads, and how its interval's width does
+KNOWN = {  # the decision -> its text, and the text of its interval's width
     "n_params": ("N* at {target} FLOP", "a factor of ", "factor"),
     "loss": ("the loss at {target} FLOP", "", "width"),
     "a": ("a of N* ~ C**a", "", "width"),
@@ -19,6 +19,7 @@ KNOWN = {  # the decision -> how it reads, and how its interval's width does
 
 
 def add_arguments(parser):
+    """The arguments of `isoloss next`."""
     add_table_arguments(parser)
     parser.add_argument(
         "--target",
@@ -55,6 +56,7 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
+    """Print the next runs; the exit code."""
     from isoloss.decide.next_runs import next_runs
     from isoloss.fit import fit_law
     from isoloss.fit.result import plain
@@ -122,7 +124,7 @@ def _cost(args, table, result):
 
 
 def _candidates(args, cost, columns):
-    """The runs of a file, and what was assumed of it; --column holds where it has such columns."""
+    """The runs of a file, and the assumptions; --column applies to columns that the file has."""
     if args.candidates is None:
         return None, []
     from isoloss.decide.candidates import of_table
@@ -174,5 +176,5 @@ def _text(plan, level, notes):
 
 
 def _width(value):
-    """Four significant digits: a factor is a little above 1, a loss's interval a little above 0."""
+    """A width with four significant digits, because a factor may be only slightly above 1."""
     return f"{value:#.4g}".rstrip(".") if value == value else "-"

@@ -16,6 +16,7 @@ from isoloss.errors import UserError
 
 
 def add_arguments(parser):
+    """The arguments of `isoloss optimal`."""
     add_table_arguments(parser)
     parser.add_argument(
         "--compute", type=float, nargs="+", required=True, metavar="FLOP", help="budgets"
@@ -32,6 +33,7 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
+    """Print the optimum of each budget; the exit code."""
     if args.approach != 3:
         return approaches.run(args)
     import numpy as np
@@ -67,13 +69,13 @@ def run(args) -> int:
 
 
 def _compute_notes(table, settings, result, flops_per_param_token):
-    """Where a table's own compute is not that of the law's optimum."""
+    """Notes where a table's own compute differs from K N D of the law's optimum."""
     column = column_of(table, settings)
     if column is None:
         return
     try:
         flop = flop_of(table, column, settings)
-    except UserError:  # a column that is not used may be broken
+    except UserError:  # an unused column may be invalid
         return
     off = difference(flop, result.problem.log_x, flops_per_param_token)
     if off is not None:

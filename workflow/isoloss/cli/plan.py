@@ -1,9 +1,9 @@
-"""What the studies would cost: runs, compute, time, memory and disk. Nothing is trained.
+"""Print the cost of the studies: runs, compute, time, memory and disk. Nothing is trained.
 
 isoloss plan --configfile config/paper.yaml --utilisation 0.3
 
-Compute is counted exactly. Time on the CPU is that of a core of this machine, measured now on some
-of the models; time on a GPU is assumed. What runs share is counted once.
+Compute is counted exactly. CPU time is based on steps of some models, timed now on a core of this
+machine; GPU time is assumed. Runs and trunks that several studies share are counted once.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what the plan costs."""
+    """Print the cost of the plan."""
     from isoloss.cli.costs import jobs_of, needed_by
     from isoloss.pipeline.project import read_project
 
@@ -173,7 +173,7 @@ def _row(name: str, one: dict[str, Any]) -> list[str]:
 
 
 def _hours(hours: float) -> str:
-    """A time that people say: seconds, minutes, hours or days."""
+    """A time as text, in seconds, minutes, hours or days."""
     for unit, length in (("d", 24.0), ("h", 1.0), ("min", 1 / 60)):
         if hours >= 2 * length:
             return f"{hours / length:,.3g} {unit}"

@@ -1,4 +1,4 @@
-"""`isoloss fit --law all` and `--holdout`: laws by how well they predict larger runs."""
+"""`isoloss fit --law all` and `--holdout`: rank laws by how well they predict larger runs."""
 
 import json
 import textwrap
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from isoloss.errors import UserError
 
-WIDTH = 100  # characters of a line that explains
+WIDTH = 100  # characters of a line of explanation
 
 
 def problems(holdout: str | None) -> tuple[str, ...]:
-    """What is wrong with the factor of --holdout, if one was given."""
+    """Problems of the factor of --holdout, if it was given."""
     from isoloss.forecast.holdout import parse_factor
 
     try:
@@ -21,7 +21,7 @@ def problems(holdout: str | None) -> tuple[str, ...]:
 
 
 def run(args, table, settings) -> int:
-    """Rank laws; print the ranking, and write it where --output says."""
+    """Rank laws, print the ranking, and write it to the folder of --output."""
     from isoloss.files import write_json, write_parquet
     from isoloss.fit.result import plain
     from isoloss.forecast.holdout import parse_factor, rank

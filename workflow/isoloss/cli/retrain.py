@@ -1,4 +1,4 @@
-"""Set aside the runs that other code trained, so that `snakemake` trains them again."""
+"""Set aside the runs that other training code made, so that `snakemake` trains them again."""
 
 import argparse
 from pathlib import Path
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def superseded(workflow: Workflow, run_id: str) -> str:
-    """Where a run goes: a folder named by the run and by the code that trained it."""
+    """The folder for a run that is set aside, named by the run and by its training code."""
     code = read_json(workflow.root / workflow.run(run_id, "row.json")).get("code")
     return f"{workflow.config.results}/superseded/{run_id}-{code}"
 

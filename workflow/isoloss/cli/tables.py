@@ -1,4 +1,4 @@
-"""Arguments that every subcommand with a table and a law shares."""
+"""Arguments that all subcommands with a table and a law share."""
 
 import argparse
 from pathlib import Path
@@ -39,7 +39,7 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read(args: argparse.Namespace):
-    """The table, and the settings of the fit that the arguments give.
+    """Read the table, and the settings of the fit from the arguments.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def read(args: argparse.Namespace):
     Raises
     ------
     UserError
-        The table cannot be read, or an argument is not of the form that it must have.
+        The table cannot be read, or an argument has the wrong form.
     """
     from isoloss.tables.read import read_table
 
@@ -98,7 +98,7 @@ def _without(table, ranges):
 
 
 def number(table, row: int) -> int:
-    """The number in the file of a table's row, which is counted from 1 after rows are left out."""
+    """The number of a row in the file; `row` counts from 1 among the rows that are kept."""
     return int(table.index[row - 1]) + 1
 
 
