@@ -1,1 +1,1 @@
-"""The commands that rules run, a module each: `python -m isoloss.runtime.job COMMAND`."""
+"""The commands that rules run, one module each: `python -m isoloss.runtime.job COMMAND`."""

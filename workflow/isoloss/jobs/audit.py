@@ -10,7 +10,7 @@ from isoloss.fit.registry import read_registry
 
 
 def main(argv: list[str]) -> None:
-    """Write what was published about each table of the registry, and what was found."""
+    """Write the published and the refitted parameters of each table of the registry."""
     parser = argparse.ArgumentParser(prog="isoloss.runtime.job audit", description=__doc__)
     parser.add_argument("--registry", required=True, help="what to refit, in YAML")
     parser.add_argument("--downloads", required=True, help="where downloaded tables are kept")

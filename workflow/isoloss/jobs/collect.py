@@ -60,7 +60,7 @@ def _tables(given: dict, arguments: argparse.Namespace) -> Tables:
 
 
 def _imported(study: TableStudy, out: Path):
-    """A user's table as runs; what was assumed of it goes to the log and to the report."""
+    """A user's table as runs; the assumptions go to the log and to the report."""
     from isoloss.runs.imported import read_table
 
     runs, notes = read_table(study)
@@ -71,5 +71,5 @@ def _imported(study: TableStudy, out: Path):
 
 
 def _study(given: dict, model: type[Study]) -> Study:
-    """The study without its texts, which its tables do not depend on."""
+    """The study without its texts, because its tables do not depend on them."""
     return SOURCES[given["source"]].model_construct(**given)

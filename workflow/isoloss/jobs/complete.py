@@ -1,4 +1,4 @@
-"""The job that says whether every run has a result: one that diverged is no failure of a job."""
+"""The job that checks that every run has a result; a diverged run does not fail its own job."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from isoloss.runs.select import is_finished
 
 
 def main(argv: list[str]) -> None:
-    """Write how many runs there are; fail if one diverged that was not expected to."""
+    """Write the number of runs; fail if a run diverged unexpectedly."""
     parser = argparse.ArgumentParser(prog="isoloss.runtime.job complete", description=__doc__)
     parser.add_argument("--runs", nargs="*", required=True, help="runs.parquet of each study")
     parser.add_argument("--may-diverge", required=True, help="JSON: study -> sweeps that may")

@@ -1,4 +1,4 @@
-"""The job that joins the runs of all studies: one row a run."""
+"""The job that joins the runs of all studies: one row per run."""
 
 import argparse
 from pathlib import Path
@@ -20,7 +20,7 @@ def main(argv: list[str]) -> None:
 
 
 def join(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a run, in the order of the studies, with the names of the studies that want it."""
+    """One row per run, in the order of the studies, with the names of the studies that want it."""
     wanted: dict[str, list[str]] = {}
     for study, runs in tables.items():
         for run_id in runs["run_id"].unique():

@@ -1,4 +1,4 @@
-"""The job that writes down which runs a study wants: a file that the study's other jobs read."""
+"""The job that writes the list of runs of a study, which the study's other jobs read."""
 
 import argparse
 import json

@@ -12,7 +12,7 @@ from isoloss.report.study import Paths
 from isoloss.report.unfinished import unfinished
 from isoloss.tables.schema import ASSUMED
 
-# What the runs ran on -> what the report calls it.
+# Column about the machine of a run -> its label in the report.
 MACHINE = {
     "python": "Python",
     "torch": "PyTorch",
@@ -63,20 +63,20 @@ def main(argv: list[str]) -> None:
 
 
 def _planned(plan: Path) -> list[str]:
-    """The runs that a study wants; none for a study that trains none."""
+    """The runs that a study wants; none for a study without training."""
     if not plan.exists():
         return []
     return list(dict.fromkeys(run_id for _, run_id in read_json(plan)["members"]))
 
 
 def assumed(path: Path) -> list[str]:
-    """What was assumed of the user's table that a study is of."""
+    """The assumptions about the user's table of a study."""
     notes = read_json(path) if path.exists() else []
     return [f"Read from the table of this study: {note}." for note in notes]
 
 
 def _trunks(paths: Paths, study: str) -> dict[str, float]:
-    """The trunks that a study's runs go on from, with their CPU time; not those removed since."""
+    """CPU time in seconds of each trunk that a study's runs continue, if it still exists."""
     plan = paths.study(study, "plan.json")
     ids = read_json(plan)["trunks"] if plan.exists() else []
     files = {trunk_id: paths.results / "trunks" / f"{trunk_id}.json" for trunk_id in ids}
@@ -88,7 +88,7 @@ def _trunks(paths: Paths, study: str) -> dict[str, float]:
 
 
 def _about(runs: Path, run_ids: Iterable[str]) -> list[tuple[str, str]]:
-    """What the runs ran on: every value that there was."""
+    """The machines of the runs: all values of each column."""
     found: dict[str, set[str]] = {label: set() for label in MACHINE.values()}
     for run_id in run_ids:
         about = read_json(runs / run_id / "about.json")

@@ -1,4 +1,4 @@
-"""The job of one run: train it, and write its curve, its final row and what it ran on."""
+"""The job of one run: train it, and write its curve, its final row and facts about its machine."""
 
 import argparse
 import json
@@ -85,7 +85,7 @@ def forget(checkpoint: str | None) -> None:
 
 
 def made_with() -> dict[str, Any]:
-    """What made a result, as about.json says it."""
+    """Versions, commit and machine of a result, for about.json."""
     return {
         "isoloss": __version__,
         "commit": os.environ.get(COMMIT) or None,
@@ -96,7 +96,7 @@ def made_with() -> dict[str, Any]:
 
 
 def max_rss_mb() -> float:
-    """The largest memory of this process so far."""
+    """Peak memory of this process so far, in MB."""
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
@@ -107,7 +107,7 @@ def corpus_of(arguments: argparse.Namespace) -> Any:
     Raises
     ------
     UserError
-        It is not there, or not whole.
+        The corpus is missing or damaged.
     """
     if not arguments.corpus:
         return None
@@ -127,7 +127,7 @@ def _solved(task: Solved, run: Run, seed: int) -> tuple[dict, list[dict], dict]:
 def _trained(
     run: Run, arguments: argparse.Namespace
 ) -> tuple[dict, list[dict], dict, tuple[float, float]]:
-    """The final row, the curve, what the run ran on, and the seconds spent before this job."""
+    """The final row, the curve, facts about the machine, and the seconds before this job."""
     from isoloss.train.outcome import row_of
     from isoloss.train.session import Session
 

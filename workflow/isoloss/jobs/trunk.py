@@ -1,4 +1,4 @@
-"""The job of one piece of a trunk: train it, and write where it is for others to go on from."""
+"""The job of one piece of a trunk: train it, and write the state that runs continue."""
 
 import argparse
 import json

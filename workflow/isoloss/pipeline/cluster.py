@@ -1,8 +1,9 @@
-"""Groups of jobs that share an allocation of a cluster, and the set-up of Snakemake inside of one.
+"""Groups of jobs that share an allocation of a cluster, and the set-up of Snakemake inside one.
 
-Snakemake submits a job by starting itself again in an allocation. That start costs more than a run
-of seconds, so short runs share an allocation. A cluster's profile says how many: its
-`group-components`, for example `short=32`. Runs that go on from one trunk are in one group.
+Snakemake submits a job by starting itself again in an allocation. That start takes longer than a
+run of seconds, so short runs share an allocation. The key `group-components` of a cluster's profile
+gives the number of runs per allocation, for example `short=32`. Runs that continue one trunk are in
+one group.
 """
 
 import os
@@ -26,9 +27,9 @@ class Groups:
     Parameters
     ----------
     plan : Plan
-        All runs, and the trunks that they go on from.
+        All runs, and the trunks that they continue.
     device : str
-        As the config names it.
+        The device, as in the config.
     """
 
     def __init__(self, plan: Plan, device: str):
@@ -42,11 +43,11 @@ class Groups:
             self._seconds[self._family[job_id]] += seconds_of(job.cost, device)
 
     def of(self, job_id: str, known: Collection[str]) -> str | None:
-        """The group of a run or a trunk; None where it has an allocation of its own.
+        """The group of a run or a trunk; None if it has an allocation of its own.
 
-        `known` are the groups of the profile: none, where it has no `group-components`.
+        `known` are the groups of the profile; none without `group-components`.
         """
-        # A run that waits for a prediction cannot be in a group with the runs that it is made from.
+        # A run that waits for a prediction cannot be in one group with the fitted runs.
         if job_id not in self._family or job_id in self._waiting:
             return None
         seconds = self._seconds[self._family[job_id]]
@@ -60,14 +61,14 @@ class Groups:
 
 
 def gpus(device: str) -> int:
-    """How many GPUs the allocation of a training has, whether of one run or of a group."""
+    """Number of GPUs in the allocation of a training, for one run or for a group."""
     return 1 if device == "cuda" else 0
 
 
 def prepare_allocation(snakemake: Snakemake) -> bool:
     """Prepare a Snakemake that a cluster's job has started; tell whether it runs a group of jobs.
 
-    The Snakemake that submits it passes on none of these settings.
+    The Snakemake that submits the job passes on none of these settings.
     """
     if not snakemake.runs_jobs_itself:
         # SLURM's plugin starts a Snakemake that starts another, in a job step. One step for all.
@@ -80,13 +81,13 @@ def prepare_allocation(snakemake: Snakemake) -> bool:
         snakemake.limit_cores(int(cores))
     grouped = snakemake.n_requested_jobs > 1
     if grouped:
-        # If one of them fails, all are tried again: those that had finished, from their end.
+        # If one job fails, all are tried again; finished trainings resume from their last state.
         os.environ[LAST_STATES] = "1"
     return grouped
 
 
 def remove_last_states(results: Path) -> None:
-    """Remove the checkpoints that groups have left of trainings whose results are there."""
+    """Remove checkpoints that groups have left, of trainings that have results."""
     for path in (results / "checkpoints").glob("*.safetensors"):
         row, trunk = results / "runs" / path.stem / "row.json", results / "trunks" / path.name
         if row.exists() or trunk.exists():

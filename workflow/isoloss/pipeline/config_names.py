@@ -1,4 +1,4 @@
-"""The names that a study's fits, analyses and figures use, checked against what there is."""
+"""Checks of the names that a study's fits, analyses and figures use."""
 
 from collections.abc import Collection, Iterator
 
@@ -10,11 +10,11 @@ from isoloss.laws import LAWS, Law
 from isoloss.results.fits import FitGroup
 from isoloss.tables.schema import CURVE_COLUMNS, NUMBERS, RUN_COLUMNS, SWEEP, TEXT
 
-OF_A_TABLE = ("sweep", "run_id", "task", "status")  # of any table, beside the columns it gives
+OF_A_TABLE = ("sweep", "run_id", "task", "status")  # of any table, beside its own columns
 
 
 def unknown_names(study: Study) -> list[str]:
-    """Every law, variable, column, sweep, fit and analysis that a study names and has not."""
+    """Every law, variable, column, sweep, fit and analysis that a study names but does not have."""
     sweeps, columns = _sweeps(study), _columns(study)
     problems = _table_columns(study) if isinstance(study, Table) else []
     for fit in study.fits:
@@ -86,7 +86,7 @@ def _of_analysis(analysis: Analysing, columns: Collection[str]) -> Iterator[str]
 
 
 def _of_compared(row: Compared, study: Study) -> Iterator[str]:
-    """Analyses are not looked into: what they find depends on the runs."""
+    """Check a row of the comparison; parameters of analyses are unknown before the runs."""
     fits = {fit.name: fit for fit in study.fits}
     prediction = getattr(study, "prediction", None)
     measured = {*fits, *(analysis.name for analysis in study.analyses)}
@@ -139,7 +139,7 @@ def _no_law(key: str, name: str) -> str:
 
 
 def _no_numbers(what: str, names: Collection[str], columns: Collection[str]) -> Iterator[str]:
-    """Those names that are no columns, or columns of text."""
+    """Problems of names that are no columns, or columns of text."""
     numbers = [name for name in columns if name in NUMBERS]
     for name in names:
         if name in columns and name not in NUMBERS:

@@ -13,16 +13,17 @@ from isoloss.runtime.job import COMMIT, DEVICE
 def set_environment(code: str | Path, device: str, own: Iterable[str] = ()) -> None:
     """Set the variables: this Python and package, the device, the commit, and extensions.
 
-    Device and commit are no params of rules, because another one makes no result stale.
+    Device and commit are no params of rules, so that another device or commit makes no result
+    stale.
 
     Parameters
     ----------
     code : path
-        The folder that holds the package, `workflow`.
+        The folder of the package, `workflow`.
     device : str
-        As the config names it.
+        The device, as in the config.
     own : iterable of str
-        The extensions of the project, by their paths in it.
+        Paths of the project's extensions, relative to the project.
     """
     path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     packages = [str(code), os.environ.get("PYTHONPATH", "")]

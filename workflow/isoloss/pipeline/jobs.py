@@ -1,4 +1,4 @@
-"""The jobs that train: what each reads, what it costs, and what other code has trained."""
+"""The training jobs: inputs, cost and resources of each, and the results of other training code."""
 
 from isoloss.errors import UserError
 from isoloss.files import canonical_json, read_json
@@ -12,7 +12,7 @@ URGENT = 10**8  # milliseconds of priority: more than any run, less than a corpu
 
 
 class Jobs(Paths):
-    """The runs, and the pieces of trunks that they go on from."""
+    """The runs, and the pieces of trunks that they continue."""
 
     def planned(self, run_id: str) -> PlannedRun:
         """A run of the plan.
@@ -32,7 +32,7 @@ class Jobs(Paths):
         Raises
         ------
         UserError
-            No run of the config goes on from it.
+            No run of the config continues it.
         """
         if trunk_id not in self.plan.trunks:
             raise UserError("the target", [f"{trunk_id} is not a trunk of any run of the config"])
@@ -44,19 +44,19 @@ class Jobs(Paths):
         return trunks[job_id] if job_id in trunks else self.planned(job_id)
 
     def trunk_of(self, job_id: str) -> list[str]:
-        """The checkpoint that a run, or a piece of a trunk, goes on from; none at step 0."""
+        """The checkpoint that a run, or a piece of a trunk, continues; none at step 0."""
         job = self.job(job_id)
         before = job.before if isinstance(job, PlannedTrunk) else job.trunk and job.trunk.trunk_id
         return self._to_read(job_id, self.trunk_file(before)) if before else []
 
     def files_of(self, job_id: str) -> list[str]:
-        """What a run, or a piece of a trunk, leaves."""
+        """The result files of a run or of a piece of a trunk."""
         if job_id in self.plan.trunks:
             return [self.trunk_file(job_id)]
         return [self.run(job_id, name) for name in RUN_FILES]
 
     def corpus_of(self, job_id: str) -> list[str]:
-        """The file that says that a job's corpus is whole; none for a run without one."""
+        """The card of a job's corpus, written when the corpus is whole; none without a corpus."""
         corpus_id = self.job(job_id).corpus_id
         return self._to_read(job_id, self.corpus(corpus_id, "card.json")) if corpus_id else []
 
@@ -72,21 +72,21 @@ class Jobs(Paths):
         return all((self.root / path).exists() for path in self.files_of(job_id))
 
     def corpus_option(self, job_id: str) -> str:
-        """The option that gives a training job its corpus."""
+        """The option that names the corpus of a training job."""
         corpus_id = self.job(job_id).corpus_id
         return f"--corpus {self.corpus(corpus_id, '')}" if corpus_id else ""
 
     def prediction_before(self, job_id: str) -> list[str]:
         """The prediction that must be written before a job may start; none once it is done.
 
-        A run that is done would otherwise be trained again whenever its prediction is made anew.
+        Otherwise, a new prediction would make the finished run stale, and train it again.
         """
         study = self.plan.predicted_by.get(job_id)
         waits = study and not self.is_done(job_id)
         return [self.study(study, "prediction.parquet")] if waits else []
 
     def untrained_core_s(self) -> dict[str, float]:
-        """The planned cost of each run that has no result yet, and of each trunk that they need."""
+        """Planned core-seconds of each run without a result, and of each trunk for such runs."""
         runs = [
             run
             for run in self.plan.runs.values()
@@ -101,15 +101,15 @@ class Jobs(Paths):
         return missing | {run.run_id: run.cost.core_s for run in runs}
 
     def priority(self, job_id: str) -> int:
-        """The core-milliseconds that a run takes, or that wait for a piece of a trunk.
+        """Core-milliseconds of a run, or of all runs that wait for a piece of a trunk.
 
-        What a prediction is made from comes before the rest, because a long run waits for it.
+        Runs that a prediction is fitted to come first, because a long held-out run waits for them.
         """
         waiting_s = self.plan.waiting_s.get(job_id, self.job(job_id).cost.core_s)
         return round(1000 * waiting_s) + URGENT * (job_id in self.plan.urgent)
 
     def resources(self, job_id: str) -> Resources:
-        """What a job asks of the machine that runs it."""
+        """The resources of a job."""
         job = self.job(job_id)
         settings = job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings
         run = run_of(settings)
@@ -119,7 +119,7 @@ class Jobs(Paths):
         return resources_of(run, job.cost, self.config.device, vocab_size)
 
     def settings(self, job_id: str) -> str:
-        """The settings of a run, or those by which a piece of a trunk is trained."""
+        """The settings of a run or of a piece of a trunk."""
         job = self.job(job_id)
         return canonical_json(job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings)
 
@@ -136,7 +136,7 @@ class Jobs(Paths):
         return canonical_json(sorted(found))
 
     def trained_by_other_code(self) -> list[str]:
-        """The runs of the plan whose results are from other training code than the present."""
+        """The runs of the plan whose results other training code made."""
         found = []
         for run_id, run in self.plan.runs.items():
             try:
@@ -148,7 +148,7 @@ class Jobs(Paths):
         return found
 
     def trunks_by_other_code(self) -> dict[str, str]:
-        """The trunks of the plan that other training code made, and which."""
+        """Trunk -> its training code, for trunks of the plan that other training code made."""
         found = {}
         for trunk_id, job in self.plan.trunks.items():
             try:
@@ -175,5 +175,5 @@ class Jobs(Paths):
             record_tables(results)
 
     def training_code(self) -> str:
-        """The fingerprint of the code that would train each task now."""
+        """The fingerprint of the present training code of each task."""
         return canonical_json({task: training_fingerprint(task) for task in names()})

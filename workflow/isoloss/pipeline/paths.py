@@ -1,4 +1,4 @@
-"""A checked config and its plan, and where the files are."""
+"""The paths of all files of a checked config and its plan."""
 
 import os
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from isoloss.errors import UserError, nearest
 from isoloss.plan.plan import KnownCorpus
 from isoloss.plan.planned import HeldOut, Plan
 
-PREDICTION = "prediction"  # the analysis that a study which predicts has without being asked
+PREDICTION = "prediction"  # the analysis that every study with a prediction has
 PREDICTION_SETTINGS = exhibits.analysis(PREDICTION).settings
 TABLES = ("runs.parquet", "curves.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
@@ -30,7 +30,7 @@ class Paths:
     corpora: dict[str, KnownCorpus]  # by identity
     specs: dict[str, dict[str, Any]]  # identity -> the settings of the corpus
     corpus_ids: dict[str, dict[str, str]]  # study -> name -> identity
-    not_at_hand: dict[str, str]  # name of a corpus that is planned without its text -> why
+    not_at_hand: dict[str, str]  # name of a corpus that is planned without its text -> the reason
 
     def run(self, run_id: str, name: str) -> str:
         """A file of a run."""
@@ -68,7 +68,7 @@ class Paths:
         return predicted | found
 
     def analyses_of(self, study: str) -> list[str]:
-        """The table of all analyses of a study; nothing where it has none."""
+        """The table of all analyses of a study; none for a study without analyses."""
         return [self.study(study, "analyses.parquet")] if self.analyses(study) else []
 
     def each_analysis(self, study: str) -> list[str]:
@@ -76,13 +76,13 @@ class Paths:
         return [self.analysis(study, name) for name in self.analyses(study)]
 
     def done_before(self, study: str, name: str) -> list[str]:
-        """The tables of the analyses that one of a study goes on from."""
+        """The tables of the analyses that an analysis uses."""
         known = self.analyses(study)
         before = list(known)[: list(known).index(name)]
         return [self.analysis(study, o) for o in before if known[o].do in known[name].reads]
 
     def predictions_of(self, study: str) -> list[str]:
-        """The prediction of a study; nothing where it makes none."""
+        """The prediction of a study; none for a study without a prediction."""
         return [self.study(study, "prediction.parquet")] if study in self.plan.held_out else []
 
     @property
@@ -91,11 +91,11 @@ class Paths:
         return f"{self.config.results}/predictions"
 
     def predicted(self, study: str, name: str) -> list[str]:
-        """The prediction that an analysis is made from; nothing for most of them."""
+        """The prediction that an analysis uses; none for most analyses."""
         return self.predictions_of(study) if name == PREDICTION else []
 
     def fitted_rows(self, study: str) -> list[str]:
-        """The files of the runs that a study's prediction is made from."""
+        """The files of the runs that a study's prediction is fitted to."""
         return [self.run(run_id, "row.json") for run_id in self._held_out(study).fitted]
 
     def testing_rows(self, study: str) -> list[str]:
@@ -109,9 +109,9 @@ class Paths:
     def made(self, study: str) -> list[str]:
         """The tables of a study and its runs, but no trunks and corpora.
 
-        Snakemake makes a missing file only if it is asked for it, or makes what is made from it: so
-        targets ask for all of them, and a file that a failed job has lost, or that was removed by
-        hand, is made again.
+        Snakemake makes a missing file only if the file is a target, or the input of a job that
+        runs. So all of these tables are targets. A table that a failed job lost, or that was
+        removed by hand, is then made again.
         """
         trained = isinstance(self._study(study), Trained)
         runs = self.plan.run_ids(study) if trained else []
@@ -124,7 +124,7 @@ class Paths:
         ]
 
     def inputs(self, study: str) -> list[str]:
-        """The files that the tables of a study are made from."""
+        """The input files of the tables of a study."""
         found = self._study(study)
         if isinstance(found, Trained):
             runs = self.plan.run_ids(study)
@@ -136,7 +136,7 @@ class Paths:
 
     def _held_out(self, study: str) -> HeldOut:
         if study not in self.plan.held_out:
-            self._study(study)  # which says so if there is none
+            self._study(study)  # which raises if there is none
             raise UserError("the target", [f"{study} has no `prediction`"])
         return self.plan.held_out[study]
 
@@ -160,9 +160,9 @@ def seen_from(folder: str | Path, path: str | Path) -> str:
 
 
 def known_corpus(found: Resolved, folder: str | Path | None = None) -> KnownCorpus:
-    """What the plan must know of a corpus; `folder`: where it lies once it is prepared.
+    """Facts about a corpus for the plan; `folder` is that of the prepared corpus.
 
-    Before that, its bytes bound its tokens; then its card counts them.
+    Before the corpus is prepared, its bytes bound its tokens; then its card counts them.
     """
     card = prepared_card(folder, found.corpus_id) if folder else None
     return KnownCorpus(

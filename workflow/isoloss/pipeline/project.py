@@ -1,4 +1,7 @@
-"""From a project's files to a checked plan, before any job starts: the only way there is."""
+"""Read a project's files, check everything and plan it, before any job starts.
+
+The Snakefile and all commands use this module alone for that.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -35,15 +38,16 @@ def read_project(
     root : path
         The project's folder: its config is config/config.yaml, its studies are config/studies/.
     configfiles, changes
-        What the command line changes, as for `isoloss.config.load.read_config`.
+        Changes by the command line, as for `isoloss.config.load.read_config`.
     corpora_needed : bool
-        Refuse corpora whose text is not on this machine. Otherwise they are planned as if they had
-        text enough, and listed in `not_at_hand`; such a plan can be counted, and not run.
+        Refuse corpora whose text is not on this machine. Otherwise, such corpora are planned as if
+        they had enough text, and listed in `not_at_hand`; the plan's cost can then be counted, but
+        the plan cannot run.
 
     Raises
     ------
     UserError
-        Anything that is wrong, before any job starts.
+        The error lists the problems of the config, the studies and the corpora.
     """
     config = read_config(root, configfiles, changes)
     return load_project(config, root, corpora_needed=corpora_needed)
@@ -52,7 +56,7 @@ def read_project(
 def load_project(
     value: dict[str, Any], root: str | Path, *, corpora_needed: bool = True
 ) -> Workflow:
-    """As `read_project`, of a config that is read already: `value`."""
+    """Check and plan a project as `read_project` does, from the content `value` of its config."""
     root = Path(root)
     config = parse_config(value)
     extensions.load(config.extensions, root)
@@ -82,7 +86,7 @@ def load_project(
 
 
 def _study_problems(study: Study, root: Path) -> list[str]:
-    """What is wrong with a study beside its keys and its runs."""
+    """Problems of a study beside those of its keys and its runs."""
     problems = unknown_names(study)
     if isinstance(study, Table):
         problems += path_problems(study.path, root)
@@ -92,16 +96,16 @@ def _study_problems(study: Study, root: Path) -> list[str]:
 
 
 class _Corpora:
-    """The corpora that studies name, looked at one study after the other."""
+    """The corpora that studies name, collected one study after the other."""
 
     def __init__(self, root: Path, prepared: Path, *, needed: bool):
         self.root, self.prepared, self.needed = root, prepared, needed
-        self.known: dict[str, dict[str, KnownCorpus]] = {}  # study -> name -> what is known of it
+        self.known: dict[str, dict[str, KnownCorpus]] = {}  # study -> name -> facts for the plan
         self.specs: dict[str, dict[str, Any]] = {}  # identity -> settings
         self.not_at_hand: dict[str, str] = {}
 
     def add(self, name: str, study: Study) -> list[str]:
-        """Look at the corpora of a study; return what is wrong with them, or with its runs."""
+        """Resolve the corpora of a study; return problems of the corpora or of its runs."""
         if not isinstance(study, Trained):
             return []
         known = self.known[name] = {}
@@ -133,7 +137,7 @@ class _Corpora:
 
 
 def _corpora_of(study: Trained, root: Path) -> dict[str, dict[str, Any]]:
-    """The settings of the corpora that a study's runs name: its own, else registered ones.
+    """The settings of the corpora that a study's runs name: the study's own, or registered ones.
 
     Raises
     ------

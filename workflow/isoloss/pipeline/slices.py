@@ -1,4 +1,4 @@
-"""Each job's slice of the config, as text."""
+"""Each job's slice of the config, as text for the params of its rule."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from isoloss.errors import UserError, nearest
 from isoloss.files import canonical_json, without_tags
 from isoloss.pipeline.jobs import Jobs
 
-# What begins a construct of reStructuredText: inside a line, and at its start.
+# The starts of constructs of reStructuredText: inside a line, and at its start.
 RST_MARKUP = re.compile(r"([\\*`|_]|^\W)")
 HTML_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 # Linux passes no argument longer than 128 KiB, and a job's whole command is one.
@@ -37,7 +37,7 @@ class Workflow(Jobs):
         return canonical_json(self.corpus_ids.get(study, {}))
 
     def prediction(self, study: str) -> str:
-        """What a study predicts: the laws, the settings of the run, and from which runs."""
+        """A study's prediction: the laws, the settings of the held-out run, the fitted runs."""
         held = self._held_out(study)
         fits = [
             fit.model_dump(mode="json", exclude_defaults=True)
@@ -60,7 +60,7 @@ class Workflow(Jobs):
         return canonical_json(found)
 
     def source(self, study: str) -> str:
-        """What the tables of a study are made from."""
+        """The settings of a study that its tables depend on."""
         found = self._study(study)
         texts = {"title", "question", "theory", "notes", "errata", "comparison"}
         texts |= {"fits", "analyses", "figures", "corpora", "prediction", "loss_unit"}
@@ -96,7 +96,7 @@ class Workflow(Jobs):
         return without_tags(_settings(self._figure(study, name), "draw", json.dumps))
 
     def caption(self, study: str, name: str) -> str:
-        """The caption of a figure for Snakemake's own report, which takes it for markup."""
+        """The caption of a figure for Snakemake's own report, with its markup escaped."""
         line = " ".join(self._figure(study, name).caption.split())
         # Snakemake also puts it into a script of its page, where no escape of HTML holds.
         return RST_MARKUP.sub(r"\\\1", HTML_TAG.sub("‹", line))
@@ -117,14 +117,14 @@ class Workflow(Jobs):
         return figures[name]
 
     def figure_context(self, study: str) -> str:
-        """What a study's figures must know beside its tables: its fits' variables, its truth."""
+        """Settings that a study's figures need beside its tables: fits' variables, known truth."""
         found = self._study(study)
         truth = [found.law, found.parameters] if found.source == "planted" else None
         variables = {fit.name: fit.variables for fit in found.fits}
         return canonical_json({"variables": variables, "truth": truth})
 
     def texts(self) -> str:
-        """What the report says of the studies, in order, and which figures and fits they have."""
+        """The studies' texts for the report, in order, with the names of their figures and fits."""
         said = {"source", "title", "question", "theory", "notes", "errata", "comparison"}
         return canonical_json(
             [
@@ -150,7 +150,7 @@ class Workflow(Jobs):
         )
 
     def slices(self) -> dict[str, str]:
-        """What users write and commands carry, by the key in a study's file."""
+        """The parts of a config that commands carry, by the key in a study's file."""
         found = {"the texts of all studies": self.texts()}
         for name, study in self.studies.items():
             found[f"{name}: fits"] = self.fits(name)
@@ -168,13 +168,13 @@ class Workflow(Jobs):
 
 
 def _settings(spec: Any, kind: str, write: Callable[[Any], str]) -> str:
-    """Settings that are not at their defaults, and the key that says of which kind they are."""
+    """Settings that are not at their defaults, and the key that names their kind."""
     found = spec.model_dump(mode="json", exclude_defaults=True)
     return write({kind: getattr(spec, kind)} | found)
 
 
 def too_long(slices: Mapping[str, str]) -> list[str]:
-    """Which parts of a config, given by key, are longer than a command may be."""
+    """The parts of a config, by key, that are longer than a command may be."""
     sizes = {key: len(shlex.quote(text).encode()) for key, text in slices.items()}
     return [
         f"{key}: {size:,} bytes are more than a command can take ({MOST_BYTES:,})"

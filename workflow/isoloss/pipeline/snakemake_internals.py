@@ -29,11 +29,11 @@ USED: Mapping[str, tuple[str, ...]] = {
     "job.rule": ("name",),
     "record": ("input",),
 }
-LOCK_ERROR = "LockException"  # what Snakemake's log calls a folder that another one has locked
+LOCK_ERROR = "LockException"  # in Snakemake's log: another Snakemake has locked the folder
 
 
 class Snakemake:
-    """The Snakemake that reads the rules, seen by what isoloss wants of it.
+    """The Snakemake that reads the rules, with the methods that isoloss needs.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Snakemake:
 
     @property
     def n_requested_jobs(self) -> int:
-        """How many jobs the Snakemake that submitted this one has asked it for."""
+        """Number of jobs that the submitting Snakemake has asked this one for."""
         return len(self._workflow.dag_settings.target_jobs)
 
     @property
@@ -88,7 +88,7 @@ class Snakemake:
         return self._workflow.scheduler.failed
 
     def mark_incomplete(self, job: Any) -> None:
-        """Have a job's outputs count as incomplete until the job has ended well."""
+        """Mark a job's outputs as incomplete until the job has succeeded."""
         self._workflow.persistence.started(job)
 
     def forget_inputs(self, paths: Sequence[str]) -> None:
@@ -114,8 +114,9 @@ class Snakemake:
     def disable_rate_limit(self) -> None:
         """Remove the limit of jobs a second, where jobs run on this machine.
 
-        For its sake Snakemake 9.27 starts a timer at each look for ready jobs, that makes it look
-        again after a second, and so on without end. After hundreds of jobs it does nothing else.
+        With the limit, Snakemake 9.27 starts a timer at each search for ready jobs. The timer
+        starts another search after a second, and so on without end. After hundreds of jobs,
+        Snakemake does nothing but search.
         """
         if self.runs_jobs_itself:
             self._workflow.scheduler.job_rate_limiter = None
@@ -139,9 +140,9 @@ def terminal_handler(settings: Any, stream: TextIO) -> Any:
     Parameters
     ----------
     settings : snakemake_interface_logger_plugins.settings.OutputSettingsLoggerInterface
-        What the command line says of output.
+        Output settings of the command line.
     stream : text file
-        Where it writes.
+        The file that the handler writes to.
     """
     quiet = settings.quiet or set()
     handler = ColorizingTextHandler(nocolor=settings.nocolor, stream=stream)

@@ -1,1 +1,1 @@
-"""What jobs and the workflow share at run time: locks, progress, workers, fingerprints."""
+"""Code that jobs and the workflow share at run time: locks, progress, worker pool, fingerprints."""

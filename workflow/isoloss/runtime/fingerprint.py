@@ -1,4 +1,4 @@
-"""Which of the package's code something depends on, and a fingerprint of it."""
+"""The modules of the package that a module depends on, and a fingerprint of the training code."""
 
 import ast
 import functools
@@ -11,11 +11,11 @@ from isoloss.tasks import TASKS, task
 from isoloss.tasks.base import Solved
 
 PACKAGE = Path(__file__).parents[1]
-LOOKED_UP = "isoloss.tasks"  # a module that looks tasks up there depends on all of them
-# What trains, whatever the task: a run, and the steps that runs share.
+LOOKED_UP = "isoloss.tasks"  # a module that imports it depends on all tasks
+# The modules that train any task: a run, and the trunks that runs share.
 TRAINING = ("isoloss.train.session", "isoloss.train.outcome", "isoloss.train.trunk")
-# None of these can change what a run computes: settings mean what the code that reads them does,
-# and the rest moves bytes, plans, or finds what to call.
+# These modules cannot change the result of a run. Settings act only through the code that reads
+# them; the other modules move bytes, plan, or look up functions.
 NOT_COMPUTING = (
     *("isoloss.config", "isoloss.errors", "isoloss.extensions", "isoloss.files", "isoloss.runtime"),
     *("isoloss.tasks", "isoloss.tasks.memory"),
@@ -35,16 +35,16 @@ def sources(*modules: str) -> list[str]:
 
 
 def training_fingerprint(name: str) -> str:
-    """What the code computes that trains a task, as 10 hexadecimal digits.
+    """Fingerprint of the code that trains a task: 10 hexadecimal digits.
 
-    Comments, docstrings and layout do not count, nor does code that is not used in training.
+    Comments, docstrings, layout, and code that training does not use do not change the fingerprint.
 
     Raises
     ------
     UserError
         There is no task of that name.
     ValueError
-        The task names a module that is not there.
+        The task names a module that does not exist.
     """
     found = task(name)
     own = tuple(filter(None, (type(found).__module__, found.module)))
@@ -70,7 +70,7 @@ def _fingerprint(roots: tuple[str, ...]) -> str:
 
 
 def _closure(roots: Iterable[str], *, computing: bool) -> set[str]:
-    """The modules that `roots` import, themselves included, and what those import."""
+    """The modules that `roots` import, directly or not, and `roots` themselves."""
     found, waiting = set(), list(roots)
     for name in waiting:
         if _path(name) is None:
@@ -101,7 +101,7 @@ def _imports(path: Path) -> tuple[str, ...]:
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but those that only a type checker sees."""
+    """All nodes except those under TYPE_CHECKING."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
@@ -116,7 +116,7 @@ def _tree(path: Path) -> ast.Module:
 
 @functools.cache
 def _computed(path: Path) -> str:
-    """What a file computes: without docstrings, layout and methods that only plan."""
+    """The code of a file without docstrings, layout and methods that only plan."""
     tree = ast.parse(ast.unparse(_tree(path)))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:

@@ -1,10 +1,10 @@
 """The lock of a results folder, which the system releases when its process dies.
 
-Snakemake locks a folder by files, and leaves them behind when it is killed. So each Snakemake also
-holds a shared lock of the system (`flock`) on a file of isoloss, however it ends. The one that
-makes results writes down who it is: the lock holder. Snakemake's lock files are stale, and are
-removed, where two things hold. No other process of this machine has the shared lock, and the last
-lock holder was of this machine. What another machine does on a shared filesystem cannot be known.
+Snakemake locks a folder by files, and leaves the files behind when it is killed. So each Snakemake
+also holds a shared lock of the system (`flock`) on a file of isoloss. The Snakemake that makes
+results records itself as the lock holder. Snakemake's lock files are stale, and are removed, if two
+conditions hold. No other process of this machine has the shared lock, and the last lock holder was
+of this machine. Processes of another machine on a shared filesystem cannot be detected.
 """
 
 import contextlib
@@ -84,7 +84,7 @@ def acquire(folder: str | Path) -> LockHolder | None:
     Returns
     -------
     LockHolder or None
-        The one whose stale locks were removed: a Snakemake that was killed.
+        The killed Snakemake whose stale locks were removed, if there was one.
     """
     folder = Path(folder)
     try:
@@ -93,7 +93,7 @@ def acquire(folder: str | Path) -> LockHolder | None:
         folder.mkdir(exist_ok=True)
         lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
     except (ImportError, OSError):
-        return None  # Snakemake says what is wrong with the folder
+        return None  # Snakemake reports the problem of the folder
     killed = None
     try:
         with contextlib.suppress(BlockingIOError):
@@ -108,7 +108,7 @@ def acquire(folder: str | Path) -> LockHolder | None:
 
 def record_holder(folder: str | Path) -> None:
     """Write down this process as the lock holder of a folder."""
-    with contextlib.suppress(UserError):  # on a full disk, the job that meets it says so
+    with contextlib.suppress(UserError):  # on a full disk, the next job that writes reports it
         write_json(Path(folder) / HOLDER_FILE, asdict(this_process()))
 
 
@@ -120,7 +120,7 @@ def read_holder(folder: str | Path) -> LockHolder | None:
 
 
 def locked_message(folder: str | Path) -> str:
-    """What to tell a user who wants to make results in a locked folder."""
+    """The message for a user of a locked folder."""
     holder, place = read_holder(folder), Path(folder).resolve().parent
     there = shlex.quote(str(place))
     unlock = f"If it no longer runs, remove its locks: cd {there} && snakemake --unlock"

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 POOL_SOCKET = "ISOLOSS_WARM_SOCKET"  # the address of the worker pool
 COMMIT = "ISOLOSS_COMMIT"
 DEVICE = "ISOLOSS_DEVICE"
-UNFINISHED = "ISOLOSS_UNFINISHED"  # names a file: what could not be made, for the report
+UNFINISHED = "ISOLOSS_UNFINISHED"  # names a file with failed jobs and missing files, for the report
 LAST_STATES = "ISOLOSS_LAST_STATES"  # asks for the checkpoint of a training that is finished
 COMMANDS = {
     "corpus": "isoloss.jobs.corpus",
@@ -39,7 +39,7 @@ COMMANDS = {
     "report": "isoloss.jobs.report",
 }
 USER_ERROR, USAGE_ERROR = 1, 2
-TRY_AGAIN = 75  # the job was interrupted and can go on: EX_TEMPFAIL
+TRY_AGAIN = 75  # the job was interrupted and can resume: EX_TEMPFAIL
 # One thread a job: several jobs side by side are faster than several threads in one of them.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"

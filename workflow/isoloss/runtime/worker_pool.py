@@ -30,7 +30,7 @@ from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.runtime.job import COMMANDS, ONE_THREAD, POOL_SOCKET, run_command, short_path
 from isoloss.tasks import TASKS
 
-# What jobs import, when they start or at their first use.
+# The libraries that jobs import, when they start or at their first use.
 PACKAGES = (
     *("tasks", "models", "train", "runs", "laws", "stats", "tables", "results", "charts"),
     *("fit", "forecast", "decide", "exhibits", "report"),
@@ -57,7 +57,7 @@ class WorkerPool:
     folder: tempfile.TemporaryDirectory
 
     def stop(self) -> None:
-        """Stop the pool; the jobs that still run are told to end."""
+        """Stop the pool, and ask the jobs that still run to end."""
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         self.process.wait()
@@ -113,7 +113,7 @@ class _Server:
         self.open = True
 
     def serve(self) -> None:
-        """Serve until the parent process has ended and the last job, told to end, has ended too."""
+        """Serve until the parent process has ended, and then until the last job has ended."""
         wake_read, wake_write = socket.socketpair()
         wake_write.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -131,7 +131,7 @@ class _Server:
         try:
             request, outputs = _receive(client)
         except (OSError, ValueError):
-            client.close()  # a client that was killed before it had said what it wanted
+            client.close()  # a client that was killed before its request was complete
             return
         worker = os.fork()
         if worker == 0:
@@ -150,7 +150,7 @@ class _Server:
             os.kill(worker, signal.SIGTERM)
 
     def _client_ended(self, client: socket.socket) -> None:
-        """After its request a client sends nothing: what comes is the end of the connection."""
+        """Handle the end of a client's connection: a client sends nothing after its request."""
         self.selector.unregister(client)
         for worker, (_, waiting) in self.workers.items():
             if waiting is client:
@@ -197,7 +197,7 @@ def _run_job(request: dict[str, Any], outputs: list[int]) -> None:
         os.environ.clear()
         os.environ.update(request["environ"])
         code = run_command(request["argv"])
-    except BaseException:  # a worker must not go on with the code of the pool
+    except BaseException:  # a worker must not continue in the code of the pool
         traceback.print_exc()
     finally:
         with contextlib.suppress(Exception):
@@ -234,7 +234,8 @@ def main(listener: int) -> None:
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     for task in TASKS:
         training_fingerprint(task)  # of the code that has just been imported; the jobs inherit it
-    # What is there now is never garbage: a worker that looked for it would copy all of its memory.
+    # The present objects are never garbage. A garbage collector that visits them in a worker would
+    # copy all of their memory.
     gc.freeze()
     server = _Server(socket.socket(fileno=listener))
     start_up_s = time.process_time()
