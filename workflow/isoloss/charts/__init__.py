@@ -1,4 +1,4 @@
-"""Drawing without knowledge of laws: axes that record, style, numbers as text, files."""
+"""Drawing without knowledge of laws: axes that record their data, style, text of numbers, files."""
 
 from isoloss.charts.panel import REFERENCE, Panel, Record, finish
 from isoloss.charts.save import save

@@ -1,4 +1,4 @@
-"""Axes that remember what is drawn on them, so that a figure and its table cannot differ."""
+"""Axes that record the data drawn on them, so that a figure and its table cannot differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REFERENCE = {"color": GREY, "linewidth": 1.1, "linestyle": (0, (4, 2))}
 
 
 class Record:
-    """The rows of what is drawn, in the order in which it is."""
+    """The rows of the drawn data, in the order of drawing."""
 
     def __init__(self):
         self._parts: list[pd.DataFrame] = []
@@ -32,7 +32,7 @@ class Record:
         self._parts.append(pd.DataFrame(columns))
 
     def table(self) -> pd.DataFrame:
-        """One row a point; `lo` and `hi` are there only if something has an interval."""
+        """One row per point; `lo` and `hi` are columns only if some point has an interval."""
         import pandas as pd
 
         filled = [part for part in self._parts if len(part)]
@@ -72,7 +72,7 @@ class Panel:
         )  # fmt: skip
 
     def points(self, x, y, series: str, what: str, aside: float = 0.0, **look):
-        """Markers; `aside` moves them on the paper, in points, where others have the same x."""
+        """Markers; `aside` shifts them on the page, in points, beside others with the same x."""
         self._record(series, what, x, y)
         look = {"linestyle": "none", "marker": "o"} | self._moved(aside, x, y) | look
         return self.axes.plot(np.asarray(x, float), np.asarray(y, float), **look)[0]
@@ -92,7 +92,7 @@ class Panel:
         return self.axes.errorbar(x, y, yerr=bars, **look)
 
     def _moved(self, aside: float, x, *heights) -> dict:
-        """The transform that moves points aside; their data still count for the axes' limits."""
+        """The transform that shifts points aside; the axes' limits still include their data."""
         if not aside:
             return {}
         from matplotlib.transforms import ScaledTranslation
@@ -118,7 +118,7 @@ class Panel:
     def line_of(
         self, rows: pd.DataFrame, series: str, what: str, *, band: bool = True, **look
     ) -> bool:
-        """The `line` of such rows, on its band where it has one; whether there was any."""
+        """The `line` of such rows, on its band if it has one; whether there were any rows."""
         known = rows[rows["lo"].notna() & rows["hi"].notna()]
         if band and len(known) > 1:
             self.band(known["x"], known["value"], known["lo"], known["hi"], series,
@@ -128,12 +128,12 @@ class Panel:
         return len(rows) > 0
 
     def bar(self, place: float, length: float, value: float, series: str, what: str, **look):
-        """A horizontal bar; `value` is the number that its length was made from."""
+        """A horizontal bar; `value` is the number that its length represents."""
         self._record(series, what, [length], [value])
         return self.axes.barh(place, length, **({"height": 0.55} | look))
 
     def name_heights(self, names: Sequence[str]) -> None:
-        """Names at the heights 0, 1, ..., from the top."""
+        """Names on the y axis at 0, 1, ..., from the top."""
         self.axes.set_yticks(range(len(names)), names)
         self.axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
 
@@ -143,7 +143,7 @@ class Panel:
         return self.axes.axhline(value, **(REFERENCE | look))
 
     def at_edge(self, axis: str, value: float, series: str, what: str, **look):
-        """A marker at the axis "x" or "y", for what has no other coordinate."""
+        """A marker at the axis "x" or "y", for a value without the other coordinate."""
         look = {"linestyle": "none", "clip_on": False} | look
         if axis == "x":
             self._record(series, what, [value], [np.nan])
@@ -152,7 +152,7 @@ class Panel:
         return self.axes.plot([0], [value], transform=self.axes.get_yaxis_transform(), **look)
 
     def second_axis(self, y: str, ratio: float, color: str) -> Panel:
-        """A y axis on the right that spans the same ratio: its values are `ratio` times ours."""
+        """A y axis on the right; its values are `ratio` times those of the left axis."""
         axes = self.axes.twinx()
         self.other = Panel(axes, self.record, self.x, y, self.name)
         self.other.ratio = ratio
@@ -165,14 +165,14 @@ class Panel:
         return self.other
 
     def write(self, text: str, x: float, y: float, **look):
-        """Text beside a point, whose numbers are in the table already."""
+        """Text beside a point; the table has the point's numbers already."""
         look = {"xytext": (5, 0), "textcoords": "offset points", "va": "center",
                 "fontsize": 8.5} | look  # fmt: skip
         return self.axes.annotate(text, (x, y), **look)
 
 
 def finish(panels: Sequence[Panel]) -> None:
-    """Set limits and ticks, now that all is drawn; a panel without a point says so."""
+    """Set limits and ticks after all is drawn; an empty panel gets a text that says so."""
     empty = [panel for panel in panels if not np.isfinite(panel.axes.dataLim.get_points()).any()]
     for panel in empty:
         panel.axes.set(xlim=(1, 10), ylim=(1, 10))

@@ -1,4 +1,4 @@
-"""Write a figure: PDF, PNG, the table drawn and its texts; whole, and the same bytes every time."""
+"""Write a figure as PDF, PNG, CSV and JSON: whole files, with the same bytes every time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIXES = (".pdf", ".png", ".csv", ".json")
 def save(
     stem: str | Path, figure: Figure, table: pd.DataFrame, texts: dict[str, Any]
 ) -> list[Path]:
-    """Write <stem>.pdf, .png, .csv and .json; give their paths.
+    """Write <stem>.pdf, .png, .csv and .json; return their paths.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ def save(
     figure, table
         The figure, and the numbers that it draws.
     texts : dict
-        What the JSON holds: the title, the caption, the notes. No file holds a date or a version.
+        Content of the JSON: the title, the caption, the notes. No file has a date or a version.
 
     Raises
     ------
     UserError
-        A file could not be written; it is as it was before.
+        A file could not be written; the old file is unchanged.
     """
     stem = Path(stem)
     pdf, png, csv, json = (stem.with_name(stem.name + suffix) for suffix in SUFFIXES)
@@ -40,7 +40,7 @@ def save(
     with styled():
         with whole(png) as partial:
             figure.savefig(partial, format="png", metadata={"Software": None})
-        # Both files have the layout that the first one found: laying out again would move things.
+        # Both files use the layout of the first: a second layout would move elements.
         figure.set_layout_engine("none")
         with whole(pdf) as partial:
             undated = dict.fromkeys(("CreationDate", "Creator", "Producer"))

@@ -1,4 +1,4 @@
-"""A figure while it is drawn, and when it is done."""
+"""A figure during drawing (`Sheet`) and a finished figure (`Drawing`)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Entry = tuple[str, dict]  # of a legend: the label, and the look of a line
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A figure, every number on it, and what a reader must know beside the caption.
+    """A finished figure, the table of every number on it, and notes beside the caption.
 
-    `table` has the columns panel, series, what, x_quantity, x, y_quantity, y, lo, hi; figures
-    that are tables by nature add their own columns.
+    `table` has the columns panel, series, what, x_quantity, x, y_quantity, y, lo and hi. Figures
+    that are tables themselves add their own columns.
     """
 
     figure: Figure
@@ -31,7 +31,7 @@ class Drawing:
 
 
 class Sheet:
-    """A figure while it is drawn: its panels, and the record that they share.
+    """A figure during drawing: its panels, and the record that they share.
 
     Parameters
     ----------
@@ -58,18 +58,18 @@ class Sheet:
         self, values: Sequence[float], colors: Iterable[str], label: str,
         write: Callable[[float], str] = short, panels: Sequence[Panel] | None = None,
     ) -> None:  # fmt: skip
-        """Beside some panels, or all, a bar that says which colour is which value."""
+        """A colour bar of values, beside some panels or all."""
         if len(values):
             beside = [panel.axes for panel in panels or self.panels]
             key_of_values(self.figure, beside, values, list(colors), label, write)
 
     def one_y_label(self) -> None:
-        """Panels beside the first have its label, and need none of their own."""
+        """Keep the y label of the first panel of a row, and remove the others."""
         for panel in self.panels[1:]:
             panel.axes.set_ylabel("")
 
     def finish(self) -> None:
-        """Set limits and ticks, once: what is drawn later must fit into them."""
+        """Set limits and ticks, once; anything drawn later must fit into the limits."""
         if not self._finished:
             finish(self.panels)
         self._finished = True
@@ -77,7 +77,7 @@ class Sheet:
     def drawing(
         self, key: Iterable[Entry] = (), notes: Iterable[str] = (), width: int = 84
     ) -> Drawing:
-        """The finished figure, with a legend below of at most `width` characters a line."""
+        """The finished figure, with a legend below of at most `width` characters per line."""
         self.finish()
         for axes in self.axes.flat[len(self.panels) :]:
             axes.set_axis_off()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("isoloss.mplstyle")
-# Okabe and Ito (2008), told apart with any common colour blindness; yellow left out: too light.
+# Okabe and Ito (2008), safe for common colour blindness; without yellow, which is too light.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#6f6f6f"
@@ -25,7 +25,7 @@ GREY = "#6f6f6f"
 
 @contextmanager
 def styled():
-    """The project's style, and nothing of the user's own matplotlib settings."""
+    """A context with the project's style, without the user's own matplotlib settings."""
     import matplotlib
     from matplotlib import style
 
@@ -85,7 +85,7 @@ def key_of_values(
 
 
 def log_ticks(low: float, high: float, most: int = 7) -> tuple[list[float], list[str]]:
-    """Ticks of a log axis that are few, round and never run into each other."""
+    """Ticks of a log axis: few round numbers whose labels do not overlap."""
     first, last = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
     decades = range(first, last + 1)
     if len(decades) >= 3:

@@ -1,6 +1,7 @@
-"""What a study finds, typed: quantities, groups and verdicts, written and read in one place.
+"""Typed results of a study: quantities, groups and verdicts, written and read in one place.
 
-What most analyses and figures need is here by name; how a number is judged is `results.verdict`.
+This package exports the names that most analyses and figures need; `results.verdict` has the
+functions that judge a number.
 """
 
 from isoloss.results.analysed import Analysed, identified, undetermined

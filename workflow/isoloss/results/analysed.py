@@ -1,7 +1,7 @@
-"""Rows of the table of analyses: read here alone.
+"""Read rows of the table of analyses; no other module reads them.
 
-A figure, and an analysis that goes on from another, ask for quantities by name. A quantity that is
-not there raises, unless it is asked for as optional, or the analysis says why it was not made.
+A figure, or an analysis that uses another, asks for quantities by name. A missing quantity raises,
+unless it is optional or the analysis has a row with the reason.
 """
 
 from __future__ import annotations
@@ -35,17 +35,18 @@ class Analysed:
     rows : DataFrame
         Columns as `isoloss.tables.schema.ANALYSIS_COLUMNS`; all of one analysis.
     name : str
-        What messages call the analysis.
+        The name of the analysis in messages.
 
     Attributes
     ----------
     rows : DataFrame
-        The same, with the value of each group's first key as `of` (NaN where that is no number).
+        The given rows, with a column `of`: the value of each group's first key (NaN where that is
+        no number).
 
     Raises
     ------
     ValueError
-        A quantity, an axis, a key of a group or a verdict is none that is known.
+        A quantity, an axis, a key of a group or a verdict is unknown.
     """
 
     def __init__(self, rows: pd.DataFrame, name: str):
@@ -80,18 +81,18 @@ class Analysed:
         return bool(self.rows["quantity"].notna().any())
 
     def why_not(self, *, group: Group | None = None) -> list[str]:
-        """Why the analysis, or a part of it, could not be made: notes for the reader."""
+        """The reasons why the analysis, or a part of it, could not be made, as notes."""
         rows = self._in(self.rows, group)
         verdicts = rows["verdict"][rows["value"].isna() & rows["verdict"].notna()]
         return [f"{text[0].upper()}{text[1:]}." for text in dict.fromkeys(verdicts.astype(str))]
 
     def groups(self, quantity: Quantity | None = None) -> list[Group]:
-        """The groups that there are, or those of a quantity, in the order of the rows."""
+        """All groups, or the groups of a quantity, in the order of the rows."""
         rows = self.rows if quantity is None else self.rows[self.rows["quantity"] == quantity]
         return [self._groups[text] for text in dict.fromkeys(rows["group"].dropna())]
 
     def group_of(self, row: Any) -> Group | None:
-        """The group of a row (a Series, or what `itertuples` gives)."""
+        """The group of a row (a Series, or a tuple of `itertuples`)."""
         text = row["group"] if hasattr(row, "keys") else row.group
         return self._groups.get(text) if isinstance(text, str) else None
 
@@ -116,7 +117,7 @@ class Analysed:
     def parameter(
         self, quantity: Quantity, *, group: Group | None = None, optional: bool = False
     ) -> pd.Series | None:
-        """The row of one parameter, also where it has no value; None where it is not there."""
+        """The row of one parameter, also without a value; None if there is no such row."""
         found = self.all(quantity, kind=Kind.PARAMETER, group=group, optional=optional)
         return None if found.empty else found.iloc[0]
 
@@ -128,7 +129,7 @@ class Analysed:
         return None if found.empty else found.iloc[0]
 
     def values(self, quantities: Iterable[Quantity]) -> dict[Quantity, float] | None:
-        """The values of parameters of no group; None where one of them has none."""
+        """The values of parameters without a group; None if one of them has no value."""
         found = {}
         for quantity in quantities:
             row = self.parameter(quantity)
@@ -146,7 +147,7 @@ class Analysed:
         Raises
         ------
         MissingQuantity
-            The analysis has no row of it, and does not say why; unless it is `optional`.
+            The analysis has no row of the quantity and no reason, and `optional` is False.
         """
         if not isinstance(quantity, Quantity):
             raise TypeError(f"{quantity!r} is no Quantity")
@@ -167,7 +168,7 @@ class Analysed:
         return rows if group is None else rows[rows["group"] == str(group)]
 
     def _explained(self) -> bool:
-        """Whether the analysis says of a part of it why it is not there."""
+        """Whether the analysis has the reason why a part of it is missing."""
         said = self.rows["verdict"].dropna().unique()
         return any(Verdict.read(text).status in UNMADE for text in said)
 
@@ -178,5 +179,5 @@ def identified(row: Mapping[str, Any]) -> bool:
 
 
 def undetermined(rows: pd.DataFrame) -> np.ndarray:
-    """Which rows have a value that the data do not determine, shape (row,)."""
+    """Whether each row has a value that the data do not determine, shape (row,)."""
     return np.array([not Verdict.read(text).identified for text in rows["verdict"]], bool)

@@ -1,4 +1,4 @@
-"""Rows of the table of fits: written and read here alone."""
+"""Write and read rows of the table of fits; no other module does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FitKind(Explained):
-    """What a row of the table of fits is."""
+    """The kinds of rows of the table of fits."""
 
     PARAMETER = "parameter", "Of the law."
     DERIVED = "derived", "From the law's parameters."
@@ -53,25 +53,25 @@ class FitGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class FitRow:
-    """A row of the table of fits; what is None is null there.
+    """A row of the table of fits; None becomes null in the table.
 
     Attributes
     ----------
     study, fit, law, objective : str
-        Which law was fitted, where and how.
+        Names of the study and of its fit; the law and the objective.
     group : FitGroup
-        To which runs.
+        The group of fitted runs.
     n_runs, runs : int, str
-        How many, and their ids, separated by spaces.
+        Number of fitted runs, and their ids, separated by spaces.
     verdict : Verdict
     warnings : str
-        What a reader must know, separated by semicolons.
+        Warnings, separated by semicolons.
     kind, parameter : FitKind, str
         None where the data allow no fit.
     value, lo, hi, se, level : float
         The value, its interval and standard error, in `unit`.
     theory, theory_source : float, str
-        What is expected of the value, and by whom.
+        The expected value, and its source.
     diagnostics : str
         As `diagnostics` writes them; in the first row of a fit.
     """
@@ -113,14 +113,14 @@ def table_of_fits(rows: Iterable[FitRow]) -> pd.DataFrame:
 def diagnostics(
     said: Mapping[str, Any], draws: Mapping[str, list[float]], ranges: Mapping[str, list[float]]
 ) -> str:
-    """What the first row of a fit keeps as JSON.
+    """The diagnostics of a fit as JSON, for the fit's first row.
 
     Parameters
     ----------
     said : mapping
-        What the fit says of itself.
+        Certificate and other facts of the fit.
     draws : mapping
-        Parameter -> its value in some resampled fits.
+        Parameter -> its values in some resampled fits.
     ranges : mapping
         Variable of the law -> the smallest and the largest value that was fitted.
     """
@@ -156,15 +156,15 @@ class Fitted:
     fit, group, law_name : str, FitGroup, str
     verdict : Verdict
     numbers : tuple of FittedNumber
-        Those that the table has, in its order.
+        The numbers of the table, in its order.
     level : float
-        Of the intervals; NaN where there are none.
+        Level of the intervals; NaN without intervals.
     method, warnings, runs : str
     n_runs : int or None
     columns : mapping
         Variable of the law -> column of the runs.
     draws : mapping
-        Parameter -> its value in resampled fits, all of one length; empty where the fit kept none.
+        Parameter -> its values in resampled fits, all of one length; empty without draws.
     ranges : mapping
         Variable of the law -> the smallest and the largest value that was fitted.
     """
@@ -201,18 +201,18 @@ class Fitted:
 
     @property
     def params(self) -> dict[str, float]:
-        """Those parameters of the law that have a value."""
+        """The parameters of the law that have a value."""
         names = self.law.names
         return {n.name: n.value for n in self.numbers if n.name in names and np.isfinite(n.value)}
 
     @property
     def describes(self) -> bool:
-        """Whether the law goes through the runs, though many values of its parameters may do so."""
+        """Whether the law describes the runs, even if its parameters are not identifiable."""
         return self.verdict.status in (Status.IDENTIFIED, Status.NOT_IDENTIFIED)
 
     @property
     def identified(self) -> bool:
-        """Whether the data determine the law: else it is said, not drawn."""
+        """Whether the data determine the law; figures do not draw other laws."""
         return self.verdict.identified
 
     def number(self, name: str) -> FittedNumber | None:
@@ -220,14 +220,14 @@ class Fitted:
         return next((number for number in self.numbers if number.name == name), None)
 
     def of_columns(self, columns: Mapping[str, str], x: str | None = None) -> Self:
-        """The same law, to be drawn: its variables are columns of the runs.
+        """The same law with columns of the runs as its variables, to draw it.
 
         Parameters
         ----------
         columns : mapping
-            Variable -> column; others are columns of their own names.
+            Variable -> column; any other variable has a column of its own name.
         x : str, optional
-            The column of the only variable, where `columns` does not say which.
+            The column of the only variable, if `columns` does not name it.
         """
         names = self.law.variables
         only = {names[0]: x} if x and len(names) == 1 else {}
@@ -238,14 +238,14 @@ class Fitted:
         return replace(self, columns=of, verdict=verdict)
 
     def range(self, column: str) -> tuple[float, float] | None:
-        """The smallest and the largest value of a column that was fitted, where it is known."""
+        """The smallest and the largest fitted value of a column, or None if it is unknown."""
         for variable in self.law.variables:
             if self.columns.get(variable) == column:
                 return self.ranges.get(variable)
         return None
 
     def curve(self, **values: np.ndarray) -> np.ndarray:
-        """The law at the given values of the columns; others that it needs must be given too."""
+        """The law at the given values of all the columns that it needs."""
         return self.law(self.params, **self._variables(values))
 
     def band(self, level: float = LEVEL, **values) -> tuple[np.ndarray, np.ndarray] | None:
@@ -271,7 +271,7 @@ def read_fits(table: pd.DataFrame | None) -> list[Fitted]:
     Raises
     ------
     ValueError
-        A verdict is none that is known.
+        A verdict is unknown.
     """
     if table is None or table.empty:
         return []

@@ -1,4 +1,4 @@
-"""Groups: which part of an analysis a row belongs to, such as "approach=2, valley=3".
+"""Groups: the part of an analysis that a row belongs to, such as "approach=2, valley=3".
 
 A group has values of keys, labels without a value, or both, in the order in which they are written.
 A pair of values is a difference: "count=kaplan - count=embeddings".
@@ -55,7 +55,7 @@ class Label(Explained):
 
 @dataclass(frozen=True)
 class Group(Mapping):
-    """A group: key -> value, or a pair of values of which it is the difference; and labels."""
+    """A group: key -> value (or a pair of values for a difference), and labels."""
 
     parts: tuple[tuple[str, Value | tuple[Value, Value]] | str, ...]
 

@@ -1,8 +1,7 @@
-"""The quantities of the table of analyses, what they depend on, and the groups that they belong to.
+"""The quantities of the table of analyses, their axes, and the base of keys of groups.
 
-Each name is written and read through these enumerations alone, so that a misspelt one raises. A
-module of the user's own adds quantities by a subclass of `Quantity`, keys of groups by one of
-`GroupKey`.
+Each name is written and read through these enumerations alone, so that a misspelt name raises. A
+user's module adds quantities by a subclass of `Quantity`, and keys of groups by one of `GroupKey`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,7 +38,7 @@ class Documented(StrEnum):
 
     @classmethod
     def known(cls) -> Iterator[Self]:
-        """Every member of every subclass: our own, then those of the user's modules."""
+        """Every member of every subclass: isoloss's own, then those of the user's modules."""
         for kind in cls.__subclasses__():
             yield from kind
 
@@ -50,7 +49,7 @@ class Documented(StrEnum):
         Raises
         ------
         ValueError
-            There is none; the message names the nearest.
+            There is no such member; the message suggests the nearest name.
         """
         from isoloss.errors import nearest
 
@@ -61,7 +60,7 @@ class Documented(StrEnum):
 
 
 class Kind(Explained):
-    """What a row of the table of analyses is."""
+    """The kinds of rows of the table of analyses."""
 
     PARAMETER = "parameter", "One number."
     POINT = "point", "A measured point."
@@ -69,14 +68,14 @@ class Kind(Explained):
 
 
 class Quantity(Documented):
-    """What `value` is. The unit is that of the row where it depends on the analysis.
+    """The meaning of `value` in a row. Where the unit depends on the analysis, the row has it.
 
-    Parameters of laws of one variable are quantities, those of the user's own laws too.
+    Parameters of laws of one variable are quantities, also those of the user's own laws.
     """
 
     @classmethod
     def known(cls) -> Iterator[Self]:
-        """Every quantity; a law's parameters are some from when it is registered."""
+        """Every quantity, with the parameters of all laws registered so far."""
         laws = (law for law in LAWS.values() if len(law.variables) == 1)
         _complete(cls, "LawParameter", (one for law in laws for one in law.parameters))
         return super().known()
@@ -203,11 +202,11 @@ class Q(Quantity):
 
 
 class Axis(Documented):
-    """What `x` is, for points and lines: by name, or any column of runs with numbers."""
+    """The meaning of `x` in points and lines: a named axis, or any numeric column of runs."""
 
     @classmethod
     def known(cls) -> Iterator[Self]:
-        """Every axis; a column that a user's task measures is one from when it is declared."""
+        """Every axis, with the columns of user's tasks declared so far."""
         _complete(cls, "RunColumn", (one for one in RUN_COLUMNS if one.name in NUMBERS))
         return super().known()
 
@@ -236,7 +235,7 @@ class X(Axis):
 
 
 def _complete(kind: type[Documented], name: str, found: Iterable[Any]) -> None:
-    """Make members of a kind of what has a name, a unit and a meaning, and is not one yet."""
+    """Add members to a kind: objects with a name, a unit and a meaning that it does not have."""
     known = {str(member) for members in kind.__subclasses__() for member in members}
     missing: dict[str, tuple[str, str, str]] = {}
     for one in found:

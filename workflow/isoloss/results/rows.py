@@ -1,6 +1,7 @@
-"""Rows of the table of analyses: written here alone.
+"""Write rows of the table of analyses; no other module writes them.
 
-An analysis gives `Row` objects, by `row`, `points` and their like; `table_of` makes the table.
+An analysis makes `Row` objects with functions such as `row` and `points`; `table_of` makes the
+table.
 """
 
 from __future__ import annotations
@@ -20,31 +21,31 @@ from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 if TYPE_CHECKING:
     import pandas as pd
 
-DRAWS, SEED = 1000, 0  # of the intervals of an analysis
+DRAWS, SEED = 1000, 0  # number and seed of the draws of an analysis's intervals
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of the table of analyses; what is None is null there.
+    """A row of the table of analyses; None becomes null in the table.
 
     Attributes
     ----------
     quantity : Quantity or None
-        None only in a row that says why an analysis was not made.
+        None only in a row with the reason why an analysis was not made.
     kind : Kind or None
-        A parameter; a measured point; or a point of a calculated line.
+        A parameter, a measured point, or a point of a calculated line.
     group : Group or None
-        Which part of the analysis.
+        The part of the analysis.
     x_quantity, x : Axis, float
-        Where the value holds.
+        The axis, and the place at which the value holds.
     value, lo, hi, se, level : float
         The value, its interval and standard error, in `unit`.
     verdict : Verdict or None
         Whether the runs determine the value.
     warnings : str
-        What a reader must know, separated by semicolons.
+        Warnings, separated by semicolons.
     theory, theory_source : float, str
-        What is expected of the value, and by whom.
+        The expected value, and its source.
     runs : str
         Ids of the runs behind a measured value, separated by spaces.
     """
@@ -87,7 +88,7 @@ TYPES = {
 
 
 def row(quantity: Quantity, value: float, draws=None, **columns: Any) -> Row:
-    """A number with the interval that its draws give; what is not finite is null."""
+    """A row of a number, with the interval of its draws; numbers that are not finite are null."""
     drawn = np.empty(0) if draws is None else np.asarray(draws, float)
     found = estimate(value, drawn, LEVEL, "")
     numbers = {"value": found.value, "lo": found.lo, "hi": found.hi, "se": found.se}
@@ -98,7 +99,7 @@ def row(quantity: Quantity, value: float, draws=None, **columns: Any) -> Row:
 
 
 def estimated(quantity: Quantity, found: Estimate, level: float, **columns: Any) -> Row:
-    """A parameter of a fitted law, with the interval that its fit gives."""
+    """A row of a parameter of a fitted law, with the fit's interval."""
     numbers = {name: getattr(found, name) for name in ("value", "lo", "hi", "se")}
     known = {name: x if x is not None and not np.isnan(x) else None for name, x in numbers.items()}
     defaults = {"kind": Kind.PARAMETER, "unit": found.unit, "level": level}

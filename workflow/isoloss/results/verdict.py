@@ -1,7 +1,7 @@
-"""Verdicts: does a table determine a number, and if not, why?
+"""Verdicts: whether a table determines a number, and if not, the reason.
 
-A verdict is text, as the tables and the report hold it: its status, and after a colon the reason.
-Only this module writes that text and reads it back.
+A verdict is text in the tables and in the report: its status, then a colon and the reason. Only
+this module writes that text and reads it back.
 """
 
 from typing import Any, Self
@@ -11,13 +11,13 @@ import numpy as np
 from isoloss.results.quantity import Explained
 from isoloss.stats.intervals import LEVEL
 
-WIDE = 0.7  # the interval of an exponent or a floor may be this wide, in units of its value
-RATIO = 10.0  # and the two ends of a scale's interval this far apart
-OFTEN = 0.05  # share of the draws that may end on a bound, or have no value
+WIDE = 0.7  # widest interval of an identified exponent or floor, in units of its value
+RATIO = 10.0  # largest ratio of the ends of an identified scale's interval
+OFTEN = 0.05  # largest share of the draws on a bound, or without a value
 
 
 class Status(Explained):
-    """What a verdict says first."""
+    """The status at the start of a verdict."""
 
     IDENTIFIED = "identified", "The table determines the number."
     NOT_IDENTIFIED = (
@@ -59,6 +59,7 @@ class Verdict(str):
 
     @property
     def identified(self) -> bool:
+        """Whether the table determines the number."""
         return self.status is Status.IDENTIFIED
 
     def __reduce__(self):
@@ -84,10 +85,10 @@ def not_made(reason: str) -> Verdict:
 
 
 def scale_verdict(draws: np.ndarray, lost: np.ndarray | None = None, *, name: str = "") -> Verdict:
-    """Is a positive scale determined? As the fitting engine judges one (`fit.identify`).
+    """The verdict on a positive scale, by the criteria of `fit.identify`.
 
-    `lost` says which draws mean nothing, besides those that are not finite; `name` is for the
-    reason, where the scale is not the value that has the verdict.
+    `lost` marks invalid draws, besides those that are not finite. `name` names the scale in the
+    reason, if the verdict is about another value.
     """
     draws, share = _kept(draws, lost)
     if not len(draws):
@@ -101,7 +102,7 @@ def scale_verdict(draws: np.ndarray, lost: np.ndarray | None = None, *, name: st
 
 
 def exponent_verdict(value: float, draws: np.ndarray) -> Verdict:
-    """Is an exponent determined? As the fitting engine judges one (`fit.identify`)."""
+    """The verdict on an exponent, by the criteria of `fit.identify`."""
     draws, share = _kept(draws, None)
     if not len(draws):
         return not_identified("there is no interval")
