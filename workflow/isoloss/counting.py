@@ -1,8 +1,8 @@
-"""Parameters and FLOPs of every model, from its settings alone: nothing is built, torch stays out.
+"""Parameters and FLOPs of every model, counted from its settings without PyTorch.
 
-A multiply-add is 2 FLOPs. Counted exactly are the matrix products and the attention's softmax,
-forward and backward (twice the forward pass); norms, GELUs, biases, residual sums and the
-optimiser are not, as in Kaplan et al. (2020) and Hoffmann et al. (2022).
+A multiply-add is 2 FLOPs. Matrix products and the attention's softmax are counted exactly, forward
+and backward (twice the forward pass). As in Kaplan et al. (2020) and Hoffmann et al. (2022), the
+count leaves out norms, GELUs, biases, residual sums and the optimiser.
 """
 
 from dataclasses import dataclass
@@ -45,9 +45,9 @@ def transformer_params(
 ) -> TransformerParams:
     """Count a transformer's parameters.
 
-    Our models have no biases. With `biases=True` the count is that of the same shape in GPT-2's
-    form, a bias in each of a block's matrices and in each layer norm: 124,439,808 parameters for
-    12 layers of width 768, tied, 50,257 tokens and a context of 1,024.
+    The models of isoloss have no biases. `biases=True` counts the same shape in GPT-2's form, with
+    a bias in each of a block's matrices and in each layer norm. That gives 124,439,808 parameters
+    for 12 layers of width 768, tied embeddings, 50,257 tokens and a context of 1,024.
     """
     n, d, f = model.n_layer, model.d_model, d_ff(model)
     embedding = vocab_size * d
@@ -71,18 +71,18 @@ def d_ff(model: Transformer) -> int:
 class TransformerFlops:
     """FLOPs of one sequence's forward pass, part by part (Hoffmann et al. 2022, App. F).
 
-    Attention is counted over all pairs of positions, masked ones too, as they count it.
+    Attention is counted over all pairs of positions, also masked ones, as in their count.
     """
 
     projections: int  # query, key, value and output
     attention: int  # scores, softmax, and the weighted sum of values
     feed_forward: int
     logits: int
-    embedding: int  # were it a product with one-hot vectors; a lookup multiplies nothing
+    embedding: int  # as a product with one-hot vectors; the lookup itself has none
 
     @property
     def forward(self) -> int:
-        """What is really computed: all parts but the embedding."""
+        """FLOPs that are really computed: all parts but the embedding."""
         return self.projections + self.attention + self.feed_forward + self.logits
 
     @property
@@ -94,7 +94,7 @@ class TransformerFlops:
 def transformer_flops(
     model: Transformer, vocab_size: int, context: int, *, n_logits: int | None = None
 ) -> TransformerFlops:
-    """Count one sequence of `context` tokens; `n_logits` of them are predicted from (None: all)."""
+    """Count one sequence of `context` tokens, with logits at `n_logits` positions (None: all)."""
     n, d, s, v = model.n_layer, model.d_model, context, vocab_size
     products = 2 * s * s * d + 2 * s * s * d
     softmax = 3 * model.n_head * s * s
@@ -131,7 +131,7 @@ def mlp_shapes(n_inputs: int, width: int, n_hidden: int) -> list[tuple[int, int]
 
 
 def six_nd(n_params: float, n_tokens: float) -> float:
-    """The usual estimate of training compute, 6 N D, in FLOP; which N is the caller's choice."""
+    """The usual estimate of training compute, 6 N D, in FLOP; the caller chooses the N."""
     return 6.0 * n_params * n_tokens
 
 
@@ -161,7 +161,7 @@ def six_nd_columns(
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one run trains and computes."""
+    """The parameters, tokens and FLOPs of one run."""
 
     n_params: int
     n_params_non_embedding: int
@@ -173,12 +173,12 @@ class Cost:
 
     @property
     def flops(self) -> int:
-        """Of the training, evaluations apart."""
+        """FLOPs of the training, without evaluations."""
         return self.steps * self.flops_per_step
 
     @property
     def n_tokens(self) -> int | None:
-        """Target tokens that the run is trained on: whole batches, so at most what was asked."""
+        """Target tokens of the training: those of whole batches, so at most the set number."""
         return None if self.tokens_per_step is None else self.steps * self.tokens_per_step
 
 
@@ -192,7 +192,7 @@ def transformer_cost(
     steps: int,
     n_heldout: int,
 ) -> Cost:
-    """What a run of a transformer costs; `n_targets` of each sequence are predicted."""
+    """The cost of a run of a transformer; it predicts `n_targets` tokens of each sequence."""
     params = transformer_params(model, vocab_size, context)
     flops = transformer_flops(model, vocab_size, context, n_logits=n_targets)
     return Cost(

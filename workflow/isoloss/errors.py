@@ -1,20 +1,20 @@
-"""What isoloss says when something a user gave it is wrong."""
+"""Errors about a user's input: their class, and suggestions of the nearest valid name."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """A mistake in a config, a table or a file: shown as a message, never as a traceback.
+    """A mistake in a config, a table or a file, shown as a message without a traceback.
 
     Parameters
     ----------
     where : str
-        What was being read, e.g. a file's path.
+        The source of the problems, e.g. a file's path.
     problems : iterable of str
-        Every problem found in it; each names its key or row, what was found and what is allowed.
+        Every problem found there; each names its key or row, the value found and those allowed.
     hint : str
-        What to do about all of them, if there is one way.
+        The way to solve all problems, if there is one.
     """
 
     def __init__(self, where: str, problems: Iterable[str], hint: str = ""):
@@ -31,7 +31,7 @@ class UserError(Exception):
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the valid name that it resembles, if any.
+    """The end of a message about an unknown name: the most similar valid name, if any.
 
     >>> nearest("widht", ["width", "depth"])
     "; did you mean 'width'?"
@@ -41,4 +41,4 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 class Interrupted(Exception):
-    """A job was told to end, and has kept its state: the same command goes on."""
+    """A job was asked to end, and has written its state; the same command resumes it."""

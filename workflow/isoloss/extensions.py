@@ -1,7 +1,7 @@
-"""Modules of a project's own, which add tasks, laws and more to those of the package.
+"""Extensions: a project's own modules, which add tasks, laws and more to those of the package.
 
-`config.extensions` names them. Whoever loads a project imports them, and so does every job: the
-workflow names them in the environment.
+`config.extensions` names them. Every command that loads a project imports them, and so does every
+job: the workflow passes their names in the environment.
 """
 
 import os
@@ -14,11 +14,11 @@ from typing import Any
 
 from isoloss.errors import UserError
 
-PATHS = "ISOLOSS_EXTENSIONS"  # environment variable: the files, as the config names them
-PREFIX = "isoloss_extensions"  # of the modules' names
+PATHS = "ISOLOSS_EXTENSIONS"  # environment variable with the files, as in the config
+PREFIX = "isoloss_extensions"  # prefix of the modules' names
 _added: dict[tuple[str, str], str] = {}  # kind and name -> the module that added it
-_importing: list[str] = []  # the module that is being imported, if one is
-_imported: dict[str, tuple[Path, bytes]] = {}  # module -> its file, and what was in it
+_importing: list[str] = []  # the module that is being imported, if any
+_imported: dict[str, tuple[Path, bytes]] = {}  # module -> its file, and the file's content
 
 
 def load(paths: Iterable[str], root: str | Path) -> None:
@@ -34,7 +34,7 @@ def load(paths: Iterable[str], root: str | Path) -> None:
     Raises
     ------
     UserError
-        A file is outside the project, is not there or cannot be imported; with its line.
+        A file is outside the project, missing, or cannot be imported; the error names the line.
     """
     problems = []
     for path in dict.fromkeys(paths):
@@ -48,12 +48,12 @@ def load(paths: Iterable[str], root: str | Path) -> None:
 
 
 def load_files(paths: Iterable[Path]) -> None:
-    """Import files that a command names, wherever they are.
+    """Import files that a command names, in any folder.
 
     Raises
     ------
     UserError
-        A file is not there or cannot be imported; with its line.
+        A file is missing or cannot be imported; the error names the line.
     """
     problems = [f"{path}{problem}" for path in paths for problem in _import(path, path.stem)]
     if problems:
@@ -75,16 +75,16 @@ def add(
     known : dict
         The dictionary.
     name, value : str, any
-        What is added.
+        The new entry.
     kind : str
-        What it is, for messages.
+        The kind of entry, for messages.
     built_in : container of str
-        Names that are taken and not in `known`.
+        Further names that are taken, beside those in `known`.
 
     Raises
     ------
     UserError
-        The name is taken, unless by the same module: it is imported again.
+        Another module has taken the name.
     """
     by = _importing[-1] if _importing else ""
     if not isinstance(name, str) or not name:
@@ -101,7 +101,7 @@ def file_of(module_name: str) -> Path | None:
 
 
 def _import(path: Path, name: str) -> list[str]:
-    """Import a file, unless it has been, or again if it has changed; give what is wrong with it.
+    """Import a file if it is new or has changed; return its problems.
 
     Each problem begins with ", line N: " or with ": ".
     """
@@ -139,7 +139,7 @@ def _misplaced(path: str, root: Path) -> str | None:
 
 
 def _problems(error: BaseException, path: Path) -> list[str]:
-    """What an import raised, in words, with the last line of the file that it came from."""
+    """The error of an import as text, with the line of the file that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     if isinstance(error, SyntaxError) and error.filename == str(path):

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, with the same bytes for the same content."""
+"""Write files whole or not at all, with the same bytes for the same content."""
 
 import contextlib
 import hashlib
@@ -20,10 +20,10 @@ def whole(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     UserError
-        The folder cannot be written to, or the disk is full; `path` is as it was.
+        The folder cannot be written to, or the disk is full; `path` is unchanged.
     """
     path = Path(path)
-    # On a shared filesystem, processes of two machines may have one number.
+    # On a shared filesystem, processes of two machines may have the same number.
     partial = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def whole(path: str | Path) -> Iterator[Path]:
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal settings give equal text.
 
-    It holds no tag of HTML: Snakemake's own report puts the params of jobs into a script.
+    The text has no HTML tag, because Snakemake's own report puts the params of jobs into a script.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def canonical_json(value: Any) -> str:
 
 
 def without_tags(text: str) -> str:
-    """JSON of the same meaning in which no tag of HTML can begin or end."""
+    """Equivalent JSON in which no HTML tag can begin or end."""
     return text.replace("<", "\\u003c")
 
 

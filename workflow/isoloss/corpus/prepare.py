@@ -29,9 +29,9 @@ def prepare(
 ) -> dict[str, Any]:
     """Write a corpus's tokens and its card to `out_dir`; return the card.
 
-    The files are train.npy and heldout.npy (token ids, shape (n_tokens,), uint8 or uint16),
-    documents.tsv (each document's SHA-256, bytes, part and name, in training order),
-    tokenizer.json (characters and BPE) and, last, card.json.
+    train.npy and heldout.npy hold token ids, shape (n_tokens,), uint8 or uint16. documents.tsv
+    holds each document's SHA-256, bytes, part and name, in training order. tokenizer.json is for
+    characters and BPE. card.json is written last.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""What is written from the models of configs: schemas for editors, pages for readers."""
+"""Generated references: schemas of config files for editors, and pages for readers."""

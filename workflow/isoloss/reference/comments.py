@@ -1,4 +1,4 @@
-"""What the comments beside the fields of a section say: read from the source, never at start-up."""
+"""Read the comments beside the fields of a section from its source, never at start-up."""
 
 import ast
 import functools
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 
 def meanings(section: type[BaseModel]) -> dict[str, str]:
-    """Key -> what it means, for the keys of a section that have a comment.
+    """Key -> its meaning, for the keys of a section that have a comment.
 
     A comment stands at the end of the field's line, or in lines of its own directly above.
     """

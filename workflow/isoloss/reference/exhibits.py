@@ -1,8 +1,8 @@
-"""docs/exhibits.md: every kind of figure and of analysis, with its keys.
+"""Write docs/exhibits.md: every kind of figure and of analysis, with its keys.
 
 python -m isoloss.reference.exhibits
 
-writes the page from the sections' docstrings, fields and comments.
+The page is made from the sections' docstrings, fields and comments.
 """
 
 import inspect
@@ -26,7 +26,7 @@ is its `draw`, an analysis's kind is its `do`. "Needed" stands where a key has n
 Written by `python -m isoloss.reference.exhibits` from the models; editors that read
 `config/schema/study.schema.json` complete the same keys.
 """
-OWN = ("name", "title", "caption")  # that many kinds have of their own
+OWN = ("name", "title", "caption")  # keys whose defaults differ between kinds
 NEEDED = "analysis"  # in a key's schema: the kind of the analysis that it names
 MANY = {"name": "names", "text": "texts", "number": "numbers", "whole number": "whole numbers"}
 PARTS = {
@@ -78,7 +78,7 @@ def _part(
 
 
 def _texts(schema: Schema) -> str:
-    """The name, the title and the caption that a kind has of its own."""
+    """The default name, title and caption of a kind."""
     given = {
         name: one["default"]
         for name in ("name", "title", "caption")
@@ -94,7 +94,7 @@ def _texts(schema: Schema) -> str:
 
 
 def _said(schemas: Sequence[Schema]) -> Schema:
-    """Of the same key of several kinds, the first that says what the key means."""
+    """The first schema with a meaning, among those of one key in several kinds."""
     return next((one for one in schemas if one.get("description")), schemas[0])
 
 

@@ -15,7 +15,7 @@ REF = "#/$defs/"
 
 
 class _Described(GenerateJsonSchema):
-    """Schemas in which each key has its meaning, and no key has its name again as a title."""
+    """Schemas in which each key has its meaning, and no key repeats its name as a title."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -34,7 +34,7 @@ class _Described(GenerateJsonSchema):
 def definitions(
     sections: Iterable[type[BaseModel]],
 ) -> tuple[dict[type, Schema], dict[str, Schema]]:
-    """The schema of each section (a reference), and all that they refer to, by name."""
+    """The schema of each section (a reference), and the definitions they refer to, by name."""
     wanted = [(section, "validation") for section in dict.fromkeys(sections)]
     refs, made = models_json_schema(
         wanted, ref_template=REF + "{model}", schema_generator=_Described
@@ -50,7 +50,7 @@ def name_of(ref: Schema) -> str:
 
 
 def one_of(key: str, kinds: Mapping[str, Schema], *, default: str | None = None) -> Schema:
-    """A section whose `key` says which kind it is, so that an editor checks it as that kind."""
+    """A section whose `key` names its kind, so that an editor checks it as that kind."""
     chosen: Schema = {
         "type": "object",
         "properties": {key: {"enum": list(kinds)}},
@@ -67,7 +67,7 @@ def one_of(key: str, kinds: Mapping[str, Schema], *, default: str | None = None)
 
 
 def _plain(schema: Any, defs: Mapping[str, Schema]) -> Any:
-    """A schema as pydantic makes it, in words that editors know.
+    """Convert a schema of pydantic to keywords that editors know.
 
     Unions with a discriminator become `one_of`; names with a pattern, a condition on all names.
     """
@@ -79,7 +79,7 @@ def _plain(schema: Any, defs: Mapping[str, Schema]) -> Any:
         return _kinds(schema["discriminator"], defs)
     made = {key: _plain(part, defs) for key, part in schema.items()}
     if made.get("exclusiveMaximum") == MOST:
-        del made["exclusiveMaximum"]  # which only a mistake comes near
+        del made["exclusiveMaximum"]  # a bound that only a mistake reaches
     if isinstance(patterns := made.pop("patternProperties", None), dict):
         ((pattern, values),) = patterns.items()
         made |= {"additionalProperties": values, "propertyNames": {"pattern": pattern}}
@@ -97,7 +97,7 @@ def _kinds(found: Mapping[str, Any], defs: Mapping[str, Schema]) -> Schema:
 
 
 def needed(root: Schema, defs: Mapping[str, Schema]) -> dict[str, Schema]:
-    """The definitions that a schema refers to, and those that these refer to, by name."""
+    """The definitions that a schema refers to, directly or not, by name."""
     found: dict[str, Schema] = {}
     waiting = _referred(root)
     while waiting:

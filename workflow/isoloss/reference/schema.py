@@ -1,9 +1,9 @@
-"""Schemas of the files of config/, for editors that complete and check keys while one types.
+"""Write schemas of the files of config/, so that editors complete and check keys.
 
 python -m isoloss.reference.schema
 
-writes config/schema/ from the models, those of the project's extensions too. isoloss itself checks
-more than a schema can say.
+The schemas go to config/schema/. They are made from the models, also those of the project's
+extensions. isoloss itself checks more than a schema can express.
 """
 
 import json
@@ -24,7 +24,7 @@ from isoloss.tasks import names, task
 
 FOLDER = Path("config") / "schema"
 WIDTH = 100
-DRAFT = "http://json-schema.org/draft-07/schema#"  # what editors know best
+DRAFT = "http://json-schema.org/draft-07/schema#"  # the draft that editors support best
 TEXTS = ("figures", "analyses")  # described in a study's file; in a config's changes, only named
 
 
@@ -43,7 +43,7 @@ def schemas() -> dict[str, Schema]:
     study = one_of("source", {name: refs[m] for name, m in SOURCES.items()}, default="training")
     registered = one_of("kind", {kind: refs[m] for kind, m in entries.items()}, default="url")
     for model in entries.values():
-        named[model]["required"].remove("kind")  # which is `url` where it is not given
+        named[model]["required"].remove("kind")  # the default is `url`
     return {
         "study.schema.json": _file("A study of config/studies/.", study, defs),
         "config.schema.json": _file(
@@ -58,7 +58,7 @@ def schemas() -> dict[str, Schema]:
 
 
 def _describe_runs(trained: dict[str, Schema], sweep: dict[str, Schema]) -> None:
-    """Put what the models of runs and corpora say into the settings and sweeps of a study."""
+    """Add the models of runs and corpora to the settings and sweeps of a study."""
     for keys, key, name in (
         (trained, "settings", "Settings"),
         (sweep, "set", "SettingsChanged"),
@@ -103,7 +103,7 @@ def text(schema: Schema) -> str:
 
 
 def _lines(value: Any, indent: str) -> str:
-    """JSON in which what fits into a line stands in one."""
+    """JSON with each value on one line if it fits."""
     line = json.dumps(value, ensure_ascii=False)
     if len(indent) + len(line) <= WIDTH or not isinstance(value, dict | list) or not value:
         return line

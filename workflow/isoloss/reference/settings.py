@@ -1,4 +1,4 @@
-"""The settings of runs as schemas: parts of them, as a study's settings and sweeps hold."""
+"""Schemas of parts of a run's settings, as a study's settings and sweeps hold them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,14 +8,14 @@ from isoloss.reference.models import Schema, name_of
 
 
 def parts_of(runs: Iterable[Schema], defs: Mapping[str, Schema]) -> dict[str, dict[str, Schema]]:
-    """Section -> key -> what it may be, over all tasks.
+    """Section -> key -> its schema, over all tasks.
 
     Parameters
     ----------
     runs : iterable of schema
-        Those of the settings of one run of each task.
+        The schemas of one run's settings of each task.
     defs : mapping
-        What they refer to.
+        The definitions that the schemas refer to.
     """
     sections: dict[str, dict[str, list[Schema]]] = {}
     for run in runs:
@@ -41,7 +41,7 @@ def changes(parts: Mapping[str, Mapping[str, Schema]]) -> Schema:
 
 
 def grid(parts: Mapping[str, Mapping[str, Schema]]) -> Schema:
-    """The values that a sweep tries: lists of what `changes` has."""
+    """The values of a sweep's grid: lists of values that `changes` allows."""
     found = {
         key: {"type": "array", "items": schema, "minItems": 1}
         for key, schema in changes(parts)["properties"].items()
@@ -62,12 +62,12 @@ def _of(schema: Schema, defs: Mapping[str, Schema]) -> Schema:
 
 
 def _without_default(schema: Schema) -> Schema:
-    """A default holds where no sweep and no setting gives the key, not in each of them."""
+    """A schema without its default, because a sweep need not give the key."""
     return {key: value for key, value in schema.items() if key != "default"}
 
 
 def _any_of(found: list[Schema]) -> Schema:
-    """What any of several tasks allows for a key."""
+    """The values that any of several tasks allows for a key."""
     texts = dict.fromkeys(schema["description"] for schema in found if "description" in schema)
     said = {"description": " | ".join(texts)} if texts else {}
     bare = [{k: v for k, v in schema.items() if k != "description"} for schema in found]

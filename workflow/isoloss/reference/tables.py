@@ -1,8 +1,8 @@
-"""docs/data.md: the columns of every table, and the names that they hold.
+"""Write docs/data.md: the columns of every table, and the names that they hold.
 
 python -m isoloss.reference.tables
 
-writes the page from `tables.schema` and from the enumerations of `results`.
+The page is made from `tables.schema` and from the enumerations of `results`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -67,7 +67,7 @@ TABLES = {
         ANALYSIS_COLUMNS,
     ),
 }
-# Title, what to know of it, and the names: those of analyses, then those that fits have too.
+# Title, introduction and names: first those of analyses, then those that fits have too.
 NAMES: tuple[tuple[str, str, type[Documented] | type[Explained]], ...] = (
     (
         "Quantities of analyses",

@@ -19,7 +19,7 @@ MOST = 2**63  # whole columns are 64-bit
 # Counts that users computed, e.g. from FLOPs, have meaningless fractions. A count counts as whole
 # if rounding changes it by at most this share; in a column of known unit, the share is larger.
 ROUNDED, ROUNDED_IN_A_UNIT = 5e-7, 1e-3
-# Our columns whose cells and units are those of a quantity that `isoloss fit` reads.
+# Our column -> the quantity of `isoloss fit` with the same cells and units.
 QUANTITIES = {"n_params_non_embedding": "n_params", "steps": "n_steps"} | {
     name: "compute" for name in NUMBERS if name.startswith("compute_")
 }
@@ -101,6 +101,6 @@ def _count_problems(ours: str, theirs: str, values: np.ndarray, scaled: bool) ->
     apart = np.flatnonzero(np.abs(values - np.round(values)) > share * np.abs(values))
     if len(large):
         yield f"column {theirs!r} must be below 2^63 (9.2e18): {rows_text(large)}"
-    if len(apart) and not (ours in UNITS and values.max() < FEWEST):  # which is said as a unit's
+    if len(apart) and not (ours in UNITS and values.max() < FEWEST):  # has a message about its unit
         found = f"{values[apart[0]]:g}"
         yield f"column {theirs!r} must be whole, got {found}: {rows_text(apart)}"
