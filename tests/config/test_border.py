@@ -78,7 +78,7 @@ def changed(study, path, value):
     section = study
     for parent in parents:
         section = section[int(parent) if isinstance(section, list) else parent]
-    section[last] = value
+    section[int(last) if isinstance(section, list) else last] = value
     return study
 
 
@@ -281,17 +281,26 @@ def test_an_unknown_corpus_is_told_beside_all_registered_ones(project):
         ("figures/1/x", "stepp", "figures.c: columns: 'stepp' is none of the curves'; did you me"),
         ("figures/1/x", "n_params", "figures.c: columns: 'n_params' is none of the curves'"),
         ("figures/2/size", "approaches",
-         "figures.k: size: 'approaches' is of kind approaches, needed is size_laws; there "),
+         "figures.k: size: 'approaches' is of kind approaches, needed is an analysis that does "
+         "size_laws; there are laws"),
+        ("figures/2/size", "lwas",
+         "figures.k: size: there is no 'lwas', needed is an analysis that does size_laws; did you "
+         "mean 'laws'?"),
         ("comparison/0/parameter", "alhpa",
-         "comparison.parameter: got 'alhpa'; did you mean 'alpha'?"),
+         "comparison.0.parameter: got 'alhpa'; did you mean 'alpha'?"),
         ("comparison/0/group", "width=2",
-         "comparison.group: got 'width=2', of the fit 'f'; it has no groups"),
+         "comparison.0.group: got 'width=2', of the fit 'f'; it has no groups"),
         ("comparison/1/group", "wdith=2",
-         "comparison.group: got 'wdith=2', of the fit 'h'; its groups are width=VALUE"),
-        ("comparison/0/of", "prediction", "comparison.of: got 'prediction'; there are approaches"),
+         "comparison.1.group: got 'wdith=2', of the fit 'h'; its groups are width=VALUE"),
+        ("comparison/0/of", "prediction",
+         "comparison.0.of: got 'prediction'; there are approaches"),
         ("figures/0/draw", "los_against_x",
          "figures.0.draw: got 'los_against_x'; did you mean 'loss_against_x'?"),
         ("figures/0/draw", 3, "figures.0.draw: got "),
+        ("figures/0", {"name": "g"}, "figures.0: needs a key `draw`, got {'name': 'g'}"),
+        ("analyses/0", 3, "analyses.0: must be a name, or hold keys and values, got 3"),
+        ("figures/2", {"draw": "seed_scatter", "loss_label": "nats"},
+         "figures.2: the key `loss_label` of `seed_scatter` is no more; delete it: "),
         ("figures/1/draw", "isoflop",
          "figures.1: the figure `isoflop` is no more; write {draw: chinchilla_isoflop, approaches: "
          "NAME}, NAME being an analysis that does `approaches`"),

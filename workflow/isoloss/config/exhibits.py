@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, get_args
 from pydantic import BaseModel, BeforeValidator, Field
 
 from isoloss import extensions
+from isoloss.config.section import shown
 from isoloss.errors import UserError
 
 # An analysis's `do` -> the module whose ANALYSES has it.
@@ -85,6 +86,8 @@ REMOVED = {
     "isoflop": "write {draw: chinchilla_isoflop, approaches: NAME}, NAME being an analysis that "
     "does `approaches`",
 }
+# A key of a figure that there was -> the edit that a study needs.
+REMOVED_KEYS = {("seed_scatter", "loss_label"): "delete it: the figure draws no loss"}
 
 # Analyses and figures of the user's own modules: `do` or `draw` -> Analysis or Figure.
 REGISTERED_ANALYSES: dict[str, Any] = {}
@@ -176,9 +179,17 @@ def _union(names: Iterable[str], find: Callable[[str], Any], key: str) -> Any:
 
     def in_full(given: Any) -> Any:
         given = {key: given} if isinstance(given, str) else given
-        kind = given.get(key) if isinstance(given, dict) else None
+        if not isinstance(given, dict):
+            said = f"must be a name, or hold keys and values, got {shown(given)}"
+            raise ValueError(said)  # noqa: TRY004 - pydantic passes on no TypeError
+        if key not in given:
+            raise ValueError(f"needs a key `{key}`, got {shown(given)}")
+        kind = given[key]
         if isinstance(kind, str) and kind in REMOVED:
             raise ValueError(f"the figure `{kind}` is no more; {REMOVED[kind]}")
+        for (of, old), edit in REMOVED_KEYS.items():
+            if kind == of and old in given:
+                raise ValueError(f"the key `{old}` of `{of}` is no more; {edit}")
         return given
 
     settings = tuple(find(name).settings for name in names)

@@ -28,7 +28,8 @@ def unknown_names(study: Study) -> list[str]:
         problems += [f"prediction.{p}" for p in _unknown("sweeps", named, sweeps)]
         for fit in prediction.fits:
             problems += [f"prediction.fits.{fit.name}.{p}" for p in _of_fit(fit, sweeps, columns)]
-    problems += [f"comparison.{p}" for row in study.comparison for p in _of_compared(row, study)]
+    for i, row in enumerate(study.comparison):
+        problems += [f"comparison.{i}.{problem}" for problem in _of_compared(row, study)]
     for figure in study.figures:
         named = _of_figure(figure, study, sweeps, columns)
         problems += [f"figures.{figure.name}: {problem}" for problem in named]
@@ -109,13 +110,16 @@ def _of_figure(
     kinds |= {"prediction": "prediction"} if getattr(study, "prediction", None) else {}
     yield from _unknown("sweeps", figure.sweeps_named, sweeps)
     yield from _unknown("fits", figure.fits_named, fits)
-    yield from _unknown("analyses", figure.analyses_named, kinds)
+    by_key = {name for key in figure.analyses_drawn if (name := getattr(figure, key, None))}
+    yield from _unknown("analyses", set(figure.analyses_named) - by_key, kinds)
     for key, kind in figure.analyses_drawn.items():
         name = getattr(figure, key, None)
-        if name in kinds and kinds[name] != kind:
-            there = [other for other, do in kinds.items() if do == kind]
-            hint = f"; there are {', '.join(there)}" if there else ""
-            yield f"{key}: {name!r} is of kind {kinds[name]}, needed is {kind}{hint}"
+        if not name or kinds.get(name) == kind:
+            continue
+        there = [other for other, do in kinds.items() if do == kind]
+        hint = nearest(name, there) or f"; there are {', '.join(there) or 'none'}"
+        found = f"{name!r} is of kind {kinds[name]}" if name in kinds else f"there is no {name!r}"
+        yield f"{key}: {found}, needed is an analysis that does {kind}{hint}"
     yield from _no_numbers("columns", figure.numbers_named, columns)
     yield from _unknown("columns", figure.columns_named, columns)
     of_curves = {column.name: column.dtype for column in CURVE_COLUMNS}
