@@ -70,7 +70,7 @@ class Drawn(Section):
         marks = {key: field.metadata for key, field in cls.model_fields.items()}
         found = {key: one.kind for key, all_of in marks.items() for one in all_of
                  if isinstance(one, Does)}  # fmt: skip
-        cls.analyses_drawn = cls.analyses_drawn | found
+        cls.analyses_drawn = found
 
     # What a figure names of its study, by the keys that are usual; one with other keys says so.
 

@@ -80,10 +80,8 @@ class BatchTradeoff(OfLosses):
         "Eq. 5.1 through them, whose corner is the critical batch. Each point is interpolated "
         "along one run. Batches all far to one side of the critical one show only one arm."
     )
-    critical: Name = "critical_batch"  # a critical_batch
+    critical: Annotated[Name, Does("critical_batch")] = "critical_batch"  # a critical_batch
     curves: Levels = 5  # losses that are drawn, of those analysed
-
-    analyses_drawn = {"critical": "critical_batch"}
 
 
 def analyse(spec: CriticalBatch, inputs: Inputs) -> list[Row]:

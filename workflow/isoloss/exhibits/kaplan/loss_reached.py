@@ -60,10 +60,10 @@ class KaplanReached(OfLosses):
         "S_min and E_min, where the critical batch is known, else those at the runs' batch. "
         "Points are interpolated on one run's curve, without intervals."
     )
-    naive: Name = "reached"  # a loss_reached
-    adjusted: Name = "reached_min"  # a loss_reached with `adjusted`
-
-    analyses_drawn = {"naive": "loss_reached", "adjusted": "loss_reached"}
+    naive: Annotated[Name, Does("loss_reached")] = "reached"  # a loss_reached
+    adjusted: Annotated[Name, Does("loss_reached")] = (
+        "reached_min"  # a loss_reached with `adjusted`
+    )
 
 
 def analyse(spec: LossReached, inputs: Inputs) -> list[Row]:

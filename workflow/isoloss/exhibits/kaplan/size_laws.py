@@ -99,9 +99,7 @@ class KaplanSizeLaws(OfLosses):
         " them. The notes give each law's residuals, also for runs left out of its fit. Over a "
         "short range of sizes several laws can fit equally well."
     )
-    size: Name = "size"  # size_laws with power_law and logarithmic
-
-    analyses_drawn = {"size": "size_laws"}
+    size: Annotated[Name, Does("size_laws")] = "size"  # size_laws with power_law and logarithmic
 
 
 def analyse(spec: SizeLaws, inputs: Inputs) -> list[Row]:
