@@ -6,7 +6,7 @@ from math import log
 import pytest
 
 from isoloss.cli.main import main
-from isoloss.config.load import load_studies, merged, parse_config, read_yaml
+from isoloss.config.load import merged, parse_config, read_yaml, whole_studies
 from isoloss.plan.grid import expand
 from isoloss.tasks import cost_of
 from isoloss.tasks.language.settings import LanguageRun
@@ -14,7 +14,9 @@ from isoloss.tasks.language.settings import LanguageRun
 
 def sweeps_of(preset, study):
     config = parse_config(merged(read_yaml("config/config.yaml"), read_yaml(f"config/{preset}")))
-    return expand(load_studies(config, "config/studies")[study])
+    studies, problems = whole_studies(config, "config/studies")
+    assert problems == []
+    return expand(studies[study])
 
 
 def runs_of(preset):

@@ -108,20 +108,6 @@ def parse_config(value: dict[str, Any], where: str = "the configuration") -> Con
     return config
 
 
-def load_studies(config: Config, folder: str | Path) -> dict[str, Study]:
-    """Read every study that the config names from `folder`, each with its overrides.
-
-    Raises
-    ------
-    UserError
-        The error lists the problems of all files.
-    """
-    studies, problems = whole_studies(config, folder)
-    if problems:
-        raise UserError("the studies", problems)
-    return studies
-
-
 def whole_studies(config: Config, folder: str | Path) -> tuple[dict[str, Study], list[str]]:
     """The studies that can be read, each with its overrides, and the problems of the others."""
     take_registered()

@@ -26,18 +26,6 @@ class Jobs(Paths):
             raise UserError("the target", [f"{run_id} is not a run of any study of the config"])
         return self.plan.runs[run_id]
 
-    def planned_trunk(self, trunk_id: str) -> PlannedTrunk:
-        """A piece of a trunk of the plan.
-
-        Raises
-        ------
-        UserError
-            No run of the config continues it.
-        """
-        if trunk_id not in self.plan.trunks:
-            raise UserError("the target", [f"{trunk_id} is not a trunk of any run of the config"])
-        return self.plan.trunks[trunk_id]
-
     def job(self, job_id: str) -> PlannedRun | PlannedTrunk:
         """A run, or a piece of a trunk."""
         trunks = self.plan.trunks
