@@ -1,8 +1,8 @@
-"""Records of predictions: what was said of a run, from what, and when it was first said.
+"""Records of predictions: the predicted numbers, their inputs, and the time they were first made.
 
-A record is a file of results/predictions/, named by what it says, and is written once. A prediction
-with the same runs, laws and numbers is the one that is recorded, whenever and wherever it is made
-again. Any other prediction gets a record of its own beside it.
+A record is a file of results/predictions/, named by a hash of its prediction, and written once. A
+prediction with the same runs, laws and numbers has the same record, whenever and wherever it is
+repeated. Any other prediction gets a record of its own.
 """
 
 import hashlib
@@ -15,32 +15,32 @@ from isoloss.errors import UserError
 from isoloss.files import canonical_json, read_json, write_json
 
 FOLDER = "predictions"
-# What makes two predictions one. Names and words are left out: a study, a fit, a method and a
-# verdict may be called something else later.
+# The columns in which equal predictions agree. Names and words are left out, because a study, a
+# fit, a method and a verdict may have another name later.
 CONTENT = (
     *("law", "compute_flops", "loss", "lo", "hi", "law_lo", "law_hi", "drift", "level"),
     *("fitted_compute_flops", "n_runs"),
 )
 LISTS_OF_RUNS = ("run_ids", "runs")
-NOT_SAID = ("study", "made_before")  # columns of the table that are no part of what a law says
+NOT_SAID = ("study", "made_before")  # columns of the table that are no part of a prediction
 
 
 def said_before(folder: str | Path, said: list[dict[str, Any]], about: dict[str, Any]) -> bool:
-    """Whether a prediction was first made before its runs; it is recorded if it is a new one.
+    """Whether a prediction was first made before its runs; a new prediction is recorded.
 
     Parameters
     ----------
     folder : path
-        Of the records.
+        Folder of the records.
     said : list of dict
-        A row for each law, of `isoloss.tables.schema.PREDICTION_COLUMNS`.
+        The prediction: a row for each law, with `isoloss.tables.schema.PREDICTION_COLUMNS`.
     about : dict
-        What it was made from, and in `made_before` whether its runs have no result yet.
+        Inputs of the prediction, and in `made_before` whether its runs have no result yet.
 
     Raises
     ------
     UserError
-        The record cannot be written, or what is there is no record.
+        The record cannot be written, or the file in its place is no record.
     """
     path = _path(folder, said)
     if not path.exists():
@@ -53,10 +53,10 @@ def said_before(folder: str | Path, said: list[dict[str, Any]], about: dict[str,
 
 
 def record_tables(results: str | Path) -> list[Path]:
-    """Record the predictions that a version without records has left, before they are made again.
+    """Record predictions of a version of isoloss without records, before they are made again.
 
-    Only those that were made before their runs: that version also wrote, wrongly, of predictions
-    that were made again unchanged that they were made later. Their date is the time of their table.
+    Only predictions made before their runs are recorded. That version wrongly marked unchanged
+    predictions as later when it made them again. The date of a record is the time of its table.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def _write(path: Path, said: list[dict[str, Any]], about: dict[str, Any]) -> Non
 
 
 def _path(folder: str | Path, said: list[dict[str, Any]]) -> Path:
-    """Where the record of a prediction is: its name is a hash of what it says."""
+    """The path of a prediction's record, named by a hash of the prediction."""
     content = []
     for law in said:
         runs = {name: sorted(law[name].split()) for name in LISTS_OF_RUNS}
@@ -103,14 +103,14 @@ def _path(folder: str | Path, said: list[dict[str, Any]]) -> Path:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON can hold it."""
+    """A value that JSON can hold."""
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value
 
 
 def _rows(table: Path) -> list[dict[str, Any]]:
-    """The rows of a table; none where it cannot be read or is another one."""
+    """The rows of a table of predictions; none if it is unreadable or another table."""
     import pyarrow
     import pyarrow.parquet  # alone: pandas would take a second at each start
 

@@ -59,6 +59,6 @@ def main(argv: list[str]) -> None:
 
 
 def _hash_of(row: dict[str, Any]) -> str:
-    """The SHA-256 of a run's row without what differs between repetitions."""
+    """The SHA-256 of a run's row without the columns that differ between repetitions."""
     lasting = {name: value for name, value in row.items() if name not in TIMED}
     return hashlib.sha256(canonical_json(lasting).encode()).hexdigest()

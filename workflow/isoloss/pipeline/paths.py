@@ -148,9 +148,9 @@ class Paths:
 
 
 def seen_from(folder: str | Path, path: str | Path) -> str:
-    """A path relative to a folder where it lies inside of it, so that both can move; else absolute.
+    """A path relative to a folder if it lies inside, so that both can move; else absolute.
 
-    Without `..`: a folder that moves alone finds what lies beside it by its absolute path.
+    The path has no `..`, so a folder that moves alone still finds files outside it.
     """
     folder, path = Path(os.path.abspath(folder)), Path(os.path.abspath(path))  # noqa: PTH100
     for of_folder, of_path in ((folder, path), (folder.resolve(), path.resolve())):

@@ -52,12 +52,12 @@ def training_fingerprint(name: str) -> str:
 
 
 def code_fingerprint(*modules: str) -> str:
-    """What some modules compute, with all that they import, as 10 hexadecimal digits.
+    """Fingerprint of the code of modules and of all that they import: 10 hexadecimal digits.
 
     Raises
     ------
     ValueError
-        A module is not there.
+        A module does not exist.
     """
     return _fingerprint(modules)
 
