@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any, Self
 
+from isoloss.errors import nearest
 from isoloss.laws import LAWS
 from isoloss.tables.schema import NUMBERS, RUN_COLUMNS
 
@@ -51,8 +52,6 @@ class Documented(StrEnum):
         ValueError
             There is no such member; the message suggests the nearest name.
         """
-        from isoloss.errors import nearest
-
         names = {str(member): member for member in cls.known()}
         if text not in names:
             raise ValueError(f"{text!r} is no {cls.__name__}{nearest(text, names)}")
