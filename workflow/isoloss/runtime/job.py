@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 # Environment variables that the workflow sets for its jobs.
-POOL_SOCKET = "ISOLOSS_WARM_SOCKET"  # the address of the worker pool
+POOL_SOCKET = "ISOLOSS_POOL_SOCKET"  # the address of the worker pool
 COMMIT = "ISOLOSS_COMMIT"
 DEVICE = "ISOLOSS_DEVICE"
 UNFINISHED = "ISOLOSS_UNFINISHED"  # names a file with failed jobs and missing files, for the report
