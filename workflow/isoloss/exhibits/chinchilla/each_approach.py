@@ -37,7 +37,7 @@ class ChinchillaEnvelope(looks.OfApproaches, OfLosses):
     caption: str = (
         "Left: loss of each size at a constant rate, and the least of any. Middle and right: the "
         "size that has it, and its tokens. The line goes through changes of that size. Rates have "
-        "not decayed: cooled runs reach lower losses."
+        "not decayed, so that these are no final losses."
     )
     sweeps: list[Name]  # whose longest run of each size is drawn
 

@@ -69,7 +69,7 @@ class Recounted(Drawn):
     caption: str = (
         "Left: the exponent a of N* ~ C^a from the same runs, under each way of counting N and C. "
         "Black: predicted from one law of all parameters, as Pearce and Song (2024) argue. Right: "
-        "published. A small vocabulary makes counting matter less."
+        "published. The smaller the vocabulary, the less the counts differ."
     )
     recount: Annotated[Name, Does("recount")] = "recount"  # the analysis drawn
 

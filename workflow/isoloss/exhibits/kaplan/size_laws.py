@@ -80,7 +80,7 @@ class KaplanDepth(OfLosses):
     caption: str = (
         "Final losses of models of several depths and widths on the same tokens, against all "
         "parameters and against those outside the embeddings. Dashed: one power law of all. The "
-        "count without embeddings helps the less, the smaller the vocabulary is."
+        "smaller the vocabulary, the less the two counts differ."
     )
     naive: Annotated[Name, Does("size_laws")] = "depths_total"  # size_laws over n_params
     size: Annotated[Name, Does("size_laws")] = (

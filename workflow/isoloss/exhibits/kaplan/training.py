@@ -41,7 +41,7 @@ class KaplanSummary(OfTraining):
     caption: str = (
         "Left: training curves at a constant learning rate, their envelope, and the power law of "
         "the least loss at each budget. Middle: final losses of the largest size against tokens. "
-        "Right: those of the longest runs against size. Other limits are small, not absent."
+        "Right: those of the longest runs against size. No panel is free of the other limits."
     )
     frontier: Annotated[Name, Does("kaplan_frontier")] = (
         "frontier"  # a kaplan_frontier: panel of compute
