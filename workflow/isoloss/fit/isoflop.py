@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.errors import UserError
+from isoloss.results.verdict import Status
 from isoloss.stats import parabola, student
 from isoloss.stats.intervals import Estimate, estimate
 from isoloss.stats.line import weighted
@@ -18,7 +19,8 @@ from isoloss.stats.line import weighted
 REACH = 2.0  # runs are fitted within this factor in N of the run with the lowest loss
 WIDEST = 1.5  # times that reach, where it holds fewer than
 MIN_RUNS = 4  # runs per parabola: one more than its coefficients
-INTERIOR, EDGE, NO_MINIMUM, FEW = "interior", "edge", "no minimum", "too few runs"
+INTERIOR = "interior"
+EDGE, NO_MINIMUM, FEW = Status.EDGE, Status.NO_MINIMUM, Status.TOO_FEW_RUNS
 
 
 @dataclass(frozen=True)
