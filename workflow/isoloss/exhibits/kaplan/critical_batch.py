@@ -31,6 +31,7 @@ from isoloss.exhibits.kaplan.batch_scan import (
 )
 from isoloss.exhibits.kaplan.noise_scale import noise_scale
 from isoloss.exhibits.notes import in_words
+from isoloss.laws.published import VALUES
 from isoloss.results import IDENTIFIED, Analysed, Group, Kind, Q, Row, Verdict, X, row, undetermined
 from isoloss.results.rows import DRAWS, SEED
 from isoloss.results.verdict import exponent_verdict, not_identified, scale_verdict
@@ -40,9 +41,9 @@ from isoloss.stats.spread import root_mean_square
 if TYPE_CHECKING:
     import pandas as pd
 
-ALPHA_B = 0.21
+ALPHA_B = VALUES["kaplan_alpha_b"]
 SOURCE = "Kaplan et al. (2020), arXiv:2001.08361, Table 5"
-PAPER = (2.1e8, 4.8)  # B_crit = 2.1e8 tokens / L**4.8, the legend of Fig. 10
+PAPER = (VALUES["kaplan_b_star"], 4.8)  # B_crit = 2.1e8 tokens / L**4.8, the legend of Fig. 10
 N_LINE = 30
 FITTED = {"color": "black", "linewidth": 1.3, "linestyle": "-"}
 

@@ -13,7 +13,7 @@ from isoloss.charts import GREY, REFERENCE, Panel, Sheet, ordered_colors, short
 from isoloss.config.section import Name, PositiveInt
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Does, Drawing, Drawn, Figure, Tables
-from isoloss.exhibits.kaplan.batch_scan import steady_curves, steps_to_reach
+from isoloss.exhibits.kaplan.batch_scan import SIZE, steady_curves, steps_to_reach
 from isoloss.exhibits.kaplan.size_curves import fit_along_steps, spread_out
 from isoloss.results import IDENTIFIED, Group, Kind, Q, Row, Verdict, X, row, undetermined
 from isoloss.results.verdict import not_identified, not_made, scale_verdict
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from isoloss.fit.result import FitResult
 
-SIZE = "n_params_non_embedding"
 SOURCE = "Kaplan et al. (2020), arXiv:2001.08361, Eq. 5.7"
 STILL_FALLING = not_identified("the lowest loss is the run's last")
 DATA = "unique tokens D"

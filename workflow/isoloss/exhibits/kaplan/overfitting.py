@@ -12,6 +12,7 @@ from isoloss.charts import GREY, Panel, Sheet, ordered_colors, short, with_inter
 from isoloss.config.section import Name, PositiveFloat, PositiveInt
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysing, Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
+from isoloss.exhibits.kaplan.batch_scan import SIZE
 from isoloss.exhibits.kaplan.early_stopping import DASH, DATA, early_stopping
 from isoloss.exhibits.notes import warned
 from isoloss.fit.api import fit_law
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from isoloss.fit.result import FitResult
 
-SIZE = "n_params_non_embedding"
 SIZE_LABEL = "parameters N (no embeddings)"
 N_LINE, N_POINTS = 40, 60  # of Eq. 4.3 and of Eq. 1.5, drawn
 EXPONENTS = {Q.ALPHA_N: 0.076, Q.ALPHA_D: 0.103}  # Table 2
