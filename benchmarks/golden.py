@@ -1,12 +1,12 @@
-"""Are analyses and figures the same, to the last bit, as in results that another version made?
+"""Are fits, analyses and figures the same, to the last bit, as another version made them?
 
     python benchmarks/golden.py REFERENCE [--only NAME ...] [--configfile FILE ...] [--png]
 
 REFERENCE is a project folder in which a study has finished. From its tables of runs, curves, fits
-and predictions the present code makes the analyses and draws the figures again, and each is
-compared with what the folder has: tables exactly, figures by the table that they draw (and with
---png by their pixels). Nothing there is changed. NAME selects analyses and figures, by the start of
-the name. The exit code is 1 if anything differs.
+and predictions the present code makes the fits, the analyses and the figures again. Each is compared
+with what the folder has: tables exactly, figures by the table that they draw (and with --png by
+their pixels). Nothing there is changed. NAME selects by the start of the name. The exit code is 1
+if anything differs.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from isoloss.config.reading import read_yaml
 from isoloss.exhibits.base import Inputs, Tables
 from isoloss.exhibits.make import analyse, draw
 from isoloss.files import read_parquet, write_parquet
+from isoloss.fit.study import fit_study
 from isoloss.pipeline import load_project
 from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
 
@@ -55,6 +56,13 @@ def main() -> int:
         tables = {
             name: read_parquet(folder / f"{name}.parquet") for name in ("runs", "curves", "fits")
         }
+        fits = [fit for fit in settings.fits if fit.name.startswith(wanted)]
+        for fit in fits:
+            write_parquet("fit.parquet", fit_study(study, [fit], tables["runs"]))
+            there = tables["fits"][tables["fits"]["fit"] == fit.name].reset_index(drop=True)
+            different += said(
+                f"{study}/{fit.name} (fit)", compared(read_parquet("fit.parquet"), there)
+            )
         made = analyses(project, study, folder, tables, wanted)
         different += sum(said(f"{study}/{name}", problem) for name, problem in made.items())
         joined = folder / "analyses.parquet"

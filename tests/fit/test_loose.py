@@ -1,10 +1,13 @@
 """Where a table says nothing, there is no interval: not one without width, and not a wide one."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
+from isoloss.fit.loose import flat_directions
 from isoloss.forecast import forecast
 from isoloss.laws import LAWS
 
@@ -119,3 +122,26 @@ def test_scales_have_the_unit_of_their_variable():
         found = result.to_dict()
         assert found["optimum"] == {}
         assert set(found["derived"]) == {"Xc"}
+
+
+def test_the_directions_of_many_rows_take_memory_in_proportion_to_them():
+    """One direction for each row would take a matrix of 3.2 GB here."""
+
+    class ManyRows:
+        jacobian = staticmethod(lambda z: np.random.default_rng(0).standard_normal((20_000, 3)))
+
+    tracemalloc.start()
+    found = flat_directions(ManyRows, np.zeros(3))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.shape == (0, 3)
+    assert most < 10 * ManyRows.jacobian(None).nbytes
+
+
+def test_with_fewer_rows_than_parameters_what_is_left_over_is_flat():
+    class OneRow:
+        jacobian = staticmethod(lambda z: np.array([[1.0, 1.0, 0.0]]))
+
+    found = flat_directions(OneRow, np.zeros(3))
+    assert found.shape == (2, 3)
+    np.testing.assert_allclose(found @ OneRow.jacobian(None).T, 0.0, atol=1e-12)

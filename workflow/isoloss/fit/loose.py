@@ -29,7 +29,9 @@ def flat_directions(problem: Problem, z: np.ndarray) -> np.ndarray:
     if not np.all(np.isfinite(size)) or not size.any():
         return np.empty((0, len(z)))
     size = np.where(size > 0, size, 1.0)
-    _, singular, across = np.linalg.svd(jacobian / size)
+    # All directions, also where there are fewer rows than parameters; never one for each row.
+    few = len(jacobian) < jacobian.shape[1]
+    _, singular, across = np.linalg.svd(jacobian / size, full_matrices=few)
     singular = np.append(singular, np.zeros(len(across) - len(singular)))
     return across[singular * FLAT < singular[0]] / (size * singular[0])
 
