@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isoloss.config.study import Planted
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.counting import six_nd
 from isoloss.errors import UserError, nearest
 from isoloss.laws import LAWS, Law
@@ -136,14 +137,15 @@ def _run(law: Law, study: Planted, point: dict[str, float]) -> dict:
 def _sizes(point: dict[str, float]) -> tuple[int, int]:
     """N and D from any two of the axes, each to the nearest whole number."""
     n, d, ratio = (point.get(axis) for axis in ("n_params", "n_tokens", "tokens_per_param"))
+    k, compute = FLOPS_PER_PARAM_TOKEN, point.get("compute_flops")
     if ratio is not None and n is None:
-        n = d / ratio if d is not None else math.sqrt(point["compute_flops"] / (6 * ratio))
+        n = d / ratio if d is not None else math.sqrt(compute / (k * ratio))
     if ratio is not None and d is None:
         d = n * ratio
     if n is None:
-        n = point["compute_flops"] / (6 * d)
+        n = compute / (k * d)
     if d is None:
-        d = point["compute_flops"] / (6 * n)
+        d = compute / (k * n)
     return max(1, round(n)), max(1, round(d))
 
 
