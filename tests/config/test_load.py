@@ -15,6 +15,7 @@ STUDY = {
     "settings": {},
     "sweeps": {"width": {"grid": {"model.width": [2, 4]}}},
 }
+OWN_LABEL = {"loss_label": "my loss"}
 
 
 def problems(error: pytest.ExceptionInfo) -> tuple[str, ...]:
@@ -101,6 +102,16 @@ def test_a_sweep_without_runs_or_with_a_run_twice_is_refused(sweep, problem):
         parse_study(STUDY | {"sweeps": {"width": sweep}}, "x.yaml")
     key = "sweeps.width.grid" if sweep["grid"] == {} else "sweeps.width"
     assert problems(error) == (f"{key}: {problem}",)
+
+
+def test_the_unit_of_loss_is_in_each_label_that_the_study_does_not_give():
+    figures = ["kaplan_frontiers", {"draw": "kaplan_depth"}, {"draw": "kaplan_optimum"} | OWN_LABEL]
+    study = parse_study(STUDY | {"loss_unit": "bits per byte", "figures": figures}, "x.yaml")
+    assert [figure.loss_label for figure in study.figures] == [
+        "held-out loss (bits per byte)",
+        "held-out loss (bits per byte)",
+        "my loss",
+    ]
 
 
 def test_a_missing_study_names_the_nearest(tmp_path):

@@ -55,3 +55,13 @@ def test_each_column_gets_a_figure_and_the_law_of_it_alone_a_line(study, tmp_pat
 def test_figures_that_a_study_names_are_the_only_ones():
     given = TEXTS | {"path": "mine.csv", "columns": COLUMNS, "figures": []}
     assert TypeAdapter(Table).validate_python(given).figures == []
+
+
+@pytest.mark.parametrize(
+    ("given", "unit"), [({}, "nats per token"), ({"loss_unit": "bits"}, "bits")]
+)
+def test_losses_are_labelled_in_the_unit_of_the_study(given, unit):
+    study = TypeAdapter(Table).validate_python(
+        TEXTS | {"path": "mine.csv", "columns": COLUMNS} | given
+    )
+    assert [figure.y_label for figure in study.figures] == [f"loss ({unit})"] * 2

@@ -250,7 +250,8 @@ class Table(Texts):
         columns, fits = given.get("columns"), given.get("fits") or []
         if not isinstance(columns, dict) or not all(isinstance(fit, dict) for fit in fits):
             return given  # the fields' own checks report the problem
-        return given | {"figures": default_figures(columns, fits)}
+        unit = given.get("loss_unit", exhibits.UNIT)
+        return given | {"figures": default_figures(columns, fits, unit)}
 
 
 Study = Trained | Planted | Published | Frontier | Table

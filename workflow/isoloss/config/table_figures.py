@@ -20,7 +20,7 @@ LAW = " The line is the law {fit} with its 90 % band, where the rows determine i
 
 
 def default_figures(
-    columns: Mapping[str, str], fits: Sequence[Mapping[str, Any]]
+    columns: Mapping[str, str], fits: Sequence[Mapping[str, Any]], unit: str
 ) -> list[dict[str, Any]]:
     """One figure for each column but the loss, with the first fit whose law has that column alone.
 
@@ -30,6 +30,8 @@ def default_figures(
         Our column -> the table's column, as in the study.
     fits : sequence of mapping
         The study's fits, as its YAML file has them.
+    unit : str
+        Unit of the loss.
     """
     figures = []
     for column in columns:
@@ -47,7 +49,7 @@ def default_figures(
                 "x": column,
                 "x_label": label,
                 "x_scale": "linear" if column in MAY_BE_ZERO else "log",
-                "y_label": "loss (nats per token)",
+                "y_label": f"loss ({unit})",
                 "series": {"table": "rows of the table"},
                 "fits": {"table": fit} if fit else {},
             }
