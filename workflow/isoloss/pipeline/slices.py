@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from isoloss.config import exhibits
-from isoloss.config.study import Trained
+from isoloss.config.study import Grid, Texts, Trained
 from isoloss.errors import UserError, nearest
 from isoloss.files import canonical_json, without_tags
 from isoloss.pipeline.jobs import Jobs
@@ -62,9 +62,8 @@ class Workflow(Jobs):
     def source(self, study: str) -> str:
         """The settings of a study that its tables depend on."""
         found = self._study(study)
-        texts = {"title", "question", "theory", "notes", "errata", "comparison"}
-        texts |= {"fits", "analyses", "figures", "corpora", "prediction", "loss_unit"}
-        grid = {"settings", "sweeps"} if isinstance(found, Trained) else set()
+        texts = {*Texts.model_fields, "corpora", "prediction"}
+        grid = set(Grid.model_fields) if isinstance(found, Trained) else set()
         kept = set(type(found).model_fields) - texts - grid
         return canonical_json(found.model_dump(mode="json", include=kept))
 
