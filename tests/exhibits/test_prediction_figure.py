@@ -3,9 +3,11 @@
 import pandas as pd
 import pytest
 
+from isoloss.config.exhibits import in_unit
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Tables
 from isoloss.exhibits.make import drawing
+from isoloss.exhibits.prediction import PredictionTested
 from isoloss.tables.schema import RUN_COLUMNS, SWEEP, typed
 from tests.exhibits.prediction_cases import SMALL, SPEC, TESTED, tables
 from tests.rows import some
@@ -40,6 +42,13 @@ def test_a_prediction_that_was_made_after_the_run_is_not_shown_as_one_made_befor
     said = some(after.analyses, kind="parameter")
     assert set(said["theory_source"]) == {"measured before"}
     assert said["warnings"].str.contains("predicted after the run was made").all()
+
+
+def test_losses_are_in_the_unit_of_the_study():
+    given = in_unit({"draw": "prediction_tested", "sweeps": ["grid"]}, "bits per byte")
+    drawn = drawing(PredictionTested(**given), tables([*SMALL, TESTED]))
+    assert [axes.get_xlabel() for axes in drawn.figure.axes][1].endswith("run (bits per byte)")
+    assert drawn.figure.axes[0].get_ylabel() == "held-out loss (bits per byte)"
 
 
 def test_a_study_without_a_prediction_is_told_so():

@@ -8,7 +8,7 @@ import numpy as np
 
 from isoloss.charts import COLORS, GREY, Sheet
 from isoloss.config.section import Name
-from isoloss.exhibits.base import Analysing, Analysis, Drawing, Drawn, Figure, Inputs, Tables
+from isoloss.exhibits.base import Analysing, Analysis, Drawing, Figure, Inputs, OfLosses, Tables
 from isoloss.results import Group, Kind, Q, Row, Verdict, X, identified
 from isoloss.runs.select import chosen, finished, is_finished
 
@@ -27,7 +27,7 @@ class Prediction(Analysing):
     sweeps: list[Name] = []
 
 
-class PredictionTested(Drawn):
+class PredictionTested(OfLosses):
     """The runs, the run that was held out, and what each law said of it before it was trained."""
 
     draw: Literal["prediction_tested"]
@@ -43,6 +43,7 @@ class PredictionTested(Drawn):
     )
     sweeps: list[Name]
     labels: dict[str, str] = {}  # fit of the prediction -> what the figure calls it
+    predicted_label: str = "loss of the held-out run (nats per token)"  # of the right panel
 
     @property
     def analyses_named(self) -> list[str]:
@@ -97,8 +98,7 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
     panel = "Measured before, said after" if late else "Said before, measured after"
     notes += ["The run was measured before this prediction was made."] if late else []
     sheet = Sheet(columns=2, width=9.2, height=3.9)
-    left = sheet.panel("training compute C (FLOP, exact count)", "held-out loss (nats per token)",
-                       "The runs")  # fmt: skip
+    left = sheet.panel("training compute C (FLOP, exact count)", spec.loss_label, "The runs")
     small = others["compute_flops"] <= fitted_flops
     left.points(others.loc[small, "compute_flops"], others.loc[small, "loss"], "fitted runs",
                 "measured", color=COLORS[0], markersize=4)  # fmt: skip
@@ -106,8 +106,7 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
                 "measured", color=GREY, markersize=4, mfc="white")  # fmt: skip
     left.points(tested["compute_flops"], tested["loss"], "held-out run", "measured",
                 color=COLORS[1], marker="*", markersize=13)  # fmt: skip
-    right = sheet.panel("loss of the held-out run (nats per token)", "", panel, x_scale="linear",
-                        y_scale="linear")  # fmt: skip
+    right = sheet.panel(spec.predicted_label, "", panel, x_scale="linear", y_scale="linear")
     drawn = said.dropna(subset=["value"])
     places = np.arange(len(drawn))
     for place, (_, law) in zip(places, drawn.iterrows(), strict=True):

@@ -233,7 +233,7 @@ def iso_loss(spec: IsoLoss, tables: Tables) -> Drawing:
     best = best[best["n_params"].between(*spec.n_params) & best["n_tokens"].between(*spec.n_tokens)]
     panel.line(best["n_params"], best["n_tokens"], "least compute", "optimum", color="black",
                linestyle=(0, (4, 2)), linewidth=1.2)  # fmt: skip
-    sheet.key_of_values(losses, colors, "loss (nats per token)")
+    sheet.key_of_values(losses, colors, LOSS)
     key = [("least compute for the loss, 6 N D", {"color": "black", "linestyle": (0, (4, 2))})]
     constants = ", ".join(f"{name} {value:g}" for name, value in params.items())
     return sheet.drawing(key, [
