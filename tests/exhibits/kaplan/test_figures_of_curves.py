@@ -241,6 +241,19 @@ def test_an_analysis_that_could_not_be_made_leaves_a_note_and_no_traceback(draw)
     assert not drawn.isin(["fitted law", "power law", "measured", "run", "best"]).any()
 
 
+@pytest.mark.parametrize("draw", ["kaplan_summary", "kaplan_training"])
+def test_too_few_training_curves_leave_a_note_and_what_else_there_is(draw):
+    whole = study()
+    sizes = sorted(set(whole.runs["n_params_non_embedding"]))[:2]
+    runs = whole.runs[whole.runs["n_params_non_embedding"].isin(sizes)]
+    few = Tables(runs=runs, curves=whole.curves, analyses=whole.analyses)
+    result = drawing(spec(draw), few)
+    assert any(note.startswith("No training curves: four sizes") for note in result.notes)
+    drawn = set(result.table["what"]) if len(result.table) else set()
+    assert not drawn & {"training", "lowest loss of any size"}
+    assert ("run" in drawn) == (draw == "kaplan_summary")
+
+
 def test_what_is_not_identified_says_so():
     tables = study()
     known = tables.analyses.copy()

@@ -9,6 +9,7 @@ import numpy as np
 from isoloss.charts import COLORS, Sheet, ordered_colors
 from isoloss.config.section import Name
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
+from isoloss.errors import UserError
 from isoloss.exhibits.base import Does, Drawing, Figure, OfLosses, Tables, need
 from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.size_curves import SizeCurve, curves_of, finished_runs
@@ -69,7 +70,8 @@ class KaplanTraining(OfTraining):
 
 def draw_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
     """Training curves and envelope; the largest size by data; the longest runs by size."""
-    curves, finals = _curves(spec, tables), _finals(spec, tables)
+    notes = []
+    curves, finals = _curves(spec, tables, notes), _finals(spec, tables)
     found = {name: tables.analysed(getattr(spec, name), spec.called)
              for name in ("frontier", "data", "size")}  # fmt: skip
     sheet = Sheet(3, 1, width=11.4, height=4.4)
@@ -79,14 +81,14 @@ def draw_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
     for curve in curves:
         panels[0].line(curve.compute, curve.loss, f"N = {curve.n_params:.0f}", "training", **LIGHT)
     panels[0].points(finals["compute"], finals["loss"], "final losses", "run", **FINAL)
-    x, low = envelope(curves, "compute")
-    panels[0].line(x, low, "envelope", "lowest loss of any size", **ENVELOPE)
+    if curves:
+        x, low = envelope(curves, "compute")
+        panels[0].line(x, low, "envelope", "lowest loss of any size", **ENVELOPE)
     laws = (
         lambda c: (P.VALUES["kaplan_c_c_min_legend"] / c) ** P.VALUES["kaplan_alpha_c_min"],
         lambda d: P.kaplan_loss(n_tokens=d),
         lambda n: P.kaplan_loss(n_params=n),
     )
-    notes = []
     exponents = (("frontier", Q.ALPHA_C), ("data", Q.ALPHA), ("size", Q.ALPHA))
     for panel, (name, exponent), law in zip(panels, exponents, laws, strict=True):
         of_panel = found[name]
@@ -119,7 +121,8 @@ def draw_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
 
 def draw_training(spec: KaplanTraining, tables: Tables) -> Drawing:
     """The same training curves by tokens and by compute."""
-    curves = _curves(spec, tables)
+    notes = []
+    curves = _curves(spec, tables, notes)
     sheet = Sheet(2, 1, width=9.4, height=4.2)
     panels = [sheet.panel("tokens processed", spec.loss_label, "Tokens"),
               sheet.panel(looks.COMPUTE, spec.loss_label, "Compute")]  # fmt: skip
@@ -127,13 +130,16 @@ def draw_training(spec: KaplanTraining, tables: Tables) -> Drawing:
     for curve, color in zip(curves, colors, strict=True):
         for panel, x in zip(panels, (curve.tokens, curve.compute), strict=True):
             panel.line(x, curve.loss, f"N = {curve.n_params:.0f}", "training", color=color)
-    x, low = envelope(curves, "compute")
-    panels[1].line(x, low, "envelope", "lowest loss of any size", **ENVELOPE | {"linewidth": 0.9})
+    if curves:
+        x, low = envelope(curves, "compute")
+        look = ENVELOPE | {"linewidth": 0.9}
+        panels[1].line(x, low, "envelope", "lowest loss of any size", **look)
+        notes += [*_fewer_tokens(curves), ENVELOPE_IS]
     sheet.one_y_label()
     sizes = [curve.n_params for curve in curves]
     sheet.key_of_values(sizes, colors, looks.SIZE_LABEL)
     key = [("envelope: the lowest loss of any size", ENVELOPE)]
-    return sheet.drawing(key, [*_fewer_tokens(curves), ENVELOPE_IS])
+    return sheet.drawing(key, notes)
 
 
 def envelope(curves: list[SizeCurve], what: str) -> tuple[np.ndarray, np.ndarray]:
@@ -147,10 +153,15 @@ def envelope(curves: list[SizeCurve], what: str) -> tuple[np.ndarray, np.ndarray
     return x[best], low[best]
 
 
-def _curves(spec: OfTraining, tables: Tables) -> list[SizeCurve]:
+def _curves(spec: OfTraining, tables: Tables, notes: list[str]) -> list[SizeCurve]:
+    """The longest curve of each size; none, and a note, where sizes are few."""
     need(tables.runs, ["run_id", "sweep", "peak_lr", "batch_size", "context"], spec.called, "runs")
     need(tables.curves, ["run_id", "step", "lr", "loss", "n_tokens"], spec.called, "curves")
-    return curves_of(tables.runs, tables.curves, spec.sweeps, spec.called)
+    try:
+        return curves_of(tables.runs, tables.curves, spec.sweeps, spec.called)
+    except UserError as error:
+        notes += [f"No training curves: {problem}." for problem in error.problems]
+        return []
 
 
 def _finals(spec: OfTraining, tables: Tables) -> pd.DataFrame:
