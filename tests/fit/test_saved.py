@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from tests.laws.planted_laws import PLANTED, D, N, points
 
+from isoloss import __version__
 from isoloss.errors import UserError
 from isoloss.fit import FitResult, fit_law, load_fit
 from isoloss.forecast import drift, forecast
@@ -129,6 +130,23 @@ def test_a_sum_of_ones_own_is_described_in_the_file(tmp_path):
     again = there_and_back(result, tmp_path)
     assert again.law == own_sum()
     assert_same(result, again)
+
+
+def test_a_registered_law_must_be_registered_again_or_given(tmp_path, monkeypatch):
+    law = Renamed(**{name: getattr(own_sum(), name) for name in Sum.__dataclass_fields__})
+    path = tmp_path / "fit.json"
+    with monkeypatch.context() as registered:
+        registered.setitem(LAWS, law.name, law)
+        result = fit_law(WIDTHS, law, draws=20)
+        result.save(path)
+        assert_same(result, load_fit(path))
+    with pytest.raises(UserError) as caught:
+        load_fit(path)
+    assert caught.value.problems == (
+        f"law: isoloss {__version__} has no law 'own', and no module that is imported registers "
+        "it; give it: load_fit(path, law=...)",
+    )
+    assert_same(result, load_fit(path, law=law))
 
 
 def test_another_law_of_ones_own_must_be_given_again(tmp_path):

@@ -332,9 +332,10 @@ def _law(saved: SavedLaw, given: Law | None, where: str) -> Law:
     law = LAWS.get(saved.name) if saved.kind == "isoloss" and given is None else given
     if law is None:
         told = {
-            "isoloss": f"isoloss {__version__} has no law {saved.name!r}",
+            "isoloss": f"isoloss {__version__} has no law {saved.name!r}, and no module that is "
+                       "imported registers it",
             "own": f"{saved.name!r} is an object of {saved.made_by}, which no file can hold",
-        }[saved.kind]
+        }[saved.kind]  # fmt: skip
         raise UserError(where, [f"law: {told}; give it: load_fit(path, law=...)"])
     law = next((one for one in (law, law.separated) if _class(one) == saved.made_by), law)
     wanted = saved.model_dump(include={"name", "formula", "variables"})
