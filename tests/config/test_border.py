@@ -297,6 +297,7 @@ def test_an_unknown_corpus_is_told_beside_all_registered_ones(project):
         ("figures/0/draw", "los_against_x",
          "figures.0.draw: got 'los_against_x'; did you mean 'loss_against_x'?"),
         ("figures/0/draw", 3, "figures.0.draw: got "),
+        ("sweeps", {"bad name": TRAINED["sweeps"]["widths"]}, "sweeps.bad name: a name has only "),
         ("figures/0", {"name": "g"}, "figures.0: needs a key `draw`, got {'name': 'g'}"),
         ("analyses/0", 3, "analyses.0: must be a name, or hold keys and values, got 3"),
         ("figures/2", {"draw": "seed_scatter", "loss_label": "nats"},
@@ -310,6 +311,17 @@ def test_an_unknown_corpus_is_told_beside_all_registered_ones(project):
 )  # fmt: skip
 def test_a_name_that_cannot_be_drawn_fitted_or_compared_is_refused(project, path, value, said):
     assert refusal(project, changed(DRAWN, path, value)).startswith(said)
+
+
+def test_an_analysis_before_one_that_it_reads_is_refused(project):
+    noise = {"do": "seed_noise", "sweeps": ["widths"]}
+    fitted = {"do": "overfitting", "sweeps": ["widths"]}
+    said = refusal(project, TRAINED | {"analyses": [fitted, noise]})
+    assert said == (
+        "analyses.overfitting: reads 'noise' (seed_noise), which is listed after it; list it before"
+    )
+    project(TRAINED | {"analyses": [noise, fitted]})
+    project(TRAINED | {"analyses": [fitted]})
 
 
 @pytest.mark.parametrize(

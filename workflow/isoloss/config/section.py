@@ -125,7 +125,7 @@ def _either(said: list[str]) -> str:
 
 
 def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
-    parts = [prefix, *(str(part) for part in detail["loc"])]
+    parts = [prefix, *(str(part) for part in detail["loc"] if part != "[key]")]
     key = ".".join(part for part in parts if part)
     kind = detail["type"]
     if kind == "extra_forbidden":

@@ -1,5 +1,6 @@
 """Checks of the names that a study's fits, analyses and figures use."""
 
+import itertools
 from collections.abc import Collection, Iterator
 
 from isoloss.config.compared import Compared
@@ -22,6 +23,7 @@ def unknown_names(study: Study) -> list[str]:
     for analysis in study.analyses:
         named = list(_unknown("sweeps", analysis.sweeps_named, sweeps))
         named += _of_analysis(analysis, columns)
+        named += _too_late(analysis, study)
         problems += [f"analyses.{analysis.name}: {problem}" for problem in named]
     if prediction := getattr(study, "prediction", None):
         named = [prediction.sweep, *(prediction.sweeps or ())]
@@ -84,6 +86,16 @@ def _of_analysis(analysis: Analysing, columns: Collection[str]) -> Iterator[str]
         elif len(LAWS[name].variables) != 1:
             variables = ", ".join(LAWS[name].variables)
             yield f"laws: must be laws of one variable, {name!r} is one of {variables}"
+
+
+def _too_late(analysis: Analysing, study: Study) -> Iterator[str]:
+    """The analyses that one would read, and that the study makes only after it."""
+    before = itertools.takewhile(lambda one: one.name != analysis.name, study.analyses)
+    made = {one.do for one in before}
+    for kind in analysis.reads:
+        later = [one.name for one in study.analyses if one.do == kind]
+        if later and kind not in made:
+            yield f"reads {later[0]!r} ({kind}), which is listed after it; list it before"
 
 
 def _of_compared(row: Compared, study: Study) -> Iterator[str]:
