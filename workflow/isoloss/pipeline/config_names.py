@@ -123,7 +123,7 @@ def _of_figure(
     yield from _unknown("sweeps", figure.sweeps_named, sweeps)
     yield from _unknown("fits", figure.fits_named, fits)
     by_key = {name for key in figure.analyses_drawn if (name := getattr(figure, key, None))}
-    yield from _unknown("analyses", set(figure.analyses_named) - by_key, kinds)
+    yield from _unknown("analyses", [n for n in figure.analyses_named if n not in by_key], kinds)
     for key, kind in figure.analyses_drawn.items():
         name = getattr(figure, key, None)
         if not name or kinds.get(name) == kind:
