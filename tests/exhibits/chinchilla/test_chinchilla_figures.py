@@ -53,6 +53,15 @@ def test_every_run_of_the_grid_is_in_the_plane_of_the_contours():
     np.testing.assert_allclose(np.sort(points["x"]), np.sort(runs["compute_6nd_flops"]), rtol=1e-9)
 
 
+@pytest.mark.parametrize("draw", ["chinchilla_contours", "chinchilla_envelope"])
+def test_sweeps_without_a_finished_run_leave_a_note_and_no_traceback(draw):
+    tables = cases.tables()
+    runs = tables.runs.assign(status="diverged", loss=np.nan)
+    result = drawn(draw, Tables(runs=runs, curves=tables.curves, analyses=tables.analyses))
+    assert result.notes
+    assert result.table.empty or "run" not in set(result.table["what"])
+
+
 def test_the_path_of_least_compute_touches_each_contour_where_it_is_leftmost():
     table = drawn("chinchilla_contours").table
     best = table[table["what"] == "optimum"]

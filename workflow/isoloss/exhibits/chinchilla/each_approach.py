@@ -193,6 +193,8 @@ def draw_contours(spec: ChinchillaContours, tables: Tables) -> Drawing:
     need(tables.runs, ["sweep", "loss", str(where.size), where.compute, "n_tokens"],
          spec.called, "runs")  # fmt: skip
     runs, notes = finished(chosen(tables.runs, spec.sweeps), "loss")
+    if runs.empty:
+        return sheet.drawing(notes=[*notes, "No run of these sweeps has a loss."])
     n, d = (runs[name].to_numpy(float) for name in (where.size, "n_tokens"))
     losses, colors = _contours(plane, params, n, d, runs["loss"].to_numpy(float))
     sheet.key_of_values(losses, colors, spec.loss_label, panels=[plane])
