@@ -3,7 +3,7 @@
     python benchmarks/golden.py REFERENCE [--only NAME ...] [--configfile FILE ...] [--png]
 
 REFERENCE is a project folder in which a study has finished. From its tables of runs, curves, fits
-and predictions the present code makes the fits, the analyses and the figures again. Each is compared
+and predictions the present code makes the fits, analyses and figures again. Each is compared
 with what the folder has: tables exactly, figures by the table that they draw (and with --png by
 their pixels). Nothing there is changed. NAME selects by the start of the name. The exit code is 1
 if anything differs.
