@@ -22,6 +22,7 @@ NOT_COMPUTING = (
     *(f"isoloss.tasks.{name}.settings" for name in TASKS),
 )
 PACKAGES_LEFT_OUT = ("isoloss.config.", "isoloss.runtime.")
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where statements hold others
 PLANNING = "planning"  # the decorator of methods that only plan: see isoloss.tasks.base
 
 
@@ -91,7 +92,7 @@ def _closure(roots: Iterable[str], *, computing: bool) -> set[str]:
 def _imports(path: Path) -> tuple[str, ...]:
     """The package's modules that a file imports, inside functions too."""
     found = []
-    for node in _nodes(_tree(path)):
+    for node in _statements(_tree(path)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -100,16 +101,18 @@ def _imports(path: Path) -> tuple[str, ...]:
     return tuple(name for name in found if _path(name))
 
 
-def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes except those under TYPE_CHECKING."""
-    for node in ast.iter_child_nodes(tree):
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """All statements except those under TYPE_CHECKING; expressions cannot import."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
         yield node
-        yield from _nodes(node)
+        for block in BLOCKS:
+            waiting += getattr(node, block, ())
 
 
-@functools.cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_bytes())
 
