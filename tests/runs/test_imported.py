@@ -109,6 +109,9 @@ SHORT = {"n_params": "N", "n_tokens": "D", "loss": "loss"}
          "column 'D' must be below 2^63 (9.2e18): row 1"),
         ("N,D,loss\n2e7,1e9,3\n1e7,1e9,3\n1e7,1e9,3\n", SHORT,
          "the same in every column as an earlier row: row 3 (remove them from the table; repeated"),
+        ("N,D,loss,C\n1e7,1e9,3,0.06\n1e7,2e9,3,1.2\n", SHORT | {"compute_flops": "C"},
+         "column 'C' is below 1: row 1; compute is wanted in FLOP, for PFLOP write "
+         "columns.compute_flops: 'C*1e15'"),
         ("N,D,loss,s\n1e7,1e9,3,1\n1e7,2e9,3,2.5\n", SHORT | {"steps": "s"},
          "column 's' must be whole, got 2.5: row 2"),
         ("Params (M),D,loss\n2e8,1e9,3\n", SHORT | {"n_params": "Params (M)"},

@@ -8,11 +8,12 @@ import numpy as np
 
 from isoloss.config.study import Table
 from isoloss.errors import UserError, nearest
-from isoloss.tables.asking import rows_text
+from isoloss.tables.asking import IN_STUDY, rows_text
 from isoloss.tables.checks import FEWEST, UNITS
 from isoloss.tables.data import read_named
 from isoloss.tables.read import READERS
 from isoloss.tables.read import read_table as read_file
+from isoloss.tables.recognised import times
 from isoloss.tables.schema import MAY_BE_ZERO, NUMBERS, RUN_COLUMNS, SWEEP, WHOLE, typed
 
 MOST = 2**63  # whole columns are 64-bit
@@ -93,7 +94,14 @@ def read_table(study: Table) -> Imported:
 
 
 def _count_problems(ours: str, theirs: str, values: np.ndarray, scaled: bool) -> Iterator[str]:
-    """Problems of a column whose numbers must be whole."""
+    """Problems of a column whose numbers must be whole, or FLOP."""
+    less = np.flatnonzero((values > 0) & (values < 1))
+    if QUANTITIES.get(ours) == "compute" and len(less):
+        asked = IN_STUDY.column(ours, times(theirs, 1e15))
+        yield (
+            f"column {theirs!r} is below 1: {rows_text(less)}; compute is wanted in FLOP, "
+            f"for PFLOP write {asked}"
+        )
     if NUMBERS[ours] != WHOLE:
         return
     share = ROUNDED_IN_A_UNIT if scaled else ROUNDED
