@@ -32,6 +32,11 @@ def test_a_run_seen_only_in_its_cooldown_has_no_part_at_the_peak():
     assert near_highest_rate(curve(rates))["step"].tolist() == [1]
 
 
+@pytest.mark.parametrize("unknown", [pd.NA, np.nan])
+def test_no_part_is_at_a_peak_that_is_not_known(unknown):
+    assert at_peak_rate(curve([0.01, 0.01]), unknown).empty
+
+
 @pytest.mark.parametrize("rate", [1e-2, 1e-9])
 def test_the_tolerance_follows_the_rate(rate):
     """An absolute one would take every rate for the peak of a tiny one."""

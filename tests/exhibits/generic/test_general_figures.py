@@ -251,3 +251,12 @@ def test_series_without_laws_stand_side_by_side_and_keep_their_data():
     assert max(at) - min(at) == pytest.approx(2.5 * beside.figure.dpi / 72)
     both = rows(beside.table, "median").groupby("series")["x"].apply(list)
     assert both["decayed rate"] == both["constant rate"] == [13, 97, 1153, 16897]
+
+
+def test_runs_whose_compute_is_not_known_are_left_out_and_said():
+    asked, tables = CASES["same_compute"]()
+    runs = tables.runs.copy()
+    runs[asked.compute] = np.nan
+    result = drawing(asked, Tables(runs=runs, fits=tables.fits, variables=tables.variables))
+    assert result.table.empty
+    assert any(note.startswith(f"{len(runs)} runs without N, D or ") for note in result.notes)

@@ -118,6 +118,13 @@ def test_a_size_with_three_batch_sizes_is_left_out_beside_one_with_five():
     assert set(points(rows, "S_min")["group"]) == {"n_params_non_embedding=13824"}
 
 
+def test_a_size_without_a_curve_is_left_out():
+    runs, curves = S.batch_scan(noise=0.0)
+    seen = set(runs["run_id"][runs["n_params_non_embedding"] == 13824])
+    rows = analysed(runs, curves[curves["run_id"].isin(seen)])
+    assert set(points(rows, "S_min")["group"]) == {"n_params_non_embedding=13824"}
+
+
 def test_a_run_that_diverged_is_left_out():
     runs, curves = S.batch_scan(noise=0.0)
     runs.loc[0, "status"] = "diverged"

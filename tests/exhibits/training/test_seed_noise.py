@@ -63,3 +63,11 @@ def test_runs_that_differ_in_more_than_the_seed_are_not_taken_together():
 def test_one_seed_shows_no_scatter():
     with pytest.raises(UserError, match="no size of these sweeps was run with two seeds"):
         made(runs_of([1.0]))
+
+
+def test_a_size_that_is_not_known_hides_no_scatter():
+    runs = runs_of([3.0, 3.1])
+    runs["n_params_non_embedding"] = pd.array([pd.NA] * len(runs), dtype="Int64")
+    rows = rows_of(SPEC, runs, pd.DataFrame())
+    assert rows["x"].isna().all()
+    assert rows["value"].iloc[0] == pytest.approx(np.std([3.0, 3.1], ddof=1))

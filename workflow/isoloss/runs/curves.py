@@ -22,11 +22,14 @@ def at_peak_rate(curve: "pd.DataFrame", peak_lr: float) -> "pd.DataFrame":
     ----------
     curve : DataFrame
         Columns `step`, `lr` and `loss` of one run.
-    peak_lr : float
-        The peak learning rate of the plan.
+    peak_lr : float or NA
+        The peak learning rate of the plan; no row is at one that is not known.
     """
     curve = curve.sort_values("step", kind="stable")
-    at_peak = np.isclose(curve["lr"].astype(float), float(peak_lr), rtol=AT_PEAK, atol=0)
+    import pandas as pd
+
+    peak = np.nan if pd.isna(peak_lr) else float(peak_lr)  # runs of a table have none
+    at_peak = np.isclose(curve["lr"].astype(float), peak, rtol=AT_PEAK, atol=0)
     return curve[at_peak & (curve["loss"].astype(float) > 0)]
 
 

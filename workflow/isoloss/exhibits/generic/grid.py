@@ -86,6 +86,10 @@ def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
     """Loss against tokens per parameter, coloured by compute; lines are a law at that compute."""
     need(tables.runs, ["sweep", "loss", "n_params", "n_tokens", spec.compute], spec.called, "runs")
     runs, notes = finished(chosen(tables.runs, list(spec.series), spec.where), "loss")
+    unknown = runs[["n_params", "n_tokens", spec.compute]].isna().any(axis=1)
+    if unknown.any():
+        notes.append(f"{unknown.sum()} runs without N, D or {spec.compute} are left out.")
+        runs = runs[~unknown]
     runs = runs.assign(
         ratio=runs["n_tokens"] / runs["n_params"],
         level=[float(f"{c:.2e}") for c in runs[spec.compute]],

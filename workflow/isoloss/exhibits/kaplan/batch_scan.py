@@ -229,6 +229,8 @@ def scan_of(runs: pd.DataFrame, steady: Mapping[str, pd.DataFrame], count: int) 
     tokens = (runs["n_tokens"].astype(float) / runs["steps"].astype(float)).set_axis(runs["run_id"])
     rows, n_cells = [], 0
     for size, ids in members.items():
+        if not ids:  # none of its runs has a curve
+            continue
         steps = np.array([steps_to_reach(*curves[run_id], levels) for run_id in ids])
         for level, at in zip(levels, steps.T, strict=True):
             there = np.isfinite(at)

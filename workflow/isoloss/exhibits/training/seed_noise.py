@@ -65,7 +65,8 @@ def analyse(spec: SeedNoise, inputs: Inputs) -> list[Row]:
         rows.append(_row(
             Q.SD_LOSS, [loss], group["run_id"], unit="nats per token",
             group=Group.of(**{name: _named(values[name]) for name in shown}),
-            x_quantity=X.N_NON_EMBEDDING, x=float(group["n_params_non_embedding"].iloc[0]),
+            x_quantity=X.N_NON_EMBEDDING,
+            x=group["n_params_non_embedding"].astype("float64").iloc[0],
         ))  # fmt: skip
         pooled.append(np.log(loss))
         ids += list(group["run_id"])
