@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from isoloss.errors import UserError
-from isoloss.exhibits.training.seed_noise import SeedNoise
+from isoloss.exhibits.base import Tables
+from isoloss.exhibits.make import drawing
+from isoloss.exhibits.training.seed_noise import SeedNoise, SeedScatter
 from tests.exhibits.made import rows_of
 
 SPEC = SeedNoise(name="noise", do="seed_noise", sweeps=["seeds", "cosine"])
@@ -68,6 +70,9 @@ def test_one_seed_shows_no_scatter():
 def test_a_size_that_is_not_known_hides_no_scatter():
     runs = runs_of([3.0, 3.1])
     runs["n_params_non_embedding"] = pd.array([pd.NA] * len(runs), dtype="Int64")
-    rows = rows_of(SPEC, runs, pd.DataFrame())
+    rows = rows_of(SPEC, runs)
     assert rows["x"].isna().all()
     assert rows["value"].iloc[0] == pytest.approx(np.std([3.0, 3.1], ddof=1))
+    result = drawing(SeedScatter(draw="seed_scatter"), Tables(analyses=rows))
+    assert "Not drawn, as N without embeddings is not known: 1." in result.notes
+    assert "sd" not in set(result.table["what"])

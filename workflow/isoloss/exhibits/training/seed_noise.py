@@ -108,6 +108,10 @@ def draw(spec: SeedScatter, tables: Tables) -> Drawing:
     rows = tables.analysed(spec.noise, spec.called)
     notes = rows.why_not()
     found = rows.parameters(Q.SD_LOSS).sort_values("x")
+    unknown = found["x"].isna() & found["value"].notna()
+    if unknown.any():
+        notes.append(f"Not drawn, as N without embeddings is not known: {unknown.sum()}.")
+        found = found[~unknown]
     # Named only where the runs have more than one.
     schedules = [str(rows.group_of(one).get(G.SCHEDULE, "")) for one in found.itertuples()]
     sheet = Sheet()
