@@ -15,7 +15,7 @@ MISTAKES = {
         ("fits/0/law", "pwoer_law", "fits.f.law: got 'pwoer_law'; did you mean 'power_law'?"),
         ("fits/1/variables/x", "n_parms", "fits.h.variables.x: got 'n_parms'; did you mean "),
         ("figures/0/series", {"withs": "runs"}, "figures.g: sweeps: got 'withs'; did you mean "),
-        ("figures/3/size", "lwas", "figures.k: size: there is no 'lwas', needed is an "),
+        ("figures/2/size", "lwas", "figures.k: size: there is no 'lwas', needed is an "),
     ],
     "language": [
         ("settings/task/corpus", "boks", "settings.task.corpus: unknown corpus 'boks', there are "),
