@@ -109,7 +109,9 @@ def analyse(spec: Approaches, inputs: Inputs) -> list[Row]:
     UserError
         The sweeps are no grid of four sizes and three numbers of tokens.
     """
-    design = design_of(inputs.runs, inputs.curves, spec.sweeps, spec.name, spec.first_step)
+    design = design_of(
+        inputs.runs, inputs.curves, spec.sweeps, spec.name, spec.first_step, [spec.count]
+    )
     draws = draw_noise(design, spec.draws)
     rows, found, warnings = [_noise(design, draws)], {}, {}
     for number in allocation.NAMES:

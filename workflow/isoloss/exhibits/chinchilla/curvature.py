@@ -66,7 +66,9 @@ def analyse(spec: Curvature, inputs: Inputs) -> list[Row]:
     UserError
         The sweeps are no grid, have too few learning curves, or hardly any such budget.
     """
-    design = design_of(inputs.runs, inputs.curves, spec.sweeps, spec.name, spec.first_step)
+    design = design_of(
+        inputs.runs, inputs.curves, spec.sweeps, spec.name, spec.first_step, [spec.count]
+    )
     draws = draw_noise(design, spec.draws)
     found = envelope(design, draws, spec.count, spec.name)
     log_n, drawn = frontier(found, design.log_n[spec.count])

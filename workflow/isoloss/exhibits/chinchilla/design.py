@@ -141,7 +141,12 @@ class Design:
 
 
 def design_of(
-    runs: pd.DataFrame, curves: pd.DataFrame, sweeps: Iterable[str], where: str, first_step: int = 1
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    sweeps: Iterable[str],
+    where: str,
+    first_step: int = 1,
+    counts: Iterable[str] = (),
 ) -> Design:
     """The design of some sweeps.
 
@@ -149,11 +154,14 @@ def design_of(
     ----------
     first_step : int
         Learning curves are taken from it on.
+    counts : iterable of str
+        Ways to count whose sizes and compute every run must have.
 
     Raises
     ------
     UserError
-        Fewer than four sizes, or than three numbers of tokens, have a loss.
+        Fewer than four sizes, or than three numbers of tokens, have a loss; or a run lacks a size
+        or the compute of a count.
     """
     chosen = finished_in(runs, sweeps, "loss").sort_values(
         ["n_params", "n_tokens", "run_id"], kind="stable"
@@ -167,6 +175,12 @@ def design_of(
             (n_budgets, FEWEST_BUDGETS, "numbers of tokens"),
         )
         if found < needed
+    ]
+    problems += [
+        f"{lacking} of {len(chosen)} runs have no {column}, which the count {count!r} needs"
+        for count in counts
+        for column in (str(COUNTS[count].size), COUNTS[count].compute)
+        if (lacking := int((~(chosen[column].astype(float) > 0)).sum()))
     ]
     if problems:
         raise UserError(where, problems)

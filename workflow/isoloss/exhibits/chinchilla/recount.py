@@ -85,7 +85,14 @@ def analyse(spec: Recount, inputs: Inputs) -> list[Row]:
     UserError
         The sweeps are no grid of four sizes and three numbers of tokens.
     """
-    design = design_of(inputs.runs, inputs.curves, spec.sweeps, spec.name, spec.first_step)
+    design = design_of(
+        inputs.runs,
+        inputs.curves,
+        spec.sweeps,
+        spec.name,
+        spec.first_step,
+        ["embeddings", *spec.counts],
+    )
     draws = draw_noise(design, spec.draws)
     law = surface(design, draws, "embeddings", spec.name)
     rows: list[Row] = []

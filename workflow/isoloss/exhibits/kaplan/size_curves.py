@@ -168,9 +168,11 @@ def adjusted(curve: SizeCurve, critical) -> SizeCurve:
 
 
 def _curve(run, steps, tokens, loss, run_ids) -> SizeCurve:
+    import pandas as pd
+
     n_params = float(run.n_params_non_embedding)
     compute = pf_days(FLOPS_PER_PARAM_TOKEN * n_params * tokens)
-    batch = float(run.batch_size) * float(run.context)
+    batch = np.prod([np.nan if pd.isna(x) else float(x) for x in (run.batch_size, run.context)])
     return SizeCurve(n_params, batch, steps, tokens, compute, loss, run_ids)
 
 

@@ -120,10 +120,11 @@ def analyse(spec: SizeLaws, inputs: Inputs) -> list[Row]:
     axis = Axis.read(spec.x)
     table = pd.DataFrame({"x": chosen[spec.x].astype(float), "loss": chosen["loss"].astype(float)})
     rows = []
-    for n_layer, group in chosen.groupby("n_layer", sort=True):
+    for n_layer, group in chosen.groupby("n_layer", sort=True, dropna=False):
+        depth = None if pd.isna(n_layer) else Group.of(n_layer=int(n_layer))
         for run in group.itertuples():
             rows += points(Q.LOSS, axis, [getattr(run, spec.x)], [run.loss], n_runs=1,
-                           group=Group.of(n_layer=int(n_layer)), unit="nats per token",
+                           group=depth, unit="nats per token",
                            runs=run.run_id, verdict=IDENTIFIED)  # fmt: skip
     for name in spec.laws:
         result = fit_law(table, name, x="x", y="loss", draws=spec.draws, where=spec.name)
