@@ -49,7 +49,11 @@ class Copied(Project):
     def snakemake(self, *arguments, cores=2):
         """Run Snakemake with the copy's own Snakefile and package."""
         command = [sys.executable, "-m", "snakemake", "--snakefile"]
-        command += [str(self.repository / "Snakefile"), "--directory", str(self.folder)]
+        command += [
+            str(self.repository / "workflow" / "Snakefile"),
+            "--directory",
+            str(self.folder),
+        ]
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
         environ = inherited | {"PYTHONPATH": str(self.repository / "workflow")}
         command += ["--cores", str(cores), *arguments]
