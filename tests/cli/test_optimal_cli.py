@@ -163,9 +163,42 @@ def test_every_approach_says_its_level_warnings_and_notes(valleys, capsys):
         assert found["notes"][:2] == ["n_params: column 'N'", "n_tokens: column 'D'"]
 
 
-def test_a_law_of_n_and_d_whose_optimum_is_not_implemented_is_named_as_such(valleys, capsys):
-    for command in (["optimal", "--compute", "1e20"], ["next", "--target", "1", "--budget", "1"]):
-        assert main([command[0], valleys(1.0), *command[1:], "--law", "kaplan_nd"]) == 2
-        assert "the optimum of kaplan_nd is not implemented; use chinchilla" in (
-            capsys.readouterr().err
-        )
+def test_every_law_of_n_and_d_has_an_optimum_and_a_plan(table, capsys):
+    n, d = (a.ravel() for a in np.meshgrid(np.geomspace(1e6, 1e9, 5), np.geomspace(1e8, 1e11, 5)))
+    true = {"Nc": 6.4e13, "Dc": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103}
+    loss = LAWS["kaplan_nd"](true, n_params=n, n_tokens=d)
+    path = table({"N": n, "D": d, "loss": loss * np.exp(0.002 * np.sin(7 * np.arange(25)))})
+    fit = [path, "--law", "kaplan_nd", "--draws", "100"]
+    row = said(capsys, "optimal", *fit, "--compute", "1e20")["optimal"][0]
+    best = LAWS["kaplan_nd"].optimum(true, 1e20)["n_params"]
+    assert row["n_params"] == pytest.approx(best, rel=0.1)
+    assert row["n_params_lo"] < row["n_params"] < row["n_params_hi"]
+    for decision in ("n_params", "a"):
+        plan = said(capsys, "next", *fit, "--target", "1e22", "--budget", "1e20",
+                    "--decision", decision)  # fmt: skip
+        assert plan["runs"]
+
+
+def test_unique_tokens_are_for_laws_of_repeated_data(valleys, capsys):
+    command = ["optimal", valleys(1.0), "--compute", "1e20", "--unique-tokens"]
+    assert main([*command, "-3"]) == 2
+    said_of_it = capsys.readouterr().err
+    assert "--unique-tokens: must be positive and finite, got -3" in said_of_it
+    assert "--unique-tokens: chinchilla does not tell unique tokens from others" in said_of_it
+
+
+def test_a_budget_without_an_optimum_is_named_and_alone_it_is_an_error(table, capsys):
+    n, d = (a.ravel() for a in np.meshgrid(np.geomspace(1e6, 1e9, 5), np.geomspace(1e8, 1e11, 5)))
+    unique = np.tile([3e7, 1e9, 1e11], 9)[:25]
+    true = {"A": 521.0, "B": 1488.0, "E": 1.87, "alpha": 0.35, "beta": 0.36, "R_D": 15.4,
+            "R_N": 5.3}  # fmt: skip
+    loss = LAWS["data_constrained"](true, n_params=n, n_tokens=d, n_unique_tokens=unique)
+    path = table({"N": n, "D": d, "unique_tokens": unique, "loss": loss})
+    command = ["optimal", path, "--law", "data_constrained", "--draws", "0",
+               "--unique-tokens", "1e10", "--compute"]  # fmt: skip
+    why = "as fitted, data_constrained has no optimum at 1e+26 FLOP: its loss is least where"
+    assert main([*command, "1e26"]) == 2
+    assert why in capsys.readouterr().err
+    found = said(capsys, *command, "1e22", "1e26")
+    assert [row["n_params"] is None for row in found["optimal"]] == [False, True]
+    assert any(text.startswith(why) for text in found["warnings"])

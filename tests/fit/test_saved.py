@@ -53,7 +53,7 @@ def assert_same(one, other):
         np.testing.assert_array_equal(getattr(other, name), getattr(one, name), strict=True)
     at = {v: np.exp(x[:3]) * [0.5, 2, 100] for v, x in one.problem.log_x.items()}
     pd.testing.assert_frame_equal(other.predict(at), one.predict(at), check_exact=True)
-    if hasattr(one.law, "optimum"):
+    if one.law.allocates:
         budgets = [1e15, 1e21, 1e25]
         found = other.optimum(budgets)
         pd.testing.assert_frame_equal(found, one.optimum(budgets), check_exact=True)

@@ -45,7 +45,7 @@ def check(
     if settings.law == "all" and not optimum:  # each law checks its own parameters
         settings = dataclasses.replace(settings, law="chinchilla", x=None, fixed={}, tied=())
     chosen = LAWS.get(settings.law)
-    if optimum and chosen is not None and not hasattr(chosen, "optimum"):
+    if optimum and chosen is not None and not chosen.allocates:
         problems.append(f"--law: {no_optimum(chosen)}")
     problems += [f"{option_of(key)}{text}" for key, text in settings.problems()]
     if problems:

@@ -29,6 +29,12 @@ def add_arguments(parser):
         help="of Hoffmann et al. (2022): 1 envelope of learning curves (a row for each evaluation, "
         "--cluster names the run), 2 isoFLOP parabolas, 3 the law (default: 3)",
     )
+    parser.add_argument(
+        "--unique-tokens",
+        type=float,
+        metavar="TOKENS",
+        help="tokens that can be had, for laws of repeated data (default: endless)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
 
@@ -41,15 +47,23 @@ def run(args) -> int:
     from isoloss.fit import fit_law
     from isoloss.fit.result import plain
     from isoloss.forecast import forecast
+    from isoloss.laws.base import no_optimum
 
     table, settings = read(args)
     k = settings.flops_per_param_token
-    check(settings, [("--compute", c) for c in args.compute], optimum=True)
+    given = {} if args.unique_tokens is None else {"n_unique_tokens": args.unique_tokens}
+    budgets = [("--compute", c) for c in args.compute]
+    budgets += [("--unique-tokens", tokens) for tokens in given.values()]
+    check(settings, budgets, _without_repeats(settings, given), optimum=True)
     result = fit_law(table, settings=settings)
-    found = result.optimum(args.compute, k)
+    found = result.optimum(args.compute, k, **given)
+    without = [no_optimum(result.law, c) for c in found["compute"][found["n_params"].isna()]]
+    if len(without) == len(found):
+        raise UserError("optimum", without)
     said = forecast(result, {name: np.log(found[name].to_numpy()) for name in result.law.variables})
     found["loss_of_run_lo"], found["loss_of_run_hi"] = said.lo, said.hi
     records = plain(found.to_dict("records"))
+    warnings = [*without, *result.warnings]
     notes = [*result.notes, *_compute_notes(table, settings, result, k)]
     if args.json:
         content = {
@@ -59,13 +73,26 @@ def run(args) -> int:
             "fit": result.to_dict(),
             "optimal": records,
             "drift": plain(asdict(said.drift)),
-            "warnings": list(result.warnings),
+            "warnings": warnings,
             "notes": notes,
         }
         print(json.dumps(content, allow_nan=False))
     else:
-        print(_text(records, result, said.drift, k, notes))
+        print(_text(records, result, said.drift, k, warnings, notes))
     return 0
+
+
+def _without_repeats(settings, given):
+    """A problem where unique tokens are given for a law that knows none."""
+    from isoloss.laws import LAWS
+
+    chosen = LAWS.get(settings.law)
+    if given and chosen is not None and "n_unique_tokens" not in chosen.variables:
+        allowed = [name for name, one in LAWS.items() if "n_unique_tokens" in one.variables]
+        yield (
+            f"--unique-tokens: {settings.law} does not tell unique tokens from others "
+            f"(laws that do: {', '.join(allowed)})"
+        )
 
 
 def _compute_notes(table, settings, result, flops_per_param_token):
@@ -85,7 +112,7 @@ def _compute_notes(table, settings, result, flops_per_param_token):
         )
 
 
-def _text(records, result, drift, flops_per_param_token, notes):
+def _text(records, result, drift, flops_per_param_token, warnings, notes):
     from isoloss.cli import show
 
     rows = [["C (FLOP)", "", "value", f"{100 * result.level:g} % from", "to"]]
@@ -104,7 +131,7 @@ def _text(records, result, drift, flops_per_param_token, notes):
             f"{100 * drift.per_log_compute:.2g} % for each factor e of compute ({drift.source})",
             f"C = {flops_per_param_token:g} N D; {result.n_rows} rows; verdict: {result.verdict}",
             show.ranges(result.problem.log_x),
-            *(f"warning: {text}" for text in result.warnings),
+            *(f"warning: {text}" for text in warnings),
             *(f"assumed: {text}" for text in notes),
         ]
     )

@@ -49,6 +49,7 @@ class Belief:
         flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
     ):
         log_x = {"n_params": np.log(among.n_params), "n_tokens": np.log(among.n_tokens)}
+        log_x |= {name: np.full_like(log_x["n_tokens"], np.inf) for name in result.law.unlimited}
         wanted = _decisions(result, decision, target, flops_per_param_token)
         with np.errstate(all="ignore"):
             seen = result.law.log_loss(result.draws, result.problem.log_x)
@@ -116,7 +117,7 @@ def _decisions(result, decision, target, flops_per_param_token):
     columns = dict(zip(result.law.names, result.law.natural(result.draws).T, strict=True))
     with np.errstate(all="ignore"):
         if decision == "a":
-            return result.law.derived(columns)["a"]
+            return result.law.exponents(columns, target, flops_per_param_token)["a"]
         found = result.law.optimum(columns, target, flops_per_param_token)[decision]
         return np.log(found) if decision == "n_params" else found
 

@@ -166,7 +166,7 @@ def _check(result, target, budget, decision):
         problems.append(
             f"decision: {decision!r} is none of {allowed}{nearest(decision, DECISIONS)}"
         )
-    if not hasattr(result.law, "optimum"):
+    if not result.law.allocates:
         problems.append(no_optimum(result.law))
     elif len(result.draws) < MIN_DRAWS:
         problems.append(f"{MIN_DRAWS} draws are needed, got {len(result.draws)}")

@@ -162,7 +162,7 @@ def _axes(result, frame) -> Iterator[str]:
 def _compute(panel, result, frame, look) -> bool:
     """Draw losses against compute, and the least loss that the law allows; whether it has one."""
     panel.points(frame["compute"], frame["loss"], "rows", "row", **look, **MARK)
-    if not (result.identified and hasattr(result.law, "optimum")):
+    if not (result.identified and result.law.allocates):
         return False
     x = np.geomspace(frame["compute"].min(), frame["compute"].max(), N_POINTS)
     best = result.optimum(x)

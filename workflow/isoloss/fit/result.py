@@ -9,15 +9,16 @@ from typing import Any, Self
 import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
-from isoloss.errors import UserError
+from isoloss.errors import UserError, nearest
 from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.loose import known_at
 from isoloss.fit.misfit import Misfit
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
+from isoloss.laws.allocation import BETWEEN, others
 from isoloss.laws.base import Law, no_optimum
-from isoloss.results.verdict import Verdict
+from isoloss.results.verdict import OFTEN, Verdict
 from isoloss.stats.intervals import Estimate, bounds
 
 
@@ -213,35 +214,59 @@ class FitResult:
             logs[name] = np.log(numbers)
         return dict(zip(logs, np.broadcast_arrays(*logs.values()), strict=True))
 
-    def optimum(self, compute, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN):
+    def optimum(
+        self, compute, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN, **given: float
+    ):
         """N*, D*, tokens per parameter and loss at compute budgets (FLOP), each with an interval.
+
+        Parameters
+        ----------
+        given : float
+            Values of the law's variables beside N and D; unique tokens are endless without one.
 
         Returns
         -------
         pandas.DataFrame
-            One row per budget: `compute`, then each quantity with `_lo` and `_hi`. The ends are NaN
-            without draws, and where the table does not determine the allocation.
+            One row per budget: `compute`, the law's variables beside N and D (at most D*), then
+            each quantity with `_lo` and `_hi`. The ends are NaN
+            without draws, and where the table does not determine the allocation. All are NaN where
+            the fitted law has no optimum; an interval is NaN where too many draws have none.
 
         Raises
         ------
         UserError
-            The law's optimum is not implemented, or a budget is not positive.
+            The law has no optimum, or a budget is not positive.
         """
         import pandas as pd
 
-        if not hasattr(self.law, "optimum"):
+        if not self.law.allocates:
             raise UserError("optimum", [no_optimum(self.law)])
         compute = np.atleast_1d(np.asarray(compute, float))
-        if not np.all(np.isfinite(compute) & (compute > 0)):
-            raise UserError("optimum", ["compute: must be positive and finite, in FLOP"])
-        at = self.law.optimum(self.values, compute, flops_per_param_token)
+        may = set(self.law.variables) - set(BETWEEN)
+        problems = [
+            f"{name}: {self.law.name} has no such variable beside N and D{nearest(name, may)}"
+            for name in given
+            if name not in may
+        ]
+        problems += [
+            f"{name}: must be positive{unit}"
+            for name, values, unit in (("compute", compute, " and finite, in FLOP"),
+                                       *((name, given[name], "") for name in given))
+            if not np.all(np.asarray(values) > 0) or (unit and not np.all(np.isfinite(values)))
+        ]  # fmt: skip
+        if problems:
+            raise UserError("optimum", problems)
+        at = self.law.optimum(self.values, compute, flops_per_param_token, **given)
         columns = self.law.natural(self.draws).T[..., None]
         many = self.law.optimum(
-            dict(zip(self.law.names, columns, strict=True)), compute, flops_per_param_token
+            dict(zip(self.law.names, columns, strict=True)), compute, flops_per_param_token, **given
         )
-        at_optimum = {name: np.log(at[name]) for name in self.law.variables}
+        more = {name: np.minimum(x, at["n_tokens"]) for name, x in others(self.law, given).items()}
+        at_optimum = {name: np.log((at | more)[name]) for name in self.law.variables}
         known = self.known_at(at_optimum) & (not set(self.derived) & set(self.loose))
-        frame = pd.DataFrame({"compute": compute})
+        if len(self.draws):
+            known &= np.isnan(many["n_params"]).mean(axis=0) <= OFTEN
+        frame = pd.DataFrame({"compute": compute, **more})
         for name, value in at.items():
             frame[name] = value
             for end, values in zip(("lo", "hi"), bounds(many[name], self.level), strict=True):
@@ -262,8 +287,8 @@ class FitResult:
                 "n_rows": self.n_rows,
                 "n_clusters": self.n_clusters,
                 "params": {name: asdict(e) for name, e in self.params.items()},
-                "optimum": derived if hasattr(self.law, "optimum") else {},
-                "derived": {} if hasattr(self.law, "optimum") else derived,
+                "optimum": derived if self.law.allocates else {},
+                "derived": {} if self.law.allocates else derived,
                 "level": self.level,
                 "method": self.method,
                 "intervals": self.intervals,

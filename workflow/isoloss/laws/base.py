@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
+
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
+from isoloss.laws import allocation
 
 STEP = 1e-30  # complex step: the derivative is exact to rounding, whatever the step
 DIFFERENCE = 1e-5  # step of the central difference that turns exact gradients into a Hessian
@@ -52,9 +56,13 @@ class Law:
     parameters : tuple of Parameter
         Parameters in the order of `theta`. `theta` is in the solver's coordinates: ln(value) where
         `log` is set, the value elsewhere. Batches of theta have the shape (batch, parameter).
-        `log_x` maps each variable to ln(x), shape (row,).
+        `log_x` maps each variable to ln(x), shape (row,), or (batch, row) where each theta has
+        rows of its own.
     linear : tuple of str
         The parameters in which L is linear; `starts` solves for them.
+    unlimited : tuple of str
+        Variables that count some of the tokens, such as the unique ones. An optimum takes them as
+        endless, where the caller gives no value: then each is as large as n_tokens.
     separated : Law
         The same law with one parameter in each place of theta, so that each can be fixed or tied.
         It is the law itself, unless the solver moves in combinations of parameters.
@@ -66,6 +74,7 @@ class Law:
     variables: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     linear: tuple[str, ...] = ()
+    unlimited: ClassVar[tuple[str, ...]] = ()
     analytic = False  # whether `derivatives` is written out, and ignores `directions`
 
     @property
@@ -158,6 +167,51 @@ class Law:
         """The unit of a derived quantity; "" for pure numbers."""
         return ""
 
+    @property
+    def allocates(self) -> bool:
+        """Whether `optimum` divides a budget: the law's variables are N and D, or endless."""
+        return set(allocation.BETWEEN) == set(self.variables) - set(self.unlimited)
+
+    def frontier(self, params: Mapping[str, np.ndarray]):
+        """ln G and a, where ln N* = ln G + a ln(C / K) for every budget; None where it bends."""
+        return None  # noqa: RET501 (laws with such a line override it)
+
+    def optimum(
+        self,
+        params: Mapping[str, np.ndarray],
+        compute: np.ndarray,
+        flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+        **given: float,
+    ) -> dict[str, np.ndarray]:
+        """N*, D*, their ratio and the loss at budgets in FLOP, where C = K N D.
+
+        Parameters
+        ----------
+        params : mapping
+            Parameter -> its value, or an array: of the shape (draw, 1), say, beside budgets of the
+            shape (budget,).
+        given : float
+            Values of the law's variables beside N and D; those in `unlimited` are endless without.
+
+        Returns
+        -------
+        dict
+            n_params, n_tokens, tokens_per_param and loss; each broadcast of `params` and `compute`.
+            NaN where the loss has no lowest point between N = 1 and D = 1, or is as low over a
+            range of sizes.
+        """
+        return allocation.optimum(self, params, compute, flops_per_param_token, given)
+
+    def exponents(
+        self,
+        params: Mapping[str, np.ndarray],
+        compute: np.ndarray,
+        flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+        **given: float,
+    ) -> dict[str, np.ndarray]:
+        """The local exponents a = d ln N* / d ln C and b = d ln D* / d ln C at budgets."""
+        return allocation.exponents(self, params, compute, flops_per_param_token, given)
+
     def tie_for(self, derived: str, value: float):
         """The tie (first, follower, factor) that holds a derived quantity at a value, or None."""
         return None  # noqa: RET501 (laws with such quantities override it)
@@ -180,9 +234,19 @@ def grid(*axes) -> np.ndarray:
     return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
 
 
-def no_optimum(law: Law) -> str:
-    """The reason why a law without a method `optimum` gives no compute-optimal allocation."""
-    if {"n_params", "n_tokens"} <= set(law.variables):
-        return f"the optimum of {law.name} is not implemented; use chinchilla"
+def no_optimum(law: Law, compute: float | None = None) -> str:
+    """The reason why a law gives no compute-optimal allocation, in general or at a budget in FLOP.
+
+    Without a budget the law is one that does not allocate; with one, its `optimum` there is NaN.
+    """
+    if compute is not None:
+        return (
+            f"as fitted, {law.name} has no optimum at {compute:g} FLOP: its loss is least where "
+            "all of the budget goes into size or into data, or it is the same over a range of sizes"
+        )
+    missing = set(allocation.BETWEEN) - set(law.variables)
+    if not missing:
+        more = set(law.variables) - set(allocation.BETWEEN) - set(law.unlimited)
+        return f"{law.name} also depends on {', '.join(sorted(more))}: its optimum is not one of C"
     needed = f"{law.name} depends on {', '.join(law.variables)}"
     return f"an optimum needs a law of n_params and n_tokens, such as chinchilla; {needed}"

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.laws.base import coefficient, exponent, floor
 from isoloss.laws.sums import Sum, Term
 
@@ -34,30 +33,11 @@ class Surface(Sum):
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(left > 0, (params["B"] / left) ** (1 / params["beta"]), np.inf)
 
-    def optimum(self, params, compute, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN):
-        """N*, D*, their ratio and the loss at a compute budget in FLOP, where C = 6 N D.
-
-        Returns
-        -------
-        dict
-            n_params, n_tokens, tokens_per_param and loss; each broadcast of `params` and `compute`.
-        """
+    def frontier(self, params):
+        """ln G and a of N* = G (C / 6)**a."""
         derived = self.derived(params)
-        log_product = np.log(np.asarray(compute, float) / flops_per_param_token)
         with np.errstate(all="ignore"):
-            log_n = np.log(derived["G"]) + derived["a"] * log_product
-            log_d = log_product - log_n
-            loss = (
-                params["E"]
-                + params["A"] * np.exp(-params["alpha"] * log_n)
-                + params["B"] * np.exp(-params["beta"] * log_d)
-            )
-            return {
-                "n_params": np.exp(log_n),
-                "n_tokens": np.exp(log_d),
-                "tokens_per_param": np.exp(log_d - log_n),
-                "loss": loss,
-            }
+            return np.log(derived["G"]), derived["a"]
 
 
 CHINCHILLA = Surface(

@@ -1,10 +1,12 @@
 """Scaling when tokens repeat: the data-constrained law of Muennighoff et al. (2023)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor, grid
+from isoloss.laws.chinchilla import CHINCHILLA
 
 
 def repeats(name, meaning):
@@ -37,6 +39,21 @@ class DataConstrained(Law):
         repeats("R_N", "the same for parameters beyond the optimum for the unique tokens"),
     )
     linear: tuple[str, ...] = ("A", "B", "E")
+    unlimited: ClassVar[tuple[str, ...]] = ("n_unique_tokens",)
+
+    def frontier(self, params):
+        """ln G and a while every token is new: the optimum of Hoffmann's sum.
+
+        There N* is U_N, the size up to which parameters count in full.
+        """
+        return CHINCHILLA.frontier(params)
+
+    def derived(self, params):
+        """a, b and G of the optimum while every token is new."""
+        return CHINCHILLA.derived(params)
+
+    def tie_for(self, derived, value):
+        return CHINCHILLA.tie_for(derived, value)
 
     def _effective(self, theta, log_x):
         """ln N' and ln D', shape (batch, row)."""

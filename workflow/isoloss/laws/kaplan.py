@@ -45,6 +45,28 @@ class KaplanND(Law):
             dtype=float,
         )
 
+    def frontier(self, params):
+        """ln G and a of N* = G (C / K)**a.
+
+        The loss falls with (Nc / N)**r + Dc N K / C, r = alpha_N / alpha_D. Its slope in N is zero
+        where N**(r + 1) = r Nc**r / Dc * C / K.
+        """
+        with np.errstate(all="ignore"):
+            ratio = np.asarray(params["alpha_N"]) / params["alpha_D"]
+            a = 1 / (1 + ratio)
+            log_g = np.log(ratio) + ratio * np.log(params["Nc"]) - np.log(params["Dc"])
+            return a * log_g, a
+
+    def derived(self, params):
+        """a and b of N* ~ C**a and D* ~ C**b, for C = K N D, and G of N* = G (C / K)**a."""
+        log_g, a = self.frontier(params)
+        with np.errstate(all="ignore"):
+            return {"a": a, "b": 1 - a, "G": np.exp(log_g)}
+
+    def tie_for(self, derived, value):
+        share = {"a": value, "b": 1 - value}.get(derived)  # of alpha_D in alpha_N + alpha_D
+        return None if share is None else ("alpha_N", "alpha_D", share / (1 - share))
+
     def _inside(self, theta, log_x):
         size = theta[:, 0, None] - theta[:, 2, None] * log_x["n_params"]
         data = theta[:, 1, None] - log_x["n_tokens"]

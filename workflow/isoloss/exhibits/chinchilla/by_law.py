@@ -1,8 +1,9 @@
-"""Approach 3: L(N, D) = E + A / N**alpha + B / D**beta, and what it makes of a budget.
+"""Approach 3: a law of N and D, and what it makes of a budget.
 
-Hoffmann et al. (2022, arXiv:2203.15556), Sec. 3.3. Where C = 6 N D the optimum is a power of C; for
-other counts it is found along the curve of equal compute, so that one fitted law can be recounted
-(Pearce and Song 2024, arXiv:2406.12907).
+Hoffmann et al. (2022, arXiv:2203.15556), Sec. 3.3, take L(N, D) = E + A / N**alpha + B / D**beta;
+any law that allocates will do. Where C = 6 N D the optimum is the law's own; for other counts it is
+found along the curve of equal compute, so that one fitted law can be recounted (Pearce and Song
+2024, arXiv:2406.12907).
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from isoloss.exhibits.chinchilla.design import Design
 from isoloss.exhibits.chinchilla.noise import Draws
 from isoloss.fit.api import fit_law
 from isoloss.fit.result import FitResult
-from isoloss.laws import CHINCHILLA
+from isoloss.laws import CHINCHILLA, Law
 from isoloss.stats.interpolation import spline_beyond
 
 PLACES = 9  # budgets at which the optimum is found
@@ -36,8 +37,8 @@ class Surface:
     warning: str  # "" where the law misses the runs by no more than their noise
 
 
-def surface(design: Design, draws: Draws, count: str, where: str) -> Surface:
-    """Fit the law.
+def surface(design: Design, draws: Draws, count: str, where: str, law: Law = CHINCHILLA) -> Surface:
+    """Fit the law, one of N and D alone.
 
     Raises
     ------
@@ -50,9 +51,9 @@ def surface(design: Design, draws: Draws, count: str, where: str) -> Surface:
         "loss": np.exp(design.log_loss),
     }
     columns = {name: name for name in table}
-    fit = fit_law(table, CHINCHILLA, columns=columns, draws=0, method="none", where=where)
+    fit = fit_law(table, law, columns=columns, draws=0, method="none", where=where)
     problem = fit.problem
-    fitted = CHINCHILLA.log_loss(fit.theta[None], problem.log_x)[0]
+    fitted = law.log_loss(fit.theta[None], problem.log_x)[0]
     starts = np.repeat(problem.z(fit.theta[None]), len(draws), axis=0)
     ends = problem.solve(starts, damping=0.1, log_loss=fitted + draws.runs)
     theta = problem.theta(ends.z)
@@ -72,7 +73,12 @@ def _misfit(miss: float, noise: float) -> str:
 
 
 def third_approach(
-    design: Design, draws: Draws, count: str, where: str, law: Surface | None = None
+    design: Design,
+    draws: Draws,
+    count: str,
+    where: str,
+    law: Surface | None = None,
+    of: Law = CHINCHILLA,
 ) -> tuple[Allocation, Surface]:
     """The lines through the law's optima over the runs' range of compute, and the law.
 
@@ -80,19 +86,28 @@ def third_approach(
     ----------
     law : Surface, optional
         A law fitted already, maybe with another N than the one that is counted.
+    of : Law
+        The law to fit, where none is fitted already.
     """
-    law = law or surface(design, draws, count, where)
+    law = law or surface(design, draws, count, where, of)
     log_c = design.log_compute(count)
     at = np.linspace(log_c.min(), log_c.max(), PLACES)
-    one = optima(design, law.fit.theta[None], law.count, count, at)
-    many = optima(design, law.draws, law.count, count, at)
+    one, many = (
+        optima(design, theta, law.count, count, at, law.fit.law)
+        for theta in (law.fit.theta[None], law.draws)
+    )
     places = Places(at, one[0], at - per_token(design, count, one[0]), at[None], many,
                     at - per_token(design, count, many))  # fmt: skip
     return through(3, places, design.ids, where), law
 
 
 def optima(
-    design: Design, theta: np.ndarray, law_count: str, count: str, log_c: np.ndarray
+    design: Design,
+    theta: np.ndarray,
+    law_count: str,
+    count: str,
+    log_c: np.ndarray,
+    law: Law = CHINCHILLA,
 ) -> np.ndarray:
     """ln N* at budgets, both by `count`, of laws whose N is counted by `law_count`.
 
@@ -108,17 +123,16 @@ def optima(
     x = design.log_n[count]
     fine = np.linspace(x[0] - BEYOND, x[-1] + BEYOND, FINE)
     log_n = spline_beyond(fine, x, design.log_n[law_count])
-    log_d = log_c[:, None] - per_token(design, count, fine)[None]
-    log_a, log_b, _, alpha, beta = (column[:, None, None] for column in theta.T)
-    # The floor moves no minimum.
+    log_d = log_c[:, None] - per_token(design, count, fine)
+    at = {"n_params": np.broadcast_to(log_n, log_d.shape).ravel(), "n_tokens": log_d.ravel()}
     with np.errstate(all="ignore"):
-        excess = np.exp(log_a - alpha * log_n) + np.exp(log_b - beta * log_d[None])
-    lost = ~np.isfinite(excess).all(axis=2)
-    best = np.where(np.isfinite(excess), excess, np.inf).argmin(axis=2)
+        loss = np.exp(law.log_loss(theta, at)).reshape(len(theta), *log_d.shape)
+    lost = ~np.isfinite(loss).all(axis=2)
+    best = np.where(np.isfinite(loss), loss, np.inf).argmin(axis=2)
     edge = lost | (best == 0) | (best == FINE - 1)
     near = np.clip(best, 1, FINE - 2)
     low, mid, high = (
-        np.take_along_axis(excess, (near + k)[..., None], axis=2)[..., 0] for k in (-1, 0, 1)
+        np.take_along_axis(loss, (near + k)[..., None], axis=2)[..., 0] for k in (-1, 0, 1)
     )
     step = fine[1] - fine[0]
     with np.errstate(all="ignore"):
