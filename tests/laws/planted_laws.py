@@ -26,6 +26,7 @@ PLANTED = {
         "f2": 0.4,
     },
     "chinchilla": {"A": 482.01, "B": 2085.43, "E": 1.8172, "alpha": 0.3478, "beta": 0.3658},
+    "skaling": {"A": 5.0e4, "B": 4.0e5, "E": 0.4, "alpha": 0.62, "beta": 0.68, "k": 0.4},
     "kaplan_nd": {"Nc": 6.4e13, "Dc": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103},
     "kaplan_ns": {"A": 6.5e13**0.077, "B": 2.1e3**0.76, "alpha_N": 0.077, "alpha_S": 0.76},
     "kaplan_n": {"A": 8.8e13**0.076, "alpha": 0.076},

@@ -16,6 +16,7 @@ from isoloss.fit.problem import Problem, leaders_of
 from isoloss.fit.profile import profiles
 from isoloss.fit.resample import choose, draw
 from isoloss.fit.result import FitResult
+from isoloss.fit.rival import without_pattern
 from isoloss.fit.settings import FitSettings, documented
 from isoloss.laws import Law
 from isoloss.stats.intervals import Estimate, estimate, fewest_draws
@@ -65,7 +66,7 @@ def fit_law(
         law = law.separated
     objective = Objective(asked.objective, float(asked.delta))
     problem = Problem(law, data.log_x, data.log_loss, objective, data.weights, fixed, tied)
-    return fit_problem(
+    result = fit_problem(
         problem,
         data,
         level=asked.level,
@@ -74,6 +75,10 @@ def fit_law(
         intervals=asked.intervals,
         seed=asked.seed,
     )
+    if result.misfit is None or not result.misfit.significant:
+        return result
+    said = {result.misfit.text: without_pattern(problem, data, result.misfit)}
+    return dataclasses.replace(result, warnings=tuple(said.get(w, w) for w in result.warnings))
 
 
 @np.errstate(all="ignore")  # a bad start or an unbounded draw may overflow

@@ -8,6 +8,7 @@ from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.loose import FLAT
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
+from isoloss.fit.trade_off import trade_offs
 from isoloss.results.verdict import (
     IDENTIFIED,
     OFTEN,
@@ -101,6 +102,7 @@ def why_not(problem, certificate, theta, draws, level, loose):
             yield f"{parameter.name} is zero in {share:.0%} of the draws"
         elif hi - lo > WIDE * abs(value[i]):
             yield f"{parameter.name} may be anything from {lo:.2g} to {hi:.2g}"
+    yield from trade_offs(problem.law, value, natural, level)
     edge = np.mean(np.any(z >= problem.upper - 1e-9, axis=1))
     if edge > OFTEN:
         yield f"{edge:.0%} of the draws run into an upper bound"

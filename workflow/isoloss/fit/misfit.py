@@ -27,6 +27,7 @@ FREEDOM = 4  # least residual degrees of freedom of the test
 REPEATS = 10  # with so many repeated runs, the test compares with their spread
 CUT = 2.5  # standard deviations; residuals beyond are cut there
 ROUNDS = 5  # rounds of reweighting
+MAY_FIT = "another law may fit better"
 SEEN = 0.05  # share of a bend that the law's own parameters must leave of it
 
 
@@ -71,7 +72,7 @@ class Misfit:
         return (
             f"lack of fit (p {p_value}): residuals {pattern}; the pattern is "
             f"{size:.2g} % of the loss beside {noise:.2g} % of noise, most at {at} "
-            f"({there:+.2g} %): another law may fit better"
+            f"({there:+.2g} %): {MAY_FIT}"
         )
 
 

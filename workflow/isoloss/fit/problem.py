@@ -11,7 +11,6 @@ from isoloss.laws.base import Law
 
 CHUNK = 24_000  # numbers per array of a batch: small enough to stay in the processor's cache
 ROWS = 6_000  # rows of a long table that are evaluated at once, for the same reason
-COEFFICIENT_RANGE = (-40.0, 40.0)  # of a log coefficient, about the logarithm of the loss
 
 
 def leaders_of(names, tied):
@@ -88,7 +87,7 @@ class Problem:
             parameter = parameters[index[name]]
             low, high = parameter.lower, parameter.upper
             if name in law.linear and parameter.log:
-                low, high = (level + at for at in COEFFICIENT_RANGE)
+                low, high = (level + at for at in law.coefficient_range)
             elif parameter.log:
                 with np.errstate(divide="ignore"):
                     low, high = np.log([low, high])

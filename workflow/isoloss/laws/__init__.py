@@ -21,6 +21,7 @@ from isoloss.laws.kaplan import (
 )
 from isoloss.laws.one_variable import LOGARITHMIC, POWER_LAW, POWER_LAW_FLOOR
 from isoloss.laws.saturating import M3_LAW, M4_LAW
+from isoloss.laws.skaling import SKALING
 from isoloss.laws.sums import Sum, Term
 
 LAWS = {
@@ -34,6 +35,7 @@ LAWS = {
         BNSL_1,
         BNSL_2,
         CHINCHILLA,
+        SKALING,
         KAPLAN_ND,
         KAPLAN_NS,
         KAPLAN_N,

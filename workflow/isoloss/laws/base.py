@@ -66,6 +66,12 @@ class Law:
     separated : Law
         The same law with one parameter in each place of theta, so that each can be fixed or tied.
         It is the law itself, unless the solver moves in combinations of parameters.
+    joined : Law
+        The law of which it is the separated one; it gives the starts. Else it is the law itself.
+    trade_offs : tuple of (str, str)
+        Pairs of parameters that many tables cannot tell apart; the verdict names them.
+    coefficient_range : tuple of float
+        Bounds of the ln of a parameter of `linear`, about ln L.
     """
 
     name: str
@@ -75,11 +81,18 @@ class Law:
     parameters: tuple[Parameter, ...]
     linear: tuple[str, ...] = ()
     unlimited: ClassVar[tuple[str, ...]] = ()
+    coefficient_range: ClassVar[tuple[float, float]] = (-40.0, 40.0)
+    trade_offs: ClassVar[tuple[tuple[str, str], ...]] = ()
     analytic = False  # whether `derivatives` is written out, and ignores `directions`
 
     @property
     def separated(self) -> "Law":
         """The same law with one parameter in each place of theta."""
+        return self
+
+    @property
+    def joined(self) -> "Law":
+        """The law whose starts are taken."""
         return self
 
     @property

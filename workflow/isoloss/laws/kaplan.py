@@ -136,6 +136,11 @@ class KaplanNDSeparated(KaplanND):
         """The law itself."""
         return self
 
+    @property
+    def joined(self):
+        """The law in the coordinates of `KaplanND`."""
+        return KAPLAN_ND
+
     def natural(self, theta):
         return Law.natural(self, theta)
 
@@ -149,13 +154,6 @@ class KaplanNDSeparated(KaplanND):
 
     def derivatives(self, theta, log_x, directions=None):
         return Law.derivatives(self, theta, log_x, directions)
-
-    def shapes(self, log_x, log_loss):
-        joined = super().shapes(log_x, log_loss)
-        return np.array([self.internal(self._named(row)) for row in joined])
-
-    def _named(self, theta):
-        return dict(zip(self.names, KaplanND.natural(self, theta), strict=True))
 
     def centring(self, log_x):
         return np.eye(4)
