@@ -10,6 +10,7 @@ U = np.tile(np.array([3e7, 1e9, 1e11]), 12)
 PLANTED = {
     "power_law": {"A": 9.0, "alpha": 0.08},
     "power_law_floor": {"A": 30.0, "E": 1.7, "alpha": 0.4},
+    "shifted_power": {"A": 30.0, "E": 1.7, "alpha": 0.4, "x0": 3e3},
     "logarithmic": {"intercept": 11.0, "k": 0.3},
     "m3": {"beta": 20.0, "gamma": 1e-5, "c": 0.2},
     "m4": {"E": 1.5, "L0": 8.0, "alpha": 0.7, "beta": 40.0, "c": 0.4},
@@ -34,6 +35,16 @@ PLANTED = {
     "kaplan_c": {"A": 1.6e7**0.057, "alpha": 0.057},
     "kaplan_c_min": {"A": 3.1e8**0.050, "alpha": 0.050},
     "kaplan_b_crit": {"B_star": 2.1e8, "inverse_alpha_B": 1 / 0.21},
+    "repetition_penalty": {
+        "A": 521.0,
+        "B": 1488.0,
+        "P": 0.02,
+        "E": 1.87,
+        "alpha": 0.35,
+        "beta": 0.36,
+        "delta": 0.7,
+        "kappa": 0.4,
+    },
     "data_constrained": {
         "A": 521.0,
         "B": 1488.0,

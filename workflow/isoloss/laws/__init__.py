@@ -19,7 +19,8 @@ from isoloss.laws.kaplan import (
     KAPLAN_ND,
     KAPLAN_NS,
 )
-from isoloss.laws.one_variable import LOGARITHMIC, POWER_LAW, POWER_LAW_FLOOR
+from isoloss.laws.one_variable import LOGARITHMIC, POWER_LAW, POWER_LAW_FLOOR, SHIFTED_POWER
+from isoloss.laws.repetition import REPETITION_PENALTY
 from isoloss.laws.saturating import M3_LAW, M4_LAW
 from isoloss.laws.skaling import SKALING
 from isoloss.laws.sums import Sum, Term
@@ -29,6 +30,7 @@ LAWS = {
     for law in (
         POWER_LAW,
         POWER_LAW_FLOOR,
+        SHIFTED_POWER,
         LOGARITHMIC,
         M3_LAW,
         M4_LAW,
@@ -44,6 +46,7 @@ LAWS = {
         KAPLAN_C_MIN,
         KAPLAN_B_CRIT,
         DATA_CONSTRAINED,
+        REPETITION_PENALTY,
     )
 }
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor
+from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor, grid
+from isoloss.laws.broken import softplus
 from isoloss.laws.sums import Sum, Term
 
 UNITS = {  # of a variable x, and so of its scale Xc
@@ -53,6 +54,76 @@ POWER_LAW_FLOOR = Sum(
     terms=(Term("A", "x", "alpha"),),
     floor="E",
 )
+
+
+@dataclass(frozen=True)
+class ShiftedPower(Law):
+    """L = E + A (x + x0)**-alpha: a power law from some x0 on, and level below it."""
+
+    name: str = "shifted_power"
+    formula: str = "L(x) = E + A (x + x0)**-alpha"
+    source: str = "Zhai et al. (2022), arXiv:2106.04560, Sec. 2"
+    variables: tuple[str, ...] = ("x",)
+    parameters: tuple[Parameter, ...] = (
+        coefficient("A", "loss", "reducible loss at x + x0 = 1"),
+        floor("E"),
+        exponent("alpha", "how fast loss falls with x, far above x0"),
+        Parameter("x0", "as x", "below it more x hardly helps", log=True, lower=1e-40, upper=1e60),
+    )
+    linear: tuple[str, ...] = ("A", "E")
+    analytic = True
+
+    def _shifted(self, theta, log_x):
+        """ln (x + x0), and the share of x0 in it."""
+        away = theta[:, 3, None] - log_x["x"]
+        soft = softplus(away)
+        return log_x["x"] + soft, np.exp(away - soft)
+
+    def log_loss(self, theta, log_x):
+        shifted, _ = self._shifted(theta, log_x)
+        return np.log(theta[:, 1, None] + np.exp(theta[:, 0, None] - theta[:, 2, None] * shifted))
+
+    def derivatives(self, theta, log_x, directions=None):
+        shifted, share = self._shifted(theta, log_x)
+        alpha = theta[:, 2, None]
+        reducible = np.exp(theta[:, 0, None] - alpha * shifted)
+        loss = theta[:, 1, None] + reducible
+        part = reducible / loss
+        slopes = np.stack([np.ones_like(part), -shifted, -alpha * share], axis=1)
+        places = [0, 2, 3]
+        gradient = np.empty((len(theta), 4, part.shape[1]))
+        gradient[:, 1] = 1 / loss
+        gradient[:, places] = slopes * part[:, None]
+
+        def curvature(weights):
+            weighted = weights * part
+            result = np.zeros((len(theta), 4, 4))
+            both = (slopes * weighted[:, None]) @ slopes.transpose(0, 2, 1)
+            result[:, [[i] for i in places], places] = both
+            cross = np.sum(weighted * share, axis=1)
+            result[:, 2, 3] -= cross
+            result[:, 3, 2] -= cross
+            result[:, 3, 3] -= np.sum(weighted * alpha * share * (1 - share), axis=1)
+            return result
+
+        return np.log(loss), gradient, curvature
+
+    def shapes(self, log_x, log_loss):
+        starts = np.linspace(log_x["x"].min() - 3, log_x["x"].max(), 7)
+        found = grid(np.geomspace(0.05, 3.0, 7), starts)
+        return np.column_stack([np.zeros((len(found), 2)), found])
+
+    def basis(self, theta, log_x):
+        shifted, _ = self._shifted(theta, log_x)
+        return np.stack([np.exp(-theta[:, 2, None] * shifted), np.ones_like(shifted)], axis=1)
+
+    def centring(self, log_x):
+        matrix = np.eye(4)
+        matrix[0, 2] = np.mean(log_x["x"])
+        return matrix
+
+
+SHIFTED_POWER = ShiftedPower()
 
 
 @dataclass(frozen=True)

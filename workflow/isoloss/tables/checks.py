@@ -12,7 +12,8 @@ from isoloss.tables.recognised import (
 )
 
 UNITS = {"n_params": "parameters", "n_tokens": "tokens"}
-MOST = {"n_params": 1e13, "n_tokens": 1e14}  # plausible, in a stated unit
+COUNTED = {**UNITS, "n_unique_tokens": "tokens"}
+MOST = {"n_params": 1e13, "n_tokens": 1e14, "n_unique_tokens": 1e14}  # plausible, in a stated unit
 FEWEST = 1e4  # a column whose largest number is smaller may be in millions
 TOKENS_PER_PARAM = (1e-2, 1e8)  # a median beyond is more likely a wrong unit
 MOST_PF_DAYS = 1e9
@@ -21,7 +22,7 @@ LEAST_PF_DAYS = 1e9 / FLOPS_PER_PF_DAY  # of the largest run, where FLOP are ass
 
 def unit_problems(values, found: dict[str, Found], asking: Asking = COMMAND_LINE):
     """Columns whose numbers cannot be in the expected unit, or in the unit of their name."""
-    for name, unit in UNITS.items():
+    for name, unit in COUNTED.items():
         if name not in found:
             continue
         one, largest = found[name], values[name].max()
@@ -65,7 +66,7 @@ def derived_problems(values, found, numbers):
 
 def unit_warnings(values, found, asking: Asking = COMMAND_LINE):
     """Columns whose numbers are possible, but look as if they were in another unit."""
-    for name, unit in UNITS.items():
+    for name, unit in COUNTED.items():
         if name in found and values[name].max() < FEWEST:
             one, column = found[name], values[name]
             factor = implied_unit(one.column)
