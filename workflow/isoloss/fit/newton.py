@@ -138,14 +138,19 @@ def minimise(
         for old, fresh in zip((value, gradient, hessian, majorant), new, strict=True):
             old[taken] = fresh[better]
         small = np.abs(promised) <= RELATIVE_GAIN * value[going] + TINY
-        done = (shrink[going] > 1e12) | (good & (promised <= enough * value[going]))
-        check = np.flatnonzero(small & (shrink[going] <= 1.0) & ~better)
+        near = good & (promised <= enough * value[going])
+        stuck = small & (shrink[going] <= 1.0) & ~better
+        done = shrink[going] > 1e12
+        check = np.flatnonzero(near | stuck)
         if len(check):
-            # If H is not positive definite, its small decrease proves nothing: use the majorant.
+            # Where H is not positive definite, or a bound hides a descent, its small decrease
+            # proves nothing: the majorant decides.
             which = going[check]
             left = bounded_step(majorant[which], gradient[which], z[which], lower, upper)[1]
-            done[check] |= left <= MINIMUM / 100 * value[which] + TINY
-        factor = np.where(good, 0.15, np.where(better, 0.7, 6.0))
+            ended = left <= np.where(near[check], MINIMUM / 2, MINIMUM / 100) * value[which] + TINY
+            done[check] |= ended
+            good[check] &= ended
+        factor = np.where(good, 0.15, np.where(better & ~near, 0.7, 6.0))
         shrink[going] = np.maximum(shrink[going] * factor, 1e-12)
         steps[going] += 1
         going = going[~done & (steps[going] < max_steps)]

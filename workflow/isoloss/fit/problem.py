@@ -1,5 +1,6 @@
 """A law, a table and an objective as a problem that `newton.minimise` solves in batches."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from isoloss.fit.newton import Minimised, joined, minimise
 from isoloss.fit.objective import Objective, influence
+from isoloss.fit.straight import Straight
 from isoloss.laws.base import Law
 
 CHUNK = 24_000  # numbers per array of a batch: small enough to stay in the processor's cache
@@ -203,6 +205,17 @@ class Problem:
 
         return evaluate
 
+    @property
+    def straight(self) -> Straight | None:
+        """Coordinates for `solve` where a free floor trades off with free terms, or None."""
+        law, free = self.law, self.free
+        if self.tied or law.floor not in free:
+            return None
+        pairs = [pair for pair in law.slopes if set(pair) <= set(free)]
+        if not pairs:
+            return None
+        return Straight(*(np.array([free.index(name) for name in names]) for names in zip(*pairs)))
+
     def solve(self, starts, *, delta=None, log_loss=None, weights=None, **settings) -> Minimised:
         """Minimise from every start, in chunks that fit the cache."""
         delta = self.objective.solved_delta if delta is None else delta
@@ -210,10 +223,39 @@ class Problem:
         parts = []
         for first in range(0, len(starts), size):
             chunk = slice(first, first + size)
-            evaluate = self.evaluator(
-                delta,
-                log_loss if log_loss is None or log_loss.ndim == 1 else log_loss[chunk],
-                weights if weights is None or weights.ndim == 1 else weights[chunk],
-            )
-            parts.append(minimise(evaluate, starts[chunk], self.lower, self.upper, **settings))
+            tables = [
+                table if table is None or table.ndim == 1 else table[chunk]
+                for table in (log_loss, weights)
+            ]
+            parts.append(self._solve(starts[chunk], delta, *tables, settings))
         return joined(parts)
+
+    def _solve(self, starts, delta, log_loss, weights, settings):
+        """Minimise a chunk: in straight coordinates, and what ends out of bounds in z again."""
+        straight = self.straight
+        evaluate = self.evaluator(delta, log_loss, weights)
+        if straight is None:
+            return minimise(evaluate, starts, self.lower, self.upper, **settings)
+        with np.errstate(all="ignore"):
+            ends = minimise(
+                straight.evaluator(evaluate),
+                straight.w(np.clip(starts, self.lower, self.upper)),
+                *straight.bounds(self.lower, self.upper),
+                **settings,
+            )
+            ends = dataclasses.replace(ends, z=straight.z(ends.z))
+        out = (ends.z < self.lower) | (ends.z > self.upper) | ~np.isfinite(ends.z)
+        lost = np.flatnonzero(out.any(axis=1) | ~ends.converged)
+        if not len(lost):
+            return ends
+        tables = [t if t is None or t.ndim == 1 else t[lost] for t in (log_loss, weights)]
+        evaluate = self.evaluator(delta, *tables)
+        near = np.where(out[lost].any(axis=1)[:, None], starts[lost], ends.z[lost])
+        again = minimise(evaluate, near, self.lower, self.upper, **settings)
+        for old, fresh in zip(
+            (ends.z, ends.value, ends.decrement, ends.steps),
+            (again.z, again.value, again.decrement, ends.steps[lost] + again.steps),
+            strict=True,
+        ):
+            old[lost] = fresh
+        return ends

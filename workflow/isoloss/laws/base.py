@@ -63,6 +63,12 @@ class Law:
     unlimited : tuple of str
         Variables that count some of the tokens, such as the unique ones. An optimum takes them as
         endless, where the caller gives no value: then each is as large as n_tokens.
+    floor : str or None
+        The parameter that is the irreducible loss.
+    slopes : tuple of (str, str)
+        Coefficient and exponent of each term A / x**alpha that trades off with the floor, where
+        `centring` makes the coefficient's coordinate the logarithm of the term at the centre of
+        the runs. The solver then moves the term's size and slope there (`fit.straight`).
     separated : Law
         The same law with one parameter in each place of theta, so that each can be fixed or tied.
         It is the law itself, unless the solver moves in combinations of parameters.
@@ -83,6 +89,8 @@ class Law:
     unlimited: ClassVar[tuple[str, ...]] = ()
     coefficient_range: ClassVar[tuple[float, float]] = (-40.0, 40.0)
     trade_offs: ClassVar[tuple[tuple[str, str], ...]] = ()
+    floor: str | None = None
+    slopes: tuple[tuple[str, str], ...] = ()
     analytic = False  # whether `derivatives` is written out, and ignores `directions`
 
     @property

@@ -40,6 +40,11 @@ class Sum(Law):
         names = tuple(term.coefficient for term in self.terms)
         return names if self.floor is None else (*names, self.floor)
 
+    @property
+    def slopes(self):
+        """Coefficient and exponent of each term that trades off with the floor."""
+        return tuple((t.coefficient, t.exponent) for t in self.terms if self.floor is not None)
+
     def _places(self):
         index = {name: i for i, name in enumerate(self.names)}
         places = [(index[t.coefficient], index[t.exponent], t.variable) for t in self.terms]
