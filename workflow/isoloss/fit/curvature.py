@@ -9,7 +9,7 @@ from isoloss.fit.optimum import find
 from isoloss.fit.problem import Problem
 from isoloss.laws.curved import Curved
 from isoloss.laws.sums import Sum
-from isoloss.stats import student
+from isoloss.stats import fisher, student
 
 SIGNIFICANT = 0.01
 MATERIAL = 0.25  # change of the local exponent over the runs, as a share of its middle value
@@ -84,9 +84,7 @@ def lack_of_fit(problem: Problem, level: float) -> LackOfFit | None:
 
 
 def _judged(f_value, freedom, theta, u, level):
-    from scipy import stats
-
-    p_value = float(stats.f.sf(f_value, 1, freedom))
+    p_value = fisher.tail(f_value, 1, freedom)
     kappa, alpha = float(theta[2]), float(theta[1])
     half = abs(kappa) / max(np.sqrt(f_value), 1e-12) * student.quantile(level, freedom)
     first, last = alpha + 2 * kappa * u.min(), alpha + 2 * kappa * u.max()

@@ -17,6 +17,7 @@ from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.fit.resample import noise_model
 from isoloss.laws.sums import Sum
+from isoloss.stats import fisher
 from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import Data
 
@@ -170,19 +171,15 @@ def _outside(columns, basis, root):
 
 
 def _fisher(left, directions, n_params):
-    from scipy import stats
-
     n_more = directions.shape[1]
     freedom = len(left) - n_params - n_more
     gain = float(np.sum((directions.T @ left) ** 2))
     rest = max(float(left @ left) - gain, 1e-300)
-    return float(stats.f.sf(gain / n_more / (rest / freedom), n_more, freedom))
+    return fisher.tail(gain / n_more / (rest / freedom), n_more, freedom)
 
 
 def _repeats(problem, left):
     """p-value and pattern by the spread of repeated runs; None where there are too few."""
-    from scipy import stats
-
     points = np.unique(np.stack(list(problem.log_x.values())), axis=1, return_inverse=True)[1]
     points = points.ravel()
     n, counts = len(left), np.bincount(points)
@@ -192,7 +189,7 @@ def _repeats(problem, left):
     pattern = (np.bincount(points, weights=left) / counts)[points]
     pure = max(float(np.sum((left - pattern) ** 2)), 1e-300)
     ratio = float(pattern @ pattern) / between / (pure / within)
-    return float(stats.f.sf(ratio, between, within)), pattern
+    return fisher.tail(ratio, between, within), pattern
 
 
 def _described(against, p_value, pattern, rest, by, problem):

@@ -20,6 +20,7 @@ import numpy as np
 
 from isoloss.fit.problem import Problem
 from isoloss.fit.resample import ENOUGH, resampled
+from isoloss.stats import fisher
 from isoloss.tables.data import Data
 
 CALIBRATED = 500  # the most resampled tables: the critical value is then known to 5 %
@@ -136,10 +137,8 @@ def _quantities(problem, theta):
 
 
 def _fisher(problem, level):
-    from scipy import stats
-
     freedom = len(problem.log_loss) - problem.n_free
-    return float(stats.f.ppf(level, 1, freedom)) / freedom
+    return fisher.quantile(level, 1, freedom) / freedom
 
 
 def _resampled(problem, z, data, held, level, draws, method, rng):
