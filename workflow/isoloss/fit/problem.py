@@ -211,10 +211,10 @@ class Problem:
         law, free = self.law, self.free
         if self.tied or law.floor not in free:
             return None
-        pairs = [pair for pair in law.slopes if set(pair) <= set(free)]
-        if not pairs:
-            return None
-        return Straight(*(np.array([free.index(name) for name in names]) for names in zip(*pairs)))
+        places = [
+            [free.index(name) for name in pair] for pair in law.slopes if set(pair) <= set(free)
+        ]
+        return Straight(*np.array(places).T) if places else None
 
     def solve(self, starts, *, delta=None, log_loss=None, weights=None, **settings) -> Minimised:
         """Minimise from every start, in chunks that fit the cache."""
@@ -243,14 +243,16 @@ class Problem:
                 *straight.bounds(self.lower, self.upper),
                 **settings,
             )
+            vanished = straight.vanished(ends.z)
             ends = dataclasses.replace(ends, z=straight.z(ends.z))
         out = (ends.z < self.lower) | (ends.z > self.upper) | ~np.isfinite(ends.z)
-        lost = np.flatnonzero(out.any(axis=1) | ~ends.converged)
+        out = out.any(axis=1) | vanished
+        lost = np.flatnonzero(out | ~ends.converged)
         if not len(lost):
             return ends
         tables = [t if t is None or t.ndim == 1 else t[lost] for t in (log_loss, weights)]
         evaluate = self.evaluator(delta, *tables)
-        near = np.where(out[lost].any(axis=1)[:, None], starts[lost], ends.z[lost])
+        near = np.where(out[lost, None], starts[lost], ends.z[lost])
         again = minimise(evaluate, near, self.lower, self.upper, **settings)
         for old, fresh in zip(
             (ends.z, ends.value, ends.decrement, ends.steps),

@@ -52,6 +52,10 @@ class Straight:
         lower[self.slopes], upper[self.slopes] = 0.0, np.inf
         return lower, upper
 
+    def vanished(self, w: np.ndarray) -> np.ndarray:
+        """Where some term has no size left, so that w is at a bound that z does not have."""
+        return np.any(w[..., self.sizes] <= 2 * SMALLEST_SIZE, axis=-1)
+
     def evaluator(self, evaluate: Callable) -> Callable:
         """The function of w that `newton.minimise` evaluates, from that of z."""
 
