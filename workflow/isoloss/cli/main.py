@@ -18,6 +18,7 @@ COMMANDS = {
     "optimal": ("isoloss.cli.optimal", "compute-optimal size and data for a budget"),
     "retrain": ("isoloss.cli.retrain", "set aside the runs that other code trained"),
     "next": ("isoloss.cli.next", "which runs to do next"),
+    "schedule": ("isoloss.cli.schedule", "predict learning curves of other learning rates"),
     "fetch": ("isoloss.cli.fetch", "get the published tables that fits and tests rest on"),
     "audit": ("isoloss.cli.audit", "refit published tables: published against found"),
 }

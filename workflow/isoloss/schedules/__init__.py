@@ -1,0 +1,1 @@
+"""Learning curves under schedules of the learning rate: fit some, predict others."""
