@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from isoloss import __version__
 from isoloss.errors import UserError, nearest
+from isoloss.fit import progress
 
 COMMANDS = {
     "plan": ("isoloss.cli.plan", "what the studies would cost, before any job"),
@@ -47,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     module.add_arguments(parser)
     try:
-        return module.run(parser.parse_args(rest))
+        args = parser.parse_args(rest)
+        with progress.shown(sys.stderr, f"isoloss {name}"):
+            return module.run(args)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
+from isoloss.fit.progress import phase
 from isoloss.fit.resample import draw
 from isoloss.fit.result import FitResult
 from isoloss.stats.spread import root_mean_square, standard_error
@@ -34,7 +35,8 @@ def leave_one_out(result: FitResult):
 
     problem, clusters = result.problem, result.clusters
     runs = np.unique(clusters)
-    moved = _refits(problem, result.theta, clusters, runs) - result.theta
+    with phase("fits without one run", len(runs)):
+        moved = _refits(problem, result.theta, clusters, runs) - result.theta
     spread = np.full(moved.shape[1], np.nan)
     if len(result.draws):
         spread = standard_error(result.draws)

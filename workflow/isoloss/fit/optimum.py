@@ -6,6 +6,7 @@ import numpy as np
 
 from isoloss.fit.newton import Minimised
 from isoloss.fit.problem import Problem
+from isoloss.fit.progress import phase
 from isoloss.fit.starts import starting_points
 from isoloss.stats.spread import standard_error
 
@@ -47,10 +48,11 @@ class Certificate:
 
 def find(problem: Problem) -> tuple[np.ndarray, float, Certificate]:
     """Minimise from every start: the best point z, its (scaled) objective and the certificate."""
-    starts = starting_points(problem)
-    if len(problem.log_loss) > LARGE:
-        starts = _search_on_sample(problem, starts)
-    ends = descend(problem, starts)
+    with phase("search for the optimum"):
+        starts = starting_points(problem)
+        if len(problem.log_loss) > LARGE:
+            starts = _search_on_sample(problem, starts)
+        ends = descend(problem, starts)
     best = int(np.argmin(ends.value))
     z, value = ends.z[best], float(ends.value[best])
     same = ends.value <= value * (1 + AGREE) + 1e-20

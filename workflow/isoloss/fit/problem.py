@@ -8,6 +8,7 @@ import numpy as np
 
 from isoloss.fit.newton import Minimised, joined, minimise
 from isoloss.fit.objective import Objective, influence
+from isoloss.fit.progress import advance
 from isoloss.fit.straight import Straight
 from isoloss.laws.base import Law
 
@@ -228,6 +229,7 @@ class Problem:
                 for table in (log_loss, weights)
             ]
             parts.append(self._solve(starts[chunk], delta, *tables, settings))
+            advance(len(starts[chunk]))
         return joined(parts)
 
     def _solve(self, starts, delta, log_loss, weights, settings):

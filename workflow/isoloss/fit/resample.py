@@ -15,6 +15,7 @@ from isoloss.fit.newton import Minimised, joined
 from isoloss.fit.noise import Noise, noise_of
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
+from isoloss.fit.progress import phase
 from isoloss.fit.starts import starting_points
 from isoloss.stats import spread, student
 from isoloss.tables.data import Data
@@ -59,10 +60,11 @@ def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[s
 def draw(problem: Problem, z, data: Data, method: str, draws: int, rng) -> Minimised:
     """Fits of resampled tables, each started from the optimum `z` of the measured one."""
     parts = []
-    for tables in resampled(problem, z, data, method, draws, rng):
-        starts = np.repeat(z[None], len(next(iter(tables.values()))), axis=0)
-        ends = problem.solve(starts, damping=0.1, enough=ENOUGH, **tables)
-        parts.append(_again(problem, ends, tables))
+    with phase("resampled tables", draws):
+        for tables in resampled(problem, z, data, method, draws, rng):
+            starts = np.repeat(z[None], len(next(iter(tables.values()))), axis=0)
+            ends = problem.solve(starts, damping=0.1, enough=ENOUGH, **tables)
+            parts.append(_again(problem, ends, tables))
     return joined(parts)
 
 
