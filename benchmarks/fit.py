@@ -7,7 +7,10 @@ The recipe (Hoffmann et al. 2022, Sec. 3.3; Besiroglu et al. 2024): SciPy's L-BF
 differences from 4,500 starts on the summed Huber loss, then 4,000 case-bootstrap refits with BFGS
 from the best. It takes minutes, so only a `--share` of its starts and refits is run, spread evenly
 over the grid, and the time is scaled up (1 runs all of it). Ours runs whole. Times are of the
-processor. With `--rows` nothing of that: one whole fit of so many rows, with 1,000 draws.
+processor. Beside it stand the other laws of N and D on the same rows (`--laws`), and whole fits of
+two planted tables whose floor is badly known, with the same draws in coordinates in which the
+valley of the floor is curved. With `--rows` nothing of that: one whole fit of so many rows, with
+1,000 draws.
 """
 
 import argparse
@@ -24,6 +27,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from isoloss.fit import fit_law
+from isoloss.fit.influence import influential_sets
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import AGREE, find
 from isoloss.fit.problem import Problem
@@ -34,6 +38,8 @@ from isoloss.tables.read import read_table
 
 DELTA = 1e-3
 REFITS = 4000
+SIZES = (240, 2400, 24_000, 100_000)
+JOINT = [name for name, law in LAWS.items() if set(law.variables) == {"n_params", "n_tokens"}]
 
 
 def recipe_objective(log_n, log_d, log_loss, delta=DELTA):
@@ -100,7 +106,81 @@ def ours(data, draws=REFITS):
     }
 
 
-def growth(data, sizes=(240, 2400, 24_000, 100_000)):
+def by_law(data, names, draws):
+    """Seconds of search and draws of each law on the same rows, and over those of chinchilla."""
+    found = {}
+    for name in dict.fromkeys(["chinchilla", *names]):
+        problem = Problem(LAWS[name], data.log_x, data.log_loss, Objective("huber", DELTA))
+        start_s = time.process_time()
+        z, value, _ = find(problem)
+        searched_s = time.process_time() - start_s
+        ends = draw(problem, z, data, "cluster", draws, np.random.default_rng(0))
+        whole_s = time.process_time() - start_s
+        found[name] = {
+            "search_s": searched_s,
+            "draws_s": whole_s - searched_s,
+            "objective": value * DELTA,
+            "at_a_minimum": float(ends.converged.mean()),
+            "times_chinchilla": whole_s / found["chinchilla"]["whole_s"] if found else 1.0,
+            "whole_s": whole_s,
+        }
+    return found
+
+
+def floorless(repeats):
+    """Planted tables whose floor is badly known: many rows at 17 points, and 12 rows with E = 0."""
+    rng = np.random.default_rng(0)
+    n, d = (x.ravel()[:17] for x in np.meshgrid(np.geomspace(2e8, 1e9, 5), [4e9, 2e10, 5e10, 1e11]))
+    n, d = np.repeat(n, repeats), np.repeat(d, repeats)
+    small = [x.ravel() for x in np.meshgrid([2e5, 8e5, 5e6, 2.5e7], [5e6, 2e7, 8e7])]
+    planted = {
+        f"floor unknown, {len(n):,} rows": (n, d, (16.7, 1258.0, 0.93, 0.138, 0.347), 0.03),
+        "no floor, 12 rows": (*small, (17.0, 4400.0, 0.0, 0.155, 0.44), 0.02),
+    }
+    for name, (n, d, values, noise) in planted.items():
+        params = dict(zip(LAWS["chinchilla"].names, values, strict=True))
+        loss = LAWS["chinchilla"](params, n_params=n, n_tokens=d)
+        yield (
+            name,
+            {
+                "n_params": n,
+                "n_tokens": d,
+                "loss": loss * np.exp(noise * rng.standard_normal(len(n))),
+            },
+        )
+
+
+class Curved(Problem):
+    """A problem that is solved in ln A and alpha, as before `fit.straight`."""
+
+    straight = None
+
+
+def unknown_floor(table, draws):
+    """Seconds of a whole fit and of its sets of influential rows; draws in either coordinates."""
+    start_s = time.process_time()
+    result = fit_law(table, "chinchilla", draws=draws)
+    fitted_s = time.process_time() - start_s
+    influential_sets(result)
+    whole_s = time.process_time() - start_s
+    data = read(table, LAWS["chinchilla"], {}, where="planted")
+    found = {"fit_s": fitted_s, "with_influence_s": whole_s, "verdict": str(result.verdict)}
+    for kind in (Problem, Curved):
+        problem = kind(LAWS["chinchilla"], data.log_x, data.log_loss, Objective("huber", DELTA))
+        rng = np.random.default_rng(0)
+        z = problem.z(result.theta)
+        start_s = time.process_time()
+        ends = draw(problem, z, data, result.method, draws, rng)
+        found["straight" if kind is Problem else "curved"] = {
+            "draws_s": time.process_time() - start_s,
+            "steps": float(ends.steps.mean()),
+            "at_a_minimum": float(ends.converged.mean()),
+        }
+    found["times_faster"] = found["curved"]["draws_s"] / found["straight"]["draws_s"]
+    return found
+
+
+def growth(data, sizes):
     """Seconds of the search for the optimum on the table repeated, each row shaken by 1e-3."""
     rows = {}
     rng = np.random.default_rng(0)
@@ -143,14 +223,24 @@ def whole(data, size):
     }
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("--drop-highest", type=int, default=0, help="losses to leave out")
     parser.add_argument("--share", type=float, default=0.02, help="of the recipe that is run")
+    parser.add_argument("--draws", type=int, default=1000, help="beside the recipe's own number")
+    parser.add_argument(
+        "--laws",
+        nargs="*",
+        choices=LAWS,
+        metavar="LAW",
+        default=JOINT,
+        help="timed beside chinchilla (default: all laws of N and D)",
+    )
     parser.add_argument("--rows", type=int, help="only time a whole fit of so many rows")
+    parser.add_argument("--small", action="store_true", help="a few draws of everything")
     parser.add_argument("--output", type=Path)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     warnings.simplefilter("ignore", RuntimeWarning)
     table = read_table(args.table)
     column = next(name for name in table.columns if name.lower().endswith("loss"))
@@ -159,24 +249,35 @@ def main():
     if args.rows:
         print(json.dumps(whole(data, args.rows), indent=1))
         return
+    print(json.dumps(compared(data, args), indent=1))
+
+
+def compared(data, args):
+    """All of the benchmark but `whole`."""
     ours(data, 100)  # warm up
-    found, theirs = ours(data), recipe(data, args.share)
+    small = args.small
+    draws, n_refits = (30, 100) if small else (args.draws, REFITS)
+    found, theirs = ours(data, n_refits), recipe(data, 0.001 if small else args.share)
     lowest = min(found["objective"], theirs["objective"])
     theirs["agree"] = float(np.mean(theirs.pop("values") <= lowest * (1 + AGREE)))
-    totals = [one["starts_s"] + one["refits_s"] for one in (theirs, found)]
+    ours_s = found["starts_s"] + found["refits_s"] * REFITS / n_refits
     result = {
         "rows": data.n_rows,
         "machine": platform.processor() or platform.machine(),
         "numpy": np.__version__,
         "recipe": theirs,
         "ours": found,
-        "times_faster": totals[0] / totals[1],
+        "times_faster": (theirs["starts_s"] + theirs["refits_s"]) / ours_s,
         "ms_per_draw": 1e3 * found["refits_s"] / found["refits_run"],
-        "seconds_by_rows": growth(data),
+        "by_law": by_law(data, args.laws, draws),
+        "unknown_floor": {
+            name: unknown_floor(table, draws) for name, table in floorless(5 if small else 117)
+        },
+        "seconds_by_rows": growth(data, SIZES[: 1 if small else None]),
     }
-    print(json.dumps(result, indent=1))
     if args.output:
         args.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
 
 
 if __name__ == "__main__":
