@@ -31,26 +31,31 @@ class Design:
     tails: int | None = None  # degrees of freedom of Student's t; None is a normal distribution
     runs: np.ndarray | None = None  # which run each row belongs to; None: each is one
     shared: float = 0.7  # of the variance, by the rows of one run
+    told: bool = True  # whether the fit is told which run each row belongs to
+    by_size: float = 0.0  # exponent of N by which the even standard deviation grows
+    outlier: float = 0.0  # by which ln L of one row, drawn at random, is off
+    decimals: int | None = None  # to which losses are rounded
+    law: str = "chinchilla"  # the planted law
+    fitted: str = "chinchilla"
 
     @property
     def loss(self):
-        return LAW(self.params, n_params=self.n_params, n_tokens=self.n_tokens)
+        return LAWS[self.law](self.params, n_params=self.n_params, n_tokens=self.n_tokens)
 
     @property
     def sd(self):
         """Standard deviation of ln L, shape (row,)."""
         loss = self.loss
         if self.even is not None:
-            return np.full(len(loss), self.even)
+            return self.even * (self.n_params / self.n_params.min()) ** self.by_size
         ramp = np.clip((loss - 3.0) / 4.0, 0.0, 1.0)
         return self.noise * 0.002 * 25.0**ramp / np.maximum(loss, 3.0)
 
-    @property
-    def ten_times(self):
-        """N and D of the compute optimum at ten times the largest run's compute."""
-        compute = 60.0 * np.max(self.n_params * self.n_tokens)
-        at = LAW.optimum(self.params, compute)
-        return float(at["n_params"]), float(at["n_tokens"])
+    def optimum(self, times: float):
+        """The planted optimum at so many times the compute of the largest run."""
+        compute = 6.0 * times * float(np.max(self.n_params * self.n_tokens))
+        at = LAWS[self.law].optimum(self.params, compute)
+        return {"compute": compute} | {name: float(value) for name, value in at.items()}
 
     def table(self, rng: np.random.Generator):
         shape = rng.standard_normal(len(self.loss))
@@ -60,11 +65,14 @@ class Design:
             common = rng.standard_normal(self.runs.max() + 1)[self.runs]
             shape = np.sqrt(self.shared) * common + np.sqrt(1 - self.shared) * shape
         noise = self.sd * shape
+        if self.outlier:
+            noise[rng.integers(len(noise))] += self.outlier
+        loss = self.loss * np.exp(noise)
         return {
             "n_params": self.n_params,
             "n_tokens": self.n_tokens,
-            "loss": self.loss * np.exp(noise),
-        } | ({} if self.runs is None else {"run": self.runs})
+            "loss": loss if self.decimals is None else np.round(loss, self.decimals),
+        } | ({"run": self.runs} if self.runs is not None and self.told else {})
 
 
 def crossed(n, d):
@@ -176,4 +184,3 @@ UNIDENTIFIED = {
         ),
     )
 }
-ALL = {**DESIGNS, **HELD_OUT, **CLUSTERED, **UNIDENTIFIED}

@@ -47,7 +47,8 @@ def peer_intervals(model, design):
     draws["a"] = draws["beta"] / (draws["alpha"] + draws["beta"])
     tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     found = {name: tuple(np.quantile(values, tails)) for name, values in draws.items()}
-    n, d = design.ten_times
+    optimum = design.optimum(10)
+    n, d = optimum["n_params"], optimum["n_tokens"]
     at = polars.DataFrame({COLUMNS["n_params"]: [n], COLUMNS["n_tokens"]: [d]})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the point lies outside the runs
@@ -58,9 +59,8 @@ def peer_intervals(model, design):
 
 def coverage(design, tables, draws, first_seed):
     """Share of tables, in per cent, whose interval holds the truth, by quantity."""
-    n, d = design.ten_times
     truth = {**design.params, "a": LAW.derived(design.params)["a"]}
-    truth["loss at 10 C"] = float(LAW(design.params, n_params=n, n_tokens=d))
+    truth["loss at 10 C"] = design.optimum(10)["loss"]
     inside = dict.fromkeys(truth, 0)
     for seed in range(first_seed, first_seed + tables):
         table = design.table(np.random.default_rng([seed, 2]))
