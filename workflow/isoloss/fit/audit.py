@@ -14,6 +14,7 @@ from isoloss.fit.objective import influence
 from isoloss.fit.registry import PublishedFit, PublishedTable, Registry
 from isoloss.fit.result import FitResult
 from isoloss.stats.spread import standard_error
+from isoloss.tables.grouping import INDEPENDENT
 from isoloss.tables.read import read_table
 
 MIRROR = "ISOLOSS_MIRROR"  # environment variable: a folder with copies of the tables
@@ -130,7 +131,7 @@ def refit(fit: PublishedFit, path: Path, **settings) -> Audited:
         table,
         fit.law,
         columns=fit.columns,
-        cluster=fit.cluster,
+        cluster=fit.cluster or INDEPENDENT,
         objective=fit.objective,
         delta=fit.delta,
         where=str(path),

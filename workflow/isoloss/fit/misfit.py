@@ -5,6 +5,10 @@ every polynomial of a low degree in the logarithms of the variables that the law
 cannot make. Fisher's F test then asks whether these terms explain more than noise would. Where
 enough runs were repeated at the same point, the test compares with the spread of repeated runs
 instead (the textbook test of lack of fit against pure error).
+
+Rows of one run are not independent. Each term then has a t test of its own, with the cluster-robust
+error of CR2 and Satterthwaite's degrees of freedom, and the smallest p-value counts as many times
+as there are terms (Bonferroni).
 """
 
 import dataclasses
@@ -13,6 +17,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
+from isoloss.fit import robust
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.fit.resample import noise_model
@@ -41,7 +46,8 @@ class Misfit:
     p_value : float
         Probability of a pattern at least this strong, if the law held.
     against : str
-        What the test compared with: "bends" (polynomials of the variables) or "repeats".
+        What the test compared with: "bends" (polynomials of the variables), "runs" (the same, where
+        rows of one run are not independent) or "repeats".
     size, noise : float
         Root mean square of the pattern, and standard deviation of the rest, both of ln L.
     by : dict of str to float
@@ -81,39 +87,60 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
     """The lack-of-fit test, or None where it does not apply.
 
     It does not apply to power laws of one variable, which `fit.curvature` tests. It does not apply
-    either to tables with several rows of one run, with too few rows, or with residuals of zero.
+    either to tables with too few rows, or with residuals of zero.
     """
     law = problem.law
     one_term = isinstance(law, Sum) and len(law.terms) == 1
     n = len(problem.log_loss)
-    if one_term or data.n_clusters < n or n < problem.n_free + FREEDOM + 1:
+    if one_term or n < problem.n_free + FREEDOM + 1:
         return None
-    left, tangent, root = _cut(problem, z)
+    left, tangent, root = cut_residuals(problem, z)
     if root_mean_square(left) < EXACT:
         return None
     u = _scaled(problem.log_x)
     basis = np.linalg.qr(tangent)[0]
     left = left - basis @ (basis.T @ left)
-    if found := _repeats(problem, left):
+    runs = data.clusters if data.n_clusters < n else None
+    if runs is None and (found := _repeats(problem, left)):
         p_value, pattern = found
         return _described("repeats", p_value, pattern / root, (left - pattern) / root, {}, problem)
-    for degree in DEGREES:
-        bends = _outside(monomials(list(u.values()), degree), basis, root)
-        if n - basis.shape[1] - bends.shape[1] >= FREEDOM and bends.shape[1]:
-            break
-    else:
+    bends, degree = bends_outside(problem, basis, root)
+    if bends is None:
         return None
     by = {}
     for name, column in _quantities(u).items():
         alone = _outside(monomials([column], degree), basis, root)
         if alone.shape[1]:
-            by[name] = _fisher(left, alone, basis.shape[1])
+            by[name] = _p_value(left, alone, basis, runs)
     pattern = bends @ (bends.T @ left)
-    p_value = _fisher(left, bends, basis.shape[1])
-    return _described("bends", p_value, pattern / root, (left - pattern) / root, by, problem)
+    p_value = _p_value(left, bends, basis, runs)
+    against = "bends" if runs is None else "runs"
+    return _described(against, p_value, pattern / root, (left - pattern) / root, by, problem)
 
 
-def _cut(problem, z):
+def bends_outside(
+    problem: Problem, basis: np.ndarray, root: np.ndarray
+) -> tuple[np.ndarray | None, int]:
+    """Orthonormal bends that the law cannot make, shape (row, bend), and their degree.
+
+    There are none where rows are too few.
+
+    Parameters
+    ----------
+    basis : ndarray, shape (row, direction)
+        Orthonormal basis of the law's tangent space, whitened.
+    root : ndarray, shape (row,)
+        Roots of the weights.
+    """
+    u = _scaled(problem.log_x)
+    for degree in DEGREES:
+        bends = _outside(monomials(list(u.values()), degree), basis, root)
+        if len(root) - basis.shape[1] - bends.shape[1] >= FREEDOM and bends.shape[1]:
+            return bends, degree
+    return None, 0
+
+
+def cut_residuals(problem: Problem, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weighted residuals cut at `CUT` standard deviations, tangent space, roots of the weights.
 
     They are taken at the optimum of reweighted least squares, so that a few outliers do not count
@@ -170,7 +197,19 @@ def _outside(columns, basis, root):
     return left[:, size > SEEN]
 
 
-def _fisher(left, directions, n_params):
+def _p_value(left, directions, basis, runs):
+    """Probability of so much of `left` along the directions, if it were noise."""
+    from scipy import special
+
+    if runs is not None:
+        fitted = np.column_stack([basis, directions])
+        along = directions.T @ left
+        freed = robust.bias_reduced(left - directions @ along, fitted, runs)
+        error = np.sqrt(np.sum(robust.summed(directions * freed[:, None], runs) ** 2, axis=0))
+        freedom = robust.freedom(fitted, directions.T, runs)
+        p_values = 2 * special.stdtr(freedom, -np.abs(along) / np.maximum(error, 1e-300))
+        return float(min(1.0, len(along) * p_values.min()))
+    n_params = basis.shape[1]
     n_more = directions.shape[1]
     freedom = len(left) - n_params - n_more
     gain = float(np.sum((directions.T @ left) ** 2))

@@ -2,9 +2,9 @@
 
 "residual" is a parametric bootstrap: it keeps the design and draws new noise from a noise model
 (`fit.noise`). "cluster" draws whole runs with replacement. It assumes nothing about the noise, but
-on a designed grid of a few dozen runs it loses whole rows of the design. "wild" is the wild cluster
-bootstrap, for a few runs with many rows each (Cameron, Gelbach and Miller 2008). It keeps the
-design and multiplies all residuals of a run by one random weight.
+on a designed grid of a few dozen runs it loses whole rows of the design. "wild" is the wild
+cluster bootstrap, for a few runs with many rows each (Cameron, Gelbach and Miller 2008). It keeps
+the design and multiplies all residuals of a run by one random weight (`fit.wild`).
 """
 
 import dataclasses
@@ -17,7 +17,8 @@ from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.fit.progress import phase
 from isoloss.fit.starts import starting_points
-from isoloss.stats import spread, student
+from isoloss.fit.wild import least_squares, turned_runs
+from isoloss.stats import spread
 from isoloss.tables.data import Data
 
 MIN_CLUSTERS = 30  # below, drawing whole runs loses too much of the design
@@ -28,10 +29,6 @@ BLOCK = 4_000_000  # the most numbers of resampled tables in memory at once
 MANY_ROWS = 150  # with so many rows, "cluster" covers as it should under any noise
 ENOUGH = 1e-8  # share of the objective: draws are then within 1e-5 of their spread of their minimum
 RESCUED = 0.05  # the largest share of draws without a minimum that are fitted again
-# Webb's (2023) six weights of the wild bootstrap: mean 0, variance 1. Rademacher signs would give
-# only 2**runs tables, too few where runs are few.
-TURNS = np.outer([-1.0, 1.0], np.sqrt([0.5, 1.0, 1.5])).ravel()
-LEAST_LEFT = 0.01  # of 1 - leverage: a smaller value would scale residuals up without limit
 MISFIT = 1.4  # if "cluster" is wider by this factor, the noise model does not hold
 
 
@@ -59,9 +56,12 @@ def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[s
 
 def draw(problem: Problem, z, data: Data, method: str, draws: int, rng) -> Minimised:
     """Fits of resampled tables, each started from the optimum `z` of the measured one."""
+    tables_of = resampled(problem, z, data, method, draws, rng)
+    if method == "wild":  # these tables are made for least squares
+        problem = least_squares(problem)
     parts = []
     with phase("resampled tables", draws):
-        for tables in resampled(problem, z, data, method, draws, rng):
+        for tables in tables_of:
             starts = np.repeat(z[None], len(next(iter(tables.values()))), axis=0)
             ends = problem.solve(starts, damping=0.1, enough=ENOUGH, **tables)
             parts.append(_again(problem, ends, tables))
@@ -73,14 +73,14 @@ def resampled(problem: Problem, z, data: Data, method: str, draws: int, rng):
     clusters = np.arange(data.n_rows) if data.clusters is None else data.clusters
     fitted = problem.law.log_loss(problem.theta(z)[None], problem.log_x)[0]
     model = noise_model(problem, z) if method == "residual" else None
-    freed = _freed(problem, z, clusters) if method == "wild" else None
+    turned = turned_runs(problem, z, clusters) if method == "wild" else None
     block = max(1, BLOCK // data.n_rows)
     for first in range(0, draws, block):
         size = min(block, draws - first)
         if method == "cluster":
             yield {"weights": cluster_weights(clusters, size, rng)}
         elif method == "wild":
-            yield {"log_loss": fitted + wild(freed, clusters, size, rng)}
+            yield {"log_loss": fitted + turned.draw(size, rng)}
         else:
             yield {"log_loss": fitted + model.draw(size, rng)}
 
@@ -91,38 +91,6 @@ def cluster_weights(clusters: np.ndarray, draws: int, rng: np.random.Generator) 
     drawn = rng.integers(number, size=(draws, number)) + number * np.arange(draws)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=draws * number).reshape(draws, number)
     return counts[:, clusters].astype(float)
-
-
-def wild(residual, clusters, draws, rng) -> np.ndarray:
-    """Wild cluster bootstrap: residuals times one random weight per run, shape (draw, row).
-
-    Each draw is also scaled as Student's t requires, because few runs leave the size of the noise
-    uncertain.
-    """
-    number = int(clusters.max()) + 1
-    freedom = max(number - 1, 1)
-    turned = rng.choice(TURNS, size=(draws, number))
-    turned *= student.scales(freedom, draws, rng)
-    return turned[:, clusters] * residual
-
-
-def _freed(problem, z, clusters):
-    """Residuals of least squares, each run's times (1 - H)**-1/2 (Bell and McCaffrey 2002).
-
-    H is the run's own block of the hat matrix (its leverage). Residuals of the robust fit itself
-    are unsuitable: with least absolute deviations, as many are zero as there are parameters.
-    """
-    squares = dataclasses.replace(problem, objective=Objective("lsq"))
-    at = squares.solve(z[None], damping=0.1, enough=ENOUGH).z[0]
-    residual = problem.log_loss - problem.law.log_loss(problem.theta(at)[None], problem.log_x)[0]
-    basis = np.linalg.qr(squares.jacobian(at))[0]
-    freed = np.empty_like(residual)
-    for run in range(int(clusters.max()) + 1):
-        rows = clusters == run
-        left, size, _ = np.linalg.svd(basis[rows], full_matrices=False)
-        grown = 1 / np.sqrt(np.maximum(1 - size**2, LEAST_LEFT)) - 1
-        freed[rows] = residual[rows] + left @ (grown * (left.T @ residual[rows]))
-    return freed
 
 
 def noise_model(problem: Problem, z: np.ndarray) -> Noise:

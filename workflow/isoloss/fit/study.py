@@ -13,6 +13,7 @@ from isoloss.fit.api import fit_law
 from isoloss.fit.result import FitResult
 from isoloss.results.fits import FitGroup, FitKind, FitRow, diagnostics, table_of_fits
 from isoloss.results.verdict import Status, Verdict
+from isoloss.runs.lineage import lineage_of
 from isoloss.runs.select import is_finished
 from isoloss.tables.schema import with_values
 
@@ -63,11 +64,13 @@ def _rows(study: str, fit: Fit, group: FitGroup, points: pd.DataFrame) -> list[F
         "n_runs": len(usable),
         "runs": " ".join(usable["run_id"]),
     }
+    shared = lineage_of(usable)
     try:
         result = fit_law(
-            usable[columns].astype("float64"),
+            shared.beside(usable[columns].astype("float64")),
             fit.law,
             columns=fit.variables,
+            cluster=shared.cluster,
             objective=fit.objective,
             where=f"{fit.name} {group}".strip(),
         )
@@ -78,7 +81,7 @@ def _rows(study: str, fit: Fit, group: FitGroup, points: pd.DataFrame) -> list[F
         "level": result.level,
         "method": result.method,
         "verdict": result.verdict,
-        "warnings": "; ".join([*said, *result.warnings, *result.notes]),
+        "warnings": "; ".join([*said, *result.warnings, *shared.notes, *result.notes]),
     }
     ranges = {v: [float(usable[c].min()), float(usable[c].max())] for v, c in fit.variables.items()}
     kept = diagnostics(*_said_and_draws(result), ranges)

@@ -173,6 +173,7 @@ def _lack_of_fit(result):
     if pattern is not None:
         against = {
             "bends": "that no bend of the variables is left in the residuals",
+            "runs": "that no bend of the variables is left in the residuals of whole runs",
             "repeats": "that points differ no more than repeated runs do",
         }[pattern.against]
         return f"p = {pattern.p_value:.2g} {against}"

@@ -8,10 +8,9 @@ from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
 from isoloss.forecast.drift import forecast
 from isoloss.results.verdict import Status, Verdict
+from isoloss.runs.lineage import lineage_of
 from isoloss.runs.select import is_finished
-from isoloss.tables.schema import (
-    with_values,
-)
+from isoloss.tables.schema import with_values
 
 
 def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> list[dict]:
@@ -33,9 +32,14 @@ def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> l
             "runs": " ".join(done["run_id"]),
         }
         try:
-            table = done[list(fit.variables.values())].astype("float64")
+            shared = lineage_of(done)
             result = fit_law(
-                table, fit.law, columns=fit.variables, objective=fit.objective, where=fit.name
+                shared.beside(done[list(fit.variables.values())].astype("float64")),
+                fit.law,
+                columns=fit.variables,
+                cluster=shared.cluster,
+                objective=fit.objective,
+                where=fit.name,
             )
             at = {
                 variable: columns[column]

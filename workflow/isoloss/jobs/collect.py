@@ -35,8 +35,8 @@ def main(argv: list[str]) -> None:
 def _tables(given: dict, arguments: argparse.Namespace) -> Tables:
     match given["source"]:
         case "training":
-            members = read_json(Path(arguments.out) / "plan.json")["members"]
-            return of_training(members, arguments.runs_folder)
+            plan = read_json(Path(arguments.out) / "plan.json")
+            return of_training(plan["members"], arguments.runs_folder, plan["lineages"])
         case "studies":
             folder = Path(arguments.studies_folder)
             return of_studies(

@@ -22,4 +22,5 @@ def main(argv: list[str]) -> None:
     found = runs_of(grid, known)
     members = [[sweep, run.run_id] for sweep, run in found]
     trunks = dict.fromkeys(run.trunk.trunk_id for _, run in found if run.trunk)
-    write_json(arguments.out, {"members": members, "trunks": list(trunks)})
+    lineages = {run.run_id: run.trunk.line for _, run in found if run.trunk}
+    write_json(arguments.out, {"members": members, "trunks": list(trunks), "lineages": lineages})

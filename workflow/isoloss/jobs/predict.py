@@ -30,7 +30,8 @@ def main(argv: list[str]) -> None:
     given = json.loads(arguments.prediction)
     fits = [parse(Fit, fit, arguments.study) for fit in given["fits"]]
     rows = [read_json(path) for path in arguments.rows]
-    runs = typed(rows, RUN_COLUMNS)
+    lineages = given["lineages"]
+    runs = typed([row | {"lineage": lineages.get(row["run_id"])} for row in rows], RUN_COLUMNS)
     kind = task(given["settings"]["task"]["kind"])
     run = parse(kind.Run, given["settings"], arguments.study)
     vocabulary = runs["vocab_size"].dropna()

@@ -49,6 +49,11 @@ class Workflow(Jobs):
                 "run_ids": held.run_ids,
                 "settings": self.planned(held.run_ids[0]).settings,
                 "fitted": held.fitted,
+                "lineages": {
+                    run_id: trunk.line
+                    for run_id in held.fitted
+                    if (trunk := self.planned(run_id).trunk)
+                },
             }
         )
 

@@ -1,7 +1,8 @@
 """The tables of a study: its runs and their learning curves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -12,7 +13,11 @@ from isoloss.tables.schema import CURVE_COLUMNS, RUN_COLUMNS, SWEEP, typed
 Tables = tuple[pd.DataFrame, pd.DataFrame]  # runs, curves
 
 
-def of_training(members: Iterable[tuple[str, str]], runs_folder: str | Path) -> Tables:
+def of_training(
+    members: Iterable[tuple[str, str]],
+    runs_folder: str | Path,
+    lineages: Mapping[str, str] = MappingProxyType({}),
+) -> Tables:
     """The runs that a study trained.
 
     Parameters
@@ -21,6 +26,8 @@ def of_training(members: Iterable[tuple[str, str]], runs_folder: str | Path) -> 
         A run that several sweeps want has a row for each sweep, and one curve.
     runs_folder : path
         The folder with one folder per run.
+    lineages : mapping
+        Run -> the name that it has in common with all runs that share its trunk.
 
     Raises
     ------
@@ -31,7 +38,7 @@ def of_training(members: Iterable[tuple[str, str]], runs_folder: str | Path) -> 
     for run_id in dict.fromkeys(run_id for _, run_id in members):
         folder = Path(runs_folder) / run_id
         try:
-            rows[run_id] = read_json(folder / "row.json")
+            rows[run_id] = read_json(folder / "row.json") | {"lineage": lineages.get(run_id)}
             curves.append(read_parquet(folder / "curve.parquet"))
         except UserError as error:
             problems += [f"{error.where}: {problem}" for problem in error.problems]

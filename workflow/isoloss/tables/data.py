@@ -12,6 +12,7 @@ from isoloss.laws.base import Law
 from isoloss.tables import checks
 from isoloss.tables.asking import COMMAND_LINE, IN_STUDY, Asking, rows_text
 from isoloss.tables.cells import is_empty, read_cells
+from isoloss.tables.grouping import INDEPENDENT, Grouping, find_grouping
 from isoloss.tables.recognised import Found, find, known, recognise, said
 
 __all__ = ["Data", "read", "read_named", "recognise", "rows_text"]
@@ -27,6 +28,7 @@ class Data:
     clusters: np.ndarray | None = None  # integers; all rows of a run have the same
     notes: tuple[str, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())  # about units that look wrong
+    grouping: Grouping | None = None  # rows that may be of one run, where the user said nothing
 
     @property
     def n_rows(self) -> int:
@@ -60,7 +62,8 @@ def read(
         Variable of the law, or "loss", -> its column, or "COLUMN*FACTOR". Columns that are not
         named are recognised.
     cluster, weights : str, optional
-        Columns: the run of a row; the weight of a row.
+        Columns: the run of a row; the weight of a row. "none" as the cluster says that all rows
+        are independent; without one, `grouping` has the rows that may be of one run.
     vocabulary : int, optional
         Size of the vocabulary: no model that beats chance has a loss above its logarithm.
     flops_per_param_token : float
@@ -78,8 +81,8 @@ def read(
     weight = None
     if weights is not None and known(weights, named, "weights", problems):
         weight, _ = t.cells("weights", Found(weights))
-    codes = None
-    if cluster is not None and known(cluster, named, "cluster", problems):
+    codes = grouping = None
+    if cluster not in (None, INDEPENDENT) and known(cluster, named, "cluster", problems):
         codes = t.codes(cluster)
     t.raise_problems()
     values = _complete(values, law.variables, t.notes, flops_per_param_token)
@@ -92,8 +95,12 @@ def read(
         problems += checks.duplicates(named, numbers)
     t.raise_problems()
     log_x = {name: np.log(values[name]) for name in law.variables}
+    if cluster is None:
+        columns = {name: one.column for name, one in found.items()}
+        grouping = find_grouping(named, columns, values, law.variables)
     warnings = tuple(checks.unit_warnings(values, found))
-    return Data(log_x, np.log(values["loss"]), weight, codes, tuple(t.notes), warnings)
+    log_loss, notes = np.log(values["loss"]), tuple(t.notes)
+    return Data(log_x, log_loss, weight, codes, notes, warnings, grouping)
 
 
 def read_points(

@@ -41,6 +41,7 @@ RUN_COLUMNS = [
     Column("schedule", TEXT, "", "of the learning rate: constant, cosine, linear or wsd"),
     Column("peak_lr", REAL, "", "largest learning rate, at the run's own width"),
     Column("trunk", TEXT, "", "the trunk that the run continued; null: it began at step 0"),
+    Column("lineage", TEXT, "", "the same for all runs that share a trunk; null: the run has none"),
     Column("trunk_flops", REAL, "FLOP", "of compute_flops, what the trunk had paid"),
     Column("compute_flops", REAL, "FLOP", "of training, forward and backward, counted exactly"),
     Column("compute_6nd_flops", REAL, "FLOP", "6 n_params D (Hoffmann et al. 2022)"),

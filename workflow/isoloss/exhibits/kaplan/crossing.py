@@ -22,6 +22,7 @@ from isoloss.fit import fit_law
 from isoloss.laws.published import VALUES, kaplan_loss
 from isoloss.results import IDENTIFIED, Group, Kind, Label, Q, Row, points, row
 from isoloss.results.verdict import not_identified, scale_verdict
+from isoloss.runs.lineage import lineage_of
 
 N_LINE = 60
 N_POINTS = 120  # of the paper's lines
@@ -69,8 +70,9 @@ def analyse(spec: Crossing, inputs: Inputs) -> list[Row]:
     chosen = finished_runs(inputs.runs, spec.sweeps)
     largest = chosen[chosen["n_params_non_embedding"] == chosen["n_params_non_embedding"].max()]
     table = largest[["n_tokens", "loss"]].astype(float)
-    law = fit_law(table, "kaplan_d", columns={"n_tokens": "n_tokens"}, draws=len(found.loss) - 1,
-                  where=spec.name)  # fmt: skip
+    shared = lineage_of(largest)
+    law = fit_law(shared.beside(table), "kaplan_d", columns={"n_tokens": "n_tokens"},
+                  cluster=shared.cluster, draws=len(found.loss) - 1, where=spec.name)  # fmt: skip
     data = np.concatenate([law.theta[None], law.draws])  # ln A, alpha
     data = data[np.arange(len(found.loss)) % len(data)]
     fall, log_l = found.power(found.loss)

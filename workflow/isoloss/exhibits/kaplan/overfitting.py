@@ -21,6 +21,7 @@ from isoloss.laws.published import KAPLAN
 from isoloss.results import Analysed, Group, Kind, Label, Q, Row, Status, Verdict, X, points, row
 from isoloss.results.rows import DRAWS
 from isoloss.results.verdict import OFTEN, exponent_verdict, scale_verdict
+from isoloss.runs.lineage import lineage_of
 from isoloss.runs.select import finished_in
 from isoloss.stats import student
 from isoloss.stats.intervals import LEVEL
@@ -115,11 +116,16 @@ def analyse(spec: Overfitting, inputs: Inputs) -> list[Row]:
     if not table["limited"].any() or table["limited"].all():
         raise UserError(spec.name, ["runs with repeated data and runs without are both needed"])
     fitted = table[table["epoch_steps"] > spec.few_updates]
+    shared = lineage_of(chosen.set_index("run_id").loc[fitted["run_id"]].reset_index())
     result = fit_law(
-        fitted[["n_params", "n_tokens", "loss"]], "kaplan_nd", draws=DRAWS, where=spec.name
+        shared.beside(fitted[["n_params", "n_tokens", "loss"]]),
+        "kaplan_nd",
+        cluster=shared.cluster,
+        draws=DRAWS,
+        where=spec.name,
     )
     return [
-        *_law(spec, result, table, fitted),
+        *_law(spec, result, table, fitted, shared.notes),
         *_measured(table, result, _relative_sd(inputs.first("seed_noise"))),
         *early_stopping(table, chosen, inputs.curves),
     ]
@@ -145,13 +151,14 @@ def _table(runs: pd.DataFrame) -> pd.DataFrame:
     return table.assign(endless=table["n_params"].map(endless))
 
 
-def _law(spec: Overfitting, result: FitResult, table, fitted) -> list[Row]:
+def _law(spec: Overfitting, result: FitResult, table, fitted, notes) -> list[Row]:
     """Eq. 1.5, the exponent and the tokens that follow from it, and the excess as a line."""
     natural = dict(zip(result.law.names, result.law.natural(result.draws).T, strict=True))
     at, many = Collapse.of(result.values), Collapse.of(natural)
     residual = np.log(fitted["loss"] / result.predict(fitted, interval=False)["loss"].to_numpy())
     verdict = Verdict.read(result.verdict)
-    said = [*_left_out(spec, table, fitted), *result.warnings, *_short_of_endless(spec, at, fitted)]
+    said = [*_left_out(spec, table, fitted), *result.warnings, *notes,
+            *_short_of_endless(spec, at, fitted)]  # fmt: skip
     common = {"n_runs": len(fitted), "runs": " ".join(fitted["run_id"]), "method": result.method,
               "warnings": "; ".join(said)}  # fmt: skip
     rows = [

@@ -1,0 +1,125 @@
+"""Which rows of a table may belong to one run: a column that names it, or a size measured often.
+
+Rows of one run (checkpoints), or of runs that share a trunk, have noise in common. A column such
+as `run_id` says so. Otherwise residuals tell whether rows of one size do (`fit.together`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.tables.cells import is_empty
+
+INDEPENDENT = "none"  # the value of `cluster` that says that all rows are independent
+RUN_NAMES = ("run", "run_id", "run_name", "runid", "run_index", "wandb_run", "trajectory")
+# Other columns that often name a run, and as often a size, a recipe or a row.
+LABELS = ("name", "id", "model", "model_id", "model_name", "experiment", "experiment_id")
+# Runs that differ in these are different runs, whatever their size.
+SETTINGS = (
+    *("seed", "random_seed", "lr", "peak_lr", "max_lr", "learning_rate", "schedule", "optimizer"),
+    *("batch_size", "global_batch_size", "dataset", "corpus", "width", "n_layer", "depth"),
+    *("recipe", "replicate", "repeat"),
+)
+ALONG_A_RUN = ("n_tokens", "n_steps", "compute", "compute_pf_days", "compute_min_pf_days")
+DIGITS = 6  # of a size: two sizes that agree so far are one
+FEWEST_GROUPS = 3
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Rows that may be of one run.
+
+    Attributes
+    ----------
+    codes : ndarray of int, shape (row,)
+    said : str
+        What the rows of a group have in common, as part of a sentence: "column 'run'".
+    option : str
+        The value of `cluster` by which a user takes this grouping; "" where no column has it.
+    certain : bool
+        Whether a column says it. If not, residuals decide.
+    """
+
+    codes: np.ndarray
+    said: str
+    option: str
+    certain: bool
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+        return len(np.unique(self.codes))
+
+
+def find_grouping(
+    named: Mapping[str, np.ndarray],
+    columns: Mapping[str, str],
+    values: Mapping[str, np.ndarray],
+    variables: Iterable[str],
+) -> Grouping | None:
+    """The grouping of a table's rows, or None where each row is plainly a run of its own.
+
+    Parameters
+    ----------
+    named : mapping of column to array
+        All columns of the table.
+    columns, values : mapping
+        Quantity -> its column, and its numbers; `variables` are those of the law.
+    """
+    variables = list(variables)
+    sizes = [values[name] for name in variables if name not in ALONG_A_RUN]
+    along = [values[name] for name in variables if name in ALONG_A_RUN]
+    free = {plain_name(c): c for c in reversed([*named]) if c not in set(columns.values())}
+    for names, certain in ((RUN_NAMES, True), (LABELS, False)):
+        for column in (free[name] for name in names if name in free):
+            labels = named[column]
+            if any(is_empty(label) for label in labels):
+                continue
+            codes = _codes([np.asarray([str(label) for label in labels])])
+            if _repeats(codes) and _may_be_runs(codes, sizes, along):
+                return Grouping(codes, f"column {column!r}", column, certain)
+    if not sizes or not along:
+        return None
+    settings = [free[name] for name in SETTINGS if name in free]
+    kept = [np.asarray([str(cell) for cell in named[column]]) for column in settings]
+    codes = _codes([*(_rounded(size) for size in sizes), *kept])
+    # At one point twice, rows of a size are different runs.
+    if not _repeats(codes) or not _may_be_runs(codes, sizes, along):
+        return None
+    size = next(name for name in variables if name not in ALONG_A_RUN)
+    alone = len(sizes) == 1 and len(np.unique(codes)) == len(np.unique(_rounded(sizes[0])))
+    said = f"equal {size}" if alone else f"equal {size} and settings"
+    return Grouping(codes, said, columns.get(size, "") if alone else "", certain=False)
+
+
+def plain_name(name: str) -> str:
+    """A column's name in lower case, with underscores."""
+    return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+
+
+def _codes(columns) -> np.ndarray:
+    rows = np.stack([np.unique(column, return_inverse=True)[1].ravel() for column in columns])
+    return np.unique(rows, axis=1, return_inverse=True)[1].ravel()
+
+
+def _rounded(size):
+    return np.array([float(f"{x:.{DIGITS}g}") for x in size])
+
+
+def _repeats(codes) -> bool:
+    """Whether there are groups enough, and most rows are in a group with others."""
+    counts = np.bincount(codes)
+    together = counts[counts > 1]
+    return len(counts) >= FEWEST_GROUPS and len(together) >= 2 and 2 * together.sum() > len(codes)
+
+
+def _may_be_runs(codes, sizes, along) -> bool:
+    """Whether each group has one size, and no place along the run twice."""
+    if any(len(_pairs(codes, _rounded(size))) > len(np.unique(codes)) for size in sizes):
+        return False
+    return not along or any(len(_pairs(codes, place)) == len(codes) for place in along)
+
+
+def _pairs(codes, other):
+    return np.unique(np.stack([codes, np.unique(other, return_inverse=True)[1].ravel()]), axis=1).T
