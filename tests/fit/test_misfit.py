@@ -56,6 +56,24 @@ def test_single_outliers_are_no_pattern(rng):
     assert not warned(fit_law(rows, "chinchilla", draws=20))
 
 
-def test_rows_of_one_run_are_not_tested_as_if_they_were_independent(rng):
-    rows = table(JOINT, rng) | {"run": np.repeat(np.arange(5), 7)}
-    assert fit_law(rows, "chinchilla", cluster="run", draws=20).misfit is None
+def clustered(loss, rng, shared=0.8):
+    """The table of seven sizes; rows of a size share most of their noise."""
+    run = np.repeat(np.arange(7), 5)
+    common = 0.003 * np.sqrt(shared) * rng.standard_normal(7)[run]
+    return table(loss * np.exp(common), rng, 0.003 * np.sqrt(1 - shared)) | {"run": run}
+
+
+def test_a_wrong_law_of_clustered_rows_warns(rng):
+    result = fit_law(clustered(JOINT, rng), "chinchilla", cluster="run", draws=20)
+    assert warned(result)
+    assert result.misfit.against == "runs"
+
+
+def test_what_rows_of_a_run_have_in_common_is_no_lack_of_fit():
+    """At p < .01, 30 tables warn in at most 2 cases; as independent rows most of them warn."""
+    found = [
+        fit_law(clustered(ADDITIVE, np.random.default_rng([seed, 5])), "chinchilla",
+                cluster="run", draws=2)
+        for seed in range(30)
+    ]  # fmt: skip
+    assert sum(warned(result) for result in found) <= 2

@@ -9,6 +9,7 @@ from isoloss.cli.compute import column_of, difference, flop_of
 from isoloss.cli.tables import add_table_arguments, read
 from isoloss.errors import UserError
 from isoloss.fit.settings import FitSettings
+from isoloss.tables.asking import INDEPENDENT
 
 OF_A_LAW = ("law", "objective", "delta", "method", "intervals", "fixed", "tied", "weights", "x")
 
@@ -55,7 +56,7 @@ def _problems(args):
         for name in OF_A_LAW
         if getattr(args, name) != parser.get_default(name)
     ]
-    if args.approach == 1 and args.cluster is None:
+    if args.approach == 1 and args.cluster in (None, INDEPENDENT):
         problems.append("--approach 1: --cluster must name the column of the runs")
     return problems
 

@@ -14,7 +14,7 @@ from isoloss.fit.objective import influence
 from isoloss.fit.registry import PublishedFit, PublishedTable, Registry
 from isoloss.fit.result import FitResult
 from isoloss.stats.spread import standard_error
-from isoloss.tables.grouping import INDEPENDENT
+from isoloss.tables.asking import INDEPENDENT
 from isoloss.tables.read import read_table
 
 MIRROR = "ISOLOSS_MIRROR"  # environment variable: a folder with copies of the tables

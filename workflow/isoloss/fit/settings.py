@@ -133,8 +133,9 @@ class FitSettings:
     )
     cluster: str | None = _setting(
         None,
-        "The column that says which run or group a row belongs to. Rows of one run are not "
-        "independent.",
+        "The column that says which run or group a row belongs to, because rows of one run are "
+        "not independent; or none: all rows are. Without it the table's columns and residuals "
+        "tell, and the fit says what it assumed.",
         option="--cluster",
         metavar="COLUMN",
     )
@@ -196,7 +197,7 @@ class FitSettings:
         "auto",
         "How tables are resampled: new noise on the same design (residual), runs drawn with "
         "replacement (cluster), the residuals of a run turned together (wild), or none. auto is, "
-        "with a cluster column, cluster from 30 runs on and else wild; without one cluster from "
+        "where rows share runs, cluster from 30 runs on and else wild; elsewhere cluster from "
         "150 rows on, else residual, or cluster where that is much wider.",
         choices=METHODS,
         option="--method",

@@ -12,8 +12,9 @@ from isoloss.fit import robust
 from isoloss.fit.misfit import EXACT, FREEDOM, bends_outside, cut_residuals, misfit
 from isoloss.fit.problem import Problem
 from isoloss.stats.spread import root_mean_square
+from isoloss.tables.asking import INDEPENDENT
 from isoloss.tables.data import Data
-from isoloss.tables.grouping import INDEPENDENT, Grouping
+from isoloss.tables.grouping import Grouping
 
 # Chosen on planted grids of 4 x 4 to 9 x 4 and curves of 7 and 12 runs, with other exponents than
 # those whose shares docs/performance-fit.md reports.

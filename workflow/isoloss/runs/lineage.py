@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from isoloss.tables.grouping import INDEPENDENT
+from isoloss.tables.asking import INDEPENDENT
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+INDEPENDENT = "none"  # the value of `cluster` that says that all rows are independent
 LISTED = 8  # the most rows named in one message
 
 

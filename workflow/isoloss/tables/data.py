@@ -10,9 +10,9 @@ from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.laws.base import Law
 from isoloss.tables import checks
-from isoloss.tables.asking import COMMAND_LINE, IN_STUDY, Asking, rows_text
+from isoloss.tables.asking import COMMAND_LINE, IN_STUDY, INDEPENDENT, Asking, rows_text
 from isoloss.tables.cells import is_empty, read_cells
-from isoloss.tables.grouping import INDEPENDENT, Grouping, find_grouping
+from isoloss.tables.grouping import Grouping, find_grouping
 from isoloss.tables.recognised import Found, find, known, recognise, said
 
 __all__ = ["Data", "read", "read_named", "recognise", "rows_text"]

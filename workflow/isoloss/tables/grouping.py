@@ -11,7 +11,6 @@ import numpy as np
 
 from isoloss.tables.cells import is_empty
 
-INDEPENDENT = "none"  # the value of `cluster` that says that all rows are independent
 RUN_NAMES = ("run", "run_id", "run_name", "runid", "run_index", "wandb_run", "trajectory")
 # Other columns that often name a run, and as often a size, a recipe or a row.
 LABELS = ("name", "id", "model", "model_id", "model_name", "experiment", "experiment_id")
