@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 
 from isoloss.cli.arguments import check
+from isoloss.cli.averaged import BEST
 from isoloss.cli.compute import column_of, difference, flop_of
 from isoloss.cli.tables import add_table_arguments, read
 from isoloss.errors import UserError
@@ -50,7 +51,7 @@ def run(args) -> int:
 def _problems(args):
     """Problems: arguments without effect, and a missing argument."""
     parser = argparse.ArgumentParser()
-    add_table_arguments(parser)
+    add_table_arguments(parser, BEST)
     problems = [
         f"{FitSettings.about()[name][0].option}: has no meaning for approach {args.approach}"
         for name in OF_A_LAW

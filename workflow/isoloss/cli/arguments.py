@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from isoloss.constants import AVERAGE_OF_LAWS
 from isoloss.errors import UserError
 from isoloss.fit.settings import FitSettings
 
@@ -18,7 +19,7 @@ def check(
     Parameters
     ----------
     settings : FitSettings
-        As `isoloss.cli.tables.read` returns them; the law may be "all".
+        As `isoloss.cli.tables.read` returns them; the law may be "all" or "best".
     budgets : sequence of (str, float)
         Options with their numbers.
     more : iterable of str
@@ -44,6 +45,8 @@ def check(
     ]
     if settings.law == "all" and not optimum:  # each law checks its own parameters
         settings = dataclasses.replace(settings, law="chinchilla", x=None, fixed={}, tied=())
+    elif settings.law == AVERAGE_OF_LAWS:
+        settings = dataclasses.replace(settings, law="chinchilla", fixed={}, tied=())
     chosen = LAWS.get(settings.law)
     if optimum and chosen is not None and not chosen.allocates:
         problems.append(f"--law: {no_optimum(chosen)}")

@@ -1,14 +1,14 @@
 """Compute-optimal size, data and loss for budgets, each with an interval.
 
-isoloss optimal losses.csv --law chinchilla --compute 1e21
+isoloss optimal losses.csv --compute 1e21                              # an average of laws
+isoloss optimal losses.csv --law chinchilla --compute 1e21             # one law
 isoloss optimal losses.csv --approach 2 --compute 1e21                 # isoFLOP parabolas
 isoloss optimal curves.csv --approach 1 --cluster run --compute 1e21   # learning curves
 """
 
 import json
-from dataclasses import asdict
 
-from isoloss.cli import approaches
+from isoloss.cli import approaches, averaged
 from isoloss.cli.arguments import check
 from isoloss.cli.compute import column_of, difference, flop_of
 from isoloss.cli.tables import add_table_arguments, read
@@ -17,7 +17,7 @@ from isoloss.errors import UserError
 
 def add_arguments(parser):
     """The arguments of `isoloss optimal`."""
-    add_table_arguments(parser)
+    add_table_arguments(parser, averaged.BEST)
     parser.add_argument(
         "--compute", type=float, nargs="+", required=True, metavar="FLOP", help="budgets"
     )
@@ -54,13 +54,21 @@ def run(args) -> int:
     given = {} if args.unique_tokens is None else {"n_unique_tokens": args.unique_tokens}
     budgets = [("--compute", c) for c in args.compute]
     budgets += [("--unique-tokens", tokens) for tokens in given.values()]
-    check(settings, budgets, _without_repeats(settings, given), optimum=True)
+    problems = [*_without_repeats(settings, given), *averaged.problems(args, settings)]
+    check(settings, budgets, problems, optimum=True)
+    if settings.law == averaged.BEST:
+        from isoloss.forecast.average import average
+
+        found = average(table, settings)
+        notes = _compute_notes(table, settings, found.members[0].result, k)
+        return averaged.optimum(args, found, k, given, notes)
     result = fit_law(table, settings=settings)
     found = result.optimum(args.compute, k, **given)
     without = [no_optimum(result.law, c) for c in found["compute"][found["n_params"].isna()]]
     if len(without) == len(found):
         raise UserError("optimum", without)
-    said = forecast(result, {name: np.log(found[name].to_numpy()) for name in result.law.variables})
+    at = {name: np.log(found[name].to_numpy()) for name in result.law.variables}
+    said = forecast(result, at, at_optimum=True)
     found["loss_of_run_lo"], found["loss_of_run_hi"] = said.lo, said.hi
     records = plain(found.to_dict("records"))
     warnings = [*without, *result.warnings]
@@ -72,7 +80,7 @@ def run(args) -> int:
             "level": result.level,
             "fit": result.to_dict(),
             "optimal": records,
-            "drift": plain(asdict(said.drift)),
+            "drift": plain(said.drift.to_dict()),
             "warnings": warnings,
             "notes": notes,
         }

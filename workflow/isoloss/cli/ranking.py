@@ -63,9 +63,26 @@ def _text(ranking):
         if reason:
             text = f"{row['law']}: {row['verdict']}"
             reasons += textwrap.wrap(text, WIDTH, subsequent_indent="  ")
-    lines += [show.columns(rows), *([""] if reasons else []), *reasons]
+    lines += [show.columns(rows), _tie(ranking.laws), *([""] if reasons else []), *reasons]
     lines += [f"warning: {text}" for text in ranking.warnings]
     return "\n".join([*lines, *(f"assumed: {note}" for note in ranking.notes)])
+
+
+def _tie(laws):
+    """The sentence that says whether one law predicts best."""
+    best, others = laws.iloc[0], laws.iloc[1:]
+    equal = list(others.loc[others["tied"], "law"])
+    if equal:
+        names = ", ".join([best["law"], *equal])
+        return f"a tie: {names} (behind by less than two standard errors of the paired errors)"
+    rivals = others[others["behind"].notna()]
+    if not len(rivals):
+        return f"{best['law']} is the only law that was tried"
+    second = rivals.iloc[0]
+    return (
+        f"{best['law']} predicts best: {second['law']} is behind by {100 * second['behind']:.2g} "
+        f"+- {100 * second['behind_se']:.1g} % of the loss"
+    )
 
 
 def _number(value, text):

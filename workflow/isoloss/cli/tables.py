@@ -8,8 +8,11 @@ from isoloss.errors import UserError
 from isoloss.fit.settings import FitSettings
 
 
-def add_table_arguments(parser: argparse.ArgumentParser) -> None:
-    """The table, the rows to leave out of it, and an option for each setting of a fit."""
+def add_table_arguments(parser: argparse.ArgumentParser, law: str | None = None) -> None:
+    """The table, the rows to leave out of it, and an option for each setting of a fit.
+
+    `law` is the default of --law, where it is not that of a fit.
+    """
     parser.add_argument("table", type=Path, help="a .csv, .tsv, .txt, .jsonl or .parquet file")
     parser.add_argument(
         "--extension",
@@ -27,6 +30,7 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     for name, (about, default) in FitSettings.about().items():
         if not about.option:
             continue
+        default = law if name == "law" and law else default
         said = about.meaning + (f" One of {', '.join(about.choices)}." if about.choices else "")
         several = about.kind in (dict, tuple)
         if not several and default is not None:

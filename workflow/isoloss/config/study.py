@@ -121,7 +121,7 @@ class Fit(Section):
     """One law, fitted to some of the study's runs."""
 
     name: Name  # name of the fit in tables and figures
-    law: str  # as `isoloss fit --law` names it
+    law: str  # as `isoloss fit --law` names it; of a prediction also best, the average of laws
     variables: dict[str, str]  # the law's variable -> the column of the losses table
     sweeps: list[Name] | None = None  # the sweeps whose runs are fitted; null: all
     where: dict[str, Values] = {}  # column -> values of the runs to fit
@@ -213,7 +213,7 @@ class Planted(Texts):
     """A study of losses drawn from a known law."""
 
     source: Literal["planted"]
-    law: str  # as `isoloss fit --law` names it
+    law: str  # as `isoloss fit --law` names it; of a prediction also best, the average of laws
     parameters: dict[str, float]  # all parameters of the law
     noise_sd: Annotated[float, Field(ge=0, le=10)]  # standard deviation of the log of the loss
     seed: NonNegativeInt = 0  # seed of the noise

@@ -103,13 +103,13 @@ def alike(left: np.ndarray, basis: np.ndarray, groups: np.ndarray) -> tuple[floa
     measured = float(np.sum(robust.summed(left, groups) ** 2) / (left @ left))
     n_left = len(left) - basis.shape[1]
     if len(counts) > MANY_GROUPS:
-        from scipy.stats import norm
+        from scipy.special import ndtr
 
         first = counts.sum() - np.sum(seen**2)
         second = np.sum(counts**2) - 2 * counts @ np.sum(seen**2, axis=1)
         second += np.sum((seen.T @ seen) ** 2)
         sd = np.sqrt(2 * (n_left * second - first**2) / (n_left + 2)) / n_left
-        p_value = float(norm.sf((measured - first / n_left) / sd))
+        p_value = float(ndtr((first / n_left - measured) / sd))
     else:
         size = np.linalg.eigvalsh(np.diag(counts) - seen @ seen.T)
         size = size[size > 1e-9 * counts.max()][-n_left:]

@@ -1,31 +1,36 @@
 """Drift: the error of a law's extrapolation beyond the runs that it is fitted to.
 
 The interval of a fit covers the noise of the runs, not a change of the law itself. Drift is
-measured by backtests on the table. In several trials, the law is fitted to the smaller runs and
-predicts the larger ones. The drift is the error that the trial's own interval does not explain. It
-is a standard deviation of ln L that grows in proportion to ln C beyond the fitted runs. For a table
-too small or too noisy for trials, the drift is that of published tables (docs/fitting.md,
-benchmarks/forecast.py).
+measured by trials on the table (`forecast.trials`): the law is fitted to the smaller runs and
+predicts the larger ones. It is a standard deviation of ln L that grows in proportion to ln C beyond
+the fitted runs. Before any trial it is what published tables say of the law: a log-normal
+distribution. Each trial narrows that, and trials without an error bring it towards zero
+(docs/fitting.md, benchmarks/forecast.py).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from isoloss.fit.api import fit_problem
 from isoloss.fit.result import FitResult
-from isoloss.forecast.new_run import of_new_run, run_noise
-from isoloss.stats.spread import standard_error
-from isoloss.tables.data import Data
+from isoloss.forecast.new_run import bounded, of_new_run
+from isoloss.forecast.trials import (
+    NOT_A_SIZE,
+    TAU,
+    Trial,
+    extent,
+    shape_of,
+    trials_of,
+    weighed,
+)
 
-PUBLISHED = 0.03  # drift of ln L for each unit of ln C: typical of published tables at 10 times C
-PUBLISHED_TRIALS = 2.0  # the number of trials that PUBLISHED counts as
+# Of published tables at ten times C and more: the typical drift of ln L for each unit of ln C.
+PUBLISHED = {"chinchilla": 0.007, "skaling": 0.007, "kaplan_nd": 0.01}
+OF_OTHERS = 0.008
+SCATTER = 1.0  # between published tables: standard deviation of ln drift
 SEED = 1
-TRIALS = 6
-DRAWS = 60
-CLOSEST = 0.05  # in ln C; runs closer to the fitted ones do not measure drift
-TELLING = 2.0  # times PUBLISHED; a trial with a wider interval of its own does not measure drift
-NOT_A_SIZE = ("n_unique_tokens", "loss_reached")
+TRIM = (0.02, 0.98)  # shares of the draws that count for the spread of a law
 
 
 @dataclass(frozen=True)
@@ -34,23 +39,26 @@ class Drift:
 
     Attributes
     ----------
-    per_log_compute : float
-        Standard deviation of ln L for each unit of ln C (or of the law's one variable) beyond the
-        largest fitted run.
-    n_trials : int
-        Trials on the law's own runs; the published tables add a few more.
+    law : str
+    trials : list of Trial
+        Trials on the law's own runs.
     reach : float
         ln C of the largest fitted run, up to a constant.
     """
 
-    per_log_compute: float
-    n_trials: int
+    law: str
+    trials: list[Trial]
     reach: float
 
     @property
-    def freedom(self) -> float:
-        """Degrees of freedom of the standard deviation."""
-        return PUBLISHED_TRIALS + self.n_trials
+    def n_trials(self) -> int:
+        """Trials on the law's own runs."""
+        return len(self.trials)
+
+    @property
+    def per_log_compute(self) -> float:
+        """Standard deviation of ln L for each unit of ln C beyond the largest fitted run."""
+        return float(np.sqrt(self.shares(None) @ TAU**2))
 
     @property
     def source(self) -> str:
@@ -59,14 +67,39 @@ class Drift:
             return "as of published tables; too few runs to try the law on"
         return f"from {self.n_trials} trials on its own smaller runs, and published tables"
 
+    def to_dict(self) -> dict[str, Any]:
+        """The drift in numbers and words, for JSON."""
+        names = ("per_log_compute", "n_trials", "reach", "source")
+        return {name: getattr(self, name) for name in names}
+
+    def shares(self, at_shape: float | None) -> np.ndarray:
+        """Probability of each drift of `TAU`, for runs of a shape ln(D/N), shape (drift,)."""
+        log = weighed(self.trials, prior(self.law), False, at_shape)
+        shares = np.exp(log - log.max())
+        return shares / shares.sum()
+
     def errors(self, result: FitResult, log_x: dict[str, np.ndarray]) -> np.ndarray:
         """Random errors of ln L at each point by drift, shape (draw, point).
 
-        In one draw, the law drifts to the same side at all points.
+        In one draw, the law drifts to the same side at all points. Trials err by drift and by what
+        the law's draws already spread. So only the part of the drift beyond that spread is added.
         """
+        rng = np.random.default_rng(SEED)
+        side, place = rng.standard_normal(len(result.draws)), rng.random(len(result.draws))
         beyond = np.maximum(extent(log_x) - self.reach, 0)
-        student = np.random.default_rng(SEED).standard_t(self.freedom, size=len(result.draws))
-        return self.per_log_compute * student[:, None] * beyond
+        shapes = shape_of(log_x)
+        errors = np.zeros((len(result.draws), len(beyond)))
+        if not len(result.draws):
+            return errors
+        with np.errstate(all="ignore"):
+            curves = result.law.log_loss(result.draws, log_x)
+            spread = np.var(np.clip(curves, *np.nanquantile(curves, TRIM, axis=0)), axis=0)
+        for i in np.flatnonzero(beyond):
+            shares = self.shares(None if shapes is None else shapes[i])
+            drift = TAU[np.minimum(np.searchsorted(np.cumsum(shares), place), len(TAU) - 1)]
+            more = (drift * beyond[i]) ** 2 - np.nan_to_num(spread[i])
+            errors[:, i] = side * np.sqrt(np.maximum(more, 0))
+        return errors
 
 
 @dataclass(frozen=True)
@@ -90,28 +123,43 @@ class Forecast:
     drift: Drift | None
 
 
-def extent(log_x: dict[str, np.ndarray]) -> np.ndarray:
-    """ln C of each row, up to a constant; for a law of one variable, ln of the variable."""
-    return sum(x for name, x in log_x.items() if name not in NOT_A_SIZE)
+def prior(law: str) -> np.ndarray:
+    """Log weight of each drift of `TAU` before any trial, normalised, shape (drift,)."""
+    log = -((np.log(TAU / PUBLISHED.get(law, OF_OTHERS)) / SCATTER) ** 2) / 2
+    return log - np.log(np.exp(log).sum())
 
 
-def forecast(result: FitResult, log_x: dict[str, np.ndarray]) -> Forecast:
+def forecast(result: FitResult, log_x: dict[str, np.ndarray], at_optimum: bool = False) -> Forecast:
     """The loss of one new run at some points, with the law's drift in the interval.
+
+    Its upper end is at most the lowest loss of a run with at most as large N and D, and at most
+    half the compute.
 
     Parameters
     ----------
     log_x : dict of str to ndarray, shape (point,)
         ln of the law's variables.
+    at_optimum : bool
+        Whether the points are optima of their compute: then each run of at most half of it has a
+        loss at least as high.
     """
     loss, law_lo, law_hi = of_new_run(result, log_x)
     drift = drift_of(result)
     errors = 0.0 if drift is None else drift.errors(result, log_x)
     _, lo, hi = of_new_run(result, log_x, errors)
+    most = bounded(result.problem, log_x, at_optimum)
+    loss, hi = np.fmin(loss, most), np.minimum(hi, most)
+    lo = np.minimum(lo, hi)
     return Forecast(loss=loss, lo=lo, hi=hi, law_lo=law_lo, law_hi=law_hi, drift=drift)
 
 
-def drift_of(result: FitResult) -> Drift | None:
+def drift_of(result: FitResult, first: int | None = None) -> Drift | None:
     """Measure the drift of a fitted law by trials on its own runs.
+
+    Parameters
+    ----------
+    first : int, optional
+        Runs of the smallest trial (`forecast.trials.trials_of`).
 
     Returns
     -------
@@ -120,54 +168,5 @@ def drift_of(result: FitResult) -> Drift | None:
     """
     if not set(result.law.variables) - set(NOT_A_SIZE):
         return None
-    size = extent(result.problem.log_x)
-    trials = (_trial(result, size, edge) for edge in _edges(size, result.problem.n_free))
-    squares = [square for square in trials if square is not None]
-    known = PUBLISHED_TRIALS * PUBLISHED**2 + sum(squares)
-    sd = float(np.sqrt(known / (PUBLISHED_TRIALS + len(squares))))
-    return Drift(per_log_compute=sd, n_trials=len(squares), reach=float(size.max()))
-
-
-def _edges(size, n_free):
-    """The largest fitted run of each trial: from 2 runs per parameter up to nearly all runs."""
-    ordered = np.sort(size)
-    first = 2 * n_free
-    if len(ordered) <= first:
-        return []
-    places = np.linspace(first, len(ordered) - 1, TRIALS, endpoint=False).astype(int)
-    return np.unique(ordered[places - 1])
-
-
-def _trial(result, size, edge):
-    """Squared error of the small runs' law on the larger runs, per unit of ln C; or None.
-
-    The variance that the law's own interval and the noise explain is subtracted. None where that
-    variance is too large.
-    """
-    small, large = size <= edge + 1e-9, size > edge + CLOSEST
-    if not large.any():
-        return None
-    fitted = _of_rows(result, small)
-    if not len(fitted.draws):
-        return None
-    log_x = {name: x[large] for name, x in result.problem.log_x.items()}
-    error = fitted.law.log_loss(fitted.theta[None], log_x)[0] - result.problem.log_loss[large]
-    with np.errstate(all="ignore"):
-        many = fitted.law.log_loss(fitted.draws, log_x)
-    explained = standard_error(many) ** 2 + np.var(run_noise(fitted))
-    unit = np.mean((size[large] - edge) ** 2)
-    if not np.mean(explained) < unit * (TELLING * PUBLISHED) ** 2:
-        return None
-    return max(0.0, float(np.mean(error**2 - explained) / unit))
-
-
-def _of_rows(result, rows):
-    """The same fit, to some of the rows."""
-    problem = result.problem
-    log_x = {name: x[rows] for name, x in problem.log_x.items()}
-    weights = None if problem.weights is None else problem.weights[rows]
-    part = replace(problem, log_x=log_x, log_loss=problem.log_loss[rows], weights=weights)
-    clustered = result.n_clusters < result.n_rows
-    data = Data(log_x, part.log_loss, weights, result.clusters[rows] if clustered else None)
-    method = "auto" if result.method == "none" else result.method
-    return fit_problem(part, data, level=result.level, draws=DRAWS, method=method, seed=0)
+    reach = float(extent(result.problem.log_x).max())
+    return Drift(result.law.name, trials_of(result, first), reach)

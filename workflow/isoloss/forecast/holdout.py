@@ -9,14 +9,16 @@ import numpy as np
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
 from isoloss.fit.settings import FitSettings
-from isoloss.forecast.drift import extent, forecast
-from isoloss.laws import LAWS
+from isoloss.forecast.drift import forecast
+from isoloss.forecast.trials import extent
+from isoloss.laws import LAWS, Law
 from isoloss.laws import law as law_named
+from isoloss.results.verdict import Status, Verdict
 from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import read
 
 SHARES = (0.2, 0.1, 0.05, 0.0)  # held-out shares of the rows; the first that leaves enough to fit
-NOT_FITTED = "not fitted: "
+TIE = 2.0  # standard errors of a difference that is no evidence
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,14 @@ class Ranking:
     Attributes
     ----------
     laws : pandas.DataFrame
-        Best first, with the columns `law`, `error`, `bias`, `inside`, `n_fitted`, `n_held_out` and
-        `verdict`. `error` is the root mean square of ln L predicted minus measured, and `bias` is
-        its mean. `inside` is the share of held-out losses in the interval of a new run, which
-        includes the law's drift. All laws have the same `n_fitted` and `n_held_out`. A law that
-        cannot be fitted has an infinite error and its reason as the verdict.
+        Best first, with the columns `law`, `error`, `bias`, `inside`, `n_fitted`, `n_held_out`,
+        `verdict`, `behind`, `behind_se` and `tied`. `error` is the root mean square of ln L
+        predicted minus measured, and `bias` is its mean. `inside` is the share of held-out losses
+        in the interval of a new run, which includes the law's drift. All laws have the same
+        `n_fitted` and `n_held_out`. A law that cannot be fitted has an infinite error and its
+        reason as the verdict. `behind` is the mean over the runs of the absolute error minus that
+        of the best law, with its standard error. A law is `tied` with the best if it is behind by
+        less than two of them.
     factor : float
         Ratio of compute between the smallest held-out and the largest fitted run.
     n_fitted, n_held_out : int
@@ -78,43 +83,47 @@ def rank(table, factor: float, settings: FitSettings) -> Ranking:
     """
     import pandas as pd
 
-    laws = _laws(settings)
+    laws = laws_at_hand(settings) if settings.law == "all" else [law_named(settings.law)]
     where = settings.where
     data = _read(table, laws[0], settings)
     size = extent(data.log_x)
     needed = {one.name: 2 * len(one.parameters) + 1 for one in laws}
     small, large = _split(size, np.log(factor), needed.values(), where)
-    rows = []
+    rows, missed, reasons = [], {}, []
     for one in laws:
         row = {"law": one.name, "error": np.inf, "bias": np.nan, "inside": None,
                "n_fitted": int(small.sum()), "n_held_out": int(large.sum())}  # fmt: skip
         try:
             if small.sum() < needed[one.name]:
                 raise UserError(where, [_too_few(small, factor, needed[one.name])])
-            row |= _try(data, one, small, large, settings)
+            tried, missed[one.name] = _try(data, one, small, large, settings)
+            row |= tried
         except UserError as error:
             if len(laws) == 1:
                 raise
-            row["verdict"] = NOT_FITTED + "; ".join(error.problems)
+            reasons += error.problems
+            row["verdict"] = str(Verdict(Status.NOT_FITTED, "; ".join(error.problems)))
         rows.append(row)
     frame = pd.DataFrame(rows).sort_values("error", kind="stable", ignore_index=True)
     if not np.isfinite(frame["error"]).any():
-        raise UserError(
-            where, dict.fromkeys(text.removeprefix(NOT_FITTED) for text in frame["verdict"])
-        )
+        raise UserError(where, dict.fromkeys(reasons))
+    behind = [_behind(missed.get(name), missed[frame["law"].iloc[0]]) for name in frame["law"]]
+    frame["behind"], frame["behind_se"], frame["tied"] = zip(*behind, strict=True)
     return Ranking(frame, factor, int(small.sum()), int(large.sum()), data.warnings, data.notes)
 
 
-def _laws(settings):
-    if settings.law != "all":
-        return [law_named(settings.law)]
-    one_variable = settings.x is not None or "x" in settings.columns
-    return [
-        one
-        for one in LAWS.values()
-        if (one.variables == ("x",)) == one_variable
-        and (one_variable or set(one.variables) == {"n_params", "n_tokens"})
-    ]
+def laws_at_hand(settings: FitSettings) -> list[Law]:
+    """All laws of the variables that a table has, by the settings of a fit.
+
+    They are the laws of x where a column of x is given. They are those of N, D and unique tokens
+    where a column of unique tokens is named. Else they are those of N and D.
+    """
+    if settings.x is not None or "x" in settings.columns:
+        wanted = {"x"}
+    else:
+        named = {"n_unique_tokens"} & set(settings.columns)
+        wanted = {"n_params", "n_tokens"} | named
+    return [one for one in LAWS.values() if set(one.variables) == wanted]
 
 
 def _read(table, law, settings):
@@ -174,17 +183,26 @@ def _try(data, law, small, large, settings):
     )
     held = {name: named[name][large] for name in law.variables}
     predicted = result.predict(held, interval=False)["loss"].to_numpy()
-    verdict = result.verdict
     with np.errstate(all="ignore"):
         miss = np.log(predicted) - data.log_loss[large]
     if not np.isfinite(miss).all():  # the logarithmic law ends where its loss is zero
-        return {"verdict": f"predicts no positive loss for some of the runs; {verdict}"}
-    return {
+        raise UserError(settings.where, ["predicts no positive loss for some of the runs"])
+    said = {
         "error": root_mean_square(miss),
         "bias": float(np.mean(miss)),
         "inside": _inside(result, held, data.log_loss[large]),
-        "verdict": verdict,
+        "verdict": str(result.verdict),
     }
+    return said, np.abs(miss)
+
+
+def _behind(miss, best):
+    """How far a law is behind the best, the standard error of that, and whether it is a tie."""
+    if miss is None:
+        return np.nan, np.nan, False
+    behind = miss - best
+    mean, se = float(np.mean(behind)), float(np.std(behind) / np.sqrt(max(len(behind) - 1, 1)))
+    return mean, se, bool(mean <= TIE * se)
 
 
 def _inside(result, held, log_loss):

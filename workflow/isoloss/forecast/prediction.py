@@ -1,16 +1,25 @@
 """The loss that each law predicts of a run before it is trained."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from isoloss.config.study import Fit
+from isoloss.constants import AVERAGE_OF_LAWS
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
+from isoloss.fit.settings import FitSettings
+from isoloss.forecast.average import average
 from isoloss.forecast.drift import forecast
+from isoloss.forecast.holdout import laws_at_hand
+from isoloss.laws import Law, law
 from isoloss.results.verdict import Status, Verdict
 from isoloss.runs.lineage import lineage_of
 from isoloss.runs.select import is_finished
 from isoloss.tables.schema import with_values
+
+LOSSES = ("loss", "lo", "hi", "law_lo", "law_hi")
 
 
 def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> list[dict]:
@@ -31,36 +40,73 @@ def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> l
             "n_runs": len(done),
             "runs": " ".join(done["run_id"]),
         }
+        log_x = {
+            variable: np.log([columns[column]])
+            for variable, column in fit.variables.items()
+            if variable != "loss"
+        }
         try:
             shared = lineage_of(done)
-            result = fit_law(
-                shared.beside(done[list(fit.variables.values())].astype("float64")),
-                fit.law,
-                columns=fit.variables,
-                cluster=shared.cluster,
-                objective=fit.objective,
-                where=fit.name,
-            )
-            at = {
-                variable: columns[column]
-                for variable, column in fit.variables.items()
-                if variable != "loss"
-            }
+            table = shared.beside(done[list(fit.variables.values())].astype("float64"))
+            settings = _settings(fit, shared.cluster)
+            said = (_of_all if _averages(fit) else _of_one)(table, settings, log_x)
         except UserError as error:
             rows.append(row | {"verdict": Verdict(Status.NOT_FITTED, "; ".join(error.problems))})
             continue
-        said = forecast(result, {name: np.log([value]) for name, value in at.items()})
-        beyond = f", and the drift of the law ({said.drift.source})" if said.drift else ""
-        ends = {name: getattr(said, name)[0] for name in ("loss", "lo", "hi", "law_lo", "law_hi")}
-        rows.append(
-            row
-            | ends
-            | {
-                "drift": said.drift.per_log_compute if said.drift else None,
-                "level": result.level,
-                "method": f"{result.method}, the noise of one run{beyond}",
-                "verdict": result.verdict,
-                "fitted_compute_flops": float(done["compute_flops"].max()),
-            }
-        )
+        rows.append(row | said | {"fitted_compute_flops": float(done["compute_flops"].max())})
     return rows
+
+
+def laws_of(fit: Fit) -> list[Law]:
+    """The laws that make a prediction: one, or all that are averaged."""
+    return laws_at_hand(_settings(fit)) if _averages(fit) else [law(fit.law)]
+
+
+def _averages(fit):
+    return fit.law == AVERAGE_OF_LAWS
+
+
+def _settings(fit, cluster=None):
+    """The settings of a prediction's fit; an average names no law of its own."""
+    named = {} if _averages(fit) else {"law": fit.law}
+    return FitSettings(
+        columns=fit.variables,
+        objective=fit.objective,
+        where=fit.name,
+        cluster=cluster,
+        **named,
+    )
+
+
+def _of_one(table, settings, log_x) -> dict[str, Any]:
+    result = fit_law(table, settings=settings)
+    said = forecast(result, log_x)
+    beyond = f", and the drift of the law ({said.drift.source})" if said.drift else ""
+    return _ends(said) | {
+        "drift": said.drift.per_log_compute if said.drift else None,
+        "level": result.level,
+        "method": f"{result.method}, the noise of one run{beyond}",
+        "verdict": result.verdict,
+    }
+
+
+def _of_all(table, settings, log_x) -> dict[str, Any]:
+    averaged = average(table, settings)
+    said = averaged.predict({name: np.exp(x) for name, x in log_x.items()}).iloc[0]
+    each = ", ".join(
+        f"{name} {said[f'loss_{name}']:.4g} (weight {said[f'weight_{name}']:.2f})"
+        for name in averaged.laws
+    )
+    return {name: float(said[name]) for name in LOSSES} | {
+        "drift": None,
+        "level": averaged.level,
+        "method": f"average of {each}; {averaged.evidence}; the noise of one run, the "
+        "disagreement of the laws and their drift",
+        "verdict": averaged.verdict,
+    }
+
+
+def _ends(said):
+    return {
+        name: float(getattr(said, name)[0]) for name in ("loss", "lo", "hi", "law_lo", "law_hi")
+    }

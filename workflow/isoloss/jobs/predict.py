@@ -11,7 +11,6 @@ from isoloss.config.study import Fit
 from isoloss.files import canonical_json, read_json, write_parquet
 from isoloss.forecast import prediction
 from isoloss.forecast.record import said_before
-from isoloss.laws import law
 from isoloss.runtime.fingerprint import code_fingerprint
 from isoloss.tables.schema import NUMBERS, PREDICTION_COLUMNS, RUN_COLUMNS, TIMED, typed
 from isoloss.tasks import task
@@ -42,7 +41,7 @@ def main(argv: list[str]) -> None:
         "run_ids": " ".join(given["run_ids"]),
         "compute_flops": columns["compute_flops"],
     }
-    laws = [type(law(fit.law)).__module__ for fit in fits]
+    modules = sorted({type(one).__module__ for fit in fits for one in prediction.laws_of(fit)})
     said = [common | row for row in prediction.predict(fits, runs, columns)]
     about = {
         "study": arguments.study,
@@ -50,7 +49,7 @@ def main(argv: list[str]) -> None:
         "settings": given["settings"],
         "fits": given["fits"],
         "fitted": {row["run_id"]: _hash_of(row) for row in rows},
-        "code": code_fingerprint(prediction.__name__, *laws),
+        "code": code_fingerprint(prediction.__name__, *modules),
         # A prediction made again after laws or runs were changed would be no prediction.
         "made_before": not any(Path(path).exists() for path in arguments.tests),
     }

@@ -5,9 +5,11 @@ from collections.abc import Collection, Iterator
 
 from isoloss.config.compared import Compared
 from isoloss.config.study import Fit, Frontier, Study, Table
+from isoloss.constants import AVERAGE_OF_LAWS
 from isoloss.errors import nearest
 from isoloss.exhibits.base import Analysing, Drawn
 from isoloss.laws import LAWS, Law
+from isoloss.laws.chinchilla import CHINCHILLA
 from isoloss.results.fits import FitGroup
 from isoloss.tables.schema import CURVE_COLUMNS, NUMBERS, RUN_COLUMNS, SWEEP, TEXT
 
@@ -29,7 +31,10 @@ def unknown_names(study: Study) -> list[str]:
         named = [prediction.sweep, *(prediction.sweeps or ())]
         problems += [f"prediction.{p}" for p in _unknown("sweeps", named, sweeps)]
         for fit in prediction.fits:
-            problems += [f"prediction.fits.{fit.name}.{p}" for p in _of_fit(fit, sweeps, columns)]
+            one = fit
+            if fit.law == AVERAGE_OF_LAWS:  # of the laws of N and D, as this one is
+                one = fit.model_copy(update={"law": CHINCHILLA.name})
+            problems += [f"prediction.fits.{fit.name}.{p}" for p in _of_fit(one, sweeps, columns)]
     for i, row in enumerate(study.comparison):
         problems += [f"comparison.{i}.{problem}" for problem in _of_compared(row, study)]
     for figure in study.figures:

@@ -1,0 +1,172 @@
+"""Trials of a law: it is fitted to the smaller runs, and predicts the larger ones.
+
+The trials have rolling origins: each fits the runs up to some compute and predicts all runs beyond
+(leave-future-out validation; Buerkner, Gabry and Vehtari 2020, arXiv:1902.06281). Their errors are
+scored by the density that a drifting law gives them. The density of a trial is averaged over its
+runs, because the errors of one trial are errors of one extrapolation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from isoloss.fit.problem import Problem
+from isoloss.fit.result import FitResult
+from isoloss.fit.starts import starting_points
+from isoloss.stats.spread import root_mean_square
+
+TRIALS = 8
+CLOSE = 0.01  # of the objective: a trial's fit is near enough to its minimum to predict
+STARTS = 10  # of a trial's fit, beside the optimum of all runs
+FAR = 0.3  # in ln C; runs closer to the fitted ones do not test an extrapolation
+# Chosen on Epoch's, the overtrained and Porian's RefinedWeb tables; other tables are the test
+# (docs/performance-fit.md).
+LATE = 4.0  # power of the share of the runs that a trial is fitted to, in the trial's weight
+ALIKE = 1.0  # in ln(D/N): runs of this much other shape count less
+UNLIKE = 0.02  # what a run of quite another shape still counts
+TAU = np.geomspace(1e-6, 0.5, 64)  # drifts that are weighed, of ln L for each unit of ln C
+NOT_A_SIZE = ("n_unique_tokens", "loss_reached")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One extrapolation.
+
+    Attributes
+    ----------
+    share : float
+        Of the runs, those that were fitted.
+    error : ndarray, shape (run,)
+        ln L measured minus predicted, of the runs beyond.
+    distance : ndarray, shape (run,)
+        ln C of each run beyond the largest fitted run.
+    shape : ndarray or None, shape (run,)
+        ln(D/N) of each run, for laws of N and D.
+    noise, typical : float
+        Of the fitted runs: the standard deviation of ln L, and the same without outliers, by the
+        median. Both are freed of the fitted parameters.
+    """
+
+    share: float
+    error: np.ndarray
+    distance: np.ndarray
+    shape: np.ndarray | None
+    noise: float
+    typical: float
+
+    def log_density(self, noise: float, at_shape: float | None) -> np.ndarray:
+        """Mean log density of the errors for each drift of `TAU`, shape (drift,).
+
+        Runs that are farther, and whose shape is more like `at_shape`, count more.
+        """
+        weights = self.distance * alike(self.shape, at_shape, UNLIKE)
+        variance = noise**2 + np.outer(TAU, self.distance) ** 2
+        density = -(np.log(variance) + self.error**2 / variance) / 2
+        return density @ (weights / weights.sum())
+
+
+def extent(log_x: Mapping[str, np.ndarray]) -> np.ndarray:
+    """ln C of each row, up to a constant; for a law of one variable, ln of the variable."""
+    return sum(x for name, x in log_x.items() if name not in NOT_A_SIZE)
+
+
+def shape_of(log_x: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """ln(D/N) of each row; None for laws of other variables."""
+    if not {"n_params", "n_tokens"} <= set(log_x):
+        return None
+    return log_x["n_tokens"] - log_x["n_params"]
+
+
+def alike(shapes: np.ndarray | None, at_shape: float | None, unlike: float) -> np.ndarray | float:
+    """How much each run counts for a run of another shape."""
+    if shapes is None or at_shape is None:
+        return 1.0
+    return np.exp(-(((shapes - at_shape) / ALIKE) ** 2) / 2) + unlike
+
+
+def trials_of(result: FitResult, first: int | None = None) -> list[Trial]:
+    """Try a law on its own smaller runs.
+
+    Parameters
+    ----------
+    first : int, optional
+        Runs of the smallest fit; without it, two for each free parameter.
+    """
+    problem = result.problem
+    size = extent(problem.log_x)
+    found = (
+        _trial(result, size, edge)
+        for edge in _edges(size, 2 * problem.n_free if first is None else first)
+    )
+    return [trial for trial in found if trial is not None]
+
+
+def weighed(trials: list[Trial], log_prior: np.ndarray, robust: bool, at_shape: float | None,
+            count: float | None = None) -> np.ndarray:  # fmt: skip
+    """Log weight of each drift of `TAU` after trials, shape (drift,), not normalised.
+
+    Parameters
+    ----------
+    robust : bool
+        Whether the noise of the runs is that without outliers.
+    count : float, optional
+        Trials that all of them count as. Without it, each counts by its share of the runs.
+    """
+    counts = np.array([trial.share**LATE for trial in trials])
+    if count is not None and len(trials):
+        counts *= count / counts.sum()
+    total = log_prior
+    for trial, by in zip(trials, counts, strict=True):
+        total = total + by * trial.log_density(trial.typical if robust else trial.noise, at_shape)
+    return total
+
+
+def _edges(size, first):
+    """The largest fitted run of each trial."""
+    ordered = np.sort(size)
+    if len(ordered) <= first:
+        return []
+    places = np.linspace(first, len(ordered) - 1, TRIALS, endpoint=False).astype(int)
+    return np.unique(ordered[places - 1])
+
+
+@np.errstate(all="ignore")
+def _trial(result, size, edge):
+    problem = result.problem
+    small, large = size <= edge + 1e-9, size > edge + FAR
+    if not large.any() or small.sum() <= problem.n_free:
+        return None
+    part = _rows(problem, small)
+    starts = starting_points(part)
+    starts = starts[:: max(1, len(starts) // STARTS)]
+    whole = np.clip(part.z(result.theta[None]), part.lower, part.upper)
+    ends = part.solve(np.concatenate([whole, starts]))
+    best = int(np.argmin(ends.value))
+    if not ends.decrement[best] < CLOSE:
+        return None
+    theta = part.theta(ends.z[best])[None]
+    beyond = {name: x[large] for name, x in problem.log_x.items()}
+    error = problem.log_loss[large] - problem.law.log_loss(theta, beyond)[0]
+    if not np.isfinite(error).all():
+        return None
+    residual = part.log_loss - part.law.log_loss(theta, part.log_x)[0]
+    freed = np.sqrt(len(residual) / (len(residual) - problem.n_free))
+    return Trial(
+        share=small.sum() / len(size),
+        error=error,
+        distance=size[large] - edge,
+        shape=shape_of(beyond),
+        noise=freed * root_mean_square(residual),
+        typical=freed * float(np.median(np.abs(residual))) / 0.6745,
+    )
+
+
+def _rows(problem: Problem, rows: np.ndarray) -> Problem:
+    """The same problem, of some of the rows."""
+    return replace(
+        problem,
+        log_x={name: x[rows] for name, x in problem.log_x.items()},
+        log_loss=problem.log_loss[rows],
+        weights=None if problem.weights is None else problem.weights[rows],
+    )
