@@ -6,7 +6,7 @@ the drifts that published tables allow. This is Bayesian model averaging by pred
 held-out runs (Dawid 1984, J. R. Stat. Soc. A 147, 278; pseudo-BMA of Yao, Vehtari, Simpson and
 Gelman 2018, arXiv:1704.02030). Densities are proper scores: a law that is sure and wrong loses.
 Weights in proportion to 1 / rms error would leave half of the weight with a law of twice the error.
-The trials of a table overlap, so all of them count as `COUNT` independent ones.
+The trials of a table overlap, so each counts half (`forecast.trials.OVERLAP`).
 
 The average of the laws has an interval of the mixture of their draws. So the interval holds the
 disagreement between the laws.
@@ -33,7 +33,6 @@ from isoloss.results.verdict import IDENTIFIED, Verdict
 from isoloss.stats.intervals import bounds
 from isoloss.stats.spread import root_mean_square
 
-COUNT = 4.0  # independent trials that all trials of a table count as
 TIED = 3.0  # ratio of weights that is no evidence (Kass and Raftery 1995, Sec. 3.2)
 PER_PARAMETER = 2  # runs that a law must have for each free parameter
 SEED = 2
@@ -106,7 +105,7 @@ class Averaged:
         logs = []
         for member in self.members:
             trials = [trial for trial in member.drift.trials if trial.share in common]
-            log = weighed(trials, prior(member.name), True, at_shape, COUNT)
+            log = weighed(trials, prior(member.name), True, at_shape)
             logs.append(log.max() + np.log(np.exp(log - log.max()).sum()))
         weights = np.exp(np.array(logs) - max(logs))
         return weights / weights.sum()

@@ -22,6 +22,7 @@ STARTS = 10  # of a trial's fit, beside the optimum of all runs
 FAR = 0.3  # in ln C; runs closer to the fitted ones do not test an extrapolation
 # Chosen on Epoch's, the overtrained and Porian's RefinedWeb tables; other tables are the test
 # (docs/performance-fit.md).
+OVERLAP = 0.5  # trials of one table overlap: each counts as half of an independent one
 LATE = 4.0  # power of the share of the runs that a trial is fitted to, in the trial's weight
 ALIKE = 1.0  # in ln(D/N): runs of this much other shape count less
 UNLIKE = 0.02  # what a run of quite another shape still counts
@@ -102,23 +103,21 @@ def trials_of(result: FitResult, first: int | None = None) -> list[Trial]:
     return [trial for trial in found if trial is not None]
 
 
-def weighed(trials: list[Trial], log_prior: np.ndarray, robust: bool, at_shape: float | None,
-            count: float | None = None) -> np.ndarray:  # fmt: skip
+def weighed(
+    trials: list[Trial], log_prior: np.ndarray, robust: bool, at_shape: float | None
+) -> np.ndarray:
     """Log weight of each drift of `TAU` after trials, shape (drift,), not normalised.
 
     Parameters
     ----------
     robust : bool
         Whether the noise of the runs is that without outliers.
-    count : float, optional
-        Trials that all of them count as. Without it, each counts by its share of the runs.
     """
     counts = np.array([trial.share**LATE for trial in trials])
-    if count is not None and len(trials):
-        counts *= count / counts.sum()
     total = log_prior
-    for trial, by in zip(trials, counts, strict=True):
-        total = total + by * trial.log_density(trial.typical if robust else trial.noise, at_shape)
+    for trial, share in zip(trials, counts / max(counts.sum(), 1e-300), strict=True):
+        density = trial.log_density(trial.typical if robust else trial.noise, at_shape)
+        total = total + OVERLAP * len(trials) * share * density
     return total
 
 
