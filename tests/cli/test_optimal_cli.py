@@ -70,6 +70,28 @@ def test_approach_2_takes_the_compute_that_the_table_tells(valleys, capsys):
     assert "budgets; C is column 'flops'\n" in capsys.readouterr().out
 
 
+def test_approach_2_prints_a_line_for_each_budget_and_verdicts(valleys, table, capsys):
+    import pandas as pd
+
+    rows = pd.read_csv(valleys(1.0))
+    fewer = pd.concat([rows.iloc[:3], rows.iloc[9:]])  # the first budget has three sizes left
+    path = table(fewer.to_dict("list"))
+    assert main(["optimal", path, "--approach", "2", "--compute", "1e20", "--draws", "100"]) == 0
+    text = capsys.readouterr().out
+    assert "verdict: a is identified\n" in text
+    assert "verdict: N* at 1e+20 is identified\n" in text
+    lines = text[text.index("\nbudget") :].splitlines()[1:11]
+    assert lines[1].endswith("too few runs: 3 of 4 sizes")
+    assert all("x1.2 " in line for line in lines[2:])
+    assert "through 8 minima of 9 budgets" in text
+    found = said(capsys, "optimal", path, "--approach", "2", "--compute", "1e20")
+    assert found["verdict"] == "identified"
+    assert found["d_opt"][0]["value"] == pytest.approx(
+        1e20 / 6 / found["n_opt"][0]["value"], rel=1e-6
+    )  # fmt: skip
+    assert found["budgets"][0]["verdict"] == "too few runs: 3 of 4 sizes"
+
+
 def test_compute_that_is_6_n_d_is_not_called_different(valleys, capsys):
     path = valleys(1.01)
     found = said(capsys, "optimal", path, "--approach", "2", "--compute", "1e20")
@@ -103,9 +125,10 @@ def test_runs_without_common_budgets_are_told_how_budgets_were_counted(table, ca
     assert main(["optimal", path, "--approach", "2", "--compute", "1e20"]) == 2
     said = capsys.readouterr().err
     assert said.startswith(
-        f"{path}: 1 problem\n  - three budgets with a minimum between their runs"
+        f"{path}: 1 problem\n  - 3 budgets with a minimum between their runs are needed; of "
     )
-    assert said.endswith(" (budgets are column 'flops')\n")
+    assert " (budgets are column 'flops')\n" in said
+    assert said.endswith("or --approach 3, which needs no common budgets\n")
 
 
 def test_isoflops_may_be_counted_with_another_constant(valleys, table, capsys):

@@ -4,7 +4,7 @@ Porian et al. (2024, arXiv:2406.19146), Sec. 3: at each budget an Akima spline o
 goes through every size. Noise is added to the losses many times; N* is the median of the minima
 that lie between the sizes, and their spread weighs the budget in the line ln N* against ln C. A
 spline follows any valley, however lopsided, and its noise as well: where the noise of a seed is not
-known, parabolas (`isoloss.fit.isoflop`) are the better choice.
+known, valleys of one smooth shape (`isoloss.fit.isoflop`) are the better choice.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoloss.errors import UserError
-from isoloss.fit.isoflop import EDGE, FEW, INTERIOR, Allocation, Valley, line
-from isoloss.stats.intervals import estimate
+from isoloss.fit.near_lowest import EDGE, FEW, INTERIOR, Valley, line
+from isoloss.stats.intervals import Estimate, estimate
 
 FINE = 25  # points between two sizes at which the spline is read
 LEAST_SD = 0.33  # of ln N*, in units of the sizes' spacing: the spline cannot resolve less
 MIN_RUNS = 3
+
+
+@dataclass(frozen=True)
+class Minima:
+    """N* ~ C**a through the minima, and the valleys that they are of."""
+
+    a: Estimate
+    valleys: tuple[Valley, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class SeedNoise:
 def allocation(
     compute, n_params, loss, noise: SeedNoise, *, level: float = 0.9, draws: int = 1000,
     seed: int = 0,
-) -> Allocation:  # fmt: skip
+) -> Minima:  # fmt: skip
     """The minima of all budgets of a table, and the weighted line through them.
 
     Parameters
@@ -68,16 +76,9 @@ def allocation(
         text = f"of {len(valleys)} budgets {len(good)} have a minimum between their sizes"
         raise UserError("isoflop", [f"{text}, and three are needed"])
     log_c = np.log([v.compute for v in good])
-    a, log_coefficient = line(np.exp(log_c), [v.n_opt for v in good], sds)
-    lines = [line(np.exp(log_c), np.exp(row), sds) for row in _rows(minima)]
-    sampled = np.array(lines)
-    return Allocation(
-        estimate(a, sampled[:, 0], level, ""),
-        estimate(float(np.exp(log_coefficient)), np.exp(sampled[:, 1]), level, "parameters"),
-        tuple(valleys),
-        level,
-        sampled,
-    )
+    a, _ = line(np.exp(log_c), [v.n_opt for v in good], sds)
+    drawn = np.array([line(np.exp(log_c), np.exp(row), sds)[0] for row in _rows(minima)])
+    return Minima(estimate(a, drawn, level, ""), tuple(valleys))
 
 
 def _valley(compute, n, loss, noise, draws, rng):

@@ -3,8 +3,11 @@
 The coverage benchmark goes on where it was stopped, and mixes no versions of the engine.
 """
 
+"""The coverage benchmarks go on where they were stopped, and mix no versions of the engine."""
+
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +93,33 @@ def test_the_benchmark_of_speed_finds_the_recipes_minimum_or_a_lower_one(load, t
     for case in found["unknown_floor"].values():
         assert case["straight"]["at_a_minimum"] == 1.0
         assert case["straight"]["steps"] < case["curved"]["steps"]
+
+
+@pytest.fixture
+def isoflop():
+    """benchmarks/isoflop.py, with two of its cells."""
+    spec = importlib.util.spec_from_file_location("isoflop_benchmark", FOLDER / "isoflop.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    module.LAWS = {"hoffmann": module.LAWS["hoffmann"]}
+    module.GRIDS = {"x4, 5": module.GRIDS["x4, 5"]}
+    yield module
+    del sys.modules[spec.name]
+
+
+def test_approach_2_is_measured_in_slices_and_summed_up(isoflop, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    assert not isoflop.measure(path, False, 3, 40, 5, -1.0)
+    assert isoflop.measure(path, False, 3, 40, 5, np.inf)
+    rows = list(isoflop.read(path, isoflop.version()).values())
+    assert len(rows) == 6 and not any(row["refused"] for row in rows)
+    assert max(abs(row["a"]) for row in rows if row["cell"].endswith("0.2%")) < 0.01
+    assert len(list(isoflop.summary(rows))) == 2 + 6
+
+
+def test_what_is_planted_for_approach_2_has_its_least_loss_where_it_says(isoflop):
+    law = isoflop.LAWS["hoffmann"]
+    n = law.n_opt(3e20) * np.array([0.99, 1.0, 1.01])
+    loss = law.loss(n, 3e20 / 6 / n)
+    assert loss[1] < min(loss[0], loss[2])

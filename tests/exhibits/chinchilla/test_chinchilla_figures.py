@@ -266,7 +266,7 @@ def test_a_slice_of_the_law_has_the_tokens_that_its_budget_buys_at_each_size(cou
 
 @pytest.mark.parametrize("count", list(COUNTS))
 def test_the_losses_of_a_valley_lie_at_the_n_of_their_count(count):
-    rows = some(cases.tables(count=count).analyses, "loss at n_params")
+    rows = some(cases.tables(count=count).analyses, "loss at n_params", kind="point")
     assert set(rows["x_quantity"]) == {str(COUNTS[count].size)}
     sizes = planted.grid_of(cases.tables().runs)[COUNTS[count].size].astype(float)
     assert set(rows["x"].round()) <= set(sizes)

@@ -48,12 +48,28 @@ def test_the_envelope_of_curves_gives_the_planted_optimum():
     assert holds(found.n_opt[0], float(LAW.optimum(TRUE, BUDGET)["n_params"]))
 
 
-def test_isoflop_parabolas_give_the_planted_optimum_though_budgets_differ_by_rounding():
+def test_isoflop_valleys_give_the_planted_optimum_though_budgets_differ_by_rounding():
     table = valleys(np.random.default_rng(1))
     found = by_isoflops(*table.to_numpy().T, [BUDGET])
     assert found.how == "9 minima of 9 budgets"
     assert holds(found.a, LAW.derived(TRUE)["a"])
     assert found.n_opt[0].value == pytest.approx(LAW.optimum(TRUE, BUDGET)["n_params"], rel=0.03)
+
+
+def test_sizes_four_times_apart_give_the_planted_optimum():
+    """Without noise: six budgets of five sizes, which parabolas of a small reach cannot fit."""
+    law = {"A": 406.4, "B": 410.7, "E": 1.69, "alpha": 0.34, "beta": 0.28}
+    compute = np.repeat(np.geomspace(1e18, 1e21, 6), 5)
+    n = LAW.optimum(law, compute)["n_params"] * np.tile(4.0 ** np.arange(-2, 3), 6)
+    loss = LAW(law, n_params=n, n_tokens=compute / 6 / n)
+    found = by_isoflops(n, compute / 6 / n, loss, [1e22, 1e24])
+    true = LAW.optimum(law, np.array([1e22, 1e24]))
+    for k in range(2):
+        assert found.n_opt[k].value == pytest.approx(true["n_params"][k], rel=3e-3)
+        assert found.d_opt[k].value == pytest.approx(true["n_tokens"][k], rel=3e-3)
+        assert holds(found.n_opt[k], true["n_params"][k])
+    assert found.verdict == "identified"
+    assert found.verdicts == ["identified"] * 2
 
 
 def test_gemstones_curves_allow_the_published_exponent():

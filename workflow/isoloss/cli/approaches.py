@@ -41,8 +41,9 @@ def run(args) -> int:
         try:
             found = by_isoflops(*rows, args.compute, run_compute=flop, **same)
         except UserError as error:
-            problems = [f"{text} (budgets are {counted})" for text in error.problems]
-            raise UserError(str(args.table), problems) from None
+            first, *more = error.problems[0].split("\n")
+            said = "\n".join([f"{first} (budgets are {counted})", *more])
+            raise UserError(str(args.table), [said]) from None
     say = _json if args.json else _text
     print(say(args, data, found, counted, notes))
     return 0
@@ -91,10 +92,27 @@ def _json(args, data, found, counted, notes):
         "a": asdict(found.a),
         "coefficient": asdict(found.coefficient),
         "n_opt": n_opt,
+        **(_valleys(args, found) if args.approach == 2 else {}),
         "warnings": list(data.warnings),
         "notes": notes,
     }
     return json.dumps(plain(said), allow_nan=False)
+
+
+def _valleys(args, found):
+    """What approach 2 says besides: D*, verdicts, and a record for each budget."""
+    return {
+        "b": asdict(found.b),
+        "d_opt": [
+            {"compute": c, **asdict(e)} for c, e in zip(args.compute, found.d_opt, strict=True)
+        ],
+        "verdict": found.verdict,
+        "verdicts": found.verdicts,
+        "said": found.notes,
+        "skew": asdict(found.valleys.skew),
+        "noise": found.valleys.sd,
+        "budgets": [asdict(one) for one in found.valleys.budgets],
+    }
 
 
 def _text(args, data, found, counted, notes):
@@ -103,6 +121,11 @@ def _text(args, data, found, counted, notes):
     rows = [["C (FLOP)", "", "value", f"{100 * args.level:g} % from", "to"]]
     named = [("", "a", found.a)]
     named += [(show.number(c), "N*", e) for c, e in zip(args.compute, found.n_opt, strict=True)]
+    more = []
+    if args.approach == 2:
+        named.insert(1, ("", "b", found.b))
+        named += [(show.number(c), "D*", e) for c, e in zip(args.compute, found.d_opt, strict=True)]
+        more = _budgets(args, found)
     for compute, label, one in named:
         rows.append([compute, label, *map(show.number, (one.value, one.lo, one.hi))])
     is_column = counted.startswith("column")
@@ -111,8 +134,43 @@ def _text(args, data, found, counted, notes):
             show.columns(rows),
             f"N* = {show.number(found.coefficient.value)} C^a through {found.how}; "
             f"C {'is' if is_column else '='} {counted}",
+            *more,
             show.ranges(data.log_x),
             *(f"warning: {text}" for text in data.warnings),
             *(f"assumed: {note}" for note in notes),
         ]
     )
+
+
+def _budgets(args, found):
+    """The verdicts, and a line for each budget of the runs: what was fitted, or why nothing was."""
+    from isoloss.cli import show
+
+    share = f"{100 * args.level:g} %"
+    rows = [["budget", "runs", "fitted", "N from", "to", "apart", "N*", f"{share} from", "to", "D*",
+             "parabola", ""]]  # fmt: skip
+    for one in found.valleys.budgets:
+        fitted = [one.compute, one.n_runs, one.n_fitted, one.low, one.high, f"x{one.spacing:.2g}"]
+        minimum = [""] * 5
+        if one.used:
+            n = one.n_opt
+            minimum = [n.value, n.lo, n.hi, one.d_opt.value, one.parabola]
+        said = "" if one.used else str(one.verdict)
+        rows.append(
+            [x if isinstance(x, str) else show.number(x) for x in (*fitted, *minimum, said)]
+        )
+    skew = found.valleys.skew
+    between = "" if skew.lo is None else f", {share} from {skew.lo:.2f} to {skew.hi:.2f}"
+    return [
+        f"verdict: a is {found.verdict}",
+        *(
+            f"verdict: N* at {show.number(c)} is {verdict}"
+            for c, verdict in zip(args.compute, found.verdicts, strict=True)
+        ),
+        f"valleys of one shape, lopsided by beta - alpha = {skew.value:.2f}{between}; "
+        f"noise {found.valleys.sd:.2%}",
+        *found.notes,
+        "",
+        show.columns(rows),
+        "",
+    ]

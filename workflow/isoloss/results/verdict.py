@@ -29,9 +29,9 @@ class Status(Explained):
     NOT_MADE = "not made", "The runs do not allow the analysis, or this part of it."
     NOT_MEASURED = "not measured", "The run has no result."
     AT_THE_EDGE = "at the edge", "The next size has no loss at this compute."
-    EDGE = "edge", "The minimum of a parabola lies beyond the runs that it goes through."
-    NO_MINIMUM = "no minimum", "A parabola through the runs opens downwards."
-    TOO_FEW_RUNS = "too few runs", "A parabola needs more runs than there are at this budget."
+    EDGE = "edge", "The minimum of a valley lies beyond the runs that it goes through."
+    NO_MINIMUM = "no minimum", "A valley through the runs opens downwards."
+    TOO_FEW_RUNS = "too few runs", "A valley needs more runs than there are at this budget."
 
 
 class Verdict(str):

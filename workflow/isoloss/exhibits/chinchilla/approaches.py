@@ -20,12 +20,11 @@ from isoloss.exhibits.chinchilla import allocation, looks
 from isoloss.exhibits.chinchilla.allocation import METHOD, UNITS, Allocation
 from isoloss.exhibits.chinchilla.by_envelope import envelope, first_approach
 from isoloss.exhibits.chinchilla.by_law import Surface, third_approach
-from isoloss.exhibits.chinchilla.by_valleys import DrawnValley, second_approach, valleys
+from isoloss.exhibits.chinchilla.by_valleys import Valley, second_approach, valleys
 from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfGrid, design_of
 from isoloss.exhibits.chinchilla.looks import DASHED, DOTTED
 from isoloss.exhibits.chinchilla.noise import Draws, draw_noise
 from isoloss.exhibits.notes import warned
-from isoloss.fit.isoflop import INTERIOR
 from isoloss.laws import published as P
 from isoloss.laws.base import Parameter
 from isoloss.laws.published_allocation import APPROACHES_A, APPROACHES_B
@@ -193,25 +192,25 @@ def _valleys(design: Design, draws: Draws, spec: Approaches) -> list[Row]:
     found = valleys(design, draws, spec.count, spec.levels, spec.reach)
     count, rows = COUNTS[spec.count], []
     for number, one in enumerate(found, start=1):
-        whole = one.valley.status == INTERIOR
-        verdict = IDENTIFIED if whole else Verdict(Status(one.valley.status))
-        common = {"group": Group.of(approach=2, valley=number), "kind": Kind.POINT,
-                  "verdict": verdict, "runs": design.ids}  # fmt: skip
-        at = common | {"x_quantity": count.axis, "x": one.valley.compute}
+        common = {"group": Group.of(approach=2, valley=number), "runs": design.ids}
+        points = common | {"kind": Kind.POINT, "verdict": one.verdict}
+        at = points | {"x_quantity": count.axis, "x": one.compute}
         rows += [Row(**at, **_minimum(one, quantity)) for quantity in (Q.N_OPT, Q.LOSS)]
-        rows += [Row(quantity=Q.LOSS_AT_N, x_quantity=count.size, x=float(n), value=float(loss),
-                     unit=LOSSES[Q.LOSS_AT_N], **common)
-                 for n, loss in zip(one.valley.n_params, one.valley.loss, strict=True)]  # fmt: skip
+        losses = {"quantity": Q.LOSS_AT_N, "x_quantity": count.size, "unit": LOSSES[Q.LOSS_AT_N]}
+        for kind, (sizes, values) in (
+            (points, (one.n_params, one.loss)), (common | {"kind": Kind.LINE}, one.curve)
+        ):  # fmt: skip
+            rows += [Row(x=float(n), value=float(loss), **losses, **kind)
+                     for n, loss in zip(sizes, values, strict=True)]  # fmt: skip
     return rows
 
 
-def _minimum(one: DrawnValley, quantity: Q) -> dict:
-    valley = one.valley
-    if valley.status != INTERIOR:
+def _minimum(one: Valley, quantity: Q) -> dict:
+    if not one.verdict.identified:
         return {"quantity": quantity}
     size = quantity is Q.N_OPT
-    value = valley.n_opt if size else valley.loss_opt
-    drawn = np.exp(one.log_n) if size else one.loss
+    value = one.n_opt if size else one.loss_opt
+    drawn = np.exp(one.log_n) if size else one.least
     draws = np.exp(allocation.moved(np.log(drawn)[:, None], np.log(value))[:, 0])
     lo, hi = bounds(draws[np.isfinite(draws)], LEVEL)
     return {"quantity": quantity, "value": value, "lo": float(lo), "hi": float(hi),

@@ -29,7 +29,7 @@ class OfGrid(Analysing):
     """What the analyses of a grid of sizes and tokens share."""
 
     levels: Levels = 9  # budgets of the isoFLOP valleys
-    reach: Reach = 3.0  # factor in N about the lowest run within which a parabola is fitted
+    reach: Reach = 3.0  # factor in N about the lowest run within which a valley is fitted
     first_step: PositiveInt = 100  # learning curves are used from it on
     draws: Draws = 400  # of noise, from which intervals are made
 

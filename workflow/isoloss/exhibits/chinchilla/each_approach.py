@@ -43,14 +43,14 @@ class ChinchillaEnvelope(looks.OfApproaches, OfLosses):
 
 
 class ChinchillaIsoFlop(looks.OfApproaches, OfLosses):
-    """Fig. 3: parabolas at equal compute, and N* and D* at their minima."""
+    """Fig. 3: valleys at equal compute, and N* and D* at their minima."""
 
     draw: Literal["chinchilla_isoflop"]
     name: Name = "chinchilla_03"
     title: str = "IsoFLOP valleys (Hoffmann et al. 2022, Fig. 3)"
     caption: str = (
-        "Left: loss against size at equal compute, interpolated between runs of one size, and a "
-        "parabola through the sizes near the lowest. Middle and right: sizes and tokens of the "
+        "Left: loss against size at equal compute, interpolated between runs of one size, and "
+        "valleys of one common shape, the law's. Middle and right: sizes and tokens of the "
         "minima. A few sizes do not show how steep a valley is."
     )
 
@@ -136,7 +136,7 @@ def _longest(spec, tables: Tables, count: Count) -> tuple[pd.DataFrame, list[str
 
 
 def draw_isoflop(spec: ChinchillaIsoFlop, tables: Tables) -> Drawing:
-    """A parabola for each budget, and N* and D* at their minima."""
+    """A valley for each budget, and N* and D* at their minima."""
     found = tables.analysed(spec.approaches, spec.called)
     count = looks.count_of(found)
     sheet = Sheet(3, 1, width=10.4, height=3.9)
@@ -153,10 +153,8 @@ def draw_isoflop(spec: ChinchillaIsoFlop, tables: Tables) -> Drawing:
         if best.empty:
             none.append(f"{label} ({found.all(Q.N_OPT, group=group)['verdict'].iloc[0]})")
             continue
-        x = np.log(at["x"].to_numpy(float))
-        fine = np.linspace(x.min(), x.max(), 40)
-        parabola = np.polynomial.Polynomial.fit(x, at["value"].to_numpy(float), 2)
-        panels[0].line(np.exp(fine), parabola(fine), label, "parabola", color=color, linewidth=1.2)
+        curve = found.line(Q.LOSS_AT_N, group=group)
+        panels[0].line(curve["x"], curve["value"], label, "valley", color=color, linewidth=1.2)
         panels[0].points(best["value"], least["value"], label, "minimum", color=color, marker="*",
                          markersize=11, markeredgecolor="white", zorder=4)  # fmt: skip
         panels[1].intervals_of(best, label, "minimum", color=color)
@@ -171,7 +169,7 @@ def draw_isoflop(spec: ChinchillaIsoFlop, tables: Tables) -> Drawing:
     notes = looks.exponents_of(found, 2)
     if none:
         notes.append(f"No minimum between sizes, none is drawn: {', '.join(none)}.")
-    notes.append("Stars: minima of the parabolas; bars: 90 %.")
+    notes.append("Stars: minima of the valleys; bars: 90 %.")
     notes += found.why_not(group=SECOND if found.made else None)
     return sheet.drawing(notes=notes)
 

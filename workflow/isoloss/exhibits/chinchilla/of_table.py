@@ -13,13 +13,15 @@ from isoloss.errors import UserError
 from isoloss.exhibits.chinchilla.by_envelope import first_approach
 from isoloss.exhibits.chinchilla.design import Curve, Design
 from isoloss.exhibits.chinchilla.noise import draw_noise
-from isoloss.fit.isoflop import allocation
+from isoloss.fit.budgets import ROUNDING, grouped
+from isoloss.fit.isoflop import MIN_RUNS, allocation
+from isoloss.fit.isoflop import Allocation as Valleys
+from isoloss.results.verdict import Verdict
 from isoloss.stats.intervals import Estimate, estimate
 
 COUNT = "embeddings"  # the one way in which a table counts its parameters
 FEWEST_POINTS = 4
 FEWEST_DRAWS = 2  # that the envelope is made with; none of them is used where none is asked for
-SAME_BUDGET = 0.02  # budgets of runs that are meant to be one differ by rounding
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,38 @@ def by_curves(run, n_params, n_tokens, loss, compute, *, draws: int = 400, level
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class ByValleys(Divided):
+    """Approach 2: what `Divided` has, D*, verdicts and the valleys.
+
+    Attributes
+    ----------
+    b : Estimate
+        D* ~ C**b.
+    d_opt : list of Estimate
+        At the budgets asked for.
+    verdict : Verdict
+        Of a, by the draws of its interval.
+    verdicts : list of Verdict
+        Of N* at the budgets asked for, by the draws of its intervals.
+    valleys : isoloss.fit.isoflop.Allocation
+        The budgets of the runs, and the fit.
+    notes : list of str
+        How runs became budgets, and what a parabola would have said.
+    """
+
+    b: Estimate
+    d_opt: list[Estimate]
+    verdict: Verdict
+    verdicts: list[Verdict]
+    valleys: Valleys
+    notes: list[str]
+
+
 def by_isoflops(n_params, n_tokens, loss, compute, *, run_compute=None, draws: int = 1000,
                 level: float = 0.9, seed: int = 0,
-                flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN) -> Divided:  # fmt: skip
-    """Approach 2: a parabola in ln N at each budget that runs share (`isoloss.fit.isoflop`).
+                flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN) -> ByValleys:  # fmt: skip
+    """Approach 2: a valley in ln N at each budget that runs share (`isoloss.fit.isoflop`).
 
     Parameters
     ----------
@@ -100,27 +130,42 @@ def by_isoflops(n_params, n_tokens, loss, compute, *, run_compute=None, draws: i
     n_params, n_tokens, loss = (np.asarray(x, float) for x in (n_params, n_tokens, loss))
     if run_compute is None:
         run_compute = flops_per_param_token * n_params * n_tokens
-    budget = _budgets(np.asarray(run_compute, float))
-    found = allocation(budget, n_params, loss, draws=draws, level=level, seed=seed)
-    good = sum(valley.n_opt is not None for valley in found.valleys)
-    how = f"{good} minima of {len(found.valleys)} budgets"
-    n_opt = [
-        estimate(found.coefficient.value * c**found.a.value,
-                 np.exp(found.drawn[:, 1] + found.drawn[:, 0] * np.log(c)), level, "parameters")
-        for c in np.asarray(compute, float)
-    ]  # fmt: skip
-    return Divided(found.a, found.coefficient, n_opt, how)
+    shared = grouped(run_compute, n_params, loss, MIN_RUNS)
+    found = allocation(shared.compute, n_params, n_tokens, shared.loss, draws=draws, level=level,
+                       seed=seed)  # fmt: skip
+    used = sum(budget.used for budget in found.budgets)
+    compute = [float(c) for c in np.asarray(compute, float)]
+    notes = []
+    if shared.spread > ROUNDING:
+        notes.append(
+            f"budgets: the compute of one budget's runs differs by up to {shared.spread:.0%}; "
+            "their losses are moved to its mean"
+        )
+    return ByValleys(
+        found.a, found.coefficient, [found.n.at(c, level, "parameters") for c in compute],
+        f"{used} minima of {len(found.budgets)} budgets", found.b,
+        [found.d.at(c, level, "tokens") for c in compute], found.verdict,
+        [found.n.verdict(c) for c in compute], found, [*notes, *_beside(found, compute)],
+    )  # fmt: skip
 
 
-def _budgets(compute):
-    """Compute with what differs by rounding made one: the geometric mean of each group."""
-    order = np.argsort(compute, kind="stable")
-    log_c = np.log(compute[order])
-    group = np.concatenate([[0], np.cumsum(np.diff(log_c) > SAME_BUDGET)])
-    means = np.bincount(group, log_c) / np.bincount(group)
-    found = np.empty(len(compute))
-    found[order] = np.exp(means[group])
-    return found
+def _beside(found: Valleys, compute: list[float]) -> list[str]:
+    """What parabolas through the same runs say, and how the minima lie about their line."""
+    said = []
+    if found.n.parabolas is not None:
+        level, slope = found.n.parabolas
+        off = [
+            np.expm1(level + slope * np.log(c) - found.n.level - found.n.slope * np.log(c))
+            for c in compute
+        ]
+        parts = ", ".join(f"{x:+.1%} at {c:.3g} FLOP" for x, c in zip(off, compute, strict=True))
+        said.append(f"parabolas through the same runs: a = {slope:.3f}; N* {parts}")
+    if found.scatter > 0:
+        said.append(
+            f"the minima lie off the line by {found.scatter:.0%}, more than noise explains: "
+            "the intervals hold that scatter, and not a line that bends"
+        )
+    return said
 
 
 def _design(run, n_params, n_tokens, loss, k, where) -> Design:

@@ -1,8 +1,8 @@
 """The lowest loss and the best size for each budget, with the draws of their intervals.
 
 At each budget a parabola ln L(ln N) goes through the sizes, those near its bottom counting most.
-(`fit.isoflop` takes the sizes within a factor of the best, which are too few on a coarse grid.) A
-draw moves the whole curve of a size by one random factor: the points of a curve are not independent
+(`fit.near_lowest` takes the sizes within a factor of the best: too few on a coarse grid.) A draw
+moves the whole curve of a size by one random factor: the points of a curve are not independent
 of each other, curves of different sizes are. How far they move is what the parabolas leave
 unexplained, or the scatter over seeds where that is larger.
 """

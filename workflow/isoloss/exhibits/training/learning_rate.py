@@ -21,7 +21,7 @@ from isoloss.exhibits.base import (
     Tables,
 )
 from isoloss.exhibits.notes import in_words, warned
-from isoloss.fit.isoflop import INTERIOR, Valley, line, valley
+from isoloss.fit.near_lowest import INTERIOR, Valley, line, valley
 from isoloss.results import IDENTIFIED, Analysed, Group, Kind, Q, Row, Status, Verdict, X, row
 from isoloss.results.rows import DRAWS, SEED
 from isoloss.results.verdict import OFTEN, exponent_verdict, not_identified
