@@ -87,6 +87,7 @@ def test_the_reach_grows_until_it_holds_five_sizes():
     near, far = np.log(2.0) * np.arange(-3, 4), np.log(4.0) * np.arange(-3, 4)
     assert window(near, 1 + near**2).sum() == 5
     assert window(far, 1 + far**2).sum() == 5
+    assert window(far, 1 + (far - far[1]) ** 2).sum() == 5  # farther to the one side
     dense = np.log(1.2) * np.arange(-6, 7)
     assert window(dense, 1 + dense**2).sum() == 7  # within a factor of two
 

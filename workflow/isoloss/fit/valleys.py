@@ -30,7 +30,7 @@ GROWTH, GROWTH_SD = 1.5, 2.5  # d ln sd / d ln L between budgets, before runs ar
 GROWTHS = np.linspace(-6.0, 12.0, 73)
 LEAST_NOISE = 1e-7  # relative: losses are seldom printed with more digits
 MOST_STEPS, MOST_ROUNDS = 40, 12
-AT_ONCE = 250  # fits in memory
+AT_ONCE = 2_000_000  # derivatives in memory: fits x runs x parameters
 LONGEST_STEP = 1.0  # of any parameter but a height
 
 
@@ -208,10 +208,11 @@ def fit_draws(
     """Fit drawn losses and their noise, both (draw, run), with the priors drawn anew."""
     prior = _Prior.of(len(runs.log_c), fitted.own)
     centres = prior.centre + prior.sd * rng.standard_normal((len(losses), len(prior.centre)))
+    many = max(1, AT_ONCE // (len(runs.x) * fitted.best.p.shape[1]))
     parts = [
-        _search(runs, losses[k : k + AT_ONCE], sd[k : k + AT_ONCE], centres[k : k + AT_ONCE],
-                prior, fitted.best.p)[0]
-        for k in range(0, len(losses), AT_ONCE)
+        _search(runs, losses[k : k + many], sd[k : k + many], centres[k : k + many], prior,
+                fitted.best.p)[0]
+        for k in range(0, len(losses), many)
     ]  # fmt: skip
     return _named(runs, np.concatenate([np.empty((0, fitted.best.p.shape[1])), *parts]))
 
