@@ -1,9 +1,7 @@
 """The benchmarks of fits run, at a small size, and say what they are to say.
 
-The coverage benchmark goes on where it was stopped, and mixes no versions of the engine.
+The coverage benchmarks go on where they were stopped, and mix no versions of the engine.
 """
-
-"""The coverage benchmarks go on where they were stopped, and mix no versions of the engine."""
 
 import importlib.util
 import json
