@@ -15,6 +15,7 @@ from isoloss.tables.cells import is_empty, read_cells
 from isoloss.tables.grouping import Grouping, find_grouping
 from isoloss.tables.recognised import Found, find, known, recognise, said
 
+SWEPT = ("learning_rate", "batch")
 __all__ = ["Data", "read", "read_named", "recognise", "rows_text"]
 
 
@@ -128,6 +129,39 @@ def read_points(
     t.problems += checks.derived_problems(values, found, t.numbers)
     t.raise_problems()
     return {name: values[name] for name in wanted}, tuple(t.notes)
+
+
+def read_sweeps(
+    table: Any,
+    columns: Mapping[str, str] | None = None,
+    *,
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+    where: str = "table",
+) -> Data:
+    """N, D and the loss of runs, and the learning rate or the batch that was swept, or both.
+
+    Names, units and compute are understood as by `read`. A setting without a column is left out.
+
+    Raises
+    ------
+    UserError
+        The error lists every problem of the table.
+    """
+    t = _Table(table, where)
+    columns = columns or {}
+    swept = [name for name in SWEPT if name in columns or recognise(name, t.named) is not None]
+    wanted = ["n_params", "n_tokens", *(swept or SWEPT[:1])]
+    found, values = t.quantities([*wanted, "loss"], columns, "a sweep")
+    t.raise_problems()
+    values = _complete(values, wanted, t.notes, flops_per_param_token)
+    t.problems += checks.unit_problems(values, found)
+    t.problems += checks.derived_problems(values, found, t.numbers)
+    if len(t.numbers) > 1:
+        t.problems += checks.duplicates(t.named, t.numbers)
+    t.raise_problems()
+    log_x = {name: np.log(values[name]) for name in wanted}
+    warnings = tuple(checks.unit_warnings(values, found))
+    return Data(log_x, np.log(values["loss"]), None, None, tuple(t.notes), warnings)
 
 
 @dataclass(frozen=True)

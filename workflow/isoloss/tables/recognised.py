@@ -25,6 +25,8 @@ KNOWN = {
     "train_loss training_loss",
     "n_unique_tokens": "n_unique_tokens unique_tokens unique dataset_tokens",
     "n_steps": "n_steps steps step min_steps s_min",
+    "learning_rate": "learning_rate lr peak_lr max_lr peak_learning_rate max_learning_rate",
+    "batch": "batch batch_size bsz bs global_bs gbs global_batch_size batch_tokens",
 }
 KNOWN = {name: tuple(words.split()) for name, words in KNOWN.items()}
 NON_EMBEDDING = (
