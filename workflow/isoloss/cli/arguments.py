@@ -1,5 +1,6 @@
 """One check of all arguments that are numbers or names, before any computation."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Sequence
 
@@ -34,7 +35,7 @@ def check(
     """
     import math
 
-    from isoloss.laws import LAWS
+    from isoloss.laws import law
     from isoloss.laws.base import no_optimum
 
     problems = list(more)
@@ -47,9 +48,11 @@ def check(
         settings = dataclasses.replace(settings, law="chinchilla", x=None, fixed={}, tied=())
     elif settings.law == AVERAGE_OF_LAWS:
         settings = dataclasses.replace(settings, law="chinchilla", fixed={}, tied=())
-    chosen = LAWS.get(settings.law)
-    if optimum and chosen is not None and not chosen.allocates:
-        problems.append(f"--law: {no_optimum(chosen)}")
+    if optimum:
+        with contextlib.suppress(UserError):  # `settings.problems` tells of a law that is none
+            chosen = law(settings.law)
+            if not chosen.allocates:
+                problems.append(f"--law: {no_optimum(chosen)}")
     problems += [f"{option_of(key)}{text}" for key, text in settings.problems()]
     if problems:
         raise UserError("arguments", problems)

@@ -6,6 +6,7 @@ dataclass that subclasses `isoloss.laws.base.Law`, or an `isoloss.laws.sums.Sum`
 
 from isoloss import extensions
 from isoloss.errors import UserError, nearest
+from isoloss.laws import powers
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor
 from isoloss.laws.broken import BNSL_1, BNSL_2
 from isoloss.laws.chinchilla import CHINCHILLA
@@ -54,6 +55,8 @@ LAWS = {
 def law(name: str | Law) -> Law:
     """The law of a name; a law object is returned as it is.
 
+    "powers:COLUMN,COLUMN" is a floor and a power law of each column.
+
     Raises
     ------
     UserError
@@ -61,8 +64,10 @@ def law(name: str | Law) -> Law:
     """
     if isinstance(name, Law):
         return name
+    if name.partition(":")[0] == powers.NAME:
+        return powers.powers(name)
     if name not in LAWS:
-        allowed = ", ".join(LAWS)
+        allowed = ", ".join([*LAWS, powers.SHAPE])
         raise UserError("law", [f"there is no law {name!r}{nearest(name, LAWS)} (laws: {allowed})"])
     return LAWS[name]
 

@@ -6,7 +6,12 @@ import numpy as np
 
 from isoloss.laws.base import Law, Parameter, grid
 
-SEARCHED = {1: np.geomspace(0.02, 4.0, 24), 2: np.geomspace(0.04, 1.6, 8)}
+SEARCHED = {  # exponents, by the number of exponents
+    1: np.geomspace(0.02, 4.0, 24),
+    2: np.geomspace(0.04, 1.6, 8),
+    3: np.geomspace(0.06, 1.4, 5),
+    4: np.geomspace(0.1, 1.0, 3),
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class Sum(Law):
     def shapes(self, log_x, log_loss):
         places, _ = self._places()
         exponents = sorted({alpha for _, alpha, _ in places})
-        found = grid(*[SEARCHED[min(len(exponents), 2)]] * len(exponents))
+        found = grid(*[SEARCHED[min(len(exponents), 4)]] * len(exponents))
         theta = np.zeros((len(found), len(self.parameters)))
         theta[:, exponents] = found
         return theta
