@@ -177,8 +177,8 @@ def test_what_means_nothing_without_a_law_is_refused_all_at_once(valleys, capsys
 
 
 def test_every_approach_says_its_level_warnings_and_notes(valleys, capsys):
-    for approach in ("2", "3"):
-        command = ("optimal", valleys(1.0), "--approach", approach, "--level", ".8")
+    for approach, law in (("2", ()), ("3", ("--law", "chinchilla"))):
+        command = ("optimal", valleys(1.0), "--approach", approach, "--level", ".8", *law)
         found = said(capsys, *command, "--compute", "1e20")
         assert found["level"] == 0.8
         assert found["compute"] == {"2": "column 'flops'", "3": "6 N D"}[approach]
@@ -203,7 +203,8 @@ def test_every_law_of_n_and_d_has_an_optimum_and_a_plan(table, capsys):
 
 
 def test_unique_tokens_are_for_laws_of_repeated_data(valleys, capsys):
-    command = ["optimal", valleys(1.0), "--compute", "1e20", "--unique-tokens"]
+    command = ["optimal", valleys(1.0), "--law", "chinchilla", "--compute", "1e20",
+               "--unique-tokens"]  # fmt: skip
     assert main([*command, "-3"]) == 2
     said_of_it = capsys.readouterr().err
     assert "--unique-tokens: must be positive and finite, got -3" in said_of_it

@@ -64,12 +64,15 @@ def run(args) -> int:
         return averaged.optimum(args, found, k, given, notes)
     result = fit_law(table, settings=settings)
     found = result.optimum(args.compute, k, **given)
-    without = [no_optimum(result.law, c) for c in found["compute"][found["n_params"].isna()]]
-    if len(without) == len(found):
+    there = found["n_params"].notna().to_numpy()
+    without = [no_optimum(result.law, c) for c in found["compute"][~there]]
+    if not there.any():
         raise UserError("optimum", without)
-    at = {name: np.log(found[name].to_numpy()) for name in result.law.variables}
+    at = {name: np.log(found[name].to_numpy()[there]) for name in result.law.variables}
     said = forecast(result, at, at_optimum=True)
-    found["loss_of_run_lo"], found["loss_of_run_hi"] = said.lo, said.hi
+    for end, values in (("lo", said.lo), ("hi", said.hi)):
+        found[f"loss_of_run_{end}"] = np.nan
+        found.loc[there, f"loss_of_run_{end}"] = values
     records = plain(found.to_dict("records"))
     warnings = [*without, *result.warnings]
     notes = [*result.notes, *_compute_notes(table, settings, result, k)]
