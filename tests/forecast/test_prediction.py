@@ -7,7 +7,7 @@ from isoloss.config.load import parse
 from isoloss.config.study import Fit
 from isoloss.fit.api import fit_law
 from isoloss.forecast.new_run import of_new_run
-from isoloss.forecast.prediction import predict
+from isoloss.forecast.prediction import laws_of, predict
 from isoloss.tables.schema import RUN_COLUMNS, typed
 from isoloss.tasks import cost_of, task
 
@@ -66,6 +66,24 @@ def test_each_law_is_fitted_to_the_runs_that_its_where_keeps():
     every, some = predict([FIT, even], typed(rows, RUN_COLUMNS), LARGEST)
     assert every["n_runs"] == 12
     assert some["runs"].split() == [f"r{i}" for i in range(1, 12, 2)]
+
+
+def test_the_average_predicts_with_what_each_law_said_and_its_weight():
+    """Kaplan's law is planted; Hoffmann's cannot follow it, and says more than was measured."""
+    columns = table(0, 0.001)
+    rows = [
+        {"run_id": f"r{i}", "status": "done", "compute_flops": float(i + 1)}
+        | {"n_params": int(n), "n_tokens": int(d), "loss": float(loss)}
+        for i, (n, d, loss) in enumerate(zip(*columns.values(), strict=True))
+    ]
+    best = FIT.model_copy(update={"law": "best"})
+    (said,) = predict([best], typed(rows, RUN_COLUMNS), LARGEST)
+    assert said["law"] == "best"
+    assert said["lo"] < planted(**LARGEST) < said["hi"]
+    for law in ("chinchilla", "kaplan_nd", "skaling"):
+        assert f"{law} " in said["method"]
+    assert said["method"].count("(weight ") == 3
+    assert {one.name for one in laws_of(best)} == {"chinchilla", "kaplan_nd", "skaling"}
 
 
 def test_a_law_that_cannot_be_fitted_predicts_nothing_and_says_why():

@@ -4,8 +4,9 @@
 
     forecast(result, {"n_params": log_n, "n_tokens": log_d})   # Forecast: loss, lo, hi, drift
 
-`drift` measures how far losses drift from a law beyond its runs. `holdout` ranks laws by how well
-they predict larger runs. `prediction` is the job of a study's predictions.
+`trials` tries a law on its own smaller runs, and `drift` says how far losses drift from it beyond
+them. `average` weights laws by their trials. `holdout` ranks laws by how well they predict larger
+runs. `prediction` is the job of a study's predictions.
 """
 
 from isoloss.forecast.drift import Drift, Forecast, forecast
