@@ -26,7 +26,7 @@ def taken_as(table, **settings):
     result = fit_law(table, "chinchilla", draws=1, **settings)
     if result.n_clusters < result.n_rows:
         return "runs"
-    asked = any("are independent runs; if" in note for note in result.notes)
+    asked = any("are independent runs (correlation" in note for note in result.notes)
     return "asked" if asked else "independent"
 
 

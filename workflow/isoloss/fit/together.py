@@ -5,6 +5,7 @@ invariant test of a variance that rows of a group have in common (King and Hilli
 """
 
 import dataclasses
+import shlex
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from isoloss.tables.grouping import Grouping
 # Chosen on planted grids of 4 x 4 to 9 x 4 and curves of 7 and 12 runs, with other exponents than
 # those whose shares docs/performance-fit.md reports.
 TOGETHER = 0.03  # below this p-value, rows of a group are taken as one run
+# Less in common is no sign of one run: a law that is slightly wrong, or a size read off a figure,
+# leaves .1 to .2 in large tables of independent runs.
+MATERIAL = 0.3
 IN_DOUBT = 0.5  # below this one, the assumption that they are independent is said
 SIMULATED = 4000  # draws of the null distribution
 MANY_GROUPS = 200  # the null distribution is then nearly normal
@@ -44,7 +48,7 @@ def settle(problem: Problem, z: np.ndarray, data: Data) -> Data:
         return data
     p_value, share = found
     rows = f"{data.n_rows} rows of {grouping.n_groups} groups ({grouping.said})"
-    if p_value < TOGETHER:
+    if p_value < TOGETHER and share >= MATERIAL:
         return _with(
             data,
             grouping.codes,
@@ -53,10 +57,11 @@ def settle(problem: Problem, z: np.ndarray, data: Data) -> Data:
             f"one trunk do; {independent}",
         )
     if p_value < IN_DOUBT:
-        column = grouping.option or "COLUMN"
+        column = shlex.quote(grouping.option) if grouping.option else "COLUMN"
         note = (
-            f"{rows} are independent runs; if those of a group are checkpoints of one run or share "
-            f"a trunk, add --cluster {column}"
+            f"{rows} are independent runs (correlation {share:.2f} in a group, p = {p_value:.2g}); "
+            "if those of a group are checkpoints of one run or share a trunk, add --cluster "
+            f"{column}"
         )
         return _with(data, None, note)
     return data
