@@ -83,13 +83,15 @@ def run(args) -> int:
             "level": result.level,
             "fit": result.to_dict(),
             "optimal": records,
+            "answers": plain([asdict(answer) for answer in result.answers(args.compute, k)]),
             "drift": plain(said.drift.to_dict()),
             "warnings": warnings,
             "notes": notes,
         }
         print(json.dumps(content, allow_nan=False))
     else:
-        print(_text(records, result, said.drift, k, warnings, notes))
+        answers = result.answers(args.compute, k)
+        print(_text(records, result, said.drift, k, warnings, notes, answers))
     return 0
 
 
@@ -123,7 +125,7 @@ def _compute_notes(table, settings, result, flops_per_param_token):
         )
 
 
-def _text(records, result, drift, flops_per_param_token, warnings, notes):
+def _text(records, result, drift, flops_per_param_token, warnings, notes, answers):
     from isoloss.cli import show
 
     rows = [["C (FLOP)", "", "value", f"{100 * result.level:g} % from", "to"]]
@@ -141,6 +143,7 @@ def _text(records, result, drift, flops_per_param_token, warnings, notes):
             "loss of a run: its noise counted, and drift from the law beyond the runs, "
             f"{100 * drift.per_log_compute:.2g} % for each factor e of compute ({drift.source})",
             f"C = {flops_per_param_token:g} N D; {result.n_rows} rows; verdict: {result.verdict}",
+            *(f"answer: {answer.sentence}" for answer in answers if " at " in answer.question),
             show.ranges(result.problem.log_x),
             *(f"warning: {text}" for text in warnings),
             *(f"assumed: {text}" for text in notes),

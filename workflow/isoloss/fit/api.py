@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from isoloss.fit.counted import NOTE, counted, seen_pattern
 from isoloss.fit.curvature import lack_of_fit
 from isoloss.fit.held import check_floor
 from isoloss.fit.identify import verdict
@@ -124,9 +125,22 @@ def fit_problem(
         if good.any():
             warnings += near_bounds(problem, z, ends.z[good])
         pattern = misfit(problem, z, data) if certificate.converged else None
-        if pattern is not None and pattern.significant:
-            warnings.append(pattern.text)
     bend = lack_of_fit(problem, level)
+    flat_ways = flat_directions(problem, z)
+    unknown = loose(problem, z, flat_ways)
+    found = {}
+    if intervals == "profile":
+        settings = {"level": level, "draws": draws if method != "none" else 0}
+        found = profiles(problem, z, data, method=method, seed=seed, **settings)
+    flat = {name: profile.flat for name, profile in found.items() if profile.flat}
+    says = verdict(problem, certificate, theta, sampled, lost, level, bend, pattern, flat, unknown)
+    if pattern is not None and pattern.significant:
+        warnings.append(pattern.text)
+    seen = seen_pattern(pattern, bend)
+    if seen is not None and len(sampled):
+        moved = counted(problem, z, problem.z(sampled), *seen, rng)
+        sampled = problem.theta(moved.z[moved.converged])
+        notes.append(NOTE)
     names, values = law.names, law.natural(theta)
     natural = law.natural(sampled)
     params = {
@@ -136,14 +150,10 @@ def fit_problem(
     at = law.derived(dict(zip(names, values, strict=True)))
     many = law.derived(dict(zip(names, natural.T, strict=True)))
     derived = {name: estimate(at[name], many[name], level, law.derived_unit(name)) for name in at}
-    flat = {}
-    if intervals == "profile":
-        settings = {"level": level, "draws": draws if method != "none" else 0}
-        found = profiles(problem, z, data, method=method, seed=seed, **settings)
-        flat = {name: profile.flat for name, profile in found.items() if profile.flat}
-        params, derived = (_profiled(group, found, problem) for group in (params, derived))
-    flat_ways = flat_directions(problem, z)
-    unknown = loose(problem, z, flat_ways)
+    if found:
+        params, derived = (
+            _profiled(group, found, problem, widest=seen is not None) for group in (params, derived)
+        )
     params, derived = (_without_intervals(group, unknown) for group in (params, derived))
     if certificate.n_agree < max(2, certificate.n_starts // 20) and certificate.n_starts > 1:
         warnings.append(
@@ -162,7 +172,7 @@ def fit_problem(
         method=method,
         intervals=intervals,
         certificate=certificate,
-        verdict=verdict(problem, certificate, theta, sampled, lost, level, bend, flat, unknown),
+        verdict=says,
         warnings=tuple(warnings),
         notes=tuple(notes),
         lack_of_fit=bend,
@@ -184,13 +194,20 @@ def _without_intervals(estimates, names):
     }
 
 
-def _profiled(estimates, found, problem):
-    """Estimates with the ends of their profiles; a tied parameter has its leader's profile."""
+def _profiled(estimates, found, problem, widest):
+    """Estimates with the ends of their profiles; a tied parameter has its leader's profile.
+
+    `widest` keeps an end of the draws that lies farther out: profiles count no misfit.
+    """
     leaders = leaders_of(problem.law.names, problem.tied)
     ends = {name: found.get(leaders.get(name, (name,))[0]) for name in estimates}
-    return {
-        name: e
-        if ends[name] is None
-        else dataclasses.replace(e, lo=ends[name].lo, hi=ends[name].hi)
-        for name, e in estimates.items()
-    }
+
+    def with_ends(e, profile):
+        if profile is None:
+            return e
+        lo, hi = profile.lo, profile.hi
+        if widest and e.lo is not None:
+            lo, hi = (None if lo is None else min(lo, e.lo)), (None if hi is None else max(hi, e.hi))
+        return dataclasses.replace(e, lo=lo, hi=hi)
+
+    return {name: with_ends(e, ends[name]) for name, e in estimates.items()}

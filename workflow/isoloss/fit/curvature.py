@@ -28,6 +28,8 @@ class LackOfFit:
         kappa and its interval (from the F test's standard error); zero is a power law.
     exponent_first, exponent_last : float
         Local exponent of the reducible loss at the smallest and the largest x.
+    size : float
+        Root mean square of ln L that the curvature explains.
     bends : bool
         The test is significant (p < 0.01), and the exponent changes by over a quarter in the runs.
     """
@@ -38,6 +40,7 @@ class LackOfFit:
     hi: float
     exponent_first: float
     exponent_last: float
+    size: float
     bends: bool
 
 
@@ -80,10 +83,11 @@ def lack_of_fit(problem: Problem, level: float) -> LackOfFit | None:
     after = 2 * float(ends.value[best])
     gain = max(before - after, 0.0)
     variance = max(after, 1e-30) / (n - n_params)
-    return _judged(gain / variance, n - n_params, bent.theta(ends.z[best]), log_x - centre, level)
+    size, theta = float(np.sqrt(gain / n)), bent.theta(ends.z[best])
+    return _judged(gain / variance, n - n_params, theta, log_x - centre, level, size)
 
 
-def _judged(f_value, freedom, theta, u, level):
+def _judged(f_value, freedom, theta, u, level, size):
     p_value = fisher.tail(f_value, 1, freedom)
     kappa, alpha = float(theta[2]), float(theta[1])
     half = abs(kappa) / max(np.sqrt(f_value), 1e-12) * student.quantile(level, freedom)
@@ -96,5 +100,6 @@ def _judged(f_value, freedom, theta, u, level):
         kappa + half,
         float(first),
         float(last),
+        size,
         bool(p_value < SIGNIFICANT and material),
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.loose import FLAT
+from isoloss.fit.misfit import Misfit
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.problem import Problem
 from isoloss.fit.trade_off import trade_offs
@@ -17,6 +18,7 @@ from isoloss.results.verdict import (
     Status,
     Verdict,
     not_identified,
+    only_if,
 )
 from isoloss.stats.intervals import fewest_draws
 
@@ -32,12 +34,13 @@ def verdict(
     lost: float,
     level: float,
     bend: LackOfFit | None,
+    pattern: Misfit | None,
     flat: Mapping[str, tuple[str, ...]],
     loose: tuple[str, ...],
 ) -> Verdict:
     """Whether the fit is identified, and if not, why; `flat` are the sides of profiles without end.
 
-    Without enough draws, draws from the normal distribution that the Jacobian gives replace them.
+    A law whose form the runs reject is at most identified if the law holds. Without enough draws, draws from the normal distribution that the Jacobian gives replace them.
     """
     if bend is not None and bend.bends:
         return Verdict(
@@ -53,7 +56,11 @@ def verdict(
     ]
     if lost > FAILED:
         reasons.append(f"{lost:.0%} of the resampled tables have no minimum")
-    return not_identified("; ".join(reasons)) if reasons else IDENTIFIED
+    if reasons:
+        return not_identified("; ".join(reasons))
+    if pattern is not None and pattern.rejects:
+        return only_if(pattern.miss, pattern.noise)
+    return IDENTIFIED
 
 
 def normal_draws(problem: Problem, theta: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import Data
 
 SIGNIFICANT = 0.01
+MISS = 1.5  # times the noise: a law that misses its runs by more is not their form
 EXACT = 1e-9  # root mean square residual of ln L that leaves nothing to explain
 DEGREES = (3, 2)  # of the polynomials, best first; the first that leaves enough rows is used
 FREEDOM = 4  # least residual degrees of freedom of the test
@@ -54,6 +55,8 @@ class Misfit:
         p-value of bends in one quantity alone: each variable, and compute for N and D.
     worst : dict of str to float
         The point where the pattern is largest, and `residual`: the pattern of ln L there.
+    freedom : int
+        Degrees of freedom of the pattern: terms, or points, that the law's parameters cannot fit.
     """
 
     p_value: float
@@ -62,6 +65,21 @@ class Misfit:
     noise: float
     by: dict[str, float]
     worst: dict[str, float]
+    freedom: int
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the pattern is significant, and the law misses its runs by 1.5 times the noise.
+
+        The runs then reject the form of the law, and what follows from it holds only if the law
+        does. A significant pattern that is small beside the noise is counted in intervals alone.
+        """
+        return self.significant and self.miss > MISS * self.noise
+
+    @property
+    def miss(self) -> float:
+        """Root mean square of ln L by which the law misses the runs, noise and pattern together."""
+        return float(np.hypot(self.size, self.noise))
 
     @property
     def significant(self) -> bool:
@@ -102,8 +120,9 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
     left = left - basis @ (basis.T @ left)
     runs = data.clusters if data.n_clusters < n else None
     if runs is None and (found := _repeats(problem, left)):
-        p_value, pattern = found
-        return _described("repeats", p_value, pattern / root, (left - pattern) / root, {}, problem)
+        p_value, pattern, freedom = found
+        parts = pattern / root, (left - pattern) / root
+        return _described("repeats", p_value, *parts, {}, problem, freedom)
     bends, degree = bends_outside(problem, basis, root)
     if bends is None:
         return None
@@ -115,7 +134,8 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
     pattern = bends @ (bends.T @ left)
     p_value = _p_value(left, bends, basis, runs)
     against = "bends" if runs is None else "runs"
-    return _described(against, p_value, pattern / root, (left - pattern) / root, by, problem)
+    parts = pattern / root, (left - pattern) / root
+    return _described(against, p_value, *parts, by, problem, bends.shape[1])
 
 
 def bends_outside(
@@ -218,7 +238,7 @@ def _p_value(left, directions, basis, runs):
 
 
 def _repeats(problem, left):
-    """p-value and pattern by the spread of repeated runs; None where there are too few."""
+    """p-value, pattern and its degrees of freedom by repeated runs; None with too few of them."""
     points = np.unique(np.stack(list(problem.log_x.values())), axis=1, return_inverse=True)[1]
     points = points.ravel()
     n, counts = len(left), np.bincount(points)
@@ -228,10 +248,10 @@ def _repeats(problem, left):
     pattern = (np.bincount(points, weights=left) / counts)[points]
     pure = max(float(np.sum((left - pattern) ** 2)), 1e-300)
     ratio = float(pattern @ pattern) / between / (pure / within)
-    return fisher.tail(ratio, between, within), pattern
+    return fisher.tail(ratio, between, within), pattern, between
 
 
-def _described(against, p_value, pattern, rest, by, problem):
+def _described(against, p_value, pattern, rest, by, problem, freedom):
     worst = int(np.argmax(np.abs(pattern)))
     point = {name: float(np.exp(x[worst])) for name, x in problem.log_x.items()}
     return Misfit(
@@ -241,4 +261,5 @@ def _described(against, p_value, pattern, rest, by, problem):
         root_mean_square(rest),
         by,
         {**point, "residual": float(pattern[worst])},
+        int(freedom),
     )

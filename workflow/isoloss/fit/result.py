@@ -38,7 +38,9 @@ class FitResult:
         Level of the intervals; bootstrap method of the draws; "draws" or "profile".
     certificate : Certificate
     verdict : Verdict
-        "identified", or "not identified: ..." / "not a power law: ..." with the reason.
+        Of all parameters at once: "identified", "identified only if the law holds: ...",
+        "not identified: ..." or "not a power law: ...", with the reason. `answers` judges each
+        question by itself.
     warnings, notes : tuple of str
         Warnings that limit how far to trust the fit; assumptions about the table.
     lack_of_fit : LackOfFit or None
@@ -51,7 +53,8 @@ class FitResult:
     flat_directions : ndarray, shape (direction, free parameter)
         Sloppy directions, in which the fit does not change (`fit.loose`).
     draws : ndarray, shape (draw, parameter)
-        theta of each resampled table, from which intervals of other quantities follow.
+        theta of each resampled table, from which intervals of other quantities follow. Where the
+        law has a significant lack of fit, they count its misfit too (`fit.counted`).
     problem, clusters
         The problem that was solved, and the run of each row.
     """
@@ -273,6 +276,25 @@ class FitResult:
                 frame[f"{name}_{end}"] = np.where(known, values, np.nan)
         return frame
 
+    def answers(self, computes=None, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN):
+        """Whether each exponent is known, and a; and N* and the loss at compute budgets.
+
+        Parameters
+        ----------
+        computes : sequence of float, optional
+            Budgets in FLOP; ten times the largest compute of the runs, if not given.
+        flops_per_param_token : float
+            K of C = K N D.
+
+        Returns
+        -------
+        tuple of isoloss.fit.questions.Answer
+            Each with a value, an interval, a verdict of its own and a sentence.
+        """
+        from isoloss.fit.questions import answers
+
+        return answers(self, computes, flops_per_param_token)
+
     def to_dict(self) -> dict[str, Any]:
         """All results but the draws, for JSON: None in place of NaN and infinity."""
         derived = {name: asdict(e) for name, e in self.derived.items()}
@@ -295,6 +317,7 @@ class FitResult:
                 "draws": len(self.draws),
                 "certificate": asdict(self.certificate),
                 "verdict": self.verdict,
+                "answers": [asdict(answer) for answer in self.answers()],
                 "lack_of_fit": None if self.lack_of_fit is None else asdict(self.lack_of_fit),
                 "misfit": None if self.misfit is None else asdict(self.misfit),
                 "warnings": list(self.warnings),

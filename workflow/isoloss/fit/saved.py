@@ -128,6 +128,7 @@ class SavedLackOfFit(Part):
     hi: Number
     exponent_first: Number
     exponent_last: Number
+    size: Number
     bends: bool
 
 
@@ -140,6 +141,7 @@ class SavedMisfit(Part):
     noise: Number
     by: dict[str, Number]
     worst: dict[str, Number]
+    freedom: int
 
 
 class Saved(Part):

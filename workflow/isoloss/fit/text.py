@@ -103,8 +103,9 @@ def html(result: Any) -> str:
     facts = [
         f"<li>{escape(key)}: {escape(text)}</li>"
         for key, text in _facts(result)
-        if key != "verdict"
+        if key not in ("verdict", "answer")
     ]
+    said = [f"<li>{escape(answer.sentence)}</li>" for answer in result.answers()]
     color = "#2e8b57" if result.identified else "#c0562b"
     return (
         f'<div style="border-left:4px solid {color};padding-left:10px">'
@@ -112,6 +113,7 @@ def html(result: Any) -> str:
         f"<div>{escape(law.name)}: <code>{escape(law.formula)}</code> [{escape(law.source)}]</div>"
         f"<div>{escape(_rows(result))}; objective {escape(_objective(result))}</div>"
         f'<table style="border-collapse:collapse;background:none">{"".join(tables)}</table>'
+        f'<ul style="margin:0">{"".join(said)}</ul>'
         f"<details><summary>{escape(_certificate(result))}</summary>"
         f'<ul style="margin:0">{"".join(facts)}</ul></details></div>'
     )
@@ -144,6 +146,7 @@ def _facts(result):
     yield "certificate", _certificate(result)
     yield "lack of fit", _lack_of_fit(result)
     yield "verdict", result.verdict
+    yield from (("answer", answer.sentence) for answer in result.answers())
     yield from (("warning", text) for text in result.warnings)
     yield from (("assumed", text) for text in result.notes)
 

@@ -20,6 +20,10 @@ class Status(Explained):
     """The status at the start of a verdict."""
 
     IDENTIFIED = "identified", "The table determines the number."
+    IF_THE_LAW_HOLDS = (
+        "identified only if the law holds",
+        "The table determines the number by a law that its runs reject; the reason says how far.",
+    )
     NOT_IDENTIFIED = (
         "not identified",
         "Many values fit equally well; the reason says which, or what is missing.",
@@ -77,6 +81,15 @@ def verdict_columns(verdict: Verdict) -> dict[str, str]:
 def not_identified(reason: str) -> Verdict:
     """The verdict on a number that the table does not determine."""
     return Verdict(Status.NOT_IDENTIFIED, reason)
+
+
+def only_if(miss: float, noise: float) -> Verdict:
+    """The verdict on a number that the runs determine, by a law that they reject.
+
+    `miss` and `noise` are standard deviations of ln L: of all residuals, and of their noise.
+    """
+    reason = f"it misses the runs by {miss:.1%}, of which {noise:.1%} is noise"
+    return Verdict(Status.IF_THE_LAW_HOLDS, reason)
 
 
 def not_made(reason: str) -> Verdict:
