@@ -13,6 +13,7 @@ from isoloss.fit.loose import flat_directions, loose
 from isoloss.fit.misfit import misfit
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import find, near_bounds
+from isoloss.fit.outliers import outliers
 from isoloss.fit.problem import Problem, leaders_of
 from isoloss.fit.profile import profiles
 from isoloss.fit.resample import choose, draw
@@ -110,7 +111,7 @@ def fit_problem(
             f"intervals rest on {data.n_clusters} runs: so few hardly show how far rows of a run "
             "go together"
         )
-    sampled, lost, pattern = np.empty((0, len(law.parameters))), 0.0, None
+    sampled, lost, pattern, off = np.empty((0, len(law.parameters))), 0.0, None, ()
     if method != "none" and draws:
         ends = draw(problem, z, data, method, draws, rng)
         good = ends.converged
@@ -124,7 +125,8 @@ def fit_problem(
             warnings.append(f"{lost:.1%} of the resampled tables have no minimum; left out")
         if good.any():
             warnings += near_bounds(problem, z, ends.z[good])
-        pattern = misfit(problem, z, data) if certificate.converged else None
+        if certificate.converged:
+            pattern, off = misfit(problem, z, data), outliers(problem, z, data)
     bend = lack_of_fit(problem, level)
     flat_ways = flat_directions(problem, z)
     unknown = loose(problem, z, flat_ways)
@@ -136,6 +138,7 @@ def fit_problem(
     says = verdict(problem, certificate, theta, sampled, lost, level, bend, pattern, flat, unknown)
     if pattern is not None and pattern.significant:
         warnings.append(pattern.text)
+    warnings += [one.text for one in off]
     seen = seen_pattern(pattern, bend)
     if seen is not None and len(sampled):
         moved = counted(problem, z, problem.z(sampled), *seen, rng)
@@ -177,6 +180,7 @@ def fit_problem(
         notes=tuple(notes),
         lack_of_fit=bend,
         misfit=pattern,
+        outliers=off,
         loose=unknown,
         flat_directions=flat_ways,
         theta=theta,

@@ -27,8 +27,8 @@ NOTE = "intervals count the misfit of the law, with the pattern of its residuals
 
 
 def seen_pattern(pattern: Misfit | None, bend: LackOfFit | None) -> tuple[float, int] | None:
-    """Size and degrees of freedom of a pattern that intervals must count, or None."""
-    if pattern is not None and pattern.significant:
+    """Size and degrees of freedom of the pattern by which the runs reject the law, or None."""
+    if pattern is not None and pattern.rejects:
         return pattern.size, pattern.freedom
     if bend is not None and bend.bends:
         return bend.size, 1
@@ -44,7 +44,8 @@ def hidden_pattern(
 ) -> tuple[float, int]:
     """Size and degrees of freedom of a pattern that the residuals could hide.
 
-    It is the one that a test found not significant. Without a test, all residuals may be pattern.
+    It is the one that a test found too weak to reject the law. Without a test, all residuals may
+    be pattern.
     """
     if pattern is not None:
         return pattern.size, pattern.freedom

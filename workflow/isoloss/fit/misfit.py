@@ -71,8 +71,9 @@ class Misfit:
     def rejects(self) -> bool:
         """Whether the pattern is significant, and the law misses its runs by 1.5 times the noise.
 
-        The runs then reject the form of the law, and what follows from it holds only if the law
-        does. A significant pattern that is small beside the noise is counted in intervals alone.
+        The runs then reject the form of the law. What follows from it holds only if the law does,
+        and `fit.counted` widens its intervals. A significant pattern that is small beside the noise
+        leaves a warning, and no answer is known that it could move.
         """
         return self.significant and self.miss > MISS * self.noise
 

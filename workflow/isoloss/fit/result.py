@@ -15,6 +15,7 @@ from isoloss.fit.loose import known_at
 from isoloss.fit.misfit import Misfit
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import Certificate
+from isoloss.fit.outliers import Outlier
 from isoloss.fit.problem import Problem
 from isoloss.laws.allocation import BETWEEN, others
 from isoloss.laws.base import Law, no_optimum
@@ -47,6 +48,8 @@ class FitResult:
         Test that the exponent is constant, for power laws of one variable.
     misfit : Misfit or None
         Test that residuals are noise and no pattern, for other laws where there are draws.
+    outliers : tuple of Outlier
+        Rows that are far off the law of the others, where there are draws.
     loose : tuple of str
         Parameters and derived quantities that are not identifiable: they can change while the fit
         does not. They have no interval.
@@ -54,7 +57,7 @@ class FitResult:
         Sloppy directions, in which the fit does not change (`fit.loose`).
     draws : ndarray, shape (draw, parameter)
         theta of each resampled table, from which intervals of other quantities follow. Where the
-        law has a significant lack of fit, they count its misfit too (`fit.counted`).
+        runs reject the law, they count its misfit too (`fit.counted`).
     problem, clusters
         The problem that was solved, and the run of each row.
     """
@@ -75,6 +78,7 @@ class FitResult:
     notes: tuple[str, ...]
     lack_of_fit: LackOfFit | None
     misfit: Misfit | None
+    outliers: tuple[Outlier, ...]
     loose: tuple[str, ...]
     theta: np.ndarray
     flat_directions: np.ndarray
@@ -320,6 +324,7 @@ class FitResult:
                 "answers": [asdict(answer) for answer in self.answers()],
                 "lack_of_fit": None if self.lack_of_fit is None else asdict(self.lack_of_fit),
                 "misfit": None if self.misfit is None else asdict(self.misfit),
+                "outliers": [asdict(one) for one in self.outliers],
                 "warnings": list(self.warnings),
                 "notes": list(self.notes),
             }

@@ -23,6 +23,7 @@ from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.misfit import Misfit
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import Certificate
+from isoloss.fit.outliers import Outlier
 from isoloss.fit.problem import Problem
 from isoloss.laws import LAWS, Law, Parameter, Sum, Term
 from isoloss.results.verdict import Verdict
@@ -144,6 +145,15 @@ class SavedMisfit(Part):
     freedom: int
 
 
+class SavedOutlier(Part):
+    """An `Outlier`."""
+
+    row: int
+    off: Number
+    p_value: Number
+    without: dict[str, Number]
+
+
 class Saved(Part):
     """The content of the file; after the head, the fields of `FitResult` and `Problem`."""
 
@@ -166,6 +176,7 @@ class Saved(Part):
     notes: list[str]
     lack_of_fit: SavedLackOfFit | None
     misfit: SavedMisfit | None
+    outliers: list[SavedOutlier]
     loose: list[str]
     fixed: dict[str, Number]
     tied: list[list[str]]
@@ -254,6 +265,7 @@ def load(path: str | Path, law: Law | None = None) -> dict[str, Any]:
         "notes": tuple(saved.notes),
         "lack_of_fit": None if bend is None else LackOfFit(**bend.model_dump()),
         "misfit": None if pattern is None else Misfit(**pattern.model_dump()),
+        "outliers": tuple(Outlier(**one.model_dump()) for one in saved.outliers),
         "loose": tuple(saved.loose),
         "theta": np.array(saved.theta, float),
         "flat_directions": saved.flat_directions.array(),

@@ -30,6 +30,7 @@ class Data:
     notes: tuple[str, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())  # about units that look wrong
     grouping: Grouping | None = None  # rows that may be of one run, where the user said nothing
+    numbers: np.ndarray | None = None  # of the rows in the user's table; None: from 1
 
     @property
     def n_rows(self) -> int:
@@ -101,7 +102,7 @@ def read(
         grouping = find_grouping(named, columns, values, law.variables)
     warnings = tuple(checks.unit_warnings(values, found))
     log_loss, notes = np.log(values["loss"]), tuple(t.notes)
-    return Data(log_x, log_loss, weight, codes, notes, warnings, grouping)
+    return Data(log_x, log_loss, weight, codes, notes, warnings, grouping, numbers)
 
 
 def read_points(
