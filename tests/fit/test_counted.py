@@ -77,7 +77,9 @@ def test_the_interval_of_a_power_law_that_bends_holds_its_local_exponents():
     u = np.linspace(0, 1, 12)
     x = np.exp(10 * u)
     loss = 5 * np.exp(-10 * (0.4 * u - 0.15 * u**2))
-    result = fit_law({"x": x, "loss": loss * (1 + 1e-4 * np.cos(70 * u))}, "power_law", x="x", draws=200)
+    result = fit_law(
+        {"x": x, "loss": loss * (1 + 1e-4 * np.cos(70 * u))}, "power_law", x="x", draws=200
+    )
     alpha = result.params["alpha"]
     assert result.verdict.status == "not a power law"
     assert alpha.hi - alpha.lo > 0.1

@@ -24,18 +24,30 @@ class Compared(Section):
 # Rows that a study names: each number in the article's own way of counting.
 SHIPPED = {
     "a_counted_as_kaplan": {
-        "quantity": "exponent a of N* ~ C^a, by the fitted law, counted as Kaplan does",
+        "quantity": "exponent a of N* ~ C^a, by Hoffmann's law, counted as Kaplan does",
         "kaplan": "0.73 (C_min); 0.88 by C as spent",
         "chinchilla": "0.50, 0.49, 0.46, by all parameters",
         "elsewhere": "Porian et al. 2024: 0.835 (0.824-0.846), and 0.706 once the output layer's "
         "FLOPs count; a nanoGPT study of up to 6.3M parameters: 0.90, 0.72 for C_min",
         "scale": "to about 0.1, and how it moves with the counting",
-        "of": "recount",
-        "group": "count=kaplan, approach=3",
+        "of": "surface",
+        "parameter": "a",
+    },
+    "a_by_kaplans_law": {
+        "quantity": "the same, by Kaplan's joint law, a = alpha_D / (alpha_N + alpha_D)",
+        "kaplan": "0.58 by the two exponents below; 0.73 (C_min) measured",
+        "scale": "to about 0.1: how far two laws of the same runs differ",
+        "of": "joint",
+        "parameter": "a",
+    },
+    "a_by_skaling": {
+        "quantity": "the same, by the law that holds both (Videau et al. 2026)",
+        "scale": "to about 0.1: how far two laws of the same runs differ",
+        "of": "coupled",
         "parameter": "a",
     },
     "a_counted_exactly": {
-        "quantity": "the same, with N all parameters and C counted exactly",
+        "quantity": "a by Hoffmann's law, with N all parameters and C counted exactly",
         "chinchilla": "0.50, 0.49, 0.46",
         "elsewhere": "Porian et al. 2024: 0.497 (0.491-0.505) when all is tuned; Minchilla, on "
         "characters: 0.48",

@@ -211,7 +211,10 @@ def _profiled(estimates, found, problem, widest):
             return e
         lo, hi = profile.lo, profile.hi
         if widest and e.lo is not None:
-            lo, hi = (None if lo is None else min(lo, e.lo)), (None if hi is None else max(hi, e.hi))
+            lo, hi = (
+                (None if lo is None else min(lo, e.lo)),
+                (None if hi is None else max(hi, e.hi)),
+            )
         return dataclasses.replace(e, lo=lo, hi=hi)
 
     return {name: with_ends(e, ends[name]) for name, e in estimates.items()}

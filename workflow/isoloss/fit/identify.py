@@ -40,7 +40,8 @@ def verdict(
 ) -> Verdict:
     """Whether the fit is identified, and if not, why; `flat` are the sides of profiles without end.
 
-    A law whose form the runs reject is at most identified if the law holds. Without enough draws, draws from the normal distribution that the Jacobian gives replace them.
+    A law whose form the runs reject is at most identified if the law holds. Without enough draws,
+    draws from the normal distribution that the Jacobian gives replace them.
     """
     if bend is not None and bend.bends:
         return Verdict(

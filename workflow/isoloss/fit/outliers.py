@@ -15,7 +15,7 @@ import numpy as np
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.fit.resample import ENOUGH, noise_model
-from isoloss.stats import student
+from isoloss.stats import fisher, student
 from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import Data
 
@@ -67,7 +67,10 @@ def outliers(problem: Problem, z: np.ndarray, data: Data) -> tuple[Outlier, ...]
     There are none where the test does not apply: where rows of one run depend on each other, and
     where residuals are zero.
     """
-    if data.n_clusters < data.n_rows or root_mean_square(problem.residuals(problem.theta(z))) < EXACT:
+    if (
+        data.n_clusters < data.n_rows
+        or root_mean_square(problem.residuals(problem.theta(z))) < EXACT
+    ):
         return ()
     noise = noise_model(problem, z)
     weights = np.exp(-2 * noise.slope * noise.level)
@@ -92,8 +95,6 @@ def outliers(problem: Problem, z: np.ndarray, data: Data) -> tuple[Outlier, ...]
 
 def _farthest(squares, at, kept):
     """The row that is farthest off, its p-value, and the optimum without it; None without one."""
-    from scipy import stats
-
     rows = np.flatnonzero(kept)
     freedom = len(rows) - squares.n_free - 1
     if freedom < FREEDOM:
@@ -110,7 +111,7 @@ def _farthest(squares, at, kept):
     before, after = float(left[rows] @ left[rows]), 2 * ends.value
     ratio = np.where(ends.converged, (before - after) / (after / freedom), 0.0)
     best = int(np.argmax(ratio))
-    p_value = len(rows) * float(stats.f.sf(max(ratio[best], 0.0), 1, freedom))
+    p_value = len(rows) * fisher.tail(max(float(ratio[best]), 0.0), 1, freedom)
     return int(tried[best]), min(p_value, 1.0), ends.z[best]
 
 

@@ -26,7 +26,6 @@ from isoloss.stats.intervals import bounds
 
 if TYPE_CHECKING:
     from isoloss.fit.result import FitResult
-    from isoloss.laws.base import Law
 
 FACTOR = 3.0  # largest ratio of the ends of a known N*: within 1.7 times either way
 RELATIVE = 0.5  # widest interval of a known exponent or floor, in units of its value
@@ -110,7 +109,7 @@ def _of_parameters(result: FitResult) -> Iterator[_Asked]:
     if "a" in derived and "a" not in at:
         many, more = (law.derived(dict(zip(law.names, rows.T, strict=True)))["a"]
                       for rows in (natural, of_bent))  # fmt: skip
-        tell = "isoloss next --decision a" if law_allocates(law) else ""
+        tell = "isoloss next --decision a" if law.allocates else ""
         yield _number(result, "a", float(derived["a"]), many, more, "", tell)
 
 
@@ -122,7 +121,7 @@ def _number(result, name, value, draws, bent, unit, tell=""):
 
 def _of_budgets(result: FitResult, computes, flops_per_param_token) -> Iterator[_Asked]:
     law, log_x = result.law, result.problem.log_x
-    if not law_allocates(law):
+    if not law.allocates:
         return
     if computes is None:
         most = np.max(log_x["n_params"] + log_x["n_tokens"])
@@ -142,14 +141,10 @@ def _of_budgets(result: FitResult, computes, flops_per_param_token) -> Iterator[
         known = not set(result.derived) & set(result.loose) and bool(result.known_at(fixed)[0])
         budget, tell = f"{compute:.3g} FLOP", f"isoloss next --target {compute:.3g}"
         yield _Asked(f"N* at {budget}", float(at["n_params"]), drawn["n_params"][:, 0],
-                     bent["n_params"][:, 0], "parameters", known, ratio=True, tell=tell)  # fmt: skip
+                     bent["n_params"][:, 0], "parameters", known, ratio=True,
+                     tell=tell)  # fmt: skip
         yield _Asked(f"loss at {budget}", float(at["loss"]), drawn["loss"][:, 0],
                      bent["loss"][:, 0], "loss", known, widest=widest, tell=tell)  # fmt: skip
-
-
-def law_allocates(law: Law) -> bool:
-    """Whether the law divides a budget between N and D."""
-    return hasattr(law, "optimum")
 
 
 def _bent(result: FitResult) -> np.ndarray:

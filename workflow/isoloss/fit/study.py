@@ -53,6 +53,9 @@ def _groups(fit: Fit, runs: pd.DataFrame) -> Iterator[tuple[FitGroup, pd.DataFra
 def _rows(study: str, fit: Fit, group: FitGroup, points: pd.DataFrame) -> list[FitRow]:
     columns = list(fit.variables.values())
     usable = points[is_finished(points) & points[columns].notna().all(axis="columns")]
+    # The order of the analyses of a grid, so that resampled tables and intervals are the same.
+    order = [column for variable, column in fit.variables.items() if variable != "loss"]
+    usable = usable.sort_values([*order, "run_id"], kind="stable")
     left_out = len(points) - len(usable)
     said = [f"{left_out} of {len(points)} runs left out: diverged or not measured"] * bool(left_out)
     common = {

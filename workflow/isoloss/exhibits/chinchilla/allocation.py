@@ -11,8 +11,9 @@ import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.exhibits.chinchilla.design import COUNTS
+from isoloss.fit.misfit import Misfit
 from isoloss.results import IDENTIFIED, Group, Kind, Q, Row, points, row
-from isoloss.results.verdict import OFTEN, exponent_verdict, not_identified, not_made
+from isoloss.results.verdict import OFTEN, exponent_verdict, not_identified, not_made, only_if
 from isoloss.stats.intervals import LEVEL, bounds
 from isoloss.stats.line import through_rows
 
@@ -55,6 +56,12 @@ class Allocation:
     places : Places
     n_runs : int
     runs : str
+    method : str
+        How the draws were made.
+    paired_a : ndarray, shape (draw,), optional
+        a with the same noise as other approaches have, where `drawn` has another.
+    rejected : Misfit, optional
+        The misfit of a law that the runs reject.
     """
 
     approach: int
@@ -67,6 +74,14 @@ class Allocation:
     places: Places
     n_runs: int
     runs: str
+    method: str = METHOD
+    paired_a: np.ndarray | None = None
+    rejected: Misfit | None = None
+
+    @property
+    def paired(self) -> np.ndarray:
+        """The draws of a that differences between approaches are made of, shape (draw,)."""
+        return self.drawn["a"] if self.paired_a is None else self.paired_a
 
     def log_n(self, log_c) -> tuple[np.ndarray, np.ndarray]:
         """ln N* at budgets, and its draws, shape (draw, budget)."""
@@ -138,16 +153,31 @@ def _lines(log_c0, log_c, log_n, log_d, steep) -> dict[str, np.ndarray]:
                 "log_d0": share + slope * log_n0}  # fmt: skip
 
 
-def slope_row(quantity: Q, value: float, draws: np.ndarray, warnings: str = "", **also: Any) -> Row:
-    """An exponent with its interval; its verdict counts the draws that gave none."""
+def slope_row(
+    quantity: Q,
+    value: float,
+    draws: np.ndarray,
+    rejected: Misfit | None = None,
+    warnings: str = "",
+    **also: Any,
+) -> Row:
+    """An exponent with its interval; its verdict counts the draws that gave none.
+
+    Parameters
+    ----------
+    rejected : Misfit, optional
+        The misfit of the law that the exponent is of, where the runs reject it.
+    """
     good = draws[np.isfinite(draws)]
     verdict = exponent_verdict(value, good)
     lost = 1 - len(good) / max(len(draws), 1)
-    few = f"{lost:.0%} of the draws have fewer than three places to draw a line through"
-    if lost > 0.5:
-        verdict = not_identified(few)
-    said = "; ".join(filter(None, [warnings, few if lost > OFTEN else ""]))
-    return row(quantity, value, good, verdict=verdict, warnings=said, **also)
+    if lost > OFTEN:
+        verdict = not_identified(
+            f"{lost:.0%} of the draws have fewer than three places to draw a line through"
+        )
+    elif rejected is not None and verdict.identified:
+        verdict = only_if(rejected.miss, rejected.noise)
+    return row(quantity, value, good, verdict=verdict, warnings=warnings, **also)
 
 
 def difference(group: Group, one: Allocation, other: Allocation, same: str, different: str) -> Row:
@@ -158,7 +188,7 @@ def difference(group: Group, one: Allocation, other: Allocation, same: str, diff
     same, different : str
         What is said of the two where the interval holds zero, and where it does not.
     """
-    draws = one.drawn["a"] - other.drawn["a"]
+    draws = one.paired - other.paired
     good = draws[np.isfinite(draws)]
     lo, hi = bounds(good, LEVEL) if len(good) else (-np.inf, np.inf)
     runs = list(dict.fromkeys(f"{other.runs} {one.runs}".split()))
@@ -172,10 +202,11 @@ def difference(group: Group, one: Allocation, other: Allocation, same: str, diff
 
 def exponents(found: Allocation, group: Group, **also: Any) -> list[Row]:
     """a and b."""
-    common = {"group": group, "method": METHOD, "n_runs": found.n_runs, "runs": found.runs} | also
+    common = {"group": group, "method": found.method, "n_runs": found.n_runs, "runs": found.runs}
+    common |= also
     return [
-        slope_row(Q.A_OPT, found.a, found.drawn["a"], **common),
-        slope_row(Q.B_OPT, found.b, found.drawn["b"], **common),
+        slope_row(Q.A_OPT, found.a, found.drawn["a"], found.rejected, **common),
+        slope_row(Q.B_OPT, found.b, found.drawn["b"], found.rejected, **common),
     ]
 
 
@@ -195,7 +226,7 @@ def lines(found: Allocation, group: Group, log_c: np.ndarray, count: str) -> lis
         made += [
             Row(group=group, kind=Kind.LINE, quantity=quantity, unit=UNITS[quantity],
                 x_quantity=COUNTS[count].axis, x=float(np.exp(c)), value=float(np.exp(middle)),
-                lo=_exp(low), hi=_exp(high), level=LEVEL, method=METHOD, n_runs=found.n_runs)
+                lo=_exp(low), hi=_exp(high), level=LEVEL, method=found.method, n_runs=found.n_runs)
             for c, middle, low, high in zip(log_c, value, lo, hi, strict=True)
         ]  # fmt: skip
     return made

@@ -36,6 +36,7 @@ from isoloss.results.verdict import (
     Verdict,
     exponent_verdict,
     not_identified,
+    only_if,
     scale_verdict,
 )
 from isoloss.stats.intervals import LEVEL, bounds
@@ -223,7 +224,7 @@ def law_rows(law: Surface, group: Group, design: Design) -> list[Row]:
     kept = np.isfinite(drawn).all(axis=1)
     lost = 1 - kept.mean()
     common = {
-        "group": group, "method": METHOD, "n_runs": len(design.run_ids), "runs": design.ids,
+        "group": group, "method": law.method, "n_runs": len(design.run_ids), "runs": design.ids,
         "warnings": "; ".join(filter(None, (*law.fit.warnings, law.warning))),
     }  # fmt: skip
     rows = []
@@ -242,7 +243,10 @@ def _verdict(law: Surface, parameter: Parameter, value: float, draws, lost: floa
         return not_identified("no start ended at a minimum")
     if lost > OFTEN:
         return not_identified(f"{lost:.0%} of the draws have no minimum")
-    return scale_verdict(draws) if parameter.log else exponent_verdict(value, draws)
+    verdict = scale_verdict(draws) if parameter.log else exponent_verdict(value, draws)
+    if law.warning and verdict.identified:
+        return only_if(law.fit.misfit.miss, law.fit.misfit.noise)
+    return verdict
 
 
 def draw_frontiers(spec: ChinchillaFrontiers, tables: Tables) -> Drawing:

@@ -6,7 +6,7 @@ found along the curve of equal compute, so that one fitted law can be recounted 
 2024, arXiv:2406.12907).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,26 +15,45 @@ from isoloss.exhibits.chinchilla.by_valleys import per_token
 from isoloss.exhibits.chinchilla.design import Design
 from isoloss.exhibits.chinchilla.noise import Draws
 from isoloss.fit.api import fit_law
+from isoloss.fit.counted import counted, seen_pattern
 from isoloss.fit.result import FitResult
 from isoloss.laws import CHINCHILLA, Law
 from isoloss.stats.interpolation import spline_beyond
 
 PLACES = 9  # budgets at which the optimum is found
-MISFIT = 1.5  # times the noise: then the law is not the form of the runs
+SEED = 3
 FINE, BEYOND = 160, np.log(100.0)  # sizes tried at a budget, and how far beyond the design's
 
 
 @dataclass(frozen=True)
 class Surface:
-    """The fitted law, and its parameters in each draw: shape (draw, parameter).
+    """The fitted law, and its parameters in draws: shape (1 + draw, parameter).
 
-    A draw has new noise on the law's own losses; row 0 has none.
+    Attributes
+    ----------
+    count : str
+        Whose N it takes.
+    fit : FitResult
+    draws : ndarray
+        Those of the fit, after the fit itself: intervals and verdicts are made of them, so that
+        they are the same as in the table of fits.
+    paired : ndarray
+        With new noise on the law's own losses, the same as in the other approaches; row 0 has none.
+        Differences between approaches are made of them.
+    warning : str
+        "" unless the runs reject the law.
     """
 
-    count: str  # whose N it takes
+    count: str
     fit: FitResult
     draws: np.ndarray
-    warning: str  # "" where the law misses the runs by no more than their noise
+    paired: np.ndarray
+    warning: str
+
+    @property
+    def method(self) -> str:
+        """How the draws were made."""
+        return f"{self.fit.method}, as in the table of fits"
 
 
 def surface(design: Design, draws: Draws, count: str, where: str, law: Law = CHINCHILLA) -> Surface:
@@ -50,25 +69,36 @@ def surface(design: Design, draws: Draws, count: str, where: str, law: Law = CHI
         "n_tokens": np.exp(design.log_d),
         "loss": np.exp(design.log_loss),
     }
-    columns = {name: name for name in table}
-    fit = fit_law(table, law, columns=columns, draws=0, method="none", where=where)
+    fit = fit_law(table, law, columns={name: name for name in table}, where=where)
+    own = np.concatenate([fit.theta[None], fit.draws])
+    return Surface(count, fit, own, _paired(fit, draws), _misfit(fit))
+
+
+def _paired(fit: FitResult, draws: Draws) -> np.ndarray:
+    """Parameters of the law with the draws' noise, which count its misfit where it is rejected."""
     problem = fit.problem
-    fitted = law.log_loss(fit.theta[None], problem.log_x)[0]
-    starts = np.repeat(problem.z(fit.theta[None]), len(draws), axis=0)
-    ends = problem.solve(starts, damping=0.1, log_loss=fitted + draws.runs)
-    theta = problem.theta(ends.z)
-    theta[~ends.converged] = np.nan
-    freedom = max(len(fitted) - len(fit.theta), 1)
-    miss = float(np.sqrt(np.sum((fitted - design.log_loss) ** 2) / freedom))
-    return Surface(count, fit, theta, _misfit(miss, draws.sd))
+    fitted = fit.law.log_loss(fit.theta[None], problem.log_x)[0]
+    z = problem.z(fit.theta[None])
+    ends = problem.solve(np.repeat(z, len(draws), axis=0), damping=0.1,
+                         log_loss=fitted + draws.runs)  # fmt: skip
+    seen = seen_pattern(fit.misfit, fit.lack_of_fit)
+    found, good = ends.z, ends.converged
+    if seen is not None:
+        moved = counted(problem, z[0], ends.z[1:], *seen, np.random.default_rng(SEED))
+        found = np.concatenate([found[:1], moved.z])
+        good = good & np.concatenate([[True], moved.converged])
+    theta = problem.theta(found)
+    theta[~good] = np.nan
+    return theta
 
 
-def _misfit(miss: float, noise: float) -> str:
-    if miss <= MISFIT * noise:
+def _misfit(fit: FitResult) -> str:
+    pattern = fit.misfit
+    if pattern is None or not pattern.rejects:
         return ""
     return (
-        f"the law misses the runs by {miss:.1%}, of which {noise:.1%} is noise: it is not their "
-        "form, and the interval does not count that"
+        f"the law misses the runs by {pattern.miss:.1%}, of which {pattern.noise:.1%} is noise: it "
+        "is not their form, and the interval counts its misfit"
     )
 
 
@@ -92,13 +122,16 @@ def third_approach(
     law = law or surface(design, draws, count, where, of)
     log_c = design.log_compute(count)
     at = np.linspace(log_c.min(), log_c.max(), PLACES)
-    one, many = (
-        optima(design, theta, law.count, count, at, law.fit.law)
-        for theta in (law.fit.theta[None], law.draws)
-    )
-    places = Places(at, one[0], at - per_token(design, count, one[0]), at[None], many,
-                    at - per_token(design, count, many))  # fmt: skip
-    return through(3, places, design.ids, where), law
+    made = []
+    for theta in (law.draws, law.paired):
+        many = optima(design, theta, law.count, count, at, law.fit.law)
+        one = many[0] if not made else made[0].places.log_n
+        places = Places(at, one, at - per_token(design, count, one), at[None], many,
+                        at - per_token(design, count, many))  # fmt: skip
+        made.append(through(3, places, design.ids, where))
+    only_if = law.fit.misfit if law.warning else None
+    found = replace(made[0], paired_a=made[1].drawn["a"], rejected=only_if, method=law.method)
+    return found, law
 
 
 def optima(

@@ -156,13 +156,14 @@ def _slope(bowls: dict[float, Bowl], tried: pd.DataFrame, said: list[str]) -> Ro
     widths = np.array(list(bowls))
     value = line(widths, at)[0]
     draws = slopes_of_columns(np.log(widths), best)
+    verdict = exponent_verdict(value, draws)
     lost = np.mean(~np.isfinite(draws))
     draws = draws[np.isfinite(draws)]
     used = tried[tried["width"].astype(float).isin(widths)]
     if lost:
         said = [*said, f"{lost:.0%} of the draws have a width without a minimum; left out"]
     return row(Q.RATE_SLOPE, value, draws, theory=MUP,
-               theory_source=SOURCE, verdict=exponent_verdict(value, draws),
+               theory_source=SOURCE, verdict=verdict,
                warnings="; ".join(said), n_runs=len(used), runs=" ".join(used["run_id"]),
                method="residual")  # fmt: skip
 
