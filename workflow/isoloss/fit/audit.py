@@ -177,7 +177,7 @@ def _natural(fit, result):
 
 
 def _verdict(result, difference, at_published):
-    if not result.identified:
+    if not result.verdict.determined:
         return result.verdict
     excess = at_published / result.objective_value - 1
     near = max(abs(value) for value in difference.values()) < SAME_VALUE

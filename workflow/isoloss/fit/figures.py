@@ -92,12 +92,13 @@ def loss_figure(result: FitResult, labels: Mapping[str, str]) -> Drawn:
             rows = frame[line.rows]
             panel.points(rows[name], rows["loss"], series, "row", color=color, marker=marker,
                          **MARK)  # fmt: skip
-            if result.identified:
+            if result.verdict.determined:
                 draw_law(panel, result, name, line, values[name], color, LAW)
             if line.label:
                 key.append((line.label, {"color": color, "marker": marker, "linestyle": "-"}))
     if not result.identified:
-        notes.append(f"{result.verdict}; no law is drawn.")
+        undrawn = "" if result.verdict.determined else "; no law is drawn"
+        notes.append(f"{result.verdict}{undrawn}.")
     finish(panels)
     legend_below(figure, key)
     return figure, record, [*notes, result.law.formula]
@@ -162,7 +163,7 @@ def _axes(result, frame) -> Iterator[str]:
 def _compute(panel, result, frame, look) -> bool:
     """Draw losses against compute, and the least loss that the law allows; whether it has one."""
     panel.points(frame["compute"], frame["loss"], "rows", "row", **look, **MARK)
-    if not (result.identified and result.law.allocates):
+    if not (result.verdict.determined and result.law.allocates):
         return False
     x = np.geomspace(frame["compute"].min(), frame["compute"].max(), N_POINTS)
     best = result.optimum(x)

@@ -15,7 +15,6 @@ from isoloss.charts.text import with_interval
 from isoloss.errors import UserError
 from isoloss.files import read_json, read_parquet
 from isoloss.results.fits import Fitted, FittedNumber, read_fits
-from isoloss.results.verdict import Status
 from isoloss.runs.select import is_finished
 from isoloss.tables.schema import RUN_COLUMNS, typed
 
@@ -157,7 +156,7 @@ def fit_shown(found: Fitted) -> FitShown:
     numbers, ranges = [], []
     if found.identified:
         numbers = [number(one) for one in found.numbers]
-    elif found.verdict.status is Status.NOT_IDENTIFIED:
+    elif found.describes:
         bounded = [one for one in found.numbers if known(one.lo) and known(one.hi)]
         ranges = [replace(number(one), value="–", agrees=None) for one in bounded]
     return FitShown(

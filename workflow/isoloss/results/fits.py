@@ -208,12 +208,17 @@ class Fitted:
     @property
     def describes(self) -> bool:
         """Whether the law describes the runs, even if its parameters are not identifiable."""
-        return self.verdict.status in (Status.IDENTIFIED, Status.NOT_IDENTIFIED)
+        return self.determined or self.verdict.status is Status.NOT_IDENTIFIED
 
     @property
     def identified(self) -> bool:
-        """Whether the data determine the law; figures do not draw other laws."""
+        """Whether the data determine the law, and do not reject it."""
         return self.verdict.identified
+
+    @property
+    def determined(self) -> bool:
+        """Whether the data determine the law, even if they reject it; others are not drawn."""
+        return self.verdict.determined
 
     def number(self, name: str) -> FittedNumber | None:
         """A parameter or a derived quantity; None where the table has none."""
@@ -232,7 +237,7 @@ class Fitted:
         names = self.law.variables
         only = {names[0]: x} if x and len(names) == 1 else {}
         verdict = self.verdict
-        if self.identified and set(self.params) != set(self.law.names):
+        if self.determined and set(self.params) != set(self.law.names):
             verdict = Verdict(Status.NOT_FITTED, "the table of fits lacks parameters")
         of = {name: name for name in names} | only | dict(columns)
         return replace(self, columns=of, verdict=verdict)

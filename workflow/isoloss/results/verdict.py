@@ -66,6 +66,11 @@ class Verdict(str):
         """Whether the table determines the number."""
         return self.status is Status.IDENTIFIED
 
+    @property
+    def determined(self) -> bool:
+        """Whether the table determines the number, be it only if the law holds."""
+        return self.status in (Status.IDENTIFIED, Status.IF_THE_LAW_HOLDS)
+
     def __reduce__(self):
         return (type(self), (self.status, self.reason))
 

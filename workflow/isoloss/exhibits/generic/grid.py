@@ -126,7 +126,7 @@ def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
 def _law(spec, tables):
     """A function of N and D, and what it is: the fitted law, else the planted one, else None."""
     found = tables.fitted(spec.fit) if spec.fit else None
-    if found is not None and found.identified:
+    if found is not None and found.determined:
         return lambda n, d: found.curve(n_params=n, n_tokens=d), "fitted law"
     if spec.fit is None and tables.truth is not None:
         planted, params = law(tables.truth[0]), tables.truth[1]

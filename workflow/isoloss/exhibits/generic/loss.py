@@ -104,7 +104,7 @@ def _drawn(spec, tables, at):
     colors = ordered_colors(len(parts)) if spec.by and len(parts) > 3 else COLORS
     laws = [tables.fitted(spec.fits[name], group, spec.x) if name in spec.fits else None
             for name, _, group, _ in parts]  # fmt: skip
-    apart = 0.0 if any(law is not None and law.identified for law in laws) else ASIDE
+    apart = 0.0 if any(law is not None and law.determined for law in laws) else ASIDE
     for i, (name, series, _, runs) in enumerate(parts):
         color, marker = colors[i % len(colors)], MARKERS[i % len(MARKERS)]
         runs, lost = finished(runs, series.y)
@@ -175,7 +175,7 @@ def _law(panel, spec, found: Fitted | None, middle, series, color, at) -> tuple[
     """Draw the law if the data determine it; whether it was drawn, and what to say."""
     if found is None:
         return False, "not fitted."
-    if not found.identified:
+    if not found.determined:
         return False, f"{found.verdict}; no law is drawn."
     seen = middle["x"][middle["x"] > 0]
     low, high = float(seen.min()), float(seen.max())
@@ -198,6 +198,8 @@ def _law(panel, spec, found: Fitted | None, middle, series, color, at) -> tuple[
     if spec.law_to and band:
         value, interval = with_interval(values[-1][-1], band[0][-1], band[1][-1])
         text += f"; at {short(ends[-1])} it is {value}, 90 % interval {interval}"
+    if not found.identified:
+        text += f"; {found.verdict}"
     return True, f"{text}."
 
 
