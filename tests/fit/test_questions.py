@@ -105,7 +105,9 @@ def test_a_law_of_one_variable_is_asked_for_its_exponent_alone():
     assert [answer.question for answer in result.answers()] == ["alpha"]
 
 
-@pytest.mark.parametrize("command", [["fit"], ["optimal", "--compute", "1e21"]])
+@pytest.mark.parametrize(
+    "command", [["fit"], ["optimal", "--law", "chinchilla", "--compute", "1e21"]]
+)
 def test_the_commands_print_the_answers(command, tmp_path, capsys):
     path, table = tmp_path / "runs.csv", additive(RIGHT)
     pd.DataFrame(table).to_csv(path, index=False)

@@ -7,6 +7,7 @@ isoloss optimal curves.csv --approach 1 --cluster run --compute 1e21   # learnin
 """
 
 import json
+from dataclasses import asdict
 
 from isoloss.cli import approaches, averaged
 from isoloss.cli.arguments import check

@@ -64,12 +64,16 @@ def surface(design: Design, draws: Draws, count: str, where: str, law: Law = CHI
     UserError
         The table cannot be fitted.
     """
+    import pandas as pd
+
     table = {
         "n_params": np.exp(design.log_n[count][design.size]),
         "n_tokens": np.exp(design.log_d),
         "loss": np.exp(design.log_loss),
     }
-    fit = fit_law(table, law, columns={name: name for name in table}, where=where)
+    fit = fit_law(design.lineage.beside(pd.DataFrame(table)), law, where=where,
+                  columns={name: name for name in table},
+                  cluster=design.lineage.cluster)  # fmt: skip
     own = np.concatenate([fit.theta[None], fit.draws])
     return Surface(count, fit, own, _paired(fit, draws), _misfit(fit))
 

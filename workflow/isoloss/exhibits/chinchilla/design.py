@@ -14,12 +14,15 @@ from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysing
 from isoloss.results import X
 from isoloss.runs.curves import at_peak_rate
+from isoloss.runs.lineage import Lineage, lineage_of
 from isoloss.runs.select import finished_in
+from isoloss.tables.asking import INDEPENDENT
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST_SIZES, FEWEST_BUDGETS = 4, 3
+ALONE = Lineage(INDEPENDENT)
 
 Reach = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 Counting = Literal["kaplan", "logits", "embeddings", "exact"]
@@ -111,6 +114,8 @@ class Design:
         Count -> ln of the FLOPs per token: C = k D.
     curves : tuple of Curve or None, one a size
         None where a size's longest run has no curve at a constant rate.
+    lineage : Lineage
+        Which runs continue one trunk.
     """
 
     size: np.ndarray
@@ -120,6 +125,7 @@ class Design:
     log_n: dict[str, np.ndarray]
     log_k: dict[str, np.ndarray]
     curves: tuple[Curve | None, ...]
+    lineage: Lineage = ALONE
 
     @property
     def n_sizes(self) -> int:
@@ -202,6 +208,7 @@ def design_of(
         curves=tuple(
             _curve(chosen, curves, np.flatnonzero(size == i), first_step) for i in range(len(sizes))
         ),
+        lineage=lineage_of(chosen),
     )
 
 
