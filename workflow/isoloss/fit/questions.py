@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.fit.counted import counted, hidden_pattern, seen_pattern
 from isoloss.results.verdict import IDENTIFIED, OFTEN, Status, Verdict, not_identified
 from isoloss.stats.intervals import bounds
-
-if TYPE_CHECKING:
-    from isoloss.fit.result import FitResult
 
 FACTOR = 3.0  # largest ratio of the ends of a known N*: within 1.7 times either way
 RELATIVE = 0.5  # widest interval of a known exponent or floor, in units of its value
@@ -78,7 +75,7 @@ class _Asked:
 
 
 def answers(
-    result: FitResult,
+    result: Any,
     computes: Sequence[float] | None = None,
     flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
 ) -> tuple[Answer, ...]:
@@ -86,7 +83,7 @@ def answers(
 
     Parameters
     ----------
-    result : FitResult
+    result : isoloss.fit.result.FitResult
     computes : sequence of float, optional
         Budgets in FLOP; ten times the largest compute of the runs, if not given.
     flops_per_param_token : float
@@ -97,7 +94,7 @@ def answers(
     return tuple(_answer(result, one) for one in asked)
 
 
-def _of_parameters(result: FitResult) -> Iterator[_Asked]:
+def _of_parameters(result: Any) -> Iterator[_Asked]:
     law, bent = result.law, _bent(result)
     natural, of_bent = law.natural(result.draws), law.natural(bent)
     at = dict(zip(law.names, law.natural(result.theta), strict=True))
@@ -119,7 +116,7 @@ def _number(result, name, value, draws, bent, unit, tell=""):
     return _Asked(name, float(value), draws, bent, unit, known, widest=widest, tell=tell)
 
 
-def _of_budgets(result: FitResult, computes, flops_per_param_token) -> Iterator[_Asked]:
+def _of_budgets(result: Any, computes, flops_per_param_token) -> Iterator[_Asked]:
     law, log_x = result.law, result.problem.log_x
     if not law.allocates:
         return
@@ -147,7 +144,7 @@ def _of_budgets(result: FitResult, computes, flops_per_param_token) -> Iterator[
                      bent["loss"][:, 0], "loss", known, widest=widest, tell=tell)  # fmt: skip
 
 
-def _bent(result: FitResult) -> np.ndarray:
+def _bent(result: Any) -> np.ndarray:
     """theta of the fit's draws with a bend too weak to be seen; the draws, if they count one."""
     seen = seen_pattern(result.misfit, result.lack_of_fit)
     if seen is not None or not len(result.draws):
@@ -160,7 +157,7 @@ def _bent(result: FitResult) -> np.ndarray:
     return problem.theta(found.z[found.converged])
 
 
-def _answer(result: FitResult, asked: _Asked) -> Answer:
+def _answer(result: Any, asked: _Asked) -> Answer:
     lo, hi, lost = _ends(asked.draws, result.level)
     if not asked.known:
         lo = hi = None
