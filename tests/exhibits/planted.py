@@ -132,7 +132,7 @@ class _Study:
             high = constant_rate_loss(n, at * BATCH * CONTEXT) * np.exp(offset)
             high *= np.exp(np.interp(at, along, wobble))
             if schedule == "wsd":
-                row["trunk"] = f"trunk-w{width}-l{n_layer}-s{seed}"
+                row["trunk"] = row["lineage"] = f"trunk-w{width}-l{n_layer}-s{seed}"
                 row["trunk_flops"] = row["compute_flops"] * begun / steps
                 cooling = np.clip((at - begun) / (steps - begun), 0, 1)
                 rate = PEAK * (1 - np.sqrt(cooling * (steps - begun) / (steps - begun + 1)))

@@ -15,9 +15,11 @@ from isoloss.laws import LAWS, Law
 from isoloss.laws import law as law_named
 from isoloss.results.verdict import Status, Verdict
 from isoloss.stats.spread import root_mean_square
+from isoloss.tables.asking import INDEPENDENT
 from isoloss.tables.data import read
 
 SHARES = (0.2, 0.1, 0.05, 0.0)  # held-out shares of the rows; the first that leaves enough to fit
+UNCERTAIN = "model"  # a column that may name runs: residuals decide (`tables.grouping`)
 TIE = 2.0  # standard errors of a difference that is no evidence
 
 
@@ -165,7 +167,8 @@ def _too_few(small, factor, needed):
 
 def _try(data, law, small, large, settings):
     named = {name: np.exp(x) for name, x in data.log_x.items()} | {"loss": np.exp(data.log_loss)}
-    for name, values in (("_cluster", data.clusters), ("_weight", data.weights)):
+    cluster, codes = _runs_of(data)
+    for name, values in ((cluster or UNCERTAIN, codes), ("_weight", data.weights)):
         if values is not None:
             named[name] = values
     part = {name: values[small] for name, values in named.items()}
@@ -177,7 +180,7 @@ def _try(data, law, small, large, settings):
             x=None,
             y=None,
             columns={},
-            cluster=None if data.clusters is None else "_cluster",
+            cluster=cluster,
             weights=None if data.weights is None else "_weight",
         ),
     )
@@ -194,6 +197,15 @@ def _try(data, law, small, large, settings):
         "verdict": str(result.verdict),
     }
     return said, np.abs(miss)
+
+
+def _runs_of(data):
+    """The `cluster` of a fit to some of the rows, and the run of each row."""
+    if data.clusters is not None:
+        return "_cluster", data.clusters
+    if data.grouping is None:
+        return INDEPENDENT, None
+    return "_cluster" if data.grouping.certain else None, data.grouping.codes
 
 
 def _behind(miss, best):
