@@ -255,6 +255,17 @@ def test_the_recount_says_what_each_count_gives_and_what_was_predicted():
     assert a["n_runs"]["count=kaplan, predicted"] == 35
 
 
+def test_every_law_of_n_and_d_gives_its_own_exponent_and_a_wrong_one_says_so():
+    rows = analysed("recount", *truth.grid_tables(0))
+    a = rows[rows["quantity"] == "a"].set_index("group")
+    for count in ("embeddings", "exact"):  # the planted law is one of all parameters
+        right, wrong = (a.loc[f"count={count}, law={law}"] for law in ("skaling", "kaplan_nd"))
+        assert right["lo"] < exact_a(count) < right["hi"]
+        assert right["warnings"] == ""
+        assert "the law misses the runs by" in wrong["warnings"]
+        assert not wrong["lo"] < exact_a(count) < wrong["hi"]
+
+
 def test_what_counting_moves_is_known_better_than_either_exponent():
     rows = analysed("recount", *truth.grid_tables(0))
     a = rows[rows["kind"] == "parameter"].set_index("group")

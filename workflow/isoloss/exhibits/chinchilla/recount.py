@@ -38,7 +38,8 @@ from isoloss.exhibits.chinchilla.looks import (
     exponent_panel,
     ours,
 )
-from isoloss.exhibits.chinchilla.noise import draw_noise
+from isoloss.exhibits.chinchilla.noise import Draws, draw_noise
+from isoloss.laws import CHINCHILLA, LAWS
 from isoloss.laws.published_allocation import PEARCE_SONG, PORIAN_LADDER
 from isoloss.results import IDENTIFIED, Group, Kind, Label, Q, Row
 
@@ -78,7 +79,8 @@ def analyse(spec: Recount, inputs: Inputs) -> list[Row]:
     """a by each approach under each count; `theory` is what Pearce and Song's argument predicts.
 
     The prediction is a law of all parameters, fitted once, whose optimum is then found and counted
-    each way; it has rows of its own, with intervals, in the group "predicted".
+    each way; it has rows of its own, with intervals, in the group "predicted". Rows with a `law`
+    are those of approach 3 by every other law of N and D.
 
     Raises
     ------
@@ -116,7 +118,32 @@ def analyse(spec: Recount, inputs: Inputs) -> list[Row]:
                       group=_group(count, None), method=PREDICTED_BY, n_runs=predicted.n_runs,
                       runs=predicted.runs, warnings=law.warning)
         )  # fmt: skip
+    rows += _by_other_laws(spec, design, draws)
     return rows + _moved_by_counting(made) + _embeddings(design)
+
+
+def _by_other_laws(spec: Recount, design: Design, draws: Draws) -> list[Row]:
+    """a by every other law of N and D, fitted by each count of N to the same runs and noise.
+
+    A law that misses the runs by more than their noise says so in its warning.
+    """
+    rows, fitted = [], {}
+    for law in LAWS.values():
+        if set(law.variables) != {"n_params", "n_tokens"} or law is CHINCHILLA:
+            continue
+        for count in spec.counts:
+            group, plain = Group.of(count=count, law=law.name), COUNTS[count].plain
+            try:
+                if (law.name, plain) not in fitted:
+                    fitted[law.name, plain] = surface(design, draws, plain, spec.name, law)
+                found, made = third_approach(
+                    design, draws, count, spec.name, fitted[law.name, plain]
+                )
+            except UserError as error:
+                rows.append(no_exponent(group, error))
+                continue
+            rows += exponents(found, group, warnings=made.warning)[:1]
+    return rows
 
 
 def _group(count: str | tuple[str, str], number: int | None) -> Group:
