@@ -1,6 +1,5 @@
 """Errors about a user's input: their class, and suggestions of the nearest valid name."""
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -36,6 +35,8 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     >>> nearest("widht", ["width", "depth"])
     "; did you mean 'width'?"
     """
+    import difflib
+
     found = difflib.get_close_matches(str(name), sorted(map(str, allowed)), n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else ""
 

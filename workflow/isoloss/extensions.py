@@ -6,7 +6,6 @@ job: the workflow passes their names in the environment.
 
 import os
 import sys
-import traceback
 import types
 from collections.abc import Container, Iterable
 from pathlib import Path, PurePosixPath
@@ -140,6 +139,8 @@ def _misplaced(path: str, root: Path) -> str | None:
 
 def _problems(error: BaseException, path: Path) -> list[str]:
     """The error of an import as text, with the line of the file that raised it."""
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     if isinstance(error, SyntaxError) and error.filename == str(path):

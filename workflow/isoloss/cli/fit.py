@@ -5,8 +5,6 @@ isoloss fit losses.csv --law power_law_floor --x n_params --json
 isoloss fit losses.csv --law all --holdout 4x
 """
 
-import json
-
 from isoloss.cli import ranking
 from isoloss.cli.arguments import check
 from isoloss.cli.tables import add_table_arguments, number, read
@@ -47,6 +45,8 @@ def run(args) -> int:
     if args.output:
         _write(args.output, table, result, found, args.x)
     if args.json:
+        import json
+
         print(json.dumps(found, allow_nan=False))
     else:
         print(result.summary())

@@ -387,8 +387,9 @@ def documented(function: Callable) -> Callable:
     signature = inspect.signature(function)
     parameters = {name: p for name, p in signature.parameters.items() if name != "keywords"}
     settings = parameters.pop("settings")
+    about = FitSettings.about()
     for own in fields(FitSettings):
-        default = FitSettings.about()[own.name][1]
+        default = about[own.name][1]
         kind = inspect.Parameter.KEYWORD_ONLY
         new = inspect.Parameter(own.name, kind, default=default, annotation=own.type)
         old = parameters.get(own.name)
