@@ -74,8 +74,14 @@ def intervals(design, result):
 
 
 def known(design, result):
-    """The quantities that the fit calls known."""
-    return set(truth(design)) if result.verdict == "identified" else set()
+    """The quantities of the planted law that the fit calls known."""
+    computes = [design.optimum(times)["compute"] for times in AHEAD]
+    answers = {answer.question: answer.verdict for answer in result.answers(computes)}
+    said = {name: answers[name] for name in ("a", *design.params) if name in answers}
+    for times, compute in zip(AHEAD, computes, strict=True):
+        for what in ("N*", "loss"):
+            said[f"{what} at {times} C"] = answers[f"{what} at {compute:.3g} FLOP"]
+    return {quantity for quantity, verdict in said.items() if verdict == "identified"}
 
 
 def one(task):
