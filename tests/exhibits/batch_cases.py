@@ -18,6 +18,8 @@ ANALYSES = [
     {"do": "size_and_steps", "name": "steps", "sweeps": ["grid"], "adjusted": True},
     {"do": "cooldown_check", "name": "cooldowns", "sweeps": ["grid"], "cooled": ["seeds"],
      "independent": ["cosine"]},
+    {"do": "cooldown_forecast", "name": "forecasts", "sweeps": ["grid"]},
+    {"do": "collapse", "name": "shapes", "sweeps": ["grid"], "seeds": ["seeds"]},
     {"do": "learning_rate", "name": "rates", "sweeps": ["lr"]},
 ]  # fmt: skip
 FIGURES = {
@@ -28,6 +30,8 @@ FIGURES = {
     "early_stopping": {"overfitting": "repeated", "sweeps": ["limited"]},
     "batch_tradeoff": {"critical": "batches"},
     "cooldown_checked": {"check": "cooldowns", "sweeps": ["grid"], "independent": ["cosine"]},
+    "cooldown_forecasts": {"check": "forecasts"},
+    "collapsed": {"check": "shapes"},
     "learning_rates": {"rates": "rates", "used": ["grid"]},
     "seed_scatter": {"noise": "noise"},
 }  # fmt: skip

@@ -17,7 +17,9 @@ from isoloss.errors import UserError
 # An analysis's `do` -> the module whose ANALYSES has it.
 ANALYSES = {
     "approaches": "isoloss.exhibits.chinchilla.approaches",
+    "collapse": "isoloss.exhibits.training.collapse",
     "cooldown_check": "isoloss.exhibits.training.cooldown",
+    "cooldown_forecast": "isoloss.exhibits.training.cooldown_forecast",
     "critical_batch": "isoloss.exhibits.kaplan.critical_batch",
     "crossing": "isoloss.exhibits.kaplan.crossing",
     "curvature": "isoloss.exhibits.chinchilla.curvature",
@@ -65,6 +67,8 @@ FIGURES = {
     "critical_batch_size": "isoloss.exhibits.kaplan.critical_batch",
     "batch_tradeoff": "isoloss.exhibits.kaplan.critical_batch",
     "cooldown_checked": "isoloss.exhibits.training.cooldown",
+    "collapsed": "isoloss.exhibits.training.collapse",
+    "cooldown_forecasts": "isoloss.exhibits.training.cooldown_forecast",
     "learning_rates": "isoloss.exhibits.training.learning_rate",
     "seed_scatter": "isoloss.exhibits.training.seed_noise",
     "kaplan_summary": "isoloss.exhibits.kaplan.training",

@@ -187,6 +187,20 @@ class Q(Quantity):
     COOLED_RATIO = "cooled / independent - 1", "", "The same of ln L, all sizes together."
     COOLED_LOSS = "cooled loss", "nats per token", "Loss of a run that cools a trunk down."
     INDEPENDENT_LOSS = "independent loss", "nats per token", "Loss of a run trained by itself."
+    COOLED_FORECAST = (
+        "forecast of the cooled loss", "nats per token", "Made from what was known before the run.",
+    )  # fmt: skip
+    FORECAST_ERROR = (
+        "error of forecasts of cooled losses", "relative", "Root mean square of ln(forecast/loss).",
+    )  # fmt: skip
+    FORECASTS_HELD = "share of forecasts held", "", "Share whose interval has the measured loss."
+    NORMALISED_LOSS = (
+        "normalised loss", "ratio", "(L - L0) / (L_end - L0) along a trunk at t / t_end.",
+    )  # fmt: skip
+    CURVE_APART = (
+        "normalised curve apart", "", "Mean ln of a size's normalised loss less the other sizes'.",
+    )  # fmt: skip
+    CURVE_NOISE = "sd of a normalised curve", "", "Standard deviation of that mean ln over seeds."
     INDEPENDENT_FLOPS = "independent FLOPs", "FLOP", "Compute of the grid, each run by itself."
     TRAINED_FLOPS = "trained FLOPs", "FLOP", "Compute of the grid with its shared trunks."
     TRAINED_SHARE = "trained FLOPs / independent FLOPs", "", "Share that trunks leave to be paid."
@@ -221,6 +235,7 @@ class X(Axis):
     LOSS = "loss", "nats per token", "Held-out loss."
     WIDTH = "width", "", "d_model, or the hidden units of an MLP."
     SEED = "seed", "", "Seed of a run."
+    SHARE_OF_RUN = "t / t_end", "", "Steps over those at which a normalised curve ends."
     PEAK_LR = "peak_lr", "", "Largest learning rate."
     SIZE_RATIO = "N^p / D", "", "The one ratio that the excess depends on (Eqs. 4.2 and 4.3)."
     SIZE_OVER_BEST = "size over the cheapest", "ratio", "N over the size that is cheapest."
