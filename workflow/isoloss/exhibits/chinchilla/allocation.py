@@ -13,7 +13,14 @@ from isoloss.errors import UserError
 from isoloss.exhibits.chinchilla.design import COUNTS
 from isoloss.fit.misfit import Misfit
 from isoloss.results import IDENTIFIED, Group, Kind, Q, Row, points, row
-from isoloss.results.verdict import OFTEN, exponent_verdict, not_identified, not_made, only_if
+from isoloss.results.verdict import (
+    OFTEN,
+    Verdict,
+    exponent_verdict,
+    not_identified,
+    not_made,
+    only_if,
+)
 from isoloss.stats.intervals import LEVEL, bounds
 from isoloss.stats.line import through_rows
 
@@ -169,15 +176,24 @@ def slope_row(
         The misfit of the law that the exponent is of, where the runs reject it.
     """
     good = draws[np.isfinite(draws)]
-    verdict = exponent_verdict(value, good)
-    lost = 1 - len(good) / max(len(draws), 1)
-    if lost > OFTEN:
-        verdict = not_identified(
-            f"{lost:.0%} of the draws have fewer than three places to draw a line through"
-        )
-    elif rejected is not None and verdict.identified:
+    verdict = slope_verdict(value, draws)
+    if rejected is not None and verdict.identified:
         verdict = only_if(rejected.miss, rejected.noise)
     return row(quantity, value, good, verdict=verdict, warnings=warnings, **also)
+
+
+def slope_verdict(value: float, draws: np.ndarray) -> Verdict:
+    """The verdict on an exponent; not identified where more than 5 % of the draws gave none.
+
+    The intervals of the other draws then hold less than they say: of planted curves, 72 to 96 %
+    in place of 90 %, and 92 to 98 % where fewer draws gave none.
+    """
+    good = draws[np.isfinite(draws)]
+    lost = float(np.mean(~np.isfinite(draws))) if len(draws) else 0.0
+    if lost > OFTEN:
+        few = f"{lost:.0%} of the draws have fewer than three places to draw a line through"
+        return not_identified(few)
+    return exponent_verdict(value, good)
 
 
 def difference(group: Group, one: Allocation, other: Allocation, same: str, different: str) -> Row:
