@@ -91,6 +91,7 @@ def test_the_command_prints_what_the_functions_find(tmp_path, capsys):
     again = by_isoflops(*pd.read_csv(path).to_numpy().T, [BUDGET])
     assert said["a"]["value"] == pytest.approx(again.a.value, rel=1e-9)
     assert said["n_opt"][0]["lo"] == pytest.approx(again.n_opt[0].lo, rel=1e-9)
+    assert said["verdict"] == "identified"
     assert main([*command, "--approach", "1"]) == 2
     assert "--cluster must name the column of the runs" in capsys.readouterr().err
     assert main([*command, "--approach", "2", "--fix", "E=1"]) == 2
@@ -122,3 +123,14 @@ def test_without_draws_there_is_a_value_and_no_interval():
     found = by_curves(*curves(np.random.default_rng(1)).to_numpy().T, [BUDGET], draws=0)
     assert found.a.value == pytest.approx(LAW.derived(TRUE)["a"], abs=0.04)
     assert (found.a.lo, found.a.hi, found.n_opt[0].lo) == (None, None, None)
+
+
+def test_curves_whose_draws_have_no_line_leave_the_exponent_unknown():
+    """Six sizes and .8 % of luck: in many draws no three sizes take over from one another."""
+    found = by_curves(*curves(np.random.default_rng(1)).to_numpy().T, [BUDGET])
+    assert found.verdict.identified and found.verdicts[0].identified
+    table = curves(np.random.default_rng(7), noise=8e-3)
+    near = table[(table["N"] > 1e8) & (table["D"] > 1e9)]
+    lost = by_curves(*near.to_numpy().T, [BUDGET])
+    assert "of the draws have fewer than three places" in lost.verdict
+    assert lost.verdicts == [lost.verdict]

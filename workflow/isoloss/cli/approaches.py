@@ -92,6 +92,8 @@ def _json(args, data, found, counted, notes):
         "a": asdict(found.a),
         "coefficient": asdict(found.coefficient),
         "n_opt": n_opt,
+        "verdict": found.verdict,
+        "verdicts": found.verdicts,
         **(_valleys(args, found) if args.approach == 2 else {}),
         "warnings": list(data.warnings),
         "notes": notes,
@@ -100,14 +102,12 @@ def _json(args, data, found, counted, notes):
 
 
 def _valleys(args, found):
-    """What approach 2 says besides: D*, verdicts, and a record for each budget."""
+    """What approach 2 says besides: D*, and a record for each budget."""
     return {
         "b": asdict(found.b),
         "d_opt": [
             {"compute": c, **asdict(e)} for c, e in zip(args.compute, found.d_opt, strict=True)
         ],
-        "verdict": found.verdict,
-        "verdicts": found.verdicts,
         "said": found.notes,
         "skew": asdict(found.valleys.skew),
         "noise": found.valleys.sd,
@@ -121,11 +121,11 @@ def _text(args, data, found, counted, notes):
     rows = [["C (FLOP)", "", "value", f"{100 * args.level:g} % from", "to"]]
     named = [("", "a", found.a)]
     named += [(show.number(c), "N*", e) for c, e in zip(args.compute, found.n_opt, strict=True)]
-    more = []
+    more = _verdicts(args, found)
     if args.approach == 2:
         named.insert(1, ("", "b", found.b))
         named += [(show.number(c), "D*", e) for c, e in zip(args.compute, found.d_opt, strict=True)]
-        more = _budgets(args, found)
+        more += _budgets(args, found)
     for compute, label, one in named:
         rows.append([compute, label, *map(show.number, (one.value, one.lo, one.hi))])
     is_column = counted.startswith("column")
@@ -142,8 +142,20 @@ def _text(args, data, found, counted, notes):
     )
 
 
+def _verdicts(args, found):
+    from isoloss.cli import show
+
+    return [
+        f"verdict: a is {found.verdict}",
+        *(
+            f"verdict: N* at {show.number(c)} is {verdict}"
+            for c, verdict in zip(args.compute, found.verdicts, strict=True)
+        ),
+    ]
+
+
 def _budgets(args, found):
-    """The verdicts, and a line for each budget of the runs: what was fitted, or why nothing was."""
+    """A line for each budget of the runs: what was fitted, or why nothing was."""
     from isoloss.cli import show
 
     share = f"{100 * args.level:g} %"
@@ -162,11 +174,6 @@ def _budgets(args, found):
     skew = found.valleys.skew
     between = "" if skew.lo is None else f", {share} from {skew.lo:.2f} to {skew.hi:.2f}"
     return [
-        f"verdict: a is {found.verdict}",
-        *(
-            f"verdict: N* at {show.number(c)} is {verdict}"
-            for c, verdict in zip(args.compute, found.verdicts, strict=True)
-        ),
         f"valleys of one shape, lopsided by beta - alpha = {skew.value:.2f}{between}; "
         f"noise {found.valleys.sd:.2%}",
         *found.notes,

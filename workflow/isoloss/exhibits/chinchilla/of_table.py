@@ -10,13 +10,14 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
+from isoloss.exhibits.chinchilla.allocation import slope_verdict
 from isoloss.exhibits.chinchilla.by_envelope import first_approach
 from isoloss.exhibits.chinchilla.design import Curve, Design
 from isoloss.exhibits.chinchilla.noise import draw_noise
 from isoloss.fit.budgets import ROUNDING, grouped
 from isoloss.fit.isoflop import MIN_RUNS, allocation
 from isoloss.fit.isoflop import Allocation as Valleys
-from isoloss.results.verdict import Verdict
+from isoloss.results.verdict import Verdict, scale_verdict
 from isoloss.stats.intervals import Estimate, estimate
 
 COUNT = "embeddings"  # the one way in which a table counts its parameters
@@ -43,9 +44,25 @@ class Divided:
     how: str
 
 
+@dataclass(frozen=True)
+class ByCurves(Divided):
+    """Approach 1: what `Divided` has, and verdicts.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        Of a: not identified where more than 5 % of the draws have no line.
+    verdicts : list of Verdict
+        Of N* at the budgets asked for.
+    """
+
+    verdict: Verdict
+    verdicts: list[Verdict]
+
+
 def by_curves(run, n_params, n_tokens, loss, compute, *, draws: int = 400, level: float = 0.9,
               seed: int = 0, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
-              where: str = "table") -> Divided:  # fmt: skip
+              where: str = "table") -> ByCurves:  # fmt: skip
     """Approach 1: which size has the least loss at each compute, along learning curves.
 
     Parameters
@@ -69,12 +86,15 @@ def by_curves(run, n_params, n_tokens, loss, compute, *, draws: int = 400, level
     found = first_approach(design, noise, COUNT, where)
     log_n, drawn = found.log_n(np.log(np.asarray(compute, float)))
     level_at_one, levels = found.log_n(np.zeros(1))
-    return Divided(
+    verdict = slope_verdict(found.a, found.drawn["a"][:draws])
+    each = [scale_verdict(np.exp(d[:draws])) for d in drawn.T]
+    return ByCurves(
         estimate(found.a, found.drawn["a"][:draws], level, ""),
         estimate(float(np.exp(level_at_one[0])), np.exp(levels[:draws, 0]), level, "parameters"),
         [estimate(float(np.exp(x)), np.exp(d[:draws]), level, "parameters")
          for x, d in zip(log_n, drawn.T, strict=True)],
         f"{len(found.places.log_c)} places where one size takes over from another",
+        verdict, each if verdict.identified else [verdict] * len(each),
     )  # fmt: skip
 
 
