@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 FEWEST_ERRORS = 4  # of earlier forecasts, for an interval of the next
 FEW = not_identified(f"fewer than {FEWEST_ERRORS} earlier forecasts say how far forecasts err")
-NO_DROP = not_identified("no cooldown was known before it; a shorter or smaller one would tell")
+NO_DROP = not_identified("the first cooldown has none before it that would tell what one gains")
 COLUMNS = ("width", "n_layer", "n_params", "n_tokens", "steps", "seed", "trunk_flops",
            "compute_flops", "loss")  # fmt: skip
 FORECAST = {"color": "black", "marker": "D"}
@@ -167,10 +167,9 @@ def draw(spec: CooldownForecasts, tables: Tables) -> Drawing:
         aside = 4.0 * (place - (len(widths) - 1) / 2)
         left.intervals(of["x"], *ends, f"width {width:.0f}", "forecast", aside=aside, **look)
     left.level(0.0, "as measured", linestyle="-", linewidth=0.8)
-    if widths:
-        sheet.key_of_values(widths, ordered_colors(len(widths)), "width (left)")
     left.axes.margins(x=0.1)
     _largest(spec, tables, rows, joined, sheet)
+    sheet.key_of_values(widths, ordered_colors(len(widths)), "width (left)")
     key = [("forecast, 90 % interval", FORECAST), ("measured", look_of(1)),
            ("trunk, constant rate", {"color": GREY, "marker": "o"})]  # fmt: skip
     return sheet.drawing(key, notes + _said(rows), width=100)
