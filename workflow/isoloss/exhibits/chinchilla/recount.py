@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts import COLORS, Sheet
+from isoloss.charts import COLORS, MARKERS, Sheet
 from isoloss.config.section import Name
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
@@ -48,7 +48,8 @@ PREDICTED_BY = (
     "with the embeddings of these models"
 )
 PREDICTED = {"color": "black", "marker": "X"}
-HEIGHTS = (-0.24, -0.08, 0.08, 0.24)  # of the approaches and the prediction, about a count's place
+SPREAD = 0.32  # of the marks of a count about its place
+LAW_LOOKS = tuple(zip(COLORS[3:6], MARKERS[3:6], strict=True))  # of laws beside approach 3's
 
 
 class Recount(OfGrid):
@@ -68,7 +69,8 @@ class Recounted(Drawn):
     name: Name = "recount"
     title: str = "The same runs, counted four ways"
     caption: str = (
-        "Left: the exponent a of N* ~ C^a from the same runs, under each way of counting N and C. "
+        "Left: the exponent a of N* ~ C^a from the same runs, under each way of counting N and C, "
+        "by the three approaches and by other laws in the third's place. "
         "Black: predicted from one law of all parameters, as Pearce and Song (2024) argue. Right: "
         "published. The smaller the vocabulary, the less the counts differ."
     )
@@ -191,12 +193,14 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
     left = exponent_panel(sheet, "exponent a of N* ~ C^a", "The same runs, counted four ways")
     named = {group.get("count") for group in found.groups(Q.A_OPT)}
     counts = [count for count in COUNTS if count in named]
+    groups = found.groups(Q.A_OPT)
+    laws = list(dict.fromkeys(group["law"] for group in groups if "law" in group))
+    heights = np.linspace(-SPREAD, SPREAD, len(NAMES) + 1 + len(laws))
     for place, count in enumerate(counts):
-        for aside, number in zip(HEIGHTS, (*NAMES, None), strict=True):
-            label, look = APPROACHES.get(number, ("predicted", PREDICTED))
-            name = "predicted" if number is None else f"{COUNTS[count].label}, {label}"
-            one = found.parameter(Q.A_OPT, group=_group(count, number))
-            ours(left, place + aside, one, label, look, notes, name)
+        for aside, (group, label, look) in zip(heights, _marks(count, laws), strict=True):
+            name = "predicted" if look is PREDICTED else f"{COUNTS[count].label}, {label}"
+            ours(left, place + aside, found.parameter(Q.A_OPT, group=group), label, look, notes,
+                 name)  # fmt: skip
     categories(left, [COUNTS[count].label for count in counts])
     right = exponent_panel(sheet, "exponent a of N* ~ C^a", "Published")
     labels = []
@@ -217,7 +221,7 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
     for panel in sheet.panels:
         panel.axes.set_xlim(min(low), max(high))
     key = [
-        *((label, look) for label, look in APPROACHES.values()),
+        *((label, look) for _, label, look in _marks("embeddings", laws) if look is not PREDICTED),
         ("predicted: the law of all parameters, recounted", PREDICTED),
         ("published", PUBLISHED),
         ("Kaplan et al., 0.73", {"color": COLORS[1], "linestyle": DASHED}),
@@ -226,6 +230,16 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
     notes += differences_said(found) if found.made else found.why_not()
     notes.append("Bars: 90 % here, 95 % in Porian et al. Hollow: not determined by the runs.")
     return sheet.drawing(key, notes, width=110)
+
+
+def _marks(count: str, laws: list[str]):
+    """Group, label and look of each mark of a count: approaches, other laws, the prediction."""
+    for number, (label, look) in APPROACHES.items():
+        yield _group(count, number), label, look
+    for i, law in enumerate(laws):
+        color, marker = LAW_LOOKS[i % len(LAW_LOOKS)]
+        yield Group.of(count=count, law=law), f"3: {law}", {"color": color, "marker": marker}
+    yield _group(count, None), "predicted", PREDICTED
 
 
 ANALYSES = {"recount": Analysis(Recount, analyse)}
