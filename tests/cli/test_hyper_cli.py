@@ -8,12 +8,12 @@ import pytest
 from isoloss.cli.main import main
 
 
-def sweeps(rates=9, batch=True, ratio=None):
+def sweeps(rates=9, batch=True, ratio=None, with_n=0.0):
     """Columns of planted sweeps: lr* = 2 N^-0.7 D^0.3, B* = 1e-3 D^0.5."""
     rows = []
     for n in (1e8, 3e8, 1e9):
         for d in (2e9, 8e9, 3e10) if ratio is None else (ratio * n,):
-            best, size = 2 * n**-0.7 * d**0.3, 1e-3 * d**0.5
+            best, size = 2 * n**-0.7 * d**0.3, 1e-3 * d**0.5 * n**with_n
             for u in 0.35 * (np.arange(rates) - rates // 2) + 0.1:
                 for v in 0.7 * np.arange(-2, 3) if batch else (0.0,):
                     loss = (2 + 400 / n**0.35) * np.exp(0.02 * u * u + 0.01 * v * v)
@@ -32,6 +32,7 @@ def test_laws_of_rate_and_batch_are_printed_with_intervals_and_predict(table, ca
     path = table(sweeps())
     found = said(capsys, path, "--n-params", "1e10", "--n-tokens", "2e11")
     rate, batch = found["laws"]
+    assert found["warnings"] == []
     assert rate["setting"] == "learning_rate"
     for name, true in (("n_params", -0.7), ("n_tokens", 0.3)):
         e = rate["exponents"][name]
@@ -45,6 +46,11 @@ def test_laws_of_rate_and_batch_are_printed_with_intervals_and_predict(table, ca
     assert "learning_rate* = " in text
     assert "batch* = " in text
     assert "N 1e+10, D 2e+11: learning_rate " in text
+
+
+def test_a_batch_that_changes_with_size_too_is_warned_about(table, capsys):
+    [warning] = said(capsys, table(sweeps(with_n=-0.2)))["warnings"]
+    assert warning.startswith("batch changes with N too, as N^-0.2")
 
 
 def test_a_setting_that_no_sweep_varies_is_left_out(table, capsys):
