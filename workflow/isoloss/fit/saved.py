@@ -137,7 +137,7 @@ class SavedMisfit(Part):
     """A `Misfit`."""
 
     p_value: Number
-    against: Literal["bends", "repeats"]
+    against: Literal["bends", "runs", "repeats"]
     size: Number
     noise: Number
     by: dict[str, Number]

@@ -34,7 +34,8 @@ def random_noise(result: FitResult, log_x: Mapping[str, np.ndarray], n: int) -> 
     """
     residual = run_noise(result)
     rows = result.problem.log_x
-    size, shapes, own = extent(rows), shape_of(log_x), shape_of(rows)
+    size = np.zeros(result.n_rows) + extent(rows)  # a law of no size has an extent of zero
+    shapes, own = shape_of(log_x), shape_of(rows)
     rng = np.random.default_rng(SEED)
     place = rng.random((n, len(next(iter(log_x.values())))))
     drawn = np.empty_like(place)
