@@ -41,7 +41,8 @@ def run(args) -> int:
     result = fit_law(table, settings=settings)
     sets = influential_sets(result)
     sets["left_out"] = [[number(table, row) for row in rows] for rows in sets["left_out"]]
-    found = result.to_dict() | {"influence": sets.to_dict("records")}
+    if args.json or args.output:
+        found = result.to_dict() | {"influence": sets.to_dict("records")}
     if args.output:
         _write(args.output, table, result, found, args.x)
     if args.json:

@@ -13,7 +13,7 @@ from isoloss.tables.data import Data
 
 EXACT_RUNS = 2000  # the most runs that are left out by refits; beyond, by one Newton step
 SHARE = 0.02  # of all runs: the size of a set that is left out
-SET_DRAWS = 200
+SET_DRAWS = 100
 SEEN = 0.25  # of a telling shift: leaving out 2 % of the runs may make the draws 4 times narrower
 EXACT = 1e-9  # root mean square residual of ln L below which residuals are rounding
 NEAR = 1e-10  # share of the objective at which the fit without one run is near enough

@@ -90,12 +90,16 @@ def answers(
         K of C = K N D.
     """
     with np.errstate(all="ignore"):
-        asked = [*_of_parameters(result), *_of_budgets(result, computes, flops_per_param_token)]
+        bent = _bent(result)
+        asked = [
+            *_of_parameters(result, bent),
+            *_of_budgets(result, bent, computes, flops_per_param_token),
+        ]
     return tuple(_answer(result, one) for one in asked)
 
 
-def _of_parameters(result: Any) -> Iterator[_Asked]:
-    law, bent = result.law, _bent(result)
+def _of_parameters(result: Any, bent: np.ndarray) -> Iterator[_Asked]:
+    law = result.law
     natural, of_bent = law.natural(result.draws), law.natural(bent)
     at = dict(zip(law.names, law.natural(result.theta), strict=True))
     for i, parameter in enumerate(law.parameters):
@@ -116,7 +120,7 @@ def _number(result, name, value, draws, bent, unit, tell=""):
     return _Asked(name, float(value), draws, bent, unit, known, widest=widest, tell=tell)
 
 
-def _of_budgets(result: Any, computes, flops_per_param_token) -> Iterator[_Asked]:
+def _of_budgets(result: Any, bent: np.ndarray, computes, flops_per_param_token) -> Iterator[_Asked]:
     law, log_x = result.law, result.problem.log_x
     if not law.allocates:
         return
@@ -127,7 +131,7 @@ def _of_budgets(result: Any, computes, flops_per_param_token) -> Iterator[_Asked
     widest = OF_RANGE * float(np.ptp(losses))
     many, more = (
         dict(zip(law.names, law.natural(rows).T[..., None], strict=True))
-        for rows in (result.draws, _bent(result))
+        for rows in (result.draws, bent)
     )
     for compute in computes:
         at = law.optimum(result.values, compute, flops_per_param_token)
