@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from isoloss.schedules.fit import LearningCurve, fit_curves
+from isoloss.schedules.laws import LAWS, At
 from isoloss.schedules.rates import Schedule
 from isoloss.schedules.scores import score
 from isoloss.schedules.table import read_curves
@@ -88,6 +89,18 @@ def test_a_schedule_that_was_not_run_is_predicted():
     run = planted.curve("linear", 1000)
     planned = LearningCurve("planned", run.step, np.full(len(run.step), np.nan), run.schedule)
     assert fit.predict(planned).loss == pytest.approx(run.loss, rel=2e-3)
+
+
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+def test_the_derivatives_of_a_law_are_those_of_its_loss(law):
+    at = At.of(planted.curve("cosine", 1000).schedule, [100, 400, 1000], (planted.PEAK, 40.0))
+    theta = np.array([2.0, -0.5, 0.4, -3.0, 1.0, 0.7, 0.5])[: len(law.names)]
+    if law.name == "annealing":
+        theta[-1] = 1.5  # ln of the momentum's steps: as long as the falls are old
+    for i, found in enumerate(law.loss(theta, at)[1]):
+        step = 1e-5 * np.eye(len(theta))[i]
+        around = law.loss(theta + step, at)[0] - law.loss(theta - step, at)[0]
+        assert found == pytest.approx(around / 2e-5, rel=1e-4, abs=1e-7), law.names[i]
 
 
 def test_a_lone_large_change_is_a_jump_midway():

@@ -245,8 +245,10 @@ def _said(rows, apart: pd.DataFrame) -> list[str]:
     sizes = f"{len(apart)} sizes, N = {short(apart['x'].min())} to {short(apart['x'].max())}"
     if off.empty:
         half = float((apart["hi"] - apart["lo"]).max() / 2)
-        said = [f"The curves of {sizes}, have one shape within the scatter over seeds "
-                f"({noise['value']:.2%} each). Less than {half:.1%} apart would not show."]  # fmt: skip
+        said = [
+            f"The curves of {sizes}, have one shape within the scatter over seeds "
+            f"({noise['value']:.2%} each). Less than {half:.1%} apart would not show."
+        ]
     else:
         names = []
         for one in off.itertuples():
