@@ -186,7 +186,7 @@ def slope_verdict(value: float, draws: np.ndarray) -> Verdict:
     """The verdict on an exponent; not identified where more than 5 % of the draws gave none.
 
     The intervals of the other draws then hold less than they say: of planted curves, 72 to 96 %
-    in place of 90 %, and 92 to 98 % where fewer draws gave none.
+    in place of 90 %, and 92 to 98 % in designs where no draw is lost.
     """
     good = draws[np.isfinite(draws)]
     lost = float(np.mean(~np.isfinite(draws))) if len(draws) else 0.0
