@@ -91,12 +91,13 @@ def summary(rows: list[dict]) -> str:
         part = table[which]
         errors = part.assign(error=part["error"].abs()).groupby(["table", "law"])["error"].median()
         errors = errors.unstack()
+        best = errors[[law for law in laws if law in errors]].min(axis=1)
         ours = part[part["law"] == AVERAGE]
-        ratio = np.exp(np.log(errors[AVERAGE] / errors[laws].min(axis=1)).mean())
+        ratio = np.exp(np.log(errors[AVERAGE] / best).mean())
         narrow = (ours["width"] / ours["before"]).median()
         middle = [_percent(errors[law].median()) if law in errors else "-" for law in laws]
         cells = [f"{name} ({len(errors)})", str(len(ours)), *middle,
-                 _percent(errors[laws].min(axis=1).median()),
+                 _percent(best.median()),
                  f"{_percent(errors[AVERAGE].median())}, {ratio:.2f} x",
                  f"{100 * ours['holds'].mean():.0f} %",
                  f"{100 * ours['width'].median():.0f} %, {narrow:.2f} x",

@@ -11,12 +11,14 @@ from isoloss.cli.main import main
 from isoloss.laws import LAWS
 
 LAW = LAWS["chinchilla"]
+KAPLAN = ("--law", "kaplan_nd")
 
 
 def test_the_optimum_is_printed_with_its_interval(table, capsys):
     n, d, loss = runs(0.002)
     path = table({"n_params": n, "n_tokens": d, "loss": loss})
-    assert main(["optimal", path, "--compute", "1e18", "--json", "--draws", "100"]) == 0
+    one_law = ["optimal", path, "--law", "chinchilla", "--compute", "1e18"]
+    assert main([*one_law, "--json", "--draws", "100"]) == 0
     row = json.loads(capsys.readouterr().out)["optimal"][0]
     true = LAWS["chinchilla"].optimum(TRUE, 1e18)
     assert row["n_params_lo"] < row["n_params"] < row["n_params_hi"]
@@ -27,7 +29,8 @@ def test_far_beyond_the_runs_the_loss_of_a_run_is_less_sure_than_the_laws(table,
     n, d, loss = runs(0.002)
     path = table({"n_params": n, "n_tokens": d, "loss": loss})
     near, far = f"{6 * np.median(n) * np.median(d):g}", f"{1e4 * 6 * n.max() * d.max():g}"
-    assert main(["optimal", path, "--compute", near, far, "--json", "--draws", "100"]) == 0
+    one_law = ["optimal", path, "--law", "chinchilla", "--compute", near, far]
+    assert main([*one_law, "--json", "--draws", "100"]) == 0
     rows = json.loads(capsys.readouterr().out)["optimal"]
 
     def widths(row):
@@ -97,12 +100,17 @@ def test_compute_that_is_6_n_d_is_not_called_different(valleys, capsys):
     found = said(capsys, "optimal", path, "--approach", "2", "--compute", "1e20")
     assert found["notes"][-1] == "compute: column 'flops'"
     assert not any(
-        "flops" in note for note in said(capsys, "optimal", path, "--compute", "1e20")["notes"]
+        "flops" in note
+        for note in said(capsys, "optimal", path, "--law", "kaplan_nd", "--compute", "1e20")[
+            "notes"
+        ]
     )
 
 
 def test_the_law_says_that_its_optimum_is_not_in_the_tables_compute(valleys, capsys):
-    notes = said(capsys, "optimal", valleys(1.3), "--compute", "1e20")["notes"]
+    notes = said(capsys, "optimal", valleys(1.3), "--compute", "1e20", "--law", "chinchilla")[
+        "notes"
+    ]
     assert notes[-1].startswith("column 'flops' is 1.3 times 6 N D; the optimum is for C = 6 N D")
 
 
@@ -203,9 +211,11 @@ def test_every_law_of_n_and_d_has_an_optimum_and_a_plan(table, capsys):
 
 
 def test_unique_tokens_are_for_laws_of_repeated_data(valleys, capsys):
-    command = ["optimal", valleys(1.0), "--law", "chinchilla", "--compute", "1e20",
-               "--unique-tokens"]  # fmt: skip
-    assert main([*command, "-3"]) == 2
+    path = valleys(1.0)
+    command = ["optimal", path, "--compute", "1e20", "--unique-tokens"]
+    assert main([*command, "3e9"]) == 2
+    assert "--unique-tokens: --law best takes laws of N and D, unless" in capsys.readouterr().err
+    assert main([*command, "-3", "--law", "chinchilla"]) == 2
     said_of_it = capsys.readouterr().err
     assert "--unique-tokens: must be positive and finite, got -3" in said_of_it
     assert "--unique-tokens: chinchilla does not tell unique tokens from others" in said_of_it
@@ -226,3 +236,29 @@ def test_a_budget_without_an_optimum_is_named_and_alone_it_is_an_error(table, ca
     found = said(capsys, *command, "1e22", "1e26")
     assert [row["n_params"] is None for row in found["optimal"]] == [False, True]
     assert any(text.startswith(why) for text in found["warnings"])
+
+
+def test_without_a_law_all_are_averaged_and_each_is_shown(table, capsys):
+    n, d, loss = runs(0.002)
+    path = table({"n_params": n, "n_tokens": d, "loss": loss})
+    assert main(["optimal", path, "--compute", "1e20", "--draws", "60"]) == 0
+    printed = capsys.readouterr().out
+    head = printed.splitlines()[0].split()
+    assert {"average", "chinchilla", "skaling", "kaplan_nd"} <= set(head)
+    assert "trials, each on the smaller runs, predicting the larger" in printed
+    assert max(map(len, printed.splitlines()[:10])) <= 100
+    found = said(capsys, "optimal", path, "--compute", "1e20")
+    row = found["optimal"][0]
+    true = LAW.optimum(TRUE, 1e20)
+    assert row["n_params_lo"] < float(true["n_params"]) < row["n_params_hi"]
+    assert sum(one["weight"] for one in found["by_law"]) == pytest.approx(1)
+    weights = {one["law"]: one["weight"] for one in found["laws"]}
+    assert weights["kaplan_nd"] < min(weights["chinchilla"], weights["skaling"])
+
+
+def test_what_is_of_one_law_has_no_meaning_for_an_average(valleys, capsys):
+    more = ["--fix", "E=1.7", "--tie", "alpha=beta", "--intervals", "profile"]
+    assert main(["optimal", valleys(1.0), "--compute", "1e20", *more]) == 2
+    said_of_it = capsys.readouterr().err
+    for option in ("--fix", "--tie", "--intervals"):
+        assert f"{option}: has no meaning for several laws (--law best); name one" in said_of_it

@@ -70,6 +70,7 @@ class Averaged:
         Law -> the reason why it is not averaged.
     level : float
     warnings, notes : tuple of str
+        Those of the laws that predict best.
     """
 
     members: tuple[Member, ...]
@@ -185,7 +186,7 @@ class Averaged:
                 ends[j, :, i] = bounds(np.concatenate(picked), self.level)
         expected, (law_lo, law_hi), (lo, hi) = np.exp(ends)
         most = bounded(self.members[0].result.problem, log_x, at_optimum)
-        loss, hi = np.fmin(loss, most), np.minimum(hi, most)
+        loss, hi = np.minimum(loss, most), np.minimum(hi, most)
         made = Forecast(loss, np.minimum(lo, hi), hi, law_lo, law_hi, self.members[0].drift)
         return made, expected
 
@@ -327,9 +328,12 @@ def average(table: Any, settings: FitSettings) -> Averaged:
     for result in results:
         drift = drift_of(result, first)
         members.append(Member(result, drift, _error(drift)))
-    made = Averaged(tuple(members), left_out, settings.level, *_said(results))
+    made = Averaged(tuple(members), left_out, settings.level, (), ())
     order = np.argsort([-weight for weight in made.weights.values()], kind="stable")
-    return dataclasses.replace(made, members=tuple(members[i] for i in order))
+    made = dataclasses.replace(made, members=tuple(members[i] for i in order))
+    best = [member.result for member in made.members if member.name in made.tied]
+    warnings, notes = _of_fits(best)
+    return dataclasses.replace(made, warnings=warnings, notes=notes)
 
 
 def _error(drift):
@@ -340,8 +344,8 @@ def _error(drift):
     return float(np.sqrt(np.average(squares, weights=[t.share**LATE for t in drift.trials])))
 
 
-def _said(results):
-    """Warnings, each with the laws that it is about, and the notes that all fits share."""
+def _of_fits(results):
+    """Warnings, each with the laws that it is about, and the notes of all fits."""
     warnings = {}
     for result in results:
         for text in result.warnings:

@@ -93,11 +93,10 @@ class Drift:
             return errors
         with np.errstate(all="ignore"):
             curves = result.law.log_loss(result.draws, log_x)
-            spread = np.var(np.clip(curves, *np.nanquantile(curves, TRIM, axis=0)), axis=0)
-        for i in np.flatnonzero(beyond):
+        for i in np.flatnonzero(beyond > 0):
             shares = self.shares(None if shapes is None else shapes[i])
             drift = TAU[np.minimum(np.searchsorted(np.cumsum(shares), place), len(TAU) - 1)]
-            more = (drift * beyond[i]) ** 2 - np.nan_to_num(spread[i])
+            more = (drift * beyond[i]) ** 2 - _variance(curves[:, i])
             errors[:, i] = side * np.sqrt(np.maximum(more, 0))
         return errors
 
@@ -121,6 +120,12 @@ class Forecast:
     law_lo: np.ndarray
     law_hi: np.ndarray
     drift: Drift | None
+
+
+def _variance(draws):
+    """Variance of draws without their tails; 0 where none is finite."""
+    draws = draws[np.isfinite(draws)]
+    return float(np.var(np.clip(draws, *np.quantile(draws, TRIM)))) if len(draws) else 0.0
 
 
 def prior(law: str) -> np.ndarray:
@@ -148,7 +153,7 @@ def forecast(result: FitResult, log_x: dict[str, np.ndarray], at_optimum: bool =
     errors = 0.0 if drift is None else drift.errors(result, log_x)
     _, lo, hi = of_new_run(result, log_x, errors)
     most = bounded(result.problem, log_x, at_optimum)
-    loss, hi = np.fmin(loss, most), np.minimum(hi, most)
+    loss, hi = np.minimum(loss, most), np.minimum(hi, most)
     lo = np.minimum(lo, hi)
     return Forecast(loss=loss, lo=lo, hi=hi, law_lo=law_lo, law_hi=law_hi, drift=drift)
 
