@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from isoloss.fit import fit_law, robust
+from isoloss.fit.wild import least_squares, turned_runs
 from isoloss.laws import LAWS
 from isoloss.stats import student
 
@@ -81,3 +82,15 @@ def line():
 def test_six_runs_are_turned_over_and_forty_are_drawn():
     assert fit_law(curves(6, 0), draws=20, cluster="run").method == "wild"
     assert fit_law(curves(40, 0), draws=20, cluster="run").method == "cluster"
+
+
+def test_least_absolute_values_of_single_rows_vary_as_a_median_does():
+    """A median of normal numbers has sqrt(pi / 2) times the standard error of their mean."""
+    _, x, y = line()
+    table = {"x": np.exp(x), "loss": np.exp(y)}
+    problem = fit_law(table, "power_law", x="x", objective="lad", draws=0).problem
+    z, rows = least_squares(problem).solve(problem.z(np.zeros((1, 2)))).z[0], np.arange(40)
+    robustly, by_squares = (
+        turned_runs(one, z, rows).residual for one in (problem, least_squares(problem))
+    )
+    assert robustly / by_squares == pytest.approx(np.sqrt(np.pi / 2), rel=0.03)

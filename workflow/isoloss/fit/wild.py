@@ -71,8 +71,12 @@ def turned_runs(problem: Problem, z: np.ndarray, clusters: np.ndarray) -> Turned
     freed = robust.bias_reduced(residual * root, basis, runs) / root
     sd, share = float(np.sqrt(np.mean(freed**2))), robust.shared(freed, runs)
     by_common, by_own = _spread_of(problem.objective, sd, share)
-    common = (np.bincount(runs, freed) / np.bincount(runs))[runs]
-    return TurnedRuns(by_common * common + by_own * (freed - common), runs, freedom)
+    counts = np.bincount(runs)
+    mean = (np.bincount(runs, freed) / counts)[runs]
+    # The mean of a run holds what its rows have in common, and a part of what is their own.
+    own = (1 - share) / counts
+    by_mean = np.sqrt((by_common**2 * share + by_own**2 * own) / (share + own))[runs]
+    return TurnedRuns(by_mean * mean + by_own * (freed - mean), runs, freedom)
 
 
 def _spread_of(objective: Objective, sd: float, share: float) -> tuple[float, float]:
