@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
+from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit.result import FitResult
 from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import rows_text
 
-GRID = 25  # candidates along N, and along tokens per parameter
-LARGER = 4.0  # the largest candidate, in units of the largest size so far
+GRID = 25  # candidates along cost, and along tokens per parameter
+SMALLEST = 300  # no candidate costs less than this part of the budget
+OUTER = 0.05  # share of the runs at either end of D / N whose law may be another
+NEAR = 16.0  # candidates' D / N is within this factor of the optima between the runs and the target
 SPREAD = 10.0  # the least range of candidates in tokens per parameter, as a factor
 OTHER_UNIT = 1e3  # a candidate whose N differs by more than this from all runs gives a warning
 ON_LINE = 2.0  # runs whose D is within this factor of a power of N do not identify N and D
@@ -54,12 +57,23 @@ class Candidates:
 
     Attributes
     ----------
-    n_params, n_tokens, cost : ndarray, shape (candidate,)
+    log_x : dict of str to ndarray, shape (candidate,)
+        ln of the law's variables.
+    cost : ndarray, shape (candidate,)
     """
 
-    n_params: np.ndarray
-    n_tokens: np.ndarray
+    log_x: dict[str, np.ndarray]
     cost: np.ndarray
+
+    def __add__(self, other: "Candidates") -> "Candidates":
+        log_x = {name: np.concatenate([x, other.log_x[name]]) for name, x in self.log_x.items()}
+        return Candidates(log_x, np.concatenate([self.cost, other.cost]))
+
+
+def of_sizes(n_params, n_tokens, cost: CostModel) -> Candidates:
+    """Candidates of a law of N and D."""
+    log_x = {"n_params": np.log(n_params), "n_tokens": np.log(n_tokens)}
+    return Candidates(log_x, cost(n_params, n_tokens))
 
 
 def flops(flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN) -> CostModel:
@@ -94,24 +108,45 @@ def measured(n_params, n_tokens, cost, unit: str, numbers=None) -> CostModel:
     return CostModel(float(np.exp(found[0])), float(found[1]), float(found[2]), unit, error)
 
 
-def on_grid(result: FitResult, cost: CostModel) -> Candidates:
-    """A grid in ln N and ln(D / N) over the range of the runs, and beyond the range only upwards.
+def on_grid(result: FitResult, cost: CostModel, question: Question, budget: float) -> Candidates:
+    """A grid in the logarithms of cost and of tokens per parameter.
 
     Distant runs seem to be the most informative, but can bias a fit. A few runs of little compute
-    have moved an exponent by several standard errors (Besiroglu et al. 2024 leave five out). Where
-    all runs have similar tokens per parameter, the effects of N and D are not identifiable, so the
-    grid covers a wider range of tokens per parameter.
+    have moved an exponent by several standard errors (Besiroglu et al. 2024 leave five out). So no
+    candidate costs less than a 300th of the budget, or is smaller than all runs so far. Its D / N
+    is within a factor of 16 of the optima from the runs' compute to the target's, as in an isoFLOP
+    grid of four times larger and smaller sizes. It is also within a factor of 16 of the D / N of
+    most runs.
     """
-    log_x = result.problem.log_x
-    seen = log_x["n_tokens"] - log_x["n_params"]
-    wider = max(0.0, np.log(SPREAD) - np.ptp(seen)) / 2
-    sizes = np.linspace(log_x["n_params"].min(), log_x["n_params"].max() + np.log(LARGER), GRID)
-    ratios = np.linspace(seen.min() - wider, seen.max() + wider, GRID)
-    log_n, log_ratio = (axis.ravel() for axis in np.meshgrid(sizes, ratios, indexing="ij"))
-    log_d = log_n + log_ratio
-    enough = log_d >= log_x["n_tokens"].min() - 1e-9
-    n_params, n_tokens = np.exp(log_n[enough]), np.exp(log_d[enough])
-    return Candidates(n_params, n_tokens, cost(n_params, n_tokens))
+    low, high = _ratios(result, question)
+    costs, ratios = np.meshgrid(
+        np.linspace(np.log(budget / SMALLEST), np.log(budget), GRID),
+        np.linspace(low, high, GRID),
+        indexing="ij",
+    )
+    log_n = (costs - np.log(cost.factor) - cost.d * ratios) / (cost.n + cost.d)
+    among = of_sizes(np.exp(log_n.ravel()), np.exp((log_n + ratios).ravel()), cost)
+    enough = np.full(len(among.cost), True)
+    for name, x in result.problem.log_x.items():
+        enough &= among.log_x[name] >= x.min() - 1e-9
+    if not enough.any():  # the budget is below that of the runs so far
+        enough[:] = True
+    return Candidates({name: x[enough] for name, x in among.log_x.items()}, among.cost[enough])
+
+
+def _ratios(result, question):
+    """The least and the largest ln(D / N) of the grid."""
+    log_n, log_d = (result.problem.log_x[name] for name in ("n_params", "n_tokens"))
+    k = question.flops_per_param_token
+    low, high = np.quantile(log_d - log_n, [OUTER, 1 - OUTER])
+    computes = [k * np.exp(np.quantile(log_n + log_d, OUTER)), question.target]
+    best = np.log(result.law.optimum(result.values, computes, k)["tokens_per_param"])
+    if np.isfinite(best).all():
+        wider = np.log(NEAR)
+        low = np.clip(best.min() - wider, low - wider, high)
+        high = np.clip(best.max() + wider, low, high + wider)
+    wider = max(0.0, np.log(SPREAD) - (high - low)) / 2
+    return low - wider, high + wider
 
 
 def off_line(result: FitResult, among: Candidates, budget: float) -> list[int]:
@@ -120,6 +155,8 @@ def off_line(result: FitResult, among: Candidates, budget: float) -> list[int]:
     Such runs do not identify a law of N and D, and its draws do not show that. The two candidates
     have the fewest and the most tokens per parameter, and are as large as the budget allows.
     """
+    if set(result.law.variables) != {"n_params", "n_tokens"}:
+        return []
     log_n, log_d = (result.problem.log_x[name] for name in ("n_params", "n_tokens"))
     trend = np.polyfit(log_n, log_d, 1)
     if np.ptp(log_d - np.polyval(trend, log_n)) > np.log(ON_LINE):
@@ -127,7 +164,8 @@ def off_line(result: FitResult, among: Candidates, budget: float) -> list[int]:
     allowed = np.flatnonzero(among.cost <= budget / 2)
     if not len(allowed):
         return []
-    away = np.log(among.n_tokens[allowed]) - np.polyval(trend, np.log(among.n_params[allowed]))
+    at = {name: x[allowed] for name, x in among.log_x.items()}
+    away = at["n_tokens"] - np.polyval(trend, at["n_params"])
     chosen = []
     for side in (away, -away):
         far = allowed[side >= side.max() - np.log(ON_LINE) / 2]
@@ -135,33 +173,46 @@ def off_line(result: FitResult, among: Candidates, budget: float) -> list[int]:
     return list(dict.fromkeys(chosen))
 
 
-def of_table(table: Mapping[str, Any], cost: CostModel, where: str = "candidates") -> Candidates:
-    """The runs of a table with the columns n_params and n_tokens, and `cost` where it is known.
+def of_table(
+    table: Mapping[str, Any],
+    cost: CostModel | None,
+    where: str = "candidates",
+    variables: tuple[str, ...] = ("n_params", "n_tokens"),
+) -> Candidates:
+    """The runs of a table with the variables of a law, and `cost` where it is known.
+
+    Parameters
+    ----------
+    cost : CostModel or None
+        The cost of runs of N and D; None where the table must have a column `cost`.
 
     Raises
     ------
     UserError
         A column is missing, the table is empty, or a value is not a positive number.
     """
-    wanted = ("n_params", "n_tokens")
-    problems = [f"no column for {name} was recognised" for name in wanted if name not in table]
+    needed = (*variables, "cost") if cost is None else variables
+    problems = [f"no column for {name} was recognised" for name in needed if name not in table]
     if problems:
         raise UserError(where, problems)
-    names = [name for name in (*wanted, "cost") if name in table]
+    names = [name for name in dict.fromkeys((*variables, "cost")) if name in table]
     values = {name: _numbers(table[name], name, problems) for name in names}
-    if not len(values["n_params"]):
+    if not len(values[variables[0]]):
         problems.append("has no rows")
     if problems:
         raise UserError(where, problems)
-    n_params, n_tokens = (values[name] for name in wanted)
-    given = values.get("cost")
-    return Candidates(n_params, n_tokens, cost(n_params, n_tokens) if given is None else given)
+    given = values.pop("cost", None)
+    if given is None:
+        given = cost(values["n_params"], values["n_tokens"])
+    return Candidates({name: np.log(values[name]) for name in variables}, given)
 
 
 def far_from(result: FitResult, among: Candidates) -> str | None:
     """A warning about candidates whose N may be in another unit than the runs' N, or None."""
-    log_n = result.problem.log_x["n_params"]
-    beyond = np.maximum(np.log(among.n_params) - log_n.max(), log_n.min() - np.log(among.n_params))
+    if "n_params" not in among.log_x:
+        return None
+    log_n, asked = result.problem.log_x["n_params"], among.log_x["n_params"]
+    beyond = np.maximum(asked - log_n.max(), log_n.min() - asked)
     rows = np.flatnonzero(beyond > np.log(OTHER_UNIT))
     if not len(rows):
         return None

@@ -1,27 +1,36 @@
-"""Choose the next runs, so that a decision has the narrowest interval for the cost.
+"""Choose the next runs, so that an answer has the narrowest interval for the cost.
 
-The method is a greedy c-optimal design (Elfving 1952). The next run is the one that lowers the
-logarithm of the decision's variance most: per cost, per root of the cost, or at any cost within the
-budget. The best of these three plans is returned. The effect of a run follows from the fit's draws
-(`decide.belief`), so nothing is refitted.
+The method is a greedy c-optimal design (Elfving 1952), or V-optimal for a region. The next run is
+the one that lowers the logarithm of the answer's variance most: per cost, per root of the cost, or
+at any cost within the budget. The best of these plans and of the classical design is returned. The
+effect of a run follows from the fit's draws (`decide.belief`), so nothing is refitted. The variance
+counts the law's drift between each run and the target (`decide.doubt`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.constants import FLOPS_PER_PARAM_TOKEN
-from isoloss.decide.belief import DECISIONS, MIN_DRAWS, Belief
+from isoloss.decide import baselines
+from isoloss.decide.baselines import Baseline
+from isoloss.decide.belief import MIN_DRAWS, Belief
 from isoloss.decide.candidates import Candidates, CostModel, far_from, flops, off_line, on_grid
-from isoloss.errors import UserError, nearest
+from isoloss.decide.doubt import doubt_of, rejected
+from isoloss.decide.question import Question
+from isoloss.errors import UserError
 from isoloss.fit.result import FitResult
-from isoloss.laws.base import no_optimum
 
 WORTH = 0.02  # runs that together narrow the interval by a smaller share are not proposed
-MAX_RUNS = 30
+FIRST_SHARE = 0.25  # of the budget, for the first runs where lack of fit rejects the law
 NO_HELP = f"what else the budget allows narrows the interval by less than {100 * WORTH:g} % in all"
+SPENT = "the budget is spent"
 TOO_LITTLE = "the cheapest run costs {:.3g}, more than the budget"
 NOT_APART = "D is a function of N in all runs so far; these come first, then plan again"
+REJECTED = (
+    f"lack of fit: the runs so far reject {{}}, so the plan ends at {100 * FIRST_SHARE:g} % of the "
+    "budget; do these, compare laws with --law all --holdout 4x, and plan again"
+)
 # Powers of the cost, each with the least share by which a run must lower the variance (while any
 # run does): from many cheap runs to few runs that use the whole budget.
 THRIFT = ((1.0, 0.0), (1.0, 0.02), (0.5, 0.0), (0.5, 0.02), (0.0, 0.0))
@@ -34,32 +43,38 @@ class Plan:
     Attributes
     ----------
     runs : pandas.DataFrame
-        Columns n_params, n_tokens, `cost`, `width` and `candidate`. `cost` is by the cost model,
-        `width` is the expected width of the decision's interval after the run, and `candidate` is
-        the run's place among the candidates.
-    decision, target
-        The quantity of the decision, and its compute budget (FLOP).
+        Columns: the law's variables, `cost`, `width` and `candidate`. `cost` is by the cost model.
+        `width` is the expected width of the answer's interval after the run, if the law holds.
+        `candidate` is the run's place among the candidates.
+    question : Question
     width_now : float
-        Width of the decision's interval today: for n_params the ratio of its ends, else their
-        difference. All widths are NaN where D is a function of N in all runs, because the draws
-        then do not show the uncertainty.
+        Width of the answer's interval today: for n_params the ratio of its ends. For a region, it
+        is the mean ratio over its points (geometric). Else it is the ends' difference. All widths
+        are NaN where D is a function of N in all runs, because the draws then do not show the
+        uncertainty.
     width_least : float
         Width of the interval if every candidate were done, at any cost.
+    drift : float
+        Standard deviation of ln L for each unit of ln C between a run and the target.
+    baselines : tuple of Baseline
+        What designs of the same budget promise.
     n_candidates : int
-    cost : CostModel
+    cost : CostModel or None
     stopped : str
-        The reason why there are no more runs: the budget is spent, or no affordable run helps.
+        The reason why there are no more runs: the budget is spent, no affordable run helps, or lack
+        of fit.
     warnings, notes : tuple of str
         First those of the plan, then those of its fit.
     """
 
     runs: object
-    decision: str
-    target: float
+    question: Question
     width_now: float
     width_least: float
+    drift: float
+    baselines: tuple[Baseline, ...]
     n_candidates: int
-    cost: CostModel
+    cost: CostModel | None
     stopped: str
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -67,53 +82,63 @@ class Plan:
 
 def next_runs(
     result: FitResult,
-    target: float,
+    question: Question,
     budget: float,
     *,
-    decision: str = "n_params",
     cost: CostModel | None = None,
     candidates: Candidates | None = None,
-    max_runs: int = MAX_RUNS,
-    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+    others: Sequence[FitResult] = (),
+    compare: bool = True,
 ) -> Plan:
-    """Choose runs for a fit of a law of N and D that has a compute optimum.
+    """Choose runs for a fitted law.
 
     Parameters
     ----------
-    target : float
-        Compute budget (FLOP) of the decision.
+    question : Question
+        What is to be known.
     budget : float
         The largest total cost of the runs, in the cost model's unit.
-    decision : {"n_params", "loss", "a"}
-        The quantity: N* or the loss at the target, or the exponent of N* ~ C**a.
     cost : CostModel, optional
-        The cost of a run; by default, K N D FLOP.
+        The cost of a run of N and D; by default, K N D FLOP.
     candidates : Candidates, optional
-        The runs to choose among; by default, a grid over the runs so far and larger sizes.
-    flops_per_param_token : float
-        K of the target C = K N D.
+        The runs to choose among. By default, they are a grid over the runs so far and larger sizes,
+        for a law of N and D.
+    others : sequence of FitResult
+        Fits of the same table that may hold as well: other laws, or other minima of this one
+        (`decide.basins`). Runs that tell them apart then count.
+    compare : bool
+        Whether the baselines are computed.
 
     Raises
     ------
     UserError
-        The law has no optimum or too few draws, or a number is not positive.
+        The question cannot be asked of the law, the law has too few draws, or a number is not
+        positive.
     """
-    _check(result, target, budget, decision)
-    cost = cost or flops(flops_per_param_token)
-    among = candidates or on_grid(result, cost)
-    believed = Belief(result, decision, target, among, flops_per_param_token)
+    fits = [result, *others]
+    _check(fits, question, budget, candidates)
+    cost = cost or flops(question.flops_per_param_token)
+    among = candidates or on_grid(result, cost, question, budget)
     beside = off_line(result, among, budget)
     if beside:
-        best = _Chosen([(row, np.nan) for row in beside], believed, 0.0, NOT_APART)
+        best = _Chosen([(row, np.nan) for row in beside], NOT_APART)
+        now = least = drift = np.nan
+        compared = ()
     else:
-        plans = [_greedy(believed, among.cost, budget, max_runs, *how) for how in THRIFT]
-        best = min(plans, key=lambda plan: (plan.believed.variance, plan.spent))
+        allowed = budget * (FIRST_SHARE if rejected(result) else 1.0)
+        allowed = max(allowed, min(budget, float(among.cost.min())))
+        doubt = doubt_of(result, question.places(result.law, result.theta))
+        best, compared, now, least = _planned(fits, question, among, cost, allowed, doubt, compare)
+        drift = doubt.per_log_compute
+        if allowed < budget and best.rows:
+            best.stopped = REJECTED.format(result.law.name)
     return Plan(
         _frame(best.rows, among),
-        decision,
-        target,
-        np.nan if beside else believed.width_now,
-        np.nan if beside else believed.least(),
+        question,
+        now,
+        least,
+        drift,
+        compared,
         len(among.cost),
         cost,
         best.stopped,
@@ -124,52 +149,124 @@ def next_runs(
 
 @dataclass
 class _Chosen:
+    """Rows among the candidates, each with the width after it, and why there are no more."""
+
     rows: list[tuple[int, float]]
-    believed: Belief
-    spent: float
     stopped: str
 
 
-def _greedy(believed, cost, budget, max_runs, power, least) -> _Chosen:
+def _planned(fits, question, among, cost, budget, doubt, compare):
+    """The plan, the baselines, and the widths today and after all candidates."""
+    n, grid = len(among.cost), None
+    if compare and question.region is None:
+        grid = baselines.isoflop_grid(fits[0], question, cost, budget)
+    everything = among if grid is None else among + grid
+    believed = Belief(fits, question, everything)
+    doubted = believed.doubted(doubt)
+    both = _Both(believed, doubted)
+    for one in both.beliefs:
+        one.done[n:] = True
+    plans = [_greedy(both, everything.cost, budget, *how) for how in THRIFT]
+    noise = np.sqrt(believed.noise[:n])
+    classic = baselines.c_optimal(fits[0], question, among, noise, believed.seen_noise, budget)
+    plans.append((classic, both.after(classic), SPENT))
+    rows, _, stopped = min(plans, key=lambda plan: (plan[1].log_variance(), len(plan[0])))
+    chosen = _Chosen(_widths(rows, believed), stopped)
+    compared = []
+    if compare and rows:
+        judged = baselines.judged
+        if grid is not None:
+            every = list(range(n, len(everything.cost)))
+            compared.append(judged("isoFLOP grid", every, everything.cost, believed))
+        compared.append(judged("c-optimal", classic, among.cost, believed))
+        compared.append(baselines.random_baseline(among, budget, believed))
+    return chosen, tuple(compared), believed.width_now, believed.least(n)
+
+
+@dataclass
+class _Both:
+    """The belief if the law holds, and that if it drifts. A plan lowers both logs of variance.
+
+    The first alone would trust cheap runs that may follow another law. The second alone would trust
+    no run far from the target, and so would waste them where the law holds.
+    """
+
+    holds: Belief
+    drifts: Belief
+
+    @property
+    def beliefs(self):
+        return self.holds, self.drifts
+
+    def copy(self):
+        return _Both(self.holds.copy(), self.drifts.copy())
+
+    def measure(self, row):
+        for one in self.beliefs:
+            one.measure(row)
+
+    def after(self, rows):
+        """Both after some runs."""
+        new = self.copy()
+        for row in rows:
+            new.measure(row)
+        return new
+
+    def log_variance(self):
+        return sum(np.log(max(one.variance, 1e-300)) for one in self.beliefs)
+
+    def narrower(self):
+        """By how much each candidate lowers the sum of both logs of variance, halved."""
+        shares = (one.gain() / max(one.variance, 1e-300) for one in self.beliefs)
+        return -sum(np.log1p(-np.minimum(share, 1 - 1e-9)) for share in shares) / 2
+
+    def left_by(self, some):
+        return min(one.left_by(some) for one in self.beliefs)
+
+
+def _greedy(both, cost, budget, power, least):
     """Runs one after another, each with the largest gain / cost**power."""
-    believed = believed.copy()
+    both = both.copy()
     rows, spent = [], 0.0
-    while len(rows) < max_runs:
-        allowed = ~believed.done & (cost <= budget - spent)
+    while True:
+        allowed = ~both.holds.done & (cost <= budget - spent)
         if not allowed.any():
-            stopped = "the budget is spent" if rows else TOO_LITTLE.format(cost.min())
+            stopped = SPENT if rows else TOO_LITTLE.format(cost.min())
             break
-        share = believed.gain() / max(believed.variance, 1e-300)
-        if share[allowed].max() < WORTH and believed.left_by(allowed) > 1 - WORTH:
+        narrower = both.narrower()
+        if narrower[allowed].max() < WORTH / 10 and both.left_by(allowed) > 1 - WORTH:
             stopped = NO_HELP
             break
-        if (telling := allowed & (share > least)).any():
+        if (telling := allowed & (narrower > least)).any():
             allowed = telling
-        narrower = -np.log1p(-np.minimum(share, 1 - 1e-9))
         best = int(np.argmax(np.where(allowed, narrower / cost**power, -np.inf)))
-        believed.measure(best)
+        both.measure(best)
         spent += cost[best]
-        rows.append((best, believed.width()))
-    else:
-        stopped = f"{max_runs} runs are planned; fit again once they are done"
-    return _Chosen(rows, believed, spent, stopped)
+        rows.append(best)
+    return rows, both, stopped
 
 
-def _check(result, target, budget, decision):
-    problems = [
-        f"{name}: must be positive and finite, got {value:g}"
-        for name, value in (("target", target), ("budget", budget))
-        if not (np.isfinite(value) and value > 0)
+def _widths(rows, believed):
+    """Each row with the width after it."""
+    believed, found = believed.copy(), []
+    for row in rows:
+        believed.measure(row)
+        found.append((row, believed.width()))
+    return found
+
+
+def _check(fits, question, budget, candidates):
+    problems = list(question.problems(fits[0].law))
+    problems += [text for one in fits[1:] for text in question.problems(one.law)]
+    if not (np.isfinite(budget) and budget > 0):
+        problems.append(f"budget: must be positive and finite, got {budget:g}")
+    if candidates is None and question.decision == "region":
+        problems.append("candidates: are needed where the target is a table of runs")
+    problems += [
+        f"{MIN_DRAWS} draws are needed, got {len(one.draws)}"
+        for one in fits
+        if len(one.draws) < MIN_DRAWS
     ]
-    if decision not in DECISIONS:
-        allowed = ", ".join(DECISIONS)
-        problems.append(
-            f"decision: {decision!r} is none of {allowed}{nearest(decision, DECISIONS)}"
-        )
-    if not result.law.allocates:
-        problems.append(no_optimum(result.law))
-    elif len(result.draws) < MIN_DRAWS:
-        problems.append(f"{MIN_DRAWS} draws are needed, got {len(result.draws)}")
     if problems:
         raise UserError("next", problems)
 
@@ -189,11 +286,8 @@ def _frame(rows, among):
     import pandas as pd
 
     chosen = np.array([row for row, _ in rows], int)
-    columns = {
-        "n_params": among.n_params[chosen],
-        "n_tokens": among.n_tokens[chosen],
-        "cost": among.cost[chosen],
-        "width": np.array([width for _, width in rows], float),
-        "candidate": chosen,
-    }
+    columns = {name: np.exp(x[chosen]) for name, x in among.log_x.items()}
+    columns["cost"] = among.cost[chosen]
+    columns["width"] = np.array([width for _, width in rows], float)
+    columns["candidate"] = chosen
     return pd.DataFrame(columns)

@@ -1,0 +1,82 @@
+"""Doubt about a law: how little runs far from the target tell of the law at the target.
+
+A law that fits the runs may bend on the way to the target. Losses then drift away from the law that
+holds at the target. The drift is a Gaussian process (Kennedy and O'Hagan 2001, Bayesian calibration
+of computer models) that is zero at the target. Its standard deviation grows in proportion to the
+logarithm of the distance from the target, in each variable of the law. It is smooth, with a
+correlation length of the distance of the farthest run. So neighbouring runs share their drift, and
+many small runs cannot average it away.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isoloss.fit.result import FitResult
+from isoloss.forecast.drift import NOT_A_SIZE, drift_of, extent
+
+REACH = 2.0  # a pattern of misfit is taken for drift over this part of the runs' range of compute
+LEAST_RANGE = 1.0  # of that range, and of the correlation length, in ln C or ln x
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Covariance of the drift between runs.
+
+    Attributes
+    ----------
+    per_log_compute : float
+        Standard deviation of ln L for each unit of ln C between a run and the target.
+    target, length : dict of str to float
+        ln of each variable at the target, and the correlation length in it.
+    """
+
+    per_log_compute: float
+    target: dict[str, float]
+    length: dict[str, float]
+
+    def covariance(self, one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> np.ndarray:
+        """Covariance of the drift of ln L, shape (run of `one`, run of `other`)."""
+        total = np.zeros((_rows(one), _rows(other)))
+        if not self.per_log_compute:
+            return total
+        for name, at in self.target.items():
+            if name in NOT_A_SIZE:
+                continue
+            first, second = one[name] - at, other[name] - at
+            apart = (first[:, None] - second) / self.length[name]
+            total += np.outer(first, second) * np.exp(-(apart**2) / 2)
+        return self.per_log_compute**2 * total
+
+
+def doubt_of(result: FitResult, places: dict[str, np.ndarray]) -> Doubt:
+    """The doubt about a fitted law at a target.
+
+    It is the law's drift by trials on its own runs (`forecast.drift`). A significant lack of fit
+    adds the pattern of the residuals, as drift over half the runs' range.
+
+    Parameters
+    ----------
+    places : dict of str to ndarray, shape (point,)
+        ln of the variables at the target; the doubt is about their mean.
+    """
+    drift = drift_of(result)
+    per_log = 0.0 if drift is None else drift.per_log_compute
+    if rejected(result):
+        across = max(float(np.ptp(extent(result.problem.log_x))) / REACH, LEAST_RANGE)
+        per_log = float(np.hypot(per_log, result.misfit.size / across))
+    target = {name: float(np.mean(x)) for name, x in places.items()}
+    seen = result.problem.log_x
+    length = {n: max(float(np.abs(seen[n] - at).max()), LEAST_RANGE) for n, at in target.items()}
+    return Doubt(per_log, target, length)
+
+
+def rejected(result: FitResult) -> bool:
+    """Whether lack of fit rejects the law, with a pattern larger than the noise beside it."""
+    return result.misfit is not None and bool(
+        result.misfit.significant and result.misfit.size > result.misfit.noise / 2
+    )
+
+
+def _rows(log_x):
+    return len(next(iter(log_x.values())))
