@@ -45,7 +45,7 @@ def chosen(table: pd.DataFrame, true: dict, seed: int) -> dict:
     """The runs of each design: way -> (n_params, n_tokens), and the promised widths."""
     result, question = fit_law(table, LAW, draws=DRAWS, seed=seed), Question("n_params", TARGET)
     among = on_grid(result, flops(), question, BUDGET)
-    plan = next_runs(result, question, BUDGET, candidates=among)
+    plan = next_runs(result, question, BUDGET, candidates=among, cost=flops())
     grid = baselines.isoflop_grid(result, question, flops(), BUDGET)
     believed = Belief(result, question, among)
     noises = np.sqrt(believed.noise), believed.seen_noise
@@ -69,7 +69,7 @@ def chosen(table: pd.DataFrame, true: dict, seed: int) -> dict:
 
 
 def _sizes(among, rows):
-    return np.exp([among.log_x[name][rows] for name in ("n_params", "n_tokens")])
+    return np.array([among.values[name][rows] for name in ("n_params", "n_tokens")])
 
 
 def sizes():

@@ -6,6 +6,7 @@ import pytest
 from isoloss.decide.belief import Belief
 from isoloss.decide.candidates import flops, measured, of_table
 from isoloss.decide.next_runs import next_runs
+from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
 from isoloss.fit.resample import noise_model
@@ -14,6 +15,7 @@ from isoloss.laws import LAWS
 LAW = LAWS["chinchilla"]
 TRUE = {"A": 45.0, "B": 310.0, "E": 1.2, "alpha": 0.35, "beta": 0.37}
 TARGET, BUDGET = 1e16, 3e14
+ASKED = Question("n_params", TARGET)
 
 
 def measure(n, d, rng):
@@ -52,7 +54,7 @@ def at_random(rng):
 
 
 def test_a_plan_keeps_its_budget_and_its_interval_only_narrows(rng):
-    plan = next_runs(fit_law(start(rng), LAW, draws=200), TARGET, BUDGET)
+    plan = next_runs(fit_law(start(rng), LAW, draws=200), ASKED, BUDGET)
     factors = [plan.width_now, *plan.runs["width"]]
     assert 0 < plan.runs["cost"].sum() <= BUDGET
     assert plan.runs["cost"].to_numpy() == pytest.approx(
@@ -66,7 +68,7 @@ def test_planned_runs_narrow_the_interval_as_promised_and_more_than_random_ones(
     for seed in range(8):
         rng = np.random.default_rng(seed)
         table = start(rng)
-        plan = next_runs(fit_law(table, LAW, draws=200, seed=seed), TARGET, BUDGET)
+        plan = next_runs(fit_law(table, LAW, draws=200, seed=seed), ASKED, BUDGET)
         chosen = (plan.runs["n_params"].to_numpy(), plan.runs["n_tokens"].to_numpy())
         promised.append(np.log(plan.runs["width"].iloc[-1]))
         planned.append(np.log(factor(extended(table, *chosen, rng))))
@@ -76,7 +78,7 @@ def test_planned_runs_narrow_the_interval_as_promised_and_more_than_random_ones(
 
 
 def test_no_run_helps_when_the_budget_allows_none(rng):
-    plan = next_runs(fit_law(start(rng), LAW, draws=200), TARGET, 1.0)
+    plan = next_runs(fit_law(start(rng), LAW, draws=200), ASKED, 1.0)
     assert len(plan.runs) == 0
 
 
@@ -84,13 +86,13 @@ def test_runs_on_one_line_are_answered_with_two_beside_it_that_make_the_law_know
     """All runs at 20 tokens per parameter: the parts of size and of data cannot be told apart."""
     n = np.geomspace(1e4, 1e6, 12)
     table = measure(n, 20 * n, rng)
-    plan = next_runs(fit_law(table, LAW, draws=200), TARGET, BUDGET)
+    plan = next_runs(fit_law(table, LAW, draws=200), ASKED, BUDGET)
     assert plan.warnings[0].startswith("the law is not identified: ")
     assert plan.stopped.startswith("D is a function of N in all runs so far")
     ratio = (plan.runs["n_tokens"] / plan.runs["n_params"]).to_numpy()
     assert ratio[1] < 10 < 40 < ratio[0]
     more = extended(table, *(plan.runs[x].to_numpy() for x in ("n_params", "n_tokens")), rng)
-    again = next_runs(fit_law(more, LAW, draws=200), TARGET, BUDGET)
+    again = next_runs(fit_law(more, LAW, draws=200), ASKED, BUDGET)
     assert np.isnan(plan.width_now) and again.width_now < 10
     assert again.runs["width"].notna().all()
 
@@ -99,7 +101,7 @@ def test_runs_on_one_line_are_answered_with_two_beside_it_that_make_the_law_know
 def test_other_decisions_are_planned_for_and_their_intervals_narrow(decision, rng):
     table = start(rng)
     result = fit_law(table, LAW, draws=300)
-    plan = next_runs(result, TARGET, BUDGET, decision=decision)
+    plan = next_runs(result, Question(decision, TARGET), BUDGET)
     if decision == "a":
         now = result.derived["a"].hi - result.derived["a"].lo
     else:
@@ -120,7 +122,7 @@ def test_other_decisions_are_planned_for_and_their_intervals_narrow(decision, rn
 def test_given_candidates_are_the_only_ones_chosen_and_none_of_them_twice(rng):
     result = fit_law(start(rng), LAW, draws=200)
     some = {"n_params": [1e5, 2e5, 1e6, 1e6], "n_tokens": [1e8, 1e6, 1e7, 1e9]}
-    plan = next_runs(result, TARGET, BUDGET, candidates=of_table(some, flops()))
+    plan = next_runs(result, ASKED, BUDGET, candidates=of_table(some, flops()))
     assert set(plan.runs["candidate"]) <= {0, 1, 2}  # the last costs more than the budget
     assert plan.runs["candidate"].is_unique
     assert (plan.runs["cost"] == 6 * plan.runs["n_params"] * plan.runs["n_tokens"]).all()
@@ -132,7 +134,7 @@ def test_measured_seconds_are_a_cost_and_their_law_is_recovered(rng):
     model = measured(n, d, 3e-10 * n**0.8 * d**0.9, "seconds")
     assert (model.factor, model.n, model.d) == pytest.approx((3e-10, 0.8, 0.9), rel=1e-6)
     result = fit_law(table, LAW, draws=200)
-    plan = next_runs(result, TARGET, 200.0, cost=model)
+    plan = next_runs(result, ASKED, 200.0, cost=model)
     assert plan.runs["cost"].sum() <= 200
     chosen = model(plan.runs["n_params"], plan.runs["n_tokens"])
     assert plan.runs["cost"].to_numpy() == pytest.approx(chosen.to_numpy())
@@ -147,10 +149,11 @@ def test_runs_of_one_shape_give_no_cost_model():
 def test_what_cannot_be_planned_is_refused_with_all_reasons(rng):
     result = fit_law(start(rng), LAW, draws=50)
     with pytest.raises(UserError) as caught:
-        next_runs(result, -1.0, BUDGET, decision="losss")
+        next_runs(result, Question("losss", -1.0), -BUDGET)
     assert caught.value.problems == (
-        "target: must be positive and finite, got -1",
         "decision: 'losss' is none of n_params, loss, a; did you mean 'loss'?",
+        "target: must be positive and finite, got -1",
+        "budget: must be positive and finite, got -3e+14",
         "100 draws are needed, got 50",
     )
 
@@ -171,7 +174,7 @@ def test_what_a_run_is_said_to_tell_is_what_linear_theory_says(rng):
     table["loss"] = table["loss"] * np.exp(1e-5 * rng.standard_normal(25))
     result = fit_law(table, LAW, objective="lsq", draws=4000, method="residual")
     among = of_table({"n_params": [1e8, 3e5, 1e4], "n_tokens": [1e10, 1e6, 1e10]}, flops())
-    believed = Belief(result, "a", TARGET, among)
+    believed = Belief(result, Question("a", TARGET), among)
     theta = result.theta
 
     def slopes(f):
@@ -186,7 +189,7 @@ def test_what_a_run_is_said_to_tell_is_what_linear_theory_says(rng):
 
     aim = slopes(lambda at: at[4] / (at[3] + at[4]))
     seen = slopes(log_loss(table)).T
-    asked = slopes(log_loss({"n_params": among.n_params, "n_tokens": among.n_tokens})).T
+    asked = slopes(log_loss(among.values)).T
     model = noise_model(result.problem, result.problem.z(theta[None])[0])
     solve = np.linalg.pinv(seen)
     covariance = (solve * model.scale**2) @ solve.T  # of least squares with such noise

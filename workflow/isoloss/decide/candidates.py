@@ -57,23 +57,31 @@ class Candidates:
 
     Attributes
     ----------
-    log_x : dict of str to ndarray, shape (candidate,)
-        ln of the law's variables.
+    values : dict of str to ndarray, shape (candidate,)
+        The law's variables.
     cost : ndarray, shape (candidate,)
     """
 
-    log_x: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
     cost: np.ndarray
 
+    @property
+    def log_x(self) -> dict[str, np.ndarray]:
+        """ln of the law's variables, shape (candidate,) each."""
+        return {name: np.log(x) for name, x in self.values.items()}
+
+    def part(self, rows) -> "Candidates":
+        """Some of the candidates."""
+        return Candidates({name: x[rows] for name, x in self.values.items()}, self.cost[rows])
+
     def __add__(self, other: "Candidates") -> "Candidates":
-        log_x = {name: np.concatenate([x, other.log_x[name]]) for name, x in self.log_x.items()}
-        return Candidates(log_x, np.concatenate([self.cost, other.cost]))
+        values = {name: np.concatenate([x, other.values[name]]) for name, x in self.values.items()}
+        return Candidates(values, np.concatenate([self.cost, other.cost]))
 
 
 def of_sizes(n_params, n_tokens, cost: CostModel) -> Candidates:
     """Candidates of a law of N and D."""
-    log_x = {"n_params": np.log(n_params), "n_tokens": np.log(n_tokens)}
-    return Candidates(log_x, cost(n_params, n_tokens))
+    return Candidates({"n_params": n_params, "n_tokens": n_tokens}, cost(n_params, n_tokens))
 
 
 def flops(flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN) -> CostModel:
@@ -126,12 +134,13 @@ def on_grid(result: FitResult, cost: CostModel, question: Question, budget: floa
     )
     log_n = (costs - np.log(cost.factor) - cost.d * ratios) / (cost.n + cost.d)
     among = of_sizes(np.exp(log_n.ravel()), np.exp((log_n + ratios).ravel()), cost)
+    log_x = among.log_x
     enough = np.full(len(among.cost), True)
     for name, x in result.problem.log_x.items():
-        enough &= among.log_x[name] >= x.min() - 1e-9
-    if not enough.any():  # the budget is below that of the runs so far
-        enough[:] = True
-    return Candidates({name: x[enough] for name, x in among.log_x.items()}, among.cost[enough])
+        enough &= log_x[name] >= x.min() - 1e-9
+    if not enough.any():  # the budget is below the cost of the smallest run
+        return of_sizes(*(np.exp([result.problem.log_x[n].min()]) for n in log_x), cost)
+    return among.part(enough)
 
 
 def _ratios(result, question):
@@ -141,7 +150,7 @@ def _ratios(result, question):
     low, high = np.quantile(log_d - log_n, [OUTER, 1 - OUTER])
     computes = [k * np.exp(np.quantile(log_n + log_d, OUTER)), question.target]
     best = np.log(result.law.optimum(result.values, computes, k)["tokens_per_param"])
-    if np.isfinite(best).all():
+    if np.isfinite(best).all() and not _line(result)[1]:  # on a line, the optimum means nothing
         wider = np.log(NEAR)
         low = np.clip(best.min() - wider, low - wider, high)
         high = np.clip(best.max() + wider, low, high + wider)
@@ -157,20 +166,26 @@ def off_line(result: FitResult, among: Candidates, budget: float) -> list[int]:
     """
     if set(result.law.variables) != {"n_params", "n_tokens"}:
         return []
-    log_n, log_d = (result.problem.log_x[name] for name in ("n_params", "n_tokens"))
-    trend = np.polyfit(log_n, log_d, 1)
-    if np.ptp(log_d - np.polyval(trend, log_n)) > np.log(ON_LINE):
+    trend, on_line = _line(result)
+    if not on_line:
         return []
     allowed = np.flatnonzero(among.cost <= budget / 2)
     if not len(allowed):
         return []
-    at = {name: x[allowed] for name, x in among.log_x.items()}
+    at = among.part(allowed).log_x
     away = at["n_tokens"] - np.polyval(trend, at["n_params"])
     chosen = []
     for side in (away, -away):
         far = allowed[side >= side.max() - np.log(ON_LINE) / 2]
         chosen.append(int(far[np.argmax(among.cost[far])]))
     return list(dict.fromkeys(chosen))
+
+
+def _line(result):
+    """ln D as a linear function of ln N, and whether all runs are on it."""
+    log_n, log_d = (result.problem.log_x[name] for name in ("n_params", "n_tokens"))
+    trend = np.polyfit(log_n, log_d, 1)
+    return trend, np.ptp(log_d - np.polyval(trend, log_n)) <= np.log(ON_LINE)
 
 
 def of_table(
@@ -204,12 +219,12 @@ def of_table(
     given = values.pop("cost", None)
     if given is None:
         given = cost(values["n_params"], values["n_tokens"])
-    return Candidates({name: np.log(values[name]) for name in variables}, given)
+    return Candidates({name: values[name] for name in variables}, given)
 
 
 def far_from(result: FitResult, among: Candidates) -> str | None:
     """A warning about candidates whose N may be in another unit than the runs' N, or None."""
-    if "n_params" not in among.log_x:
+    if "n_params" not in among.values:
         return None
     log_n, asked = result.problem.log_x["n_params"], among.log_x["n_params"]
     beyond = np.maximum(asked - log_n.max(), log_n.min() - asked)

@@ -49,7 +49,9 @@ class Doubt:
         return self.per_log_compute**2 * total
 
 
-def doubt_of(result: FitResult, places: dict[str, np.ndarray]) -> Doubt:
+def doubt_of(
+    result: FitResult, places: dict[str, np.ndarray], per_log_compute: float | None = None
+) -> Doubt:
     """The doubt about a fitted law at a target.
 
     It is the law's drift by trials on its own runs (`forecast.drift`). A significant lack of fit
@@ -59,9 +61,13 @@ def doubt_of(result: FitResult, places: dict[str, np.ndarray]) -> Doubt:
     ----------
     places : dict of str to ndarray, shape (point,)
         ln of the variables at the target; the doubt is about their mean.
+    per_log_compute : float, optional
+        The drift, where it is known; the trials of many rows take seconds.
     """
-    drift = drift_of(result)
-    per_log = 0.0 if drift is None else drift.per_log_compute
+    per_log = per_log_compute
+    if per_log is None:
+        drift = drift_of(result)
+        per_log = 0.0 if drift is None else drift.per_log_compute
     if rejected(result):
         across = max(float(np.ptp(extent(result.problem.log_x))) / REACH, LEAST_RANGE)
         per_log = float(np.hypot(per_log, result.misfit.size / across))

@@ -88,6 +88,7 @@ def next_runs(
     cost: CostModel | None = None,
     candidates: Candidates | None = None,
     others: Sequence[FitResult] = (),
+    drift: float | None = None,
     compare: bool = True,
 ) -> Plan:
     """Choose runs for a fitted law.
@@ -99,13 +100,17 @@ def next_runs(
     budget : float
         The largest total cost of the runs, in the cost model's unit.
     cost : CostModel, optional
-        The cost of a run of N and D; by default, K N D FLOP.
+        The cost of a run of N and D, for the grid of candidates and for the isoFLOP grid; by
+        default, K N D FLOP.
     candidates : Candidates, optional
         The runs to choose among. By default, they are a grid over the runs so far and larger sizes,
         for a law of N and D.
     others : sequence of FitResult
         Fits of the same table that may hold as well: other laws, or other minima of this one
         (`decide.basins`). Runs that tell them apart then count.
+    drift : float, optional
+        Standard deviation of ln L for each unit of ln C between a run and the target. By default,
+        trials on the law's own runs measure it.
     compare : bool
         Whether the baselines are computed.
 
@@ -117,7 +122,8 @@ def next_runs(
     """
     fits = [result, *others]
     _check(fits, question, budget, candidates)
-    cost = cost or flops(question.flops_per_param_token)
+    if cost is None and candidates is None:
+        cost = flops(question.flops_per_param_token)
     among = candidates or on_grid(result, cost, question, budget)
     beside = off_line(result, among, budget)
     if beside:
@@ -127,7 +133,7 @@ def next_runs(
     else:
         allowed = budget * (FIRST_SHARE if rejected(result) else 1.0)
         allowed = max(allowed, min(budget, float(among.cost.min())))
-        doubt = doubt_of(result, question.places(result.law, result.theta))
+        doubt = doubt_of(result, question.places(result.law, result.theta), drift)
         best, compared, now, least = _planned(fits, question, among, cost, allowed, doubt, compare)
         drift = doubt.per_log_compute
         if allowed < budget and best.rows:
@@ -158,7 +164,7 @@ class _Chosen:
 def _planned(fits, question, among, cost, budget, doubt, compare):
     """The plan, the baselines, and the widths today and after all candidates."""
     n, grid = len(among.cost), None
-    if compare and question.region is None:
+    if compare and question.region is None and cost is not None:
         grid = baselines.isoflop_grid(fits[0], question, cost, budget)
     everything = among if grid is None else among + grid
     believed = Belief(fits, question, everything)
@@ -231,7 +237,7 @@ def _greedy(both, cost, budget, power, least):
     while True:
         allowed = ~both.holds.done & (cost <= budget - spent)
         if not allowed.any():
-            stopped = SPENT if rows else TOO_LITTLE.format(cost.min())
+            stopped = SPENT if rows else TOO_LITTLE.format(cost[~both.holds.done].min())
             break
         narrower = both.narrower()
         if narrower[allowed].max() < WORTH / 10 and both.left_by(allowed) > 1 - WORTH:
@@ -286,7 +292,7 @@ def _frame(rows, among):
     import pandas as pd
 
     chosen = np.array([row for row, _ in rows], int)
-    columns = {name: np.exp(x[chosen]) for name, x in among.log_x.items()}
+    columns = {name: x[chosen] for name, x in among.values.items()}
     columns["cost"] = among.cost[chosen]
     columns["width"] = np.array([width for _, width in rows], float)
     columns["candidate"] = chosen

@@ -1,0 +1,158 @@
+"""Score plans of `isoloss next` over pools of runs, as ScaleBench does.
+
+    python benchmarks/scalebench.py FOLDER --seeds 10
+
+ScaleBench (Li et al. 2026, arXiv:2604.22753) gives pools of runs with their costs, and a region of
+large runs whose losses are to be predicted. FOLDER has its tables, TASK.train.parquet (the pool)
+and TASK.test.parquet (the region). A buyer starts with nothing. At 1, 5 and 10 % of the cost of the
+whole pool, its law is fitted to what it has bought. The score is R2 on the region, not below -1.
+One buyer starts with runs far apart, then asks `next_runs` which; it knows where the region is, and
+no loss there. The other buys at random. Both fit the same law.
+"""
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scalebench_laws import TASKS, Task
+
+from isoloss.decide.candidates import Candidates
+from isoloss.decide.next_runs import next_runs
+from isoloss.decide.pilot import first_runs
+from isoloss.decide.question import Question
+from isoloss.errors import UserError
+from isoloss.fit import fit_law
+
+SHARES = (0.01, 0.05, 0.1)
+PILOT = float(os.environ.get('PILOT','.3'))  # of the first share, for the runs before the first fit
+DRIFT = float(os.environ.get('DRIFT','.03'))
+STEP = 1.0  # of what was spent, for the next runs
+DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A task's pool and region, with the columns that its law knows."""
+
+    task: Task
+    runs: pd.DataFrame
+    region: pd.DataFrame
+    cost: np.ndarray
+
+    def candidates(self, rows):
+        runs = self.runs.iloc[rows]
+        values = {name: runs[name].to_numpy() for name in self.task.law.variables}
+        return Candidates(values, self.cost[rows])
+
+    def fitted(self, rows, draws):
+        columns = [*self.task.law.variables, "loss"]
+        return fit_law(self.runs.iloc[rows][columns], self.task.law, draws=draws, seed=0,
+                       **self.task.settings)  # fmt: skip
+
+    def score(self, rows) -> float:
+        try:
+            found = self.fitted(rows, 0).predict(self.region, interval=False)["loss"].to_numpy()
+        except UserError:
+            return -1.0
+        return r_squared(self.region["loss"].to_numpy(), found)
+
+
+def r_squared(truth, found) -> float:
+    if not np.isfinite(found).all():
+        return -1.0
+    return max(-1.0, float(1 - np.sum((truth - found) ** 2) / np.sum((truth - truth.mean()) ** 2)))
+
+
+def read(folder: Path, task: Task) -> Pool:
+    runs, region = (
+        task.columns(pd.read_parquet(folder / f"{task.name}.{part}.parquet"))
+        for part in ("train", "test")
+    )
+    return Pool(task, runs, region, task.cost(runs).to_numpy())
+
+
+def planned(pool: Pool, seed: int) -> list[float]:
+    """R2 at each share of the budget."""
+    law, total = pool.task.law, pool.cost.sum()
+    region = {name: np.log(pool.region[name].to_numpy()) for name in law.variables}
+    question = Question("region", region=region)
+    everything = np.arange(len(pool.cost))
+    budget = PILOT * SHARES[0] * total
+    wanted = 2 * len(law.parameters)
+    have = first_runs(pool.candidates(everything), wanted, budget, seed)
+    scores = []
+    for share in SHARES:
+        while (left := share * total - pool.cost[have].sum()) > 0:
+            rest = np.setdiff1d(everything, have)
+            more = asked(pool, have, rest, question, min(left, STEP * pool.cost[have].sum()), left)
+            if not len(more):
+                break
+            have += [int(row) for row in rest[more]]
+        scores.append(pool.score(have))
+    return scores
+
+
+def asked(pool, have, rest, question, budget, left):
+    """The runs of a plan, as places in `rest`."""
+    among = pool.candidates(rest)
+    if among.cost.min() > left:
+        return []
+    try:
+        result = pool.fitted(have, DRAWS)
+        while True:
+            budget = min(max(budget, among.cost.min()), left)
+            runs = next_runs(result, question, budget, candidates=among, drift=DRIFT, compare=False).runs
+            if len(runs) or budget >= left:
+                return runs["candidate"].to_numpy()
+            budget *= 1 + STEP
+    except UserError:  # no usable fit yet: more runs far apart
+        return first_runs(among, 4, budget)
+
+
+def at_random(pool: Pool, seed: int) -> list[float]:
+    order = np.random.default_rng(seed).permutation(len(pool.cost))
+    spent = np.cumsum(pool.cost[order])
+    return [
+        pool.score(order[: max(1, np.sum(spent <= share * pool.cost.sum()))]) for share in SHARES
+    ]
+
+
+WAYS = {"isoloss next": planned, "random": at_random}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--only", default="", help="tasks whose name has this in it")
+    arguments = parser.parse_args()
+    print("| task | way | " + " | ".join(f"{100 * share:g} %" for share in SHARES) + " |")
+    print("| --- |" + " --- |" * (1 + len(SHARES)))
+    for task in TASKS:
+        if arguments.only not in task.name:
+            continue
+        pool = read(arguments.folder, task)
+        for way, buy in WAYS.items():
+            start_s = time.process_time()
+            scores = np.array([
+                buy(pool, seed) for seed in range(arguments.first, arguments.first + arguments.seeds)
+            ])  # fmt: skip
+            cells = " | ".join(
+                f"{mean:.2f} ± {sd:.2f}"
+                for mean, sd in zip(scores.mean(axis=0), scores.std(axis=0), strict=True)
+            )
+            print(f"| {task.name} | {way} | {cells} |", flush=True)
+            print(f"{task.name} {way}: {time.process_time() - start_s:.0f} s", file=sys.stderr)
+        print(f"| {task.name} | all runs | | | {pool.score(np.arange(len(pool.cost))):.2f} |")
+
+
+if __name__ == "__main__":
+    main()
