@@ -1,6 +1,6 @@
 """Laws of ScaleBench's tasks, for `scalebench.py`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -105,7 +105,7 @@ def products(name, terms, grids, source="") -> Products:
 
 @dataclass(frozen=True)
 class Task:
-    """A task of ScaleBench: its law, its columns, the cost of a run, and settings of its fits.
+    """A task of ScaleBench: its law, its columns, and the cost of a run.
 
     `shift` is added to the losses, so that their logarithms exist; it moves the law's floor alone.
     """
@@ -115,7 +115,6 @@ class Task:
     names: dict[str, str]
     sized_by: tuple[str, ...]
     shift: float = 0.0
-    settings: dict = field(default_factory=dict)
 
     def columns(self, table):
         found = table.rename(columns=self.names)

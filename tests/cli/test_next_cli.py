@@ -124,7 +124,8 @@ def test_what_the_fit_warns_of_and_assumes_is_passed_on(path, capsys):
     assert main(command(path, "--budget", "1e14", "--json")) == 0
     plan = json.loads(capsys.readouterr().out)
     assert set(fit["warnings"]) <= set(plan["warnings"])
-    assert plan["notes"] == fit["notes"] == ["n_params: column 'N'", "n_tokens: column 'D'"]
+    assert plan["notes"] == fit["notes"]
+    assert plan["notes"][:2] == ["n_params: column 'N'", "n_tokens: column 'D'"]
     assert main(command(path, "--budget", "1e14")) == 0
     said = capsys.readouterr().out
     for text in fit["warnings"]:

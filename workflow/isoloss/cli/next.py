@@ -190,7 +190,9 @@ def _points(args, path, columns, law, what):
     points, notes = {}, ()
     if sizes <= set(law.variables):
         asked = sizes | {"compute"}
-        given = {name: text for name, text in columns.items() if name in asked and _has(table, text)}
+        given = {
+            name: text for name, text in columns.items() if name in asked and _has(table, text)
+        }
         k = args.flops_per_param_token
         try:
             points, notes = read_points(table, given, flops_per_param_token=k, where=where)

@@ -164,9 +164,7 @@ class Belief:
         weighted = jacobian / np.maximum(noise, np.sqrt(EXACT))[:, None]
         gain = np.linalg.pinv(weighted, rcond=1e-4) / np.maximum(noise, np.sqrt(EXACT))
         with np.errstate(all="ignore"):
-            _, slopes, _ = problem.law.derivatives(
-                result.theta[None], among.log_x, problem.matrix
-            )
+            _, slopes, _ = problem.law.derivatives(result.theta[None], among.log_x, problem.matrix)
         by_z = slopes[0].T @ problem.turn @ gain  # candidate's ln L, per drift of a run so far
         wanted = _slopes(question, problem, z) @ gain
         at = question.places(problem.law, result.theta) if question.region is not None else None

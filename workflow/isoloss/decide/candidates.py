@@ -11,6 +11,7 @@ from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit.result import FitResult
+from isoloss.laws.base import Law
 from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import rows_text
 
@@ -79,9 +80,11 @@ class Candidates:
         return Candidates(values, np.concatenate([self.cost, other.cost]))
 
 
-def of_sizes(n_params, n_tokens, cost: CostModel) -> Candidates:
-    """Candidates of a law of N and D."""
-    return Candidates({"n_params": n_params, "n_tokens": n_tokens}, cost(n_params, n_tokens))
+def of_sizes(law: Law, n_params, n_tokens, cost: CostModel) -> Candidates:
+    """Candidates of a law that allocates, endless in what the law has beside N and D."""
+    values = {"n_params": n_params, "n_tokens": n_tokens}
+    values |= {name: np.full(np.shape(n_tokens), np.inf) for name in law.unlimited}
+    return Candidates(values, cost(n_params, n_tokens))
 
 
 def flops(flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN) -> CostModel:
@@ -133,13 +136,15 @@ def on_grid(result: FitResult, cost: CostModel, question: Question, budget: floa
         indexing="ij",
     )
     log_n = (costs - np.log(cost.factor) - cost.d * ratios) / (cost.n + cost.d)
-    among = of_sizes(np.exp(log_n.ravel()), np.exp((log_n + ratios).ravel()), cost)
+    law, seen = result.law, result.problem.log_x
+    among = of_sizes(law, np.exp(log_n.ravel()), np.exp((log_n + ratios).ravel()), cost)
     log_x = among.log_x
     enough = np.full(len(among.cost), True)
-    for name, x in result.problem.log_x.items():
-        enough &= log_x[name] >= x.min() - 1e-9
+    for name in ("n_params", "n_tokens"):
+        enough &= log_x[name] >= seen[name].min() - 1e-9
     if not enough.any():  # the budget is below the cost of the smallest run
-        return of_sizes(*(np.exp([result.problem.log_x[n].min()]) for n in log_x), cost)
+        smallest = (np.exp([seen[name].min()]) for name in ("n_params", "n_tokens"))
+        return of_sizes(law, *smallest, cost)
     return among.part(enough)
 
 
@@ -149,7 +154,8 @@ def _ratios(result, question):
     k = question.flops_per_param_token
     low, high = np.quantile(log_d - log_n, [OUTER, 1 - OUTER])
     computes = [k * np.exp(np.quantile(log_n + log_d, OUTER)), question.target]
-    best = np.log(result.law.optimum(result.values, computes, k)["tokens_per_param"])
+    with np.errstate(all="ignore"):
+        best = np.log(result.law.optimum(result.values, computes, k)["tokens_per_param"])
     if np.isfinite(best).all() and not _line(result)[1]:  # on a line, the optimum means nothing
         wider = np.log(NEAR)
         low = np.clip(best.min() - wider, low - wider, high)
@@ -164,7 +170,7 @@ def off_line(result: FitResult, among: Candidates, budget: float) -> list[int]:
     Such runs do not identify a law of N and D, and its draws do not show that. The two candidates
     have the fewest and the most tokens per parameter, and are as large as the budget allows.
     """
-    if set(result.law.variables) != {"n_params", "n_tokens"}:
+    if not {"n_params", "n_tokens"} <= set(result.law.variables):
         return []
     trend, on_line = _line(result)
     if not on_line:

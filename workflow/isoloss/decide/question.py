@@ -51,7 +51,7 @@ class Question:
             return
         if self.target is None or not (np.isfinite(self.target) and self.target > 0):
             yield f"target: must be positive and finite, got {self.target:g}"
-        if not hasattr(law, "optimum"):
+        if not law.allocates:
             yield no_optimum(law)
 
     def answers(self, law: Law, theta: np.ndarray) -> np.ndarray:
@@ -64,7 +64,8 @@ class Question:
                 return law.log_loss(theta, self.region)
             columns = dict(zip(law.names, law.natural(theta).T, strict=True))
             if self.decision == "a":
-                return law.derived(columns)["a"][:, None]
+                found = law.exponents(columns, self.target, self.flops_per_param_token)
+                return np.asarray(found["a"])[:, None]
             found = law.optimum(columns, self.target, self.flops_per_param_token)[self.decision]
             return (np.log(found) if self.decision == "n_params" else found)[:, None]
 
@@ -83,7 +84,8 @@ class Question:
         columns = dict(zip(law.names, law.natural(theta), strict=True))
         with np.errstate(all="ignore"):
             at = law.optimum(columns, self.target, self.flops_per_param_token)
+            at |= dict.fromkeys(law.unlimited, np.inf)
             places = {name: np.atleast_1d(np.log(at[name])) for name in law.variables}
-        if not all(np.isfinite(place).all() for place in places.values()):
-            raise UserError("next", [f"{law.name} has no optimum at {self.target:g} FLOP"])
+        if np.isnan(list(places.values())).any():
+            raise UserError("next", [no_optimum(law, self.target)])
         return places
