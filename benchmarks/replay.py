@@ -6,10 +6,10 @@
 
 FOLDER has porian/ and gemstones/ in it. What the results file has is not computed again.
 
-A world is 70 % of a table's rows, drawn at random; every row is a run that costs 6 N D. Both ways
+A world is 70 % of a table's rows, drawn at random; every row is a run that costs 6 N D. All ways
 start from its 8 cheapest runs and buy runs of half of what they have spent at a time, until
-they have them all. One asks `next_runs` which (decision: a) and sees only what it has bought; the
-other takes them in random order. After each purchase both are fitted, and the width of the 90 %
+they have them all. One asks `next_runs` which (decision: a) and sees only what it has bought. One
+takes the classical c-optimal design; one takes runs in random order. After each purchase each is fitted, and the width of the 90 %
 interval of a is noted. Compared is the compute from which on the interval stays within a width:
 1.25, 1.5 and 2 times that of the whole world. And it is noted whether the interval holds the a of
 the whole world.
@@ -29,7 +29,10 @@ import pandas as pd
 from published_tables import swept
 
 from isoloss.decide.candidates import flops, of_table
+from isoloss.decide.baselines import c_optimal
+from isoloss.decide.belief import Belief
 from isoloss.decide.next_runs import next_runs
+from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
 from isoloss.fit.resample import noise_model
@@ -50,6 +53,7 @@ def replay(table: pd.DataFrame, seed: int, planted: bool) -> dict:
     shuffled = rng.permutation(len(world)).tolist()
     ways = {
         "planned": bought(world, seed, planned_runs),
+        "c-optimal": bought(world, seed, classical_runs),
         "random": bought(world, seed, lambda result, world, rest, budget: in_order(
             world, [row for row in shuffled if row in rest], budget)),
     }  # fmt: skip
@@ -104,12 +108,31 @@ def planned_runs(result, world, rest, budget) -> list[int]:
         candidates = of_table(world.loc[among], flops())
         target = float(world["cost"].max())
         try:
-            plan = next_runs(result, target, budget, decision="a", candidates=candidates)
+            plan = next_runs(result, Question("a", target), budget, candidates=candidates,
+                             compare=False)  # fmt: skip
         except UserError:
             break  # too few usable draws
         if len(plan.runs) or budget > candidates.cost.max():
             return [among[i] for i in plan.runs["candidate"]]
         budget *= 1 + STEP
+    return in_order(world, sorted(among, key=lambda row: world["cost"][row]), budget)
+
+
+def classical_runs(result, world, rest, budget) -> list[int]:
+    """The runs of the classical c-optimal design at the fitted parameters."""
+    among = sorted(rest)
+    candidates = of_table(world.loc[among], flops())
+    chosen: list[int] = []
+    if result is not None:
+        question = Question("a", float(world["cost"].max()))
+        try:
+            believed = Belief(result, question, candidates)
+        except UserError:  # too few usable draws
+            return in_order(world, sorted(among, key=lambda row: world["cost"][row]), budget)
+        noises = np.sqrt(believed.noise), believed.seen_noise
+        chosen = c_optimal(result, question, candidates, *noises, budget)
+    if chosen:
+        return [among[i] for i in chosen]
     return in_order(world, sorted(among, key=lambda row: world["cost"][row]), budget)
 
 
@@ -148,7 +171,7 @@ def summary(found: dict[str, list[dict]]) -> str:
     lines += ["", "| spent | way | distance to a | width | holds it |",
               "| --- | --- | --- | --- | --- |"]  # fmt: skip
     for share in (0.02, 0.05, 0.1, 0.3):
-        lines += [_accuracy(found, share, way) for way in ("planned", "random")]
+        lines += [_accuracy(found, share, way) for way in ("planned", "c-optimal", "random")]
     return "\n".join(lines)
 
 
