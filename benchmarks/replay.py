@@ -9,10 +9,10 @@ FOLDER has porian/ and gemstones/ in it. What the results file has is not comput
 A world is 70 % of a table's rows, drawn at random; every row is a run that costs 6 N D. All ways
 start from its 8 cheapest runs and buy runs of half of what they have spent at a time, until
 they have them all. One asks `next_runs` which (decision: a) and sees only what it has bought. One
-takes the classical c-optimal design; one takes runs in random order. After each purchase each is fitted, and the width of the 90 %
-interval of a is noted. Compared is the compute from which on the interval stays within a width:
-1.25, 1.5 and 2 times that of the whole world. And it is noted whether the interval holds the a of
-the whole world.
+takes the classical c-optimal design, and one takes runs in random order. After each purchase each
+is fitted, and the width of the 90 % interval of a is noted. Compared is the compute from which on
+the interval stays within a width: 1.25, 1.5 and 2 times that of the whole world. And it is noted
+whether the interval holds the a of the whole world.
 
 With --planted every loss is replaced by that of the law fitted to the table, with noise as large
 as the table's: there the law is true, and "holds it" is the coverage of intervals of planned runs.
@@ -28,9 +28,9 @@ import numpy as np
 import pandas as pd
 from published_tables import swept
 
-from isoloss.decide.candidates import flops, of_table
 from isoloss.decide.baselines import c_optimal
 from isoloss.decide.belief import Belief
+from isoloss.decide.candidates import flops, of_table
 from isoloss.decide.next_runs import next_runs
 from isoloss.decide.question import Question
 from isoloss.errors import UserError

@@ -171,7 +171,36 @@ def test_a_plan_is_printed_with_its_unit_and_its_end(path, capsys):
     assert "cost: 6 N D FLOP" in said
     assert "no more runs: " in said
     assert "candidates together would leave " in said
+    assert "\nother designs for the same budget, if the law holds:\n" in said
+    assert "isoFLOP grid" in said
+    assert "counted: losses drift from the law by " in said
     assert main(command(path, "--budget", "1")) == 0
     assert "no more runs: the cheapest run costs 6e+10, more than the budget" in (
         capsys.readouterr().out
     )
+
+
+def test_a_table_of_runs_is_a_target_for_a_law_of_any_columns(tmp_path, capsys):
+    law, true = LAWS["data_constrained"], {"A": 45.0, "B": 310.0, "E": 1.2, "alpha": 0.35}
+    true |= {"beta": 0.37, "R_D": 15.0, "R_N": 5.0}
+    n, d, u = (a.ravel() for a in np.meshgrid([1e4, 1e5, 1e6], [1e6, 1e7, 1e8], [1e6, 1e7]))
+    rows = pd.DataFrame({"N": n, "D": d, "n_unique_tokens": np.minimum(u, d)})
+    names = {"N": "n_params", "D": "n_tokens"}
+    shaken = np.exp(0.002 * np.random.default_rng(0).standard_normal(len(rows)))
+    rows["loss"] = law(true, **rows.rename(columns=names)) * shaken
+    rows.drop_duplicates().to_csv(tmp_path / "runs.csv", index=False)
+    pool = tmp_path / "pool.csv"
+    pool.write_text("N,D,n_unique_tokens\n1e6,1e9,1e8\n1e5,1e9,1e7\n1e4,2e6,2e6\n", "utf-8")
+    wanted = tmp_path / "wanted.csv"
+    wanted.write_text("N,D,n_unique_tokens\n1e7,1e10,1e8\n", encoding="utf-8")
+    asked = ["next", str(tmp_path / "runs.csv"), "--law", "data_constrained", "--draws", "120"]
+    asked += ["--target", str(wanted), "--budget", "1e16", "--json"]
+    assert main(asked) == 2
+    assert "--target: a table of runs needs --candidates" in capsys.readouterr().err
+    assert main([*asked, "--candidates", str(pool)]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["decision"] == "region"
+    assert {run["n_unique_tokens"] for run in plan["runs"]} <= {1e8, 1e7, 2e6}
+    assert plan["runs"][-1]["width"] < plan["width_now"]
+    assert main([*asked[:-3], "--budget", "1e16", "--target", "none.csv"]) == 2
+    assert "'none.csv' is neither a number nor a file" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """Plans over a pool of runs for any law, plans that doubt the law, and designs beside a plan."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -17,11 +19,11 @@ SURFACE = LAWS["chinchilla"]
 TRUE = {"A": 45.0, "B": 310.0, "E": 1.2, "alpha": 0.35, "beta": 0.37}
 WIDTHS = Sum(
     name="of_width",
-    formula="L = E + A / w**alpha",
+    formula="L = E + A / units**alpha",
     source="these tests",
-    variables=("width",),
+    variables=("units",),
     parameters=(coefficient("A", "loss", "at w = 1"), floor(), exponent("alpha", "with width")),
-    terms=(Term("A", "width", "alpha"),),
+    terms=(Term("A", "units", "alpha"),),
     floor="E",
 )
 OF_WIDTH = {"A": 4.0, "E": 1.5, "alpha": 0.5}
@@ -46,17 +48,18 @@ ASKED, BUDGET = Question("n_params", 1e16), 3e14
 
 
 def test_a_pool_for_any_law_tells_of_a_region_as_promised(rng):
-    table = noisy(WIDTHS, OF_WIDTH, rng, width=np.array([8.0, 12, 16, 24, 32, 48, 64]))
+    table = noisy(WIDTHS, OF_WIDTH, rng, units=np.tile([8.0, 12, 16, 24, 32, 48, 64], 3))
     result = fit_law(table, WIDTHS, draws=200)
-    pool = {"width": np.geomspace(8, 512, 13), "cost": np.geomspace(1, 4096, 13)}
+    pool = {"units": np.geomspace(8, 512, 13), "cost": np.geomspace(1, 4096, 13)}
     among = of_table(pool, None, "pool", WIDTHS.variables)
-    question = Question("region", region={"width": np.log([1024.0, 2048.0])})
+    question = Question("region", region={"units": np.log([1024.0, 2048.0])})
     plan = next_runs(result, question, 5000.0, candidates=among, drift=0.0)
     assert plan.runs["cost"].sum() <= 5000
     assert plan.runs["candidate"].is_unique
-    more = noisy(WIDTHS, OF_WIDTH, rng, width=among.values["width"][plan.runs["candidate"].to_numpy()])
+    chosen = plan.runs["candidate"].to_numpy()
+    more = noisy(WIDTHS, OF_WIDTH, rng, units=among.values["units"][chosen])
     both = {name: np.concatenate([table[name], more[name]]) for name in table}
-    found = fit_law(both, WIDTHS, draws=200).predict({"width": [1024.0, 2048.0]})
+    found = fit_law(both, WIDTHS, draws=200).predict({"units": [1024.0, 2048.0]})
     then = float(np.mean(np.log(found["hi"] / found["lo"])))
     assert then == pytest.approx(np.log(plan.runs["width"].iloc[-1]), rel=0.5)
     assert then < 0.5 * np.log(plan.width_now)
@@ -64,9 +67,9 @@ def test_a_pool_for_any_law_tells_of_a_region_as_promised(rng):
 
 def test_a_pool_without_costs_or_with_a_variable_missing_is_refused():
     with pytest.raises(UserError) as caught:
-        of_table({"size": [1.0]}, None, "pool", ("width",))
+        of_table({"size": [1.0]}, None, "pool", ("units",))
     assert caught.value.problems == (
-        "no column for width was recognised",
+        "no column for units was recognised",
         "no column for cost was recognised",
     )
 
@@ -78,6 +81,15 @@ def test_a_region_needs_the_laws_variables_and_candidates(result):
         "target: chinchilla also depends on n_tokens",
         "candidates: are needed where the target is a table of runs",
     )
+
+
+def test_a_variable_that_is_called_as_a_column_of_the_plan_is_refused(result):
+    law = dataclasses.replace(WIDTHS, variables=("cost",), terms=(Term("A", "cost", "alpha"),))
+    table = {"cost": np.geomspace(8, 64, 9), "loss": np.geomspace(3, 2, 9)}
+    question = Question("region", region={"cost": np.log([128.0])})
+    among = Candidates({"cost": np.array([100.0])}, np.array([1.0]))
+    with pytest.raises(UserError, match="variable 'cost' has the name of a column of the plan"):
+        next_runs(fit_law(table, law, draws=120), question, 5.0, candidates=among)
 
 
 def test_the_grid_has_a_floor_of_cost_and_the_tokens_per_parameter_of_the_optimum(result):

@@ -24,6 +24,7 @@ from isoloss.fit.result import FitResult
 WORTH = 0.02  # runs that together narrow the interval by a smaller share are not proposed
 FIRST_SHARE = 0.25  # of the budget, for the first runs where lack of fit rejects the law
 NO_HELP = f"what else the budget allows narrows the interval by less than {100 * WORTH:g} % in all"
+OF_PLAN = ("cost", "width", "candidate")
 SPENT = "the budget is spent"
 TOO_LITTLE = "the cheapest run costs {:.3g}, more than the budget"
 NOT_APART = "D is a function of N in all runs so far; these come first, then plan again"
@@ -268,6 +269,11 @@ def _check(fits, question, budget, candidates):
         problems.append(f"budget: must be positive and finite, got {budget:g}")
     if candidates is None and question.decision == "region":
         problems.append("candidates: are needed where the target is a table of runs")
+    problems += [
+        f"variable {name!r} has the name of a column of the plan; name it otherwise"
+        for name in fits[0].law.variables
+        if name in OF_PLAN
+    ]
     problems += [
         f"{MIN_DRAWS} draws are needed, got {len(one.draws)}"
         for one in fits
