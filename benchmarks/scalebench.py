@@ -29,7 +29,7 @@ from isoloss.fit import fit_law
 
 SHARES = (0.01, 0.05, 0.1)
 PILOT = 0.3  # of the first share, for the runs before the first fit
-DRIFT = 0.0  # of moe's drifts 0, .01 and .03, the best on seeds 100 to 103, as was `lsq`
+DRIFT = 0.0  # of moe's drifts 0, .01 and .03, the best on seeds 100 to 103
 STEP = 2.0  # of what was spent, for the next runs
 DRAWS = 150
 
@@ -51,7 +51,7 @@ class Pool:
     def fitted(self, rows, draws):
         columns = [*self.task.law.variables, "loss"]
         table = self.runs.iloc[rows][columns]
-        return fit_law(table, self.task.law, objective="lsq", draws=draws, seed=0)
+        return fit_law(table, self.task.law, objective=self.task.objective, draws=draws, seed=0)
 
     def score(self, rows) -> float:
         try:
