@@ -105,21 +105,16 @@ def products(name, terms, grids, source="") -> Products:
 
 @dataclass(frozen=True)
 class Task:
-    """A task of ScaleBench: its law, its columns, the cost of a run, and the objective of fits.
-
-    `shift` is added to the losses, so that their logarithms exist; it moves the law's floor alone.
-    """
+    """A task of ScaleBench: its law, its columns, the cost of a run, and the objective of fits."""
 
     name: str
     law: Law
     names: dict[str, str]
     sized_by: tuple[str, ...]
-    shift: float = 0.0
     objective: str = "huber"
 
     def columns(self, table):
-        found = table.rename(columns=self.names)
-        return found.assign(loss=found["loss"] + self.shift)
+        return table.rename(columns=self.names)
 
     def cost(self, runs):
         """The benchmark's cost of each run, up to a constant."""

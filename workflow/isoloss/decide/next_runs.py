@@ -107,8 +107,8 @@ def next_runs(
         The runs to choose among. By default, they are a grid over the runs so far and larger sizes,
         for a law of N and D.
     others : sequence of FitResult
-        Fits of the same table that may hold as well: other laws, or other minima of this one
-        (`decide.basins`). Runs that tell them apart then count.
+        Fits of other laws to the same table that may hold as well. Runs that tell them apart then
+        count.
     drift : float, optional
         Standard deviation of ln L for each unit of ln C between a run and the target. By default,
         trials on the law's own runs measure it.
