@@ -137,7 +137,7 @@ G = "sum (eta_{k-1} - eta_k) (1 - (1 + C eta_k^-gamma S_k)^-beta)"
 LUO = "Luo et al. 2025, arXiv:2503.12811"
 # beta and gamma as Luo et al. fitted them to nine curves of a model of 400M parameters. Two or
 # three schedules do not determine them: with both free, held-out schedules are missed by more. The
-# form with a share, both constants and the fit's delta were chosen on that model's curves alone.
+# form with a share, both constants and the fit's delta were chosen by that model's errors.
 OF_400M = {"beta": 0.5935, "gamma": 0.6347}
 LAWS = {
     law.name: law
