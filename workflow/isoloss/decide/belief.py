@@ -4,7 +4,8 @@ The draws of one or several fits are an ensemble of the laws that the runs so fa
 noise variance s2 lowers the variance of an answer by cov(answer, ln L)**2 / (var(ln L) + s2). This
 is the update of the ensemble Kalman filter (Evensen 1994); for normal draws, it does not depend on
 the measured value. It needs no derivatives, and is valid where the law is not yet identified and
-draws differ much. With several laws, the ensemble also varies between them. The runs that tell them apart then count (Li et al. 2026, arXiv:2604.22753).
+draws differ much. With several laws, the ensemble also varies between them. The runs that tell them
+apart then count (Li et al. 2026, arXiv:2604.22753).
 
 Doubt about the law (`decide.doubt`) adds the drift of ln L between each run and the target. It
 moves the runs so far as well, so it also widens the answer.
