@@ -49,7 +49,7 @@ def test_most_forecasts_of_a_law_that_bends_hold_and_only_with_its_drift():
         plain = np.log(one.law_lo[0]) <= truth <= np.log(one.law_hi[0])
         ends.append((plain, np.log(one.lo[0]) <= truth <= np.log(one.hi[0])))
     plain, drifting = np.mean(ends, axis=0)
-    assert plain < 0.5
+    assert plain < drifting - 0.1
     assert drifting > 0.7
 
 
