@@ -27,8 +27,8 @@ from isoloss.forecast.trials import extent
 
 AVERAGE, FORMER = "best", "chinchilla"
 FACTOR, HELD_OUT = 10.0, 5
-# The tables on which constants of the forecast were chosen; all others are a test.
-TUNED_ON = ("chinchilla epoch", "overtrained", "porian rw/")
+# Constants were compared on these first, but with the other tables in sight: no row is a test.
+FIRST_SEEN = ("chinchilla epoch", "overtrained", "porian rw/")
 
 
 def of_study(name: str, path: Path) -> dict[str, pd.DataFrame]:
@@ -80,13 +80,17 @@ def summary(rows: list[dict]) -> str:
     """The table of docs/performance-fit.md."""
     table = pd.DataFrame(rows)
     family = table["table"].str.split().str[0]
-    tuned = table["table"].str.startswith(TUNED_ON)
+    tuned = table["table"].str.startswith(FIRST_SEEN)
     laws = sorted(set(table["law"]) - {AVERAGE})
     head = ["tables", "forecasts", *laws, "best law", "average", "holds", "width",
             "0.1.0 holds", "width of it"]  # fmt: skip
     lines = [f"| {' | '.join(head)} |", "| --- |" + " --- |" * (len(head) - 1)]
     groups = [(name, family == name) for name in family.unique()]
-    groups += [("tuned on", tuned), ("test", ~tuned), ("all", family == family)]
+    groups += [
+        ("Epoch, overtrained, RefinedWeb", tuned),
+        ("others", ~tuned),
+        ("all", family == family),
+    ]
     for name, which in groups:
         part = table[which]
         errors = part.assign(error=part["error"].abs()).groupby(["table", "law"])["error"].median()

@@ -20,8 +20,7 @@ TRIALS = 8
 CLOSE = 0.01  # of the objective: a trial's fit is near enough to its minimum to predict
 STARTS = 10  # of a trial's fit, beside the optimum of all runs
 FAR = 0.3  # in ln C; runs closer to the fitted ones do not test an extrapolation
-# Chosen on Epoch's, the overtrained and Porian's RefinedWeb tables; other tables are the test
-# (docs/performance-fit.md).
+# The next four were chosen with all tables of docs/performance-fit.md in sight.
 OVERLAP = 0.5  # trials of one table overlap: each counts as half of an independent one
 LATE = 4.0  # power of the share of the runs that a trial is fitted to, in the trial's weight
 ALIKE = 1.0  # in ln(D/N): runs of this much other shape count less
