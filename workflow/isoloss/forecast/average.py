@@ -13,7 +13,7 @@ disagreement between the laws.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -111,6 +111,34 @@ class Averaged:
         weights = np.exp(np.array(logs) - max(logs))
         return weights / weights.sum()
 
+    def weights_of_sizes(
+        self, places: Sequence[int], log_n: np.ndarray, shape_at: Callable[[float], float]
+    ) -> np.ndarray:
+        """Weights of some laws for the size that each chose, at the shape of the averaged size.
+
+        The weights depend on D/N, and that on the weights; two rounds settle both.
+
+        Parameters
+        ----------
+        places : sequence of int
+            Places of the laws in `members`.
+        log_n : ndarray, shape (law,)
+            ln N of each of these laws; a law whose size is NaN has no weight.
+        shape_at : callable
+            ln(D/N) at an averaged ln N.
+        """
+        known = np.isfinite(log_n)
+        weights = np.array([self.weights[self.laws[place]] for place in places])
+        for _ in range(2):
+            weights = np.where(known, weights, 0.0)
+            if not weights.sum():
+                return weights
+            weights = weights / weights.sum()
+            middle = float(np.sum(weights * np.where(known, log_n, 0.0)))
+            weights = self.weights_at(shape_at(middle))[list(places)]
+        weights = np.where(known, weights, 0.0)
+        return weights / max(weights.sum(), 1e-300)
+
     @property
     def evidence(self) -> str:
         """What the weights rest on, as a sentence."""
@@ -169,10 +197,18 @@ class Averaged:
         `law_lo` and `law_hi` hold the noise of a run and the disagreement of the laws, and no
         drift.
         """
-        return self._forecast(log_x, at_optimum)[0]
+        return self.said(log_x, at_optimum)[0]
 
-    def _forecast(self, log_x, at_optimum):
-        """The forecast, and the interval of the expected loss without noise and drift."""
+    def said(
+        self, log_x: Mapping[str, np.ndarray], at_optimum: bool = False
+    ) -> tuple[Forecast, np.ndarray]:
+        """The forecast, and the interval of the expected loss without noise and drift.
+
+        Returns
+        -------
+        Forecast
+        expected : ndarray, shape (2, point)
+        """
         shapes = shape_of(log_x)
         n_points = len(next(iter(log_x.values())))
         curves = [_said_of(member, log_x) for member in self.members]
@@ -182,7 +218,7 @@ class Averaged:
             loss[i] = np.exp(weights @ np.array([said.at[i] for said in curves]))
             for j, parts in enumerate((("draws",), ("draws", "noise"), _Said.RANDOM)):
                 draws = (sum(getattr(said, part)[:, i] for part in parts) for said in curves)
-                picked = [_picked(of_law, w) for of_law, w in zip(draws, weights, strict=True)]
+                picked = [picked_of(of_law, w) for of_law, w in zip(draws, weights, strict=True)]
                 ends[j, :, i] = bounds(np.concatenate(picked), self.level)
         expected, (law_lo, law_hi), (lo, hi) = np.exp(ends)
         most = bounded(self.members[0].result.problem, log_x, at_optimum)
@@ -254,13 +290,14 @@ class Averaged:
         rows, every = [], []
         for i, budget in enumerate(compute):
             log_n = np.log([float(one["n_params"].iloc[i]) for one in said])
-            weights = _at_average(self, places, log_n, np.log(budget / flops_per_param_token))
+            log_product = np.log(budget / flops_per_param_token)
+            weights = self.weights_of_sizes(places, log_n, lambda n, p=log_product: p - 2 * n)
             row = {"compute": budget}
             n_mean = np.exp(np.nansum(weights * np.nan_to_num(log_n))) if weights.any() else np.nan
             product = budget / flops_per_param_token
             middle = {"n_params": n_mean, "n_tokens": product / n_mean,
                       "tokens_per_param": product / n_mean**2}  # fmt: skip
-            picked = [_picked(one[:, i], w) for one, w in zip(draws, weights, strict=True)]
+            picked = [picked_of(one[:, i], w) for one, w in zip(draws, weights, strict=True)]
             lo, hi = bounds(np.concatenate(picked), self.level)
             all_of_it = np.log(product)
             ends = {"n_params": (lo, hi), "n_tokens": (all_of_it - hi, all_of_it - lo),
@@ -281,7 +318,7 @@ class Averaged:
             raise UserError("optimum", [no_optimum(m.result.law, compute[0]) for m in divide])
         for name in ("loss", "loss_lo", "loss_hi", "loss_of_run_lo", "loss_of_run_hi"):
             found[name] = np.nan
-        there, expected = self._forecast({name: x[known] for name, x in at.items()}, True)
+        there, expected = self.said({name: x[known] for name, x in at.items()}, True)
         ends = (there.loss, *expected, there.lo, there.hi)
         for name, values in zip(("loss", "loss_lo", "loss_hi", "loss_of_run_lo", "loss_of_run_hi"),
                                 ends, strict=True):  # fmt: skip
@@ -334,6 +371,13 @@ def average(table: Any, settings: FitSettings) -> Averaged:
     best = [member.result for member in made.members if member.name in made.tied]
     warnings, notes = _of_fits(best)
     return dataclasses.replace(made, warnings=warnings, notes=notes)
+
+
+def alone(result: FitResult) -> Averaged:
+    """One fitted law as an average of itself, so that it answers what an average does."""
+    drift = drift_of(result)
+    member = Member(result, drift, _error(drift))
+    return Averaged((member,), {}, result.level, result.warnings, result.notes)
 
 
 def _error(drift):
@@ -399,25 +443,7 @@ def _optima(member, compute, flops_per_param_token, given):
         return np.log(np.broadcast_to(found, (len(result.draws), len(compute))))
 
 
-def _at_average(averaged, places, log_n, log_product):
-    """Weights of the laws that allocate, at the shape of the averaged optimum, shape (law,).
-
-    The weights depend on D/N, and that on the weights; two rounds settle both.
-    """
-    known = np.isfinite(log_n)
-    weights = np.array([averaged.weights[averaged.laws[place]] for place in places])
-    for _ in range(2):
-        weights = np.where(known, weights, 0.0)
-        if not weights.sum():
-            return weights
-        weights = weights / weights.sum()
-        middle = float(np.sum(weights * np.where(known, log_n, 0.0)))
-        weights = averaged.weights_at(log_product - 2 * middle)[places]
-    weights = np.where(known, weights, 0.0)
-    return weights / max(weights.sum(), 1e-300)
-
-
-def _picked(draws, weight):
+def picked_of(draws: np.ndarray, weight: float) -> np.ndarray:
     """A share of a law's draws: `weight` times as many, evenly spread and in a fixed order."""
     number = round(weight * len(draws))
     if not number:

@@ -78,14 +78,19 @@ class Drift:
         shares = np.exp(log - log.max())
         return shares / shares.sum()
 
-    def errors(self, result: FitResult, log_x: dict[str, np.ndarray]) -> np.ndarray:
+    def errors(
+        self, result: FitResult, log_x: dict[str, np.ndarray], side: np.ndarray | None = None
+    ) -> np.ndarray:
         """Random errors of ln L at each point by drift, shape (draw, point).
+
+        `side` has the standard normal number of each draw by which it drifts; drawn, if not given.
 
         In one draw, the law drifts to the same side at all points. Trials err by drift and by what
         the law's draws already spread. So only the part of the drift beyond that spread is added.
         """
         rng = np.random.default_rng(SEED)
-        side, place = rng.standard_normal(len(result.draws)), rng.random(len(result.draws))
+        drawn, place = rng.standard_normal(len(result.draws)), rng.random(len(result.draws))
+        side = drawn if side is None else side
         beyond = np.maximum(extent(log_x) - self.reach, 0)
         shapes = shape_of(log_x)
         errors = np.zeros((len(result.draws), len(beyond)))

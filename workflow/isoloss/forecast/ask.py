@@ -1,0 +1,357 @@
+"""Questions to a fit: the loss of a run, the best run of a budget, the compute that reaches a loss.
+
+    from isoloss.forecast import ask, paths
+
+    ask.at_points(averaged, [1e9], [2e10])                    # the loss of runs
+    path = paths.of_optimum(averaged, 6.0)
+    ask.at_budgets(averaged, path, [1e21])                    # the best run of a budget
+    ask.reaching(averaged, path, [2.1])                       # the compute of a loss
+
+`averaged` is `forecast.average.average(...)`, or `forecast.average.alone(result)` of one law.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from isoloss.constants import FLOPS_PER_PARAM_TOKEN
+from isoloss.errors import UserError
+from isoloss.fit.questions import FACTOR, OF_RANGE
+from isoloss.forecast.average import Averaged, picked_of
+from isoloss.forecast.crossing import (
+    NEVER,
+    crossings,
+    curve_draws,
+    mean_curve,
+    mixed,
+    reached_by,
+    variables_of,
+)
+from isoloss.forecast.paths import (
+    SERVED,
+    Path,
+    blended,
+    least,
+    of_optimum,
+    sizes_of_laws,
+    span,
+    steps,
+    tokens_left,
+)
+from isoloss.results.verdict import OFTEN
+from isoloss.stats.intervals import Estimate, bounds
+
+CHEAPER = 0.01  # in ln C: a budget so little below that of the cheapest run is taken
+UNITS = {"n_params": "parameters", "n_tokens": "tokens", "tokens_per_param": "",
+         "compute": "FLOP", "training_compute": "FLOP", "loss": "loss",
+         "loss_of_run": "loss", "saving": ""}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The reply to one question.
+
+    Attributes
+    ----------
+    asked : str
+        The question.
+    estimates : dict of str to Estimate
+        Quantity -> value and interval. An end that is None is open. `loss` is the expected loss,
+        with the laws' disagreement; `loss_of_run` adds the noise of one run and drift. `compute`
+        is K N D, and with inference also that of serving; `training_compute` is then K N D.
+    sentences : tuple of str
+        What is known, for a reader.
+    never : float
+        Share of the draws that never reach the loss asked for.
+    """
+
+    asked: str
+    estimates: dict[str, Estimate]
+    sentences: tuple[str, ...]
+    never: float = 0.0
+
+    def row(self) -> dict[str, Any]:
+        """The reply as one row of a table; NaN where an end is open or there is none."""
+        found: dict[str, Any] = {"asked": self.asked}
+        for name, one in self.estimates.items():
+            ends = {"": one.value, "_lo": one.lo, "_hi": one.hi}
+            found |= {name + end: np.nan if x is None else x for end, x in ends.items()}
+        return found | {"never": self.never, "sentence": " ".join(self.sentences)}
+
+
+def at_points(
+    averaged: Averaged,
+    n_params: Sequence[float],
+    n_tokens: Sequence[float],
+    flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+    **given: float,
+) -> list[Reply]:
+    """The loss of runs of given sizes and tokens.
+
+    Parameters
+    ----------
+    n_params, n_tokens : sequence of float
+        N and D of each run.
+    given : float
+        Values of the laws' variables beside N and D, such as n_unique_tokens.
+    """
+    replies = []
+    cheapest = np.exp(span(averaged, flops_per_param_token)[0])
+    for n, d in zip(n_params, n_tokens, strict=True):
+        log_x = {"n_params": np.log([n]), "n_tokens": np.log([d])}
+        for name in variables_of(averaged):
+            log_x.setdefault(name, np.log([min(given.get(name, np.inf), d)]))
+        compute = flops_per_param_token * n * d
+        found = {"n_params": _exact(n, "n_params"), "n_tokens": _exact(d, "n_tokens"),
+                 "tokens_per_param": _exact(d / n, ""), "compute": _exact(compute, "compute"),
+                 **_losses(averaged, log_x, False)}  # fmt: skip
+        place = f"N = {n:.4g}, D = {d:.4g}"
+        said = [_of_loss(averaged, found["loss"], f"the loss at {place}")]
+        if compute < cheapest * (1 - CHEAPER):
+            said.append(f"The run is cheaper than the cheapest of the table ({cheapest:.3g} FLOP).")
+        replies.append(Reply(f"loss at {place}", found, tuple(said)))
+    return replies
+
+
+def at_budgets(averaged: Averaged, path: Path, budgets: Sequence[float]) -> list[Reply]:
+    """The run of a path at budgets in FLOP: its size and tokens, and its loss.
+
+    Raises
+    ------
+    UserError
+        A budget is below the cheapest run or leaves no tokens, or no law has an optimum there.
+    """
+    log_c = np.log(np.asarray(budgets, float))
+    cheapest = _cheapest(averaged, path)
+    problems = []
+    for budget, place in zip(budgets, log_c, strict=True):
+        if place < cheapest - CHEAPER:
+            problems.append(
+                f"{budget:.4g} FLOP is below the cheapest run of the table, "
+                f"{np.exp(cheapest):.3g} FLOP: no run says what it would give"
+            )
+        elif not np.isfinite(path.points(np.array([place]), variables_of(averaged))["n_tokens"])[0]:
+            problems.append(f"{budget:.4g} FLOP: {_nowhere(path)}")  # fmt: skip
+    if problems:
+        raise UserError("predict", problems)
+    replies = []
+    for budget, place in zip(budgets, log_c, strict=True):
+        log_x, found = _place(averaged, path, float(place))
+        found |= {"compute": _exact(budget, "compute"), **_losses(averaged, log_x, path.optimal)}
+        asked = f"{budget:.4g} FLOP {path.words}"
+        said = []
+        if found["n_params"].lo is not None:
+            said.append(_of_size(averaged, found["n_params"], f"N {path.words} of {budget:.4g} "
+                                                              "FLOP"))  # fmt: skip
+        said.append(_of_loss(averaged, found["loss"], f"the loss there, {asked},"))
+        if path.served:
+            found["saving"], sentence = _saving(averaged, path, float(found["loss"].value), place)
+            said.append(sentence)
+        replies.append(Reply(asked, found, tuple(said)))
+    return replies
+
+
+def reaching(averaged: Averaged, path: Path, losses: Sequence[float]) -> list[Reply]:
+    """The compute at which a path reaches losses, with the laws' draws and drift in the interval.
+
+    The interval does not hold the noise of one run. A draw that never reaches the loss within 1e9
+    times the compute of the largest run leaves the upper end open.
+
+    Raises
+    ------
+    UserError
+        A loss is out of reach for all that the runs say, or any run of the table reaches it.
+    """
+    log_c = steps(averaged, path.flops_per_param_token, path.served)
+    middle = mean_curve(averaged, path, log_c)
+    cheapest = _cheapest(averaged, path)
+    curves = [curve_draws(averaged, i, path, log_c) for i in range(len(averaged.members))]
+    problems, replies = [], []
+    for loss in losses:
+        at = reached_by(averaged, path, log_c, middle, np.log(loss))
+        if at < cheapest - CHEAPER:
+            problems.append(f"a loss of {loss:g} is above what the cheapest run of the table can "
+                            f"reach {path.words} ({np.exp(cheapest):.3g} FLOP)")  # fmt: skip
+            continue
+        by_law = [crossings(log_c, one, np.log(loss)) for one in curves]
+        lo, hi, never = mixed(averaged, path, at if np.isfinite(at) else log_c[-1], by_law)
+        if not np.isfinite(at) and not lo < log_c[-1]:
+            problems.append(_unreachable(path, loss, middle))
+            continue
+        replies.append(_reply(averaged, path, float(loss), at, lo, hi, never))
+    if problems:
+        raise UserError("predict", problems)
+    return replies
+
+
+def _reply(averaged, path, loss, at, lo, hi, never):
+    lo, hi = (None if not end < NEVER / 2 else float(np.exp(end)) for end in (lo, hi))
+    asked = f"compute that reaches a loss of {loss:g} {path.words}"
+    found = {}
+    if np.isfinite(at):
+        found = _place(averaged, path, at)[1]
+    value = float(np.exp(at)) if np.isfinite(at) else np.nan
+    found["compute"] = Estimate(value, lo, hi, None, "FLOP")
+    found["loss"] = _exact(loss, "loss")
+    said = [_of_compute(averaged, found["compute"], loss, path, never)]
+    if path.served and np.isfinite(at):
+        found["saving"], sentence = _saving(averaged, path, loss, at)
+        said.append(sentence)
+    said += _already(averaged, loss, path.flops_per_param_token)
+    return Reply(asked, found, tuple(said), never)
+
+
+def _of_compute(averaged, estimate, loss, path, never):
+    lo, hi = estimate.lo, estimate.hi
+    share = f"{never:.0%} of the draws never reach it"
+    if not np.isfinite(estimate.value):
+        return f"A loss of {loss:g} {path.words} is not known to be reachable: {share}."
+    if hi is None:
+        start = f"at least {lo:.3g} FLOP" if lo is not None else "no interval"
+        told = f": {share}" if never else ""
+        return f"A loss of {loss:g} {path.words} is not known to be reachable ({start}){told}."
+    if hi <= FACTOR * lo:
+        known = f"known within a factor of {hi / lo:.3g}, end to end: {lo:.3g} to {hi:.3g} FLOP"
+        return f"The compute of a loss of {loss:g} {path.words} is {known}{_if(averaged)}."
+    return (f"The compute of a loss of {loss:g} {path.words} is not known: anything from {lo:.3g} "
+            f"to {hi:.3g} FLOP fits as well.")  # fmt: skip
+
+
+def _already(averaged, loss, flops_per_param_token):
+    """The cheapest run of the table that has reached the loss."""
+    problem = averaged.members[0].result.problem
+    n, d = (np.exp(problem.log_x[name]) for name in ("n_params", "n_tokens"))
+    compute = np.where(np.exp(problem.log_loss) <= loss, flops_per_param_token * n * d, np.inf)
+    best = int(compute.argmin())
+    if np.isfinite(compute[best]):
+        yield (f"A run has reached it already: N = {n[best]:.4g}, D = {d[best]:.4g}, "
+               f"{compute[best]:.3g} FLOP, loss {np.exp(problem.log_loss[best]):.4g}.")  # fmt: skip
+
+
+def _unreachable(path, loss, middle):
+    far = float(np.exp(np.nanmin(middle)))
+    return (f"a loss of {loss:g} is out of reach {path.words}: at 1e9 times the largest run it "
+            f"would be {far:.4g}, and hardly a draw falls to {loss:g}")  # fmt: skip
+
+
+def _saving(averaged, path, loss, log_c):
+    """What the optimum with inference saves against the optimum of training, served as much."""
+    plain = of_optimum(averaged, path.flops_per_param_token, path.given)
+    steps_of = steps(averaged, plain.flops_per_param_token)
+    middle = mean_curve(averaged, plain, steps_of)
+    at = reached_by(averaged, plain, steps_of, middle, np.log(loss))
+    if not np.isfinite(at):
+        return _exact(np.nan, ""), "The optimum of training alone does not reach that loss."
+    log_n = float(plain.size(np.array([at]))[0])
+    both = np.exp(at) + SERVED * path.served * np.exp(log_n)
+    saved = 1 - float(np.exp(log_c)) / both
+    return _exact(saved, ""), (
+        f"The optimum of training alone (N = {np.exp(log_n):.4g}, D/N = "
+        f"{np.exp(at - 2 * log_n) / path.flops_per_param_token:.3g}) costs {both:.4g} FLOP with "
+        f"inference for that loss; this saves {saved:.1%}."
+    )
+
+
+def _place(averaged, path, log_c):
+    """ln of the variables of a path at one budget, and N, D, D/N and compute with intervals."""
+    at = np.array([log_c])
+    log_x = path.points(at, variables_of(averaged))
+    log_n, k = float(log_x["n_params"][0]), path.flops_per_param_token
+    lo = hi = None
+    if path.chosen:
+        sizes = sizes_of_laws(averaged, at, k, path.given, path.served)[:, 0]
+        log_n = blended(averaged, sizes, log_c, k, path.served)
+        log_d = float(tokens_left(log_c, log_n, k, path.served))
+        log_x |= {"n_params": np.array([log_n]), "n_tokens": np.array([log_d])}
+        lo, hi = _sizes_between(averaged, log_c, log_d - log_n, k, path)
+    found = {"n_params": (log_n, lo, hi)}
+    for name, slope in (("n_tokens", 0), ("tokens_per_param", 1)):
+        found[name] = tuple(  # D falls as N grows, at equal compute
+            None if x is None else float(tokens_left(log_c, x, k, path.served)) - slope * x
+            for x in (log_n, hi, lo)
+        )
+    estimates = {name: Estimate(*(None if x is None else float(np.exp(x)) for x in ends), None,
+                                UNITS[name]) for name, ends in found.items()}  # fmt: skip
+    estimates["compute"] = _exact(float(np.exp(log_c)), "compute")
+    if path.served:
+        d = estimates["n_tokens"].value
+        estimates["training_compute"] = _exact(k * estimates["n_params"].value * d, "compute")
+    return log_x, estimates
+
+
+def _sizes_between(averaged, log_c, shape, k, path):
+    """The interval of ln N of least loss at one budget; None where too few draws have one."""
+    weights = averaged.weights_at(shape)
+    picked = []
+    for member, weight in zip(averaged.members, weights, strict=True):
+        result = member.result
+        found = least(result.law, result.draws, [log_c], k, path.given, path.served)[:, 0]
+        if set(result.derived) & set(result.loose):
+            found = np.full_like(found, np.nan)
+        picked.append(picked_of(found, weight))
+    draws = np.concatenate(picked)
+    if not len(draws) or np.mean(np.isnan(draws)) > OFTEN:
+        return None, None
+    lo, hi = bounds(draws, averaged.level)
+    return (float(lo), float(hi)) if np.isfinite(lo) else (None, None)
+
+
+def _losses(averaged, log_x, at_optimum):
+    forecast, expected = averaged.said(log_x, at_optimum)
+    value = float(forecast.loss[0])
+    return {
+        "loss": _estimate(value, *(end[0] for end in expected), "loss"),
+        "loss_of_run": _estimate(value, forecast.lo[0], forecast.hi[0], "loss"),
+    }
+
+
+def _cheapest(averaged, path):
+    low = span(averaged, path.flops_per_param_token)[0]
+    if not path.served:
+        return low
+    log_n = averaged.members[0].result.problem.log_x["n_params"].min()
+    return float(np.logaddexp(low, log_n + np.log(SERVED * path.served)))
+
+
+def _nowhere(path):
+    if path.served:
+        return f"inference of {path.served:.4g} tokens leaves nothing to train with {path.words}"
+    return f"no law has an optimum there ({path.words})"
+
+
+def _if(averaged):
+    """The condition of what follows from laws that the runs reject."""
+    best = [member for member in averaged.members if member.name in averaged.tied]
+    rejected = [m.name for m in best if m.result.misfit is not None and m.result.misfit.rejects]
+    if len(rejected) < len(best):
+        return ""
+    return f", only if the law holds: the runs reject {' and '.join(rejected)}"
+
+
+def _of_size(averaged, estimate, what):
+    lo, hi = estimate.lo, estimate.hi
+    if hi <= FACTOR * lo:
+        return f"{what} is known within a factor of {hi / lo:.3g}, end to end{_if(averaged)}."
+    return f"{what} is not known: anything from {lo:.3g} to {hi:.3g} fits as well."
+
+
+def _of_loss(averaged, estimate, what):
+    start = what[:1].upper() + what[1:]
+    if estimate.lo is None or estimate.hi is None:
+        return f"{start} has no interval: too few draws, or the runs do not determine it."
+    widest = OF_RANGE * float(np.ptp(np.exp(averaged.members[0].result.problem.log_loss)))
+    wide = estimate.hi - estimate.lo
+    if wide <= widest:
+        return f"{start} is known within {wide:.2g}, end to end{_if(averaged)}."
+    return f"{start} is not known: {estimate.lo:.4g} to {estimate.hi:.4g} fit as well."
+
+
+def _exact(value, name):
+    return Estimate(float(value), None, None, None, UNITS.get(name, ""))
+
+
+def _estimate(value, lo, hi, unit):
+    lo, hi = (None if np.isnan(end) else float(end) for end in (lo, hi))
+    return Estimate(value, lo, hi, None, unit)
