@@ -208,10 +208,10 @@ def test_the_json_of_the_command_line_is_told_apart(tmp_path):
 
 
 def test_a_newer_format_is_refused(content, tmp_path):
-    newer = json.loads(content) | {"version": 2, "isoloss": "9.0"}
+    newer = json.loads(content) | {"version": 3, "isoloss": "9.0"}
     (problem,) = refused(tmp_path, json.dumps(newer))
-    assert problem.startswith("has format 2, written by isoloss 9.0; this isoloss (")
-    assert problem.endswith(") reads up to 1: update it")
+    assert problem.startswith("has format 3, written by isoloss 9.0; this isoloss (")
+    assert problem.endswith(") reads up to 2: update it")
 
 
 def test_every_damage_is_named_at_once(content, tmp_path):

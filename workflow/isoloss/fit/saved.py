@@ -2,13 +2,16 @@
 
 The file is no pickle, so opening it runs no code. Floats are written with the digits that give the
 same double again. The file holds the name of a law of isoloss, and the description of any other
-`Sum`. The reader passes any other law as an argument. `FitResult` is not imported here, because its
-module imports this one.
+`Sum`. The reader passes any other law as an argument. The file ends with the SHA-256 of its
+content, so that an edit shows. Files of format 1 have none. `FitResult` is not imported here,
+because its module imports this one.
 """
 
 import dataclasses
+import hashlib
 import json
 import math
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from isoloss import __version__
 from isoloss.config.section import problems_of
 from isoloss.errors import UserError
-from isoloss.files import read_json, write_text
+from isoloss.files import canonical_json, read_json, write_text
 from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.misfit import Misfit
 from isoloss.fit.objective import Objective
@@ -30,7 +33,7 @@ from isoloss.results.verdict import Verdict
 from isoloss.stats.intervals import Estimate
 
 FORMAT = "isoloss fit"
-VERSION = 1
+VERSION = 2
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -142,7 +145,7 @@ class SavedMisfit(Part):
     noise: Number
     by: dict[str, Number]
     worst: dict[str, Number]
-    freedom: int
+    freedom: int = 1  # not in format 1
 
 
 class SavedOutlier(Part):
@@ -158,7 +161,7 @@ class Saved(Part):
     """The content of the file; after the head, the fields of `FitResult` and `Problem`."""
 
     format: Literal["isoloss fit"]
-    version: Literal[1]
+    version: Literal[1, 2]
     isoloss: str  # the version that wrote it
     law: SavedLaw
     objective: SavedObjective
@@ -176,7 +179,7 @@ class Saved(Part):
     notes: list[str]
     lack_of_fit: SavedLackOfFit | None
     misfit: SavedMisfit | None
-    outliers: list[SavedOutlier]
+    outliers: list[SavedOutlier] = []  # not in format 1
     loose: list[str]
     fixed: dict[str, Number]
     tied: list[list[str]]
@@ -197,25 +200,39 @@ def save(result: Any, path: str | Path) -> None:
     UserError
         The file cannot be written.
     """
+    write_checked(path, content_of(result))
+
+
+def content_of(result: Any) -> dict[str, Any]:
+    """A `FitResult` as the content of a file, without the checksum."""
     problem = result.problem
     content = {
         "format": FORMAT,
         "version": VERSION,
         "isoloss": __version__,
         "law": _described(result.law),
-        **{name: _plain(getattr(result, name)) for name in Saved.model_fields
+        **{name: plain(getattr(result, name)) for name in Saved.model_fields
            if hasattr(result, name) and name not in ("law", "draws", "flat_directions")},
-        "fixed": _plain(problem.fixed),
-        "tied": _plain(problem.tied),
+        "fixed": plain(problem.fixed),
+        "tied": plain(problem.tied),
         "flat_directions": _matrix(result.flat_directions),
-        "log_x": _plain(problem.log_x),
-        "log_loss": _plain(problem.log_loss),
-        "weights": _plain(problem.weights),
+        "log_x": plain(problem.log_x),
+        "log_loss": plain(problem.log_loss),
+        "weights": plain(problem.weights),
         "draws": _matrix(result.draws),
     }  # fmt: skip
-    lines = (f"{json.dumps(key)}: {json.dumps(content[key], allow_nan=False)}"
-             for key in Saved.model_fields)  # fmt: skip
+    return {key: content[key] for key in Saved.model_fields}
+
+
+def write_checked(path: str | Path, content: dict[str, Any]) -> None:
+    """Write the content of a saved file and its checksum, one key a line, whole or not at all."""
+    lines = (f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}"
+             for key, value in (content | {"sha256": _checksum(content)}).items())  # fmt: skip
     write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 
 def load(path: str | Path, law: Law | None = None) -> dict[str, Any]:
@@ -233,7 +250,50 @@ def load(path: str | Path, law: Law | None = None) -> dict[str, Any]:
         not the one of that name.
     """
     where = str(path)
-    saved = _read(where)
+    content = read_json(where)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        other = isinstance(content, dict) and {"law", "params", "certificate"} <= set(content)
+        what = " (it is what `isoloss fit --json` prints, which has no draws)" if other else ""
+        found = f"is no saved fit{what}; FitResult.save writes one"
+        raise UserError(where, [found])
+    return fields_of(checked(Saved, content, where, contradictions_of), where, law)
+
+
+def checked(
+    form: type[Part],
+    content: dict[str, Any],
+    where: str,
+    contradictions: Callable[[Any], Iterable[str]],
+) -> Any:
+    """The content of a saved file as its form, once all of it is right.
+
+    Raises
+    ------
+    UserError
+        It is of a newer format, damaged, or edited.
+    """
+    version = content.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise UserError(where, [
+            f"has format {version}, written by isoloss {content.get('isoloss')}; this isoloss "
+            f"({__version__}) reads up to {VERSION}: update it"
+        ])  # fmt: skip
+    content = dict(content)
+    given = content.pop("sha256", None)
+    try:
+        saved = form.model_validate(content)
+    except ValidationError as error:
+        raise UserError(where, problems_of(error, form)) from None
+    if problems := list(contradictions(saved)):
+        raise UserError(where, problems)
+    if version != 1 and given != _checksum(content):
+        raise UserError(where, ["sha256: the content is not what was written: somebody edited the "
+                                "file, or it was damaged; save the fit again"])  # fmt: skip
+    return saved
+
+
+def fields_of(saved: Saved, where: str, law: Law | None = None) -> dict[str, Any]:
+    """The fields of the `FitResult` that was saved; arguments as of `load`."""
     found = _law(saved.law, law, where)
     log_x = {name: np.array(values, float) for name, values in saved.log_x.items()}
     problem = Problem(
@@ -275,29 +335,7 @@ def load(path: str | Path, law: Law | None = None) -> dict[str, Any]:
     }
 
 
-def _read(where: str) -> Saved:
-    content = read_json(where)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        other = isinstance(content, dict) and {"law", "params", "certificate"} <= set(content)
-        what = " (it is what `isoloss fit --json` prints, which has no draws)" if other else ""
-        found = f"is no saved fit{what}; FitResult.save writes one"
-        raise UserError(where, [found])
-    version = content.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise UserError(where, [
-            f"has format {version}, written by isoloss {content.get('isoloss')}; this isoloss "
-            f"({__version__}) reads up to {VERSION}: update it"
-        ])  # fmt: skip
-    try:
-        saved = Saved.model_validate(content)
-    except ValidationError as error:
-        raise UserError(where, problems_of(error, Saved)) from None
-    if problems := list(_contradictions(saved)):
-        raise UserError(where, problems)
-    return saved
-
-
-def _contradictions(saved):
+def contradictions_of(saved: Saved) -> Iterator[str]:
     """Array sizes that contradict each other, as in a file that somebody has edited."""
     n_rows, n_params = len(saved.log_loss), len(saved.law.parameters)
     for name in ("draws", "flat_directions"):
@@ -381,10 +419,10 @@ def _described(law: Law) -> dict[str, Any]:
         "formula": law.formula,
         "source": law.source,
         "variables": list(law.variables),
-        "parameters": _plain(law.parameters),
+        "parameters": plain(law.parameters),
     }
     if kind == "sum":
-        said |= {"terms": _plain(law.terms), "floor": law.floor}
+        said |= {"terms": plain(law.terms), "floor": law.floor}
     return said
 
 
@@ -393,20 +431,20 @@ def _class(law: Law) -> str:
 
 
 def _matrix(values: np.ndarray) -> dict[str, Any]:
-    return {"shape": list(values.shape), "values": _plain(values.ravel())}
+    return {"shape": list(values.shape), "values": plain(values.ravel())}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value as built-in types, with text for NaN and infinity."""
     if dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
-        return {field.name: _plain(getattr(value, field.name)) for field in fields}
+        return {field.name: plain(getattr(value, field.name)) for field in fields}
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     return value

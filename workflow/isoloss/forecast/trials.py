@@ -67,8 +67,12 @@ class Trial:
 
 
 def extent(log_x: Mapping[str, np.ndarray]) -> np.ndarray:
-    """ln C of each row, up to a constant; for a law of one variable, ln of the variable."""
-    return sum(x for name, x in log_x.items() if name not in NOT_A_SIZE)
+    """ln C of each row, up to a constant; for a law of one variable, ln of the variable.
+
+    It is 0 for a law of no size, such as the critical batch against loss.
+    """
+    nothing = np.zeros_like(next(iter(log_x.values())))
+    return sum((x for name, x in log_x.items() if name not in NOT_A_SIZE), nothing)
 
 
 def shape_of(log_x: Mapping[str, np.ndarray]) -> np.ndarray | None:
