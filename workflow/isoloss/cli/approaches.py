@@ -58,6 +58,8 @@ def _problems(args):
         for name in OF_A_LAW
         if getattr(args, name) != parser.get_default(name)
     ]
+    if args.save is not None:
+        problems.append(f"--save: approach {args.approach} fits no law that could be saved")
     if args.approach == 1 and args.cluster in (None, INDEPENDENT):
         problems.append("--approach 1: --cluster must name the column of the runs")
     return problems

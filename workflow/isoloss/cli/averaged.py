@@ -1,14 +1,13 @@
 """`isoloss optimal` with `--law best`: what each law says, and their weighted average."""
 
 import json
-from collections.abc import Iterable
 
 from isoloss.constants import AVERAGE_OF_LAWS as BEST
 
 LABELS = {"n_params": "N*", "n_tokens": "D*", "tokens_per_param": "D*/N*", "loss": "loss"}
 
 
-def optimum(args, averaged, k: float, given: dict[str, float], notes: Iterable[str]) -> int:
+def optimum(args, averaged, k: float, given: dict[str, float]) -> int:
     """Print the averaged optimum of each budget; the exit code."""
     from isoloss.fit.result import plain
 
@@ -26,7 +25,7 @@ def optimum(args, averaged, k: float, given: dict[str, float], notes: Iterable[s
         "optimal": plain(found.to_dict("records")),
         "by_law": plain(by_law.to_dict("records")),
         "warnings": [*without, *averaged.warnings],
-        "notes": [*averaged.notes, *notes],
+        "notes": list(averaged.notes),
     }
     if args.json:
         print(json.dumps(plain(content), allow_nan=False))

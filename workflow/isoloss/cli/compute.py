@@ -1,5 +1,9 @@
 """A table's own column of compute, compared with K N D."""
 
+from collections.abc import Iterator
+
+from isoloss.errors import UserError
+
 APART = 0.05  # a median difference from K N D that is worth a note
 
 
@@ -48,3 +52,20 @@ def difference(flop, log_x, flops_per_param_token: float) -> str | None:
     if high < low * (1 + APART):
         return f"{middle:.3g} times {k}"
     return f"{low:.3g} to {high:.3g} times {k} ({middle:.3g} in the median)"
+
+
+def compute_notes(table, settings, result, flops_per_param_token: float) -> Iterator[str]:
+    """Notes where a table's own compute differs from K N D of the law's optimum."""
+    column = column_of(table, settings)
+    if column is None:
+        return
+    try:
+        flop = flop_of(table, column, settings)
+    except UserError:  # an unused column may be invalid
+        return
+    off = difference(flop, result.problem.log_x, flops_per_param_token)
+    if off is not None:
+        yield (
+            f"column {column!r} is {off}; the optimum is for C = {flops_per_param_token:g} N D "
+            "(--flops-per-param-token; --approach 2 takes the column)"
+        )

@@ -21,6 +21,9 @@ def add_arguments(parser):
         "figures there (of laws compared: ranking.json and ranking.parquet)",
     )
     parser.add_argument(
+        "--save", metavar="FILE", help="write the fit as JSON, for isoloss predict and load_fit"
+    )
+    parser.add_argument(
         "--holdout",
         metavar="4x",
         help="fit the small runs only, and predict those of this many times the compute and more",
@@ -31,7 +34,14 @@ def run(args) -> int:
     """Print the fit, and write its files if asked; the exit code."""
     table, settings = read(args)
     ranked = args.holdout is not None or args.law == "all"
-    check(settings, more=ranking.problems(args.holdout) if ranked else ())
+    problems = ranking.problems(args.holdout) if ranked else []
+    if ranked and args.save is not None:
+        problems = [
+            *problems,
+            "--save: a ranking is no fit; name one law with --law, or save the average of all with "
+            "isoloss predict",
+        ]
+    check(settings, more=problems)
     if ranked:
         return ranking.run(args, table, settings)
     from isoloss.cli import show
@@ -45,6 +55,8 @@ def run(args) -> int:
         found = result.to_dict() | {"influence": sets.to_dict("records")}
     if args.output:
         _write(args.output, table, result, found, args.x)
+    if args.save is not None:
+        result.save(args.save)
     if args.json:
         import json
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "plan": ("isoloss.cli.plan", "what the studies would cost, before any job"),
     "fit": ("isoloss.cli.fit", "fit a scaling law to a table of runs"),
     "optimal": ("isoloss.cli.optimal", "compute-optimal size and data for a budget"),
+    "predict": ("isoloss.cli.predict", "the loss of a run, or the compute that reaches a loss"),
     "hyper": ("isoloss.cli.hyper", "the best learning rate and batch, and their laws"),
     "retrain": ("isoloss.cli.retrain", "set aside the runs that other code trained"),
     "next": ("isoloss.cli.next", "which runs to do next"),

@@ -6,12 +6,13 @@ isoloss optimal losses.csv --approach 2 --compute 1e21                 # isoFLOP
 isoloss optimal curves.csv --approach 1 --cluster run --compute 1e21   # learning curves
 """
 
+import dataclasses
 import json
 from dataclasses import asdict
 
-from isoloss.cli import approaches, averaged
+from isoloss.cli import approaches, asked, averaged
 from isoloss.cli.arguments import check
-from isoloss.cli.compute import column_of, difference, flop_of
+from isoloss.cli.compute import compute_notes
 from isoloss.cli.tables import add_table_arguments, read
 from isoloss.errors import UserError
 
@@ -36,6 +37,7 @@ def add_arguments(parser):
         metavar="TOKENS",
         help="tokens that can be had, for laws of repeated data (default: endless)",
     )
+    asked.add_save(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
 
@@ -55,14 +57,16 @@ def run(args) -> int:
     given = {} if args.unique_tokens is None else {"n_unique_tokens": args.unique_tokens}
     budgets = [("--compute", c) for c in args.compute]
     budgets += [("--unique-tokens", tokens) for tokens in given.values()]
-    problems = [*_without_repeats(settings, given), *averaged.problems(args, settings)]
+    problems = asked.wrong_options(args, settings)
     check(settings, budgets, problems, optimum=True)
     if settings.law == averaged.BEST:
         from isoloss.forecast.average import average
 
         found = average(table, settings)
-        notes = _compute_notes(table, settings, found.members[0].result, k)
-        return averaged.optimum(args, found, k, given, notes)
+        notes = [*compute_notes(table, settings, found.members[0].result, k)]
+        found = dataclasses.replace(found, notes=(*found.notes, *notes))
+        asked.save(args, found, k)
+        return averaged.optimum(args, found, k, given)
     result = fit_law(table, settings=settings)
     found = result.optimum(args.compute, k, **given)
     there = found["n_params"].notna().to_numpy()
@@ -76,7 +80,11 @@ def run(args) -> int:
         found.loc[there, f"loss_of_run_{end}"] = values
     records = plain(found.to_dict("records"))
     warnings = [*without, *result.warnings]
-    notes = [*result.notes, *_compute_notes(table, settings, result, k)]
+    notes = [*result.notes, *compute_notes(table, settings, result, k)]
+    if args.save is not None:
+        from isoloss.forecast.average import alone
+
+        asked.save(args, alone(dataclasses.replace(result, notes=tuple(notes))), k)
     if args.json:
         content = {
             "approach": 3,
@@ -94,36 +102,6 @@ def run(args) -> int:
         answers = result.answers(args.compute, k)
         print(_text(records, result, said.drift, k, warnings, notes, answers))
     return 0
-
-
-def _without_repeats(settings, given):
-    """A problem where unique tokens are given for a law that knows none."""
-    from isoloss.laws import LAWS
-
-    chosen = LAWS.get(settings.law)
-    if given and chosen is not None and "n_unique_tokens" not in chosen.variables:
-        allowed = [name for name, one in LAWS.items() if "n_unique_tokens" in one.variables]
-        yield (
-            f"--unique-tokens: {settings.law} does not tell unique tokens from others "
-            f"(laws that do: {', '.join(allowed)})"
-        )
-
-
-def _compute_notes(table, settings, result, flops_per_param_token):
-    """Notes where a table's own compute differs from K N D of the law's optimum."""
-    column = column_of(table, settings)
-    if column is None:
-        return
-    try:
-        flop = flop_of(table, column, settings)
-    except UserError:  # an unused column may be invalid
-        return
-    off = difference(flop, result.problem.log_x, flops_per_param_token)
-    if off is not None:
-        yield (
-            f"column {column!r} is {off}; the optimum is for C = {flops_per_param_token:g} N D "
-            "(--flops-per-param-token; --approach 2 takes the column)"
-        )
 
 
 def _text(records, result, drift, flops_per_param_token, warnings, notes, answers):

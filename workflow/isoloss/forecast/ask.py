@@ -189,9 +189,7 @@ def reaching(averaged: Averaged, path: Path, losses: Sequence[float]) -> list[Re
 def _reply(averaged, path, loss, at, lo, hi, never):
     lo, hi = (None if not end < NEVER / 2 else float(np.exp(end)) for end in (lo, hi))
     asked = f"compute that reaches a loss of {loss:g} {path.words}"
-    found = {}
-    if np.isfinite(at):
-        found = _place(averaged, path, at)[1]
+    found = _places(averaged, path, at, lo, hi) if np.isfinite(at) else {}
     value = float(np.exp(at)) if np.isfinite(at) else np.nan
     found["compute"] = Estimate(value, lo, hi, None, "FLOP")
     found["loss"] = _exact(loss, "loss")
@@ -279,6 +277,19 @@ def _place(averaged, path, log_c):
         d = estimates["n_tokens"].value
         estimates["training_compute"] = _exact(k * estimates["n_params"].value * d, "compute")
     return log_x, estimates
+
+
+def _places(averaged, path, log_c, lo, hi):
+    """`_place` at a compute that lies between two ends; the intervals reach to those of both."""
+    found = _place(averaged, path, log_c)[1]
+    ends = [_place(averaged, path, float(np.log(end)))[1] for end in (lo, hi) if end is not None]
+    for name in found:
+        every = [x for one in (found, *ends) for x in (one[name].lo, one[name].value, one[name].hi)]
+        low, high = (pick([x for x in every if x is not None]) for pick in (min, max))
+        if low < high:
+            found[name] = Estimate(found[name].value, low, None if hi is None else high, None,
+                                   UNITS[name])  # fmt: skip
+    return found
 
 
 def _sizes_between(averaged, log_c, shape, k, path):
