@@ -128,6 +128,20 @@ def fits_of(args, table, settings, budgets, problems):
     return dataclasses.replace(averaged, notes=(*averaged.notes, *notes)), k
 
 
+def write_rows(path, rows) -> None:
+    """Write answers as a table, .csv or .parquet, whole or not at all."""
+    import pandas as pd
+
+    from isoloss.files import whole, write_parquet
+
+    table = pd.DataFrame(rows)
+    if path.suffix == ".parquet":
+        write_parquet(path, table)
+        return
+    with whole(path) as partial:
+        table.to_csv(partial, index=False)
+
+
 @dataclass(frozen=True)
 class Device:
     """The prices of compute: peak FLOP/s of a device, its utilisation, money for an hour."""

@@ -18,6 +18,10 @@ COMMANDS = {
     "fit": ("isoloss.cli.fit", "fit a scaling law to a table of runs"),
     "optimal": ("isoloss.cli.optimal", "compute-optimal size and data for a budget"),
     "predict": ("isoloss.cli.predict", "the loss of a run, or the compute that reaches a loss"),
+    "compare": (
+        "isoloss.cli.compare",
+        "two recipes: the compute of the second for a loss of the first",
+    ),
     "hyper": ("isoloss.cli.hyper", "the best learning rate and batch, and their laws"),
     "retrain": ("isoloss.cli.retrain", "set aside the runs that other code trained"),
     "next": ("isoloss.cli.next", "which runs to do next"),

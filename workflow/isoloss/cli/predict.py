@@ -75,7 +75,7 @@ def run(args) -> int:
     replies = _replies(args, found, k, device, settings.columns)
     rows = [_priced(reply, device.factors()) for reply in replies]
     if args.output is not None:
-        _write(args.output, rows)
+        asked.write_rows(args.output, rows)
     asked.save(args, found, k)
     said = _json if args.json else _text
     print(said(found, k, replies, rows))
@@ -177,19 +177,6 @@ def _priced(reply, factors):
         for end in ("", "_lo", "_hi"):
             row[name + end] = row[f"compute{end}"] * factor
     return row
-
-
-def _write(path, rows):
-    import pandas as pd
-
-    from isoloss.files import whole, write_parquet
-
-    table = pd.DataFrame(rows)
-    if path.suffix == ".parquet":
-        write_parquet(path, table)
-        return
-    with whole(path) as partial:
-        table.to_csv(partial, index=False)
 
 
 def _json(found, k, replies, rows):
