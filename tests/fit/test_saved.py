@@ -207,6 +207,24 @@ def test_the_json_of_the_command_line_is_told_apart(tmp_path):
     )
 
 
+def test_a_file_of_format_1_is_read(content, tmp_path):
+    """It has no checksum, no outliers and no degrees of freedom of the lack of fit."""
+    old = json.loads(content) | {"version": 1}
+    for name in ("sha256", "outliers"):
+        del old[name]
+    path = tmp_path / "fit.json"
+    path.write_text(json.dumps(old), encoding="utf-8")
+    assert load_fit(path).values == fitted("power_law_floor").values
+
+
+def test_an_edit_that_is_no_damage_is_named_too(content, tmp_path):
+    edited = json.loads(content)
+    edited["draws"]["values"][3] += 1e-9
+    (problem,) = refused(tmp_path, json.dumps(edited))
+    assert problem.startswith("sha256: the content is not what was written")
+    assert refused(tmp_path, json.dumps(edited | {"sha256": None}))
+
+
 def test_a_newer_format_is_refused(content, tmp_path):
     newer = json.loads(content) | {"version": 3, "isoloss": "9.0"}
     (problem,) = refused(tmp_path, json.dumps(newer))

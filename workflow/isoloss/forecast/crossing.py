@@ -24,6 +24,8 @@ def mean_curve(averaged: Averaged, path: Path, log_c: np.ndarray) -> np.ndarray:
         said = np.array([member.result.law.log_loss(member.result.theta[None], log_x)[0]
                          for member in averaged.members])  # fmt: skip
     there = np.isfinite(said).all(axis=0)
+    if len(said) == 1:
+        return np.where(there, said[0], np.nan)
     found = np.full(len(log_c), np.nan)
     for i in np.flatnonzero(there):
         found[i] = averaged.weights_at(float(shapes[i])) @ said[:, i]
