@@ -38,7 +38,7 @@ def printed(tmp_path_factory):
 
 
 def test_there_are_commands_on_the_page():
-    assert len(COMMANDS) == 8
+    assert len(COMMANDS) == 10
 
 
 def test_the_page_quotes_what_the_commands_print(printed):
@@ -59,6 +59,13 @@ def test_tokens_per_parameter_are_those_on_the_page(printed):
     ]
     assert [round(float(number)) for number in rows[0][1:2]] == [21]
     assert [round(float(number)) for number in rows[1][2:]] == [8, 32]
+
+
+def test_answers_are_those_on_the_page(printed):
+    table, saved = (text for command, text in printed.items() if command.startswith("predict"))
+    assert "3.27e+21 to 4.3e+21 FLOP" in table
+    assert "this saves 59" in saved
+    assert "D/N = 66" in saved
 
 
 def test_the_examples_in_python_run(tmp_path, monkeypatch, capsys):

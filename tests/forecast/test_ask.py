@@ -73,6 +73,10 @@ def test_the_interval_of_the_compute_holds_the_truth(noisy):
     compute = reply.estimates["compute"]
     assert compute.lo < least_compute(2.2) < compute.hi < 3 * compute.lo
     assert "known within a factor of" in reply.sentences[0]
+    size = reply.estimates["n_params"]
+    for end in (compute.lo, compute.hi):
+        at_end = ask.at_budgets(noisy, paths.of_optimum(noisy, K), [end])[0].estimates["n_params"]
+        assert size.lo <= at_end.lo * 1.001 and at_end.hi * 0.999 <= size.hi
 
 
 @pytest.mark.parametrize("n_params", [1e9, 1e10])
@@ -129,7 +133,7 @@ def test_a_loss_that_some_draws_never_reach_has_no_upper_end(noisy):
     (reply,) = ask.reaching(noisy, paths.of_optimum(noisy, K), [loss])
     assert reply.estimates["compute"].hi is None
     assert 0.05 < reply.never < 1
-    assert "not known to be reachable" in reply.sentences[0]
+    assert "not known to be reachable: it takes at least" in reply.sentences[0]
     assert f"{reply.never:.0%} of the draws never reach it" in reply.sentences[0]
 
 
@@ -161,6 +165,9 @@ def test_a_run_of_given_size_and_tokens_has_the_loss_of_the_law(exact):
     truth = float(LAW(TRUE, n_params=3e9, n_tokens=5e11))
     assert reply.estimates["loss"].value == pytest.approx(truth, rel=1e-4)
     assert reply.row()["compute"] == K * 3e9 * 5e11
+    assert len(reply.sentences) == 1
+    (reply,) = ask.at_points(exact, [1e9], [1e14], K)
+    assert reply.sentences[1].startswith("D/N = 1e+05 is outside that of the runs (1 to 1e+04)")
 
 
 def test_crossings_are_first_and_never_is_told_from_unknown():

@@ -43,6 +43,7 @@ from isoloss.forecast.paths import (
 from isoloss.results.verdict import OFTEN
 from isoloss.stats.intervals import Estimate, bounds
 
+NEAR = 1.1  # D/N by this factor outside that of the runs is still theirs
 CHEAPER = 0.01  # in ln C: a budget so little below that of the cheapest run is taken
 UNITS = {"n_params": "parameters", "n_tokens": "tokens", "tokens_per_param": "",
          "compute": "FLOP", "training_compute": "FLOP", "loss": "loss",
@@ -111,6 +112,7 @@ def at_points(
         said = [_of_loss(averaged, found["loss"], f"the loss at {place}")]
         if compute < cheapest * (1 - CHEAPER):
             said.append(f"The run is cheaper than the cheapest of the table ({cheapest:.3g} FLOP).")
+        said += _beyond(averaged, found)
         replies.append(Reply(f"loss at {place}", found, tuple(said)))
     return replies
 
@@ -149,6 +151,7 @@ def at_budgets(averaged: Averaged, path: Path, budgets: Sequence[float]) -> list
         if path.served:
             found["saving"], sentence = _saving(averaged, path, float(found["loss"].value), place)
             said.append(sentence)
+        said += _beyond(averaged, found)
         replies.append(Reply(asked, found, tuple(said)))
     return replies
 
@@ -197,6 +200,8 @@ def _reply(averaged, path, loss, at, lo, hi, never):
     if path.served and np.isfinite(at):
         found["saving"], sentence = _saving(averaged, path, loss, at)
         said.append(sentence)
+    if np.isfinite(at):
+        said += _beyond(averaged, found)
     said += _already(averaged, loss, path.flops_per_param_token)
     return Reply(asked, found, tuple(said), never)
 
@@ -204,17 +209,24 @@ def _reply(averaged, path, loss, at, lo, hi, never):
 def _of_compute(averaged, estimate, loss, path, never):
     lo, hi = estimate.lo, estimate.hi
     share = f"{never:.0%} of the draws never reach it"
-    if not np.isfinite(estimate.value):
-        return f"A loss of {loss:g} {path.words} is not known to be reachable: {share}."
     if hi is None:
-        start = f"at least {lo:.3g} FLOP" if lo is not None else "no interval"
-        told = f": {share}" if never else ""
-        return f"A loss of {loss:g} {path.words} is not known to be reachable ({start}){told}."
+        start = f"it takes at least {lo:.3g} FLOP, and {share}" if lo is not None else share
+        return f"A loss of {loss:g} {path.words} is not known to be reachable: {start}."
     if hi <= FACTOR * lo:
         known = f"known within a factor of {hi / lo:.3g}, end to end: {lo:.3g} to {hi:.3g} FLOP"
         return f"The compute of a loss of {loss:g} {path.words} is {known}{_if(averaged)}."
     return (f"The compute of a loss of {loss:g} {path.words} is not known: anything from {lo:.3g} "
             f"to {hi:.3g} FLOP fits as well.")  # fmt: skip
+
+
+def _beyond(averaged, estimates):
+    """A sentence where D/N lies outside that of the runs."""
+    log_x = averaged.members[0].result.problem.log_x
+    ratios = np.exp(log_x["n_tokens"] - log_x["n_params"])
+    ratio = estimates["tokens_per_param"].value
+    if not ratios.min() / NEAR <= ratio <= ratios.max() * NEAR:
+        yield (f"D/N = {ratio:.3g} is outside that of the runs ({ratios.min():.3g} to "
+               f"{ratios.max():.3g}): none tells whether the laws hold there.")  # fmt: skip
 
 
 def _already(averaged, loss, flops_per_param_token):
