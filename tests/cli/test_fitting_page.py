@@ -57,8 +57,8 @@ def test_tokens_per_parameter_are_those_on_the_page(printed):
         for line in printed[next(c for c in COMMANDS if c.startswith("optimal"))].splitlines()
         if "D*/N*" in line
     ]
-    assert [round(float(number)) for number in rows[0][1:2]] == [21]
-    assert [round(float(number)) for number in rows[1][2:]] == [8, 32]
+    assert [round(float(number)) for number in rows[0][1:2]] == [22]
+    assert [round(float(number)) for number in rows[1][2:4]] == [9, 30]
 
 
 def test_answers_are_those_on_the_page(printed):

@@ -137,6 +137,13 @@ def test_a_loss_that_some_draws_never_reach_has_no_upper_end(noisy):
     assert f"{reply.never:.0%} of the draws never reach it" in reply.sentences[0]
 
 
+def test_without_draws_there_is_no_interval():
+    bare = alone(fit_law(table(0.0), "chinchilla", draws=0))
+    (reply,) = ask.reaching(bare, paths.of_optimum(bare, K), [2.1])
+    assert (reply.estimates["compute"].lo, reply.estimates["compute"].hi) == (None, None)
+    assert "has no interval: too few draws" in reply.sentences[0]
+
+
 def test_a_loss_that_a_run_has_reached_names_the_run(noisy):
     (reply,) = ask.reaching(noisy, paths.of_optimum(noisy, K), [2.6])
     rows = table(0.002)

@@ -190,13 +190,19 @@ def reaching(averaged: Averaged, path: Path, losses: Sequence[float]) -> list[Re
 
 
 def _reply(averaged, path, loss, at, lo, hi, never):
+    drawn = not np.isnan(lo)
     lo, hi = (None if not end < NEVER / 2 else float(np.exp(end)) for end in (lo, hi))
     asked = f"compute that reaches a loss of {loss:g} {path.words}"
     found = _places(averaged, path, at, lo, hi) if np.isfinite(at) else {}
     value = float(np.exp(at)) if np.isfinite(at) else np.nan
     found["compute"] = Estimate(value, lo, hi, None, "FLOP")
     found["loss"] = _exact(loss, "loss")
-    said = [_of_compute(averaged, found["compute"], loss, path, never)]
+    said = [
+        _of_compute(averaged, found["compute"], loss, path, never)
+        if drawn
+        else f"The compute of a loss of {loss:g} {path.words} has no interval: too few draws, or "
+        "the runs do not determine it."
+    ]
     if path.served and np.isfinite(at):
         found["saving"], sentence = _saving(averaged, path, loss, at)
         said.append(sentence)
