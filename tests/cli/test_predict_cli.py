@@ -12,6 +12,7 @@ from isoloss.forecast import trials
 from isoloss.laws import LAWS
 
 FEW = ("--draws", "40")
+ENOUGH = ("--draws", "100")  # for a plan
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +48,16 @@ def test_answers_from_a_saved_fit_have_the_same_bytes(path, tmp_path, capsys):
         assert ("law         weight" in first) == (form == ())
 
 
-def test_optimal_and_fit_save_what_predict_reads(path, tmp_path, capsys):
-    one, other = tmp_path / "one.json", tmp_path / "other.json"
-    said(capsys, "fit", path, *FEW, "--save", str(one))
-    said(capsys, "optimal", path, *FEW, "--law", "chinchilla", "--compute", "1e20", "--save",
+def test_fit_optimal_and_next_save_what_predict_reads(path, tmp_path, capsys):
+    one, other, third = (tmp_path / f"{name}.json" for name in ("one", "other", "third"))
+    said(
+        capsys, "next", path, *ENOUGH, "--target", "1e20", "--budget", "1e18", "--save", str(third)
+    )
+    said(capsys, "fit", path, *ENOUGH, "--save", str(one))
+    said(capsys, "optimal", path, *ENOUGH, "--law", "chinchilla", "--compute", "1e20", "--save",
          str(other))  # fmt: skip
     assert load_fit(one).law.name == "chinchilla"
+    assert third.read_bytes() == one.read_bytes()
     texts = [said(capsys, "predict", str(p), "--compute", "1e20", "--json") for p in (one, other)]
     assert texts[0] == texts[1]
 

@@ -55,6 +55,9 @@ def add_arguments(parser):
         help="a table of the runs to choose among, with the law's variables or any two of N, D and "
         "C, and --cost's column if it knows their cost (default: a grid about the optimum)",
     )
+    parser.add_argument(
+        "--save", metavar="FILE", help="write the fit as JSON, for isoloss predict and load_fit"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
 
@@ -85,6 +88,8 @@ def run(args) -> int:
     candidates, more = _candidates(args, cost, settings.columns, result.law)
     plan = next_runs(result, question, args.budget, cost=cost, candidates=candidates)
     notes = [*plan.notes, *notes, *more]
+    if args.save is not None:
+        result.save(args.save)
     if args.json:
         said = {
             "decision": question.decision,

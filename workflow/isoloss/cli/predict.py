@@ -31,7 +31,7 @@ ENDINGS = (".csv", ".parquet")
 
 def add_arguments(parser):
     """The arguments of `isoloss predict`."""
-    add_table_arguments(parser, averaged.BEST)
+    add_table_arguments(parser, averaged.BEST, "; or the .json of a saved fit")
     parser.add_argument("--n-params", type=float, nargs="+", metavar="N", help="sizes of runs")
     parser.add_argument(
         "--n-tokens", type=float, nargs="+", metavar="D", help="training tokens of runs"

@@ -8,12 +8,16 @@ from isoloss.errors import UserError
 from isoloss.fit.settings import FitSettings
 
 
-def add_table_arguments(parser: argparse.ArgumentParser, law: str | None = None) -> None:
+def add_table_arguments(
+    parser: argparse.ArgumentParser, law: str | None = None, or_else: str = ""
+) -> None:
     """The table, the rows to leave out of it, and an option for each setting of a fit.
 
-    `law` is the default of --law, where it is not that of a fit.
+    `law` is the default of --law, where it is not that of a fit. `or_else` says what a command
+    takes in place of a table.
     """
-    parser.add_argument("table", type=Path, help="a .csv, .tsv, .txt, .jsonl or .parquet file")
+    what = f"a .csv, .tsv, .txt, .jsonl or .parquet file{or_else}"
+    parser.add_argument("table", type=Path, help=what)
     parser.add_argument(
         "--extension",
         action="append",
