@@ -17,7 +17,7 @@ FROM ?=
 PYTHON ?=
 PIP_INDEX ?=
 
-EXTRAS := dev,slurm
+EXTRAS := dev,slurm,study
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up

@@ -171,6 +171,7 @@ def test_the_environment_of_the_rules_has_the_locked_versions_of_what_jobs_impor
     rules = yaml.safe_load((ROOT / "workflow" / "envs" / "isoloss.yaml").read_text())
     *_, listed = rules["dependencies"]
     pinned = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in listed["pip"]}
-    needed = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    lines = [*PROJECT["dependencies"], *EXTRAS["study"]]
+    needed = {canonicalize_name(Requirement(line).name) for line in lines}
     assert set(pinned) == {name for name in needed if not name.startswith("snakemake")}
     assert pinned == {name: str(LOCKED[name]) for name in pinned}

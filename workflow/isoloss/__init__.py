@@ -1,7 +1,7 @@
 """isoloss: scaling laws, measured.
 
 Data flows one way, and imports point only back along it:
-constants, errors, files, extensions | stats | laws | tables | results | charts |
+constants, errors, extras, files, extensions | stats | laws | tables | results | charts |
 config, counting | corpus | models, tasks | plan | runtime | train | runs | fit, schedules |
 forecast, decide | exhibits | report | jobs | pipeline, reference, cli.
 """

@@ -16,7 +16,7 @@ def add_arguments(parser):
         "--registry",
         type=Path,
         metavar="FILE",
-        help="which tables (default: config/audit.yaml, here or else beside the installed isoloss)",
+        help="which tables (default: config/audit.yaml, here, or else isoloss's own)",
     )
     parser.add_argument(
         "--from",

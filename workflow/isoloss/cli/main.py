@@ -9,12 +9,12 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from isoloss import __version__
+from isoloss import __version__, extras
 from isoloss.errors import UserError, nearest
 from isoloss.fit import progress
 
 COMMANDS = {
-    "plan": ("isoloss.cli.plan", "what the studies would cost, before any job"),
+    "plan": ("isoloss.cli.plan", "what the studies would cost, before any job *"),
     "fit": ("isoloss.cli.fit", "fit a scaling law to a table of runs"),
     "optimal": ("isoloss.cli.optimal", "compute-optimal size and data for a budget"),
     "predict": ("isoloss.cli.predict", "the loss of a run, or the compute that reaches a loss"),
@@ -60,6 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        message = extras.not_installed(f"isoloss {name}", error)
+        if message is None:
+            raise
+        print(message, file=sys.stderr)
+        return 2
     except BrokenPipeError:
         sys.stderr.close()  # the reader (head, less) closed the pipe; this is no error
         return 0
@@ -69,7 +75,14 @@ def _help() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"usage: {USAGE}", "", "Scaling laws, measured.", "", "subcommands:"]
     lines += [f"  {name:{width}}  {what}" for name, (_, what) in COMMANDS.items()]
-    return "\n".join([*lines, "", "isoloss SUBCOMMAND --help says more."])
+    lines += [
+        "",
+        f"* times training on this CPU with packages of an extra: {extras.command('study')}",
+        "  A study itself runs in a clone of the project, by `snakemake`.",
+        "",
+        "isoloss SUBCOMMAND --help says more.",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

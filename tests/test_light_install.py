@@ -1,0 +1,175 @@
+"""The wheel, in an environment that holds its own dependencies and none of an extra's."""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from isoloss import extras
+from tests.test_imports import EXTRAS, NEEDED, PROJECT
+
+ROOT = Path(__file__).parents[1]
+CONFIG = "config/smoke.yaml"
+N, D = (1e7, 3e7, 1e8, 3e8, 1e9), (2e8, 6e8, 2e9, 6e9, 2e10)
+ROWS = [(n, d, 1.7 + 400 / n**0.34 + 410 / d**0.28) for n in N for d in D]
+COMMANDS = {
+    "fit": "fit runs.csv --draws 100 --output fit",
+    "optimal": "optimal runs.csv --law chinchilla --draws 100 --compute 1e22",
+    "next": "next runs.csv --draws 200 --target 1e22 --budget 1e20",
+    "parquet": "fit fit/residuals.parquet --draws 0",
+    "fetch": "fetch --from copies --to published",
+    "plan": f"plan --configfile {CONFIG}",
+    "plan of a GPU": f"plan --configfile {CONFIG} --machine gpu",
+    "retrain": f"retrain --configfile {CONFIG} --dry-run",
+}
+SCRIPT = """
+import contextlib, io, json, shlex, sys
+from isoloss.cli.main import main
+said = {}
+for name, command in json.load(sys.stdin).items():
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(shlex.split(command))
+    said[name] = code, out.getvalue(), err.getvalue()
+print(json.dumps([said, sorted({name.partition(".")[0] for name in sys.modules})]))
+"""
+
+
+def build(folder, what, into):
+    """Build the wheel or the sdist of a folder as pip does, without a network; its path."""
+    script = f"from setuptools import build_meta; print(build_meta.build_{what}({str(into)!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return into / done.stdout.split()[-1]
+
+
+def needed_by(names):
+    """Some distributions and all that they need."""
+    found, waiting = set(), set(names)
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        needs = map(Requirement, importlib.metadata.requires(name) or ())
+        waiting |= {
+            canonicalize_name(need.name)
+            for need in needs
+            if need.marker is None or need.marker.evaluate({"extra": ""})
+        } - found
+    return found
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The wheel of the tree, and the one of its sdist."""
+    folder = tmp_path_factory.mktemp("built")
+    tree = folder / "tree"
+    tree.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    left_out = shutil.ignore_patterns("__pycache__", "*.egg-info", "rules", "profiles", "envs")
+    shutil.copytree(ROOT / "workflow", tree / "workflow", symlinks=True, ignore=left_out)
+    (tree / "config").mkdir()
+    shutil.copy(ROOT / "config" / "audit.yaml", tree / "config")
+    with tarfile.open(build(tree, "sdist", folder)) as sdist:
+        sdist.extractall(folder / "sdist", filter="data")
+    (unpacked,) = (folder / "sdist").iterdir()
+    (folder / "again").mkdir()
+    return build(tree, "wheel", folder), build(unpacked, "wheel", folder / "again")
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory):
+    """What the commands do where the wheel and its dependencies are installed, and nothing else."""
+    folder = tmp_path_factory.mktemp("light")
+    venv.create(folder / "venv", with_pip=False)
+    wheel, _ = built
+    python = folder / "venv" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-compile"]
+    subprocess.run([*pip, "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
+    (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
+    for name in needed_by(NEEDED):
+        distribution = importlib.metadata.distribution(name)
+        for top in {file.parts[0] for file in distribution.files} - {"..", "__pycache__"}:
+            if not (packages / top).exists():
+                (packages / top).symlink_to(distribution.locate_file(top))
+    shutil.copytree(ROOT / "config", folder / "config")
+    lines = ["n_params,n_tokens,loss", *(",".join(map(repr, row)) for row in ROWS)]
+    (folder / "runs.csv").write_text("\n".join(lines))
+    (folder / "copies").mkdir()
+    clean = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    common = {"cwd": folder, "env": clean, "capture_output": True, "text": True, "check": False}
+    done = subprocess.run([python, "-c", SCRIPT], input=json.dumps(COMMANDS), **common)
+    assert done.returncode == 0, done.stderr
+    said, modules = json.loads(done.stdout)
+    script = subprocess.run([python.with_name("isoloss"), "--help"], **common)
+    return SimpleNamespace(said=said, modules=modules, folder=folder, help=script)
+
+
+def test_the_sdist_builds_the_same_wheel(built):
+    first, again = ({(i.filename, i.CRC) for i in zipfile.ZipFile(w).infolist()} for w in built)
+    assert {pair for pair in first ^ again if not pair[0].endswith("/RECORD")} == set()
+
+
+def test_the_wheel_brings_the_package_and_nothing_of_a_clone(built):
+    names = set(zipfile.ZipFile(built[0]).namelist())
+    tops = {name.partition("/")[0] for name in names}
+    plugin = "snakemake_logger_plugin_isoloss"
+    assert tops == {"isoloss", plugin, f"isoloss-{PROJECT['version']}.dist-info"}
+    assert {"isoloss/py.typed", "isoloss/fit/audit.yaml"} <= names
+
+
+def test_a_table_is_fitted_with_the_light_dependencies_alone(installed):
+    for name in ("fit", "optimal", "next", "parquet"):
+        code, out, err = installed.said[name]
+        assert (code, err) == (0, ""), name
+        assert out
+    assert "identified" in installed.said["fit"][1]
+    assert (installed.folder / "fit" / "loss.pdf").stat().st_size
+    assert set(installed.modules).isdisjoint(extras.EXTRAS["study"])
+
+
+def test_the_list_of_published_tables_comes_with_the_wheel(installed):
+    """`fetch` fails only because the folder of copies is empty."""
+    code, _, err = installed.said["fetch"]
+    assert code == 2
+    assert "svg_extracted_data.csv" in err
+
+
+def test_what_needs_the_study_names_the_extra_and_its_command(installed):
+    code, out, err = installed.said["plan"]
+    assert (code, out) == (2, "")
+    assert err == (
+        "isoloss plan: 1 problem\n"
+        "  - needs torch, which is not installed: pip install 'isoloss[study]'\n"
+    )
+    assert "pip install 'isoloss[study]'" in installed.help.stdout
+
+
+def test_what_trains_nothing_works_without_the_study(installed):
+    assert installed.help.returncode == 0
+    for name in ("plan of a GPU", "retrain"):
+        code, _, err = installed.said[name]
+        assert (code, err) == (0, ""), name
+
+
+def test_each_module_of_an_extra_is_known_by_its_name():
+    """So that the message where it is missing names the extra."""
+    provided = importlib.metadata.packages_distributions()
+    for extra, modules in extras.EXTRAS.items():
+        assert {canonicalize_name(provided[name][0]) for name in modules} == EXTRAS[extra]
+
+
+def test_a_missing_module_of_no_extra_is_no_matter_of_extras():
+    assert extras.not_installed("isoloss fit", ModuleNotFoundError(name="numpy.linalg")) is None
