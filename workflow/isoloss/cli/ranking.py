@@ -24,9 +24,9 @@ def run(args, table, settings) -> int:
     """Rank laws, print the ranking, and write it to the folder of --output."""
     from isoloss.files import write_json, write_parquet
     from isoloss.fit.result import plain
-    from isoloss.forecast.holdout import parse_factor, rank
+    from isoloss.forecast.holdout import rank_laws
 
-    ranking = rank(table, parse_factor(args.holdout or "4x"), settings)
+    ranking = rank_laws(table, args.holdout or "4x", settings)
     found = plain(
         {
             "holdout": ranking.factor,

@@ -25,7 +25,7 @@ from isoloss.fit.api import fit_law
 from isoloss.fit.result import FitResult
 from isoloss.fit.settings import FitSettings
 from isoloss.forecast.drift import Drift, Forecast, drift_of, prior
-from isoloss.forecast.holdout import laws_at_hand
+from isoloss.forecast.holdout import checked, laws_at_hand
 from isoloss.forecast.new_run import bounded, random_noise
 from isoloss.forecast.trials import LATE, shape_of, weighed
 from isoloss.laws.base import no_optimum
@@ -326,22 +326,25 @@ class Averaged:
         return found, pd.DataFrame(every)
 
 
-def average(table: Any, settings: FitSettings) -> Averaged:
+def average(table: Any, settings: FitSettings | None = None, **keywords: Any) -> Averaged:
     """Fit all laws of the variables at hand, and weight them by their trials on the table.
 
     Parameters
     ----------
     table : pandas.DataFrame or mapping of str to array
         One row per run; never modified.
-    settings : FitSettings
+    settings : FitSettings, optional
         Its law is ignored. The laws are those of one variable where `x` is given, else those of N
         and D (and of unique tokens, where a column of them is named).
+    keywords
+        Settings one by one, as `fit_law` takes them.
 
     Raises
     ------
     UserError
-        No law can be fitted; the error lists every reason.
+        A setting is not allowed, or no law can be fitted; the error lists every reason.
     """
+    settings = checked(settings, keywords)
     results, left_out, problems = [], {}, []
     for one in laws_at_hand(settings):
         try:

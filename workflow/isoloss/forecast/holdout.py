@@ -1,6 +1,7 @@
 """Rank laws by how well they predict larger held-out runs."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,18 +54,33 @@ class Ranking:
     notes: tuple[str, ...]
 
 
-def parse_factor(text: str) -> float:
+def parse_factor(text: str | float) -> float:
     """Read a factor: 4 from "4x" or "4"."""
     try:
         factor = float(str(text).lower().removesuffix("x"))
     except ValueError:
         factor = np.nan
     if not 1 < factor < np.inf:
-        raise UserError("--holdout", [f"must be a factor above 1 such as 4x, got {text!r}"])
+        raise UserError("factor", [f"must be a factor above 1 such as 4x, got {text!r}"])
     return factor
 
 
-def rank(table, factor: float, settings: FitSettings) -> Ranking:
+def checked(settings: FitSettings | None, given: Mapping[str, Any]) -> FitSettings:
+    """Settings of fits of several laws; each law checks its own parameters when it is fitted.
+
+    Raises
+    ------
+    UserError
+        A setting is unknown or not allowed, whatever the law; the error lists every problem.
+    """
+    asked = FitSettings.of(settings, given)
+    dataclasses.replace(asked, law="chinchilla", x=None, fixed={}, tied=()).checked()
+    return asked
+
+
+def rank_laws(
+    table: Any, factor: float | str = 4, settings: FitSettings | None = None, **keywords: Any
+) -> Ranking:
     """Fit each law to small runs, predict large runs, and rank the laws by their errors.
 
     The held-out runs are the fifth with the most compute, or fewer where too few would be left to
@@ -74,17 +90,26 @@ def rank(table, factor: float, settings: FitSettings) -> Ranking:
 
     Parameters
     ----------
-    settings : FitSettings
+    table : pandas.DataFrame or mapping of str to array
+        One row per run; never modified.
+    factor : float or str
+        Of compute, above 1: 4 or "4x".
+    settings : FitSettings, optional
         Its law is one law, or "all": every law of n_params and n_tokens (of one variable where `x`
         is given).
+    keywords
+        Settings one by one, as `fit_law` takes them; the law is "all" if none is named.
 
     Raises
     ------
     UserError
-        The table cannot be read, or no law can be fitted; the error lists every reason.
+        An argument is not allowed, the table cannot be read, or no law can be fitted; the error
+        lists every reason.
     """
     import pandas as pd
 
+    factor = parse_factor(factor)
+    settings = checked(settings, keywords if settings else {"law": "all"} | keywords)
     laws = laws_at_hand(settings) if settings.law == "all" else [law_named(settings.law)]
     where = settings.where
     data = _read(table, laws[0], settings)
