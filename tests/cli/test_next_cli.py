@@ -23,7 +23,8 @@ def path(tmp_path):
 
 
 def command(path, *more):
-    return ["next", str(path), "--target", "1e16", "--draws", "200", *more]
+    law = [] if "--law" in more else ["--law", "chinchilla"]
+    return ["next", str(path), "--target", "1e16", "--draws", "200", *law, *more]
 
 
 def test_a_plan_in_seconds_keeps_its_budget_of_seconds(path, capsys):
@@ -204,3 +205,22 @@ def test_a_table_of_runs_is_a_target_for_a_law_of_any_columns(tmp_path, capsys):
     assert plan["runs"][-1]["width"] < plan["width_now"]
     assert main([*asked[:-3], "--budget", "1e16", "--target", "none.csv"]) == 2
     assert "'none.csv' is neither a number nor a file" in capsys.readouterr().err
+
+
+def test_a_plan_counts_the_laws_that_predict_best_by_their_weights(path, capsys):
+    """Truth is Hoffmann's sum, which is skaling of k = 1; Kaplan's joint law predicts worse."""
+    asked = command(path, "--budget", "1e14", "--law", "best")
+    asked = [text for text in asked if text not in ("--law", "best")]
+    assert main([*asked, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["law"] == "best"
+    assert sum(plan["laws"].values()) == pytest.approx(1)
+    assert set(plan["laws"]) <= {"chinchilla", "skaling"}
+    assert "chinchilla" in plan["laws"]
+    assert "a weight of " in plan["left_out"]["kaplan_nd"]
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    assert "\nlaws, by weight at the target: " in said
+    assert "\nnot counted: kaplan_nd: a weight of " in said
+    assert main([*asked, "--fix", "alpha=0.3"]) == 2
+    assert "--fix: has no meaning for several laws (--law best)" in capsys.readouterr().err

@@ -8,11 +8,14 @@ import pytest
 from isoloss.decide.belief import Belief
 from isoloss.decide.candidates import Candidates, flops, of_table, on_grid
 from isoloss.decide.doubt import Doubt
+from isoloss.decide.mixture import mixture
 from isoloss.decide.next_runs import next_runs
 from isoloss.decide.pilot import first_runs
 from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
+from isoloss.fit.settings import FitSettings
+from isoloss.forecast.average import average
 from isoloss.laws import LAWS, Sum, Term, coefficient, exponent, floor
 
 SURFACE = LAWS["chinchilla"]
@@ -26,6 +29,14 @@ WIDTHS = Sum(
     terms=(Term("A", "units", "alpha"),),
     floor="E",
 )
+
+
+class WithoutOptimum(type(SURFACE)):
+    """The same law, but for what it says of optima."""
+
+    allocates = False
+
+
 OF_WIDTH = {"A": 4.0, "E": 1.5, "alpha": 0.5}
 
 
@@ -172,3 +183,45 @@ def test_first_runs_are_far_apart_and_keep_their_budget():
     assert np.ptp(np.log(n[rows])) > np.log(20)
     assert np.ptp(np.log(d[rows])) > np.log(20)
     assert first_runs(among, 8, 1.0) == []
+
+
+def test_a_law_counts_by_its_weight(result):
+    """Two laws that are each sure of their answer: a mixture's variance is w (1 - w) gap**2."""
+    other = fit_law(grid_of_runs(np.random.default_rng(0)), "kaplan_nd", draws=200)
+    region = {"n_params": np.log([1e8]), "n_tokens": np.log([1e10])}
+    question = Question("region", region=region)
+    among = of_table({"n_params": [3e6], "n_tokens": [3e8]}, flops())
+    means = [float(question.answers(one.law, one.draws).mean()) for one in (result, other)]
+    gap = means[1] - means[0]
+    for weight in (0.5, 0.9, 1.0):
+        believed = Belief([result, other], question, among, [weight, 1 - weight])
+        alone = Belief(result, question, among).variance * weight
+        alone += Belief(other, question, among).variance * (1 - weight)
+        between = weight * (1 - weight) * gap**2
+        assert believed.variance == pytest.approx(alone + between, rel=0.2)
+
+
+def test_a_plan_of_two_laws_says_their_weights_and_the_mean_drift(result):
+    other = fit_law(grid_of_runs(np.random.default_rng(0)), "skaling", draws=200)
+    plan = next_runs(
+        result, ASKED, 1e13, others=[other], weights=[3, 1], drift=[0.0, 0.02], compare=False
+    )
+    assert plan.laws == {"chinchilla": 0.75, "skaling": 0.25}
+    assert plan.drift == pytest.approx(0.01)
+    assert len(plan.runs)
+
+
+def test_a_law_without_an_optimum_joins_only_where_losses_are_asked():
+    n, d = (a.ravel() for a in np.meshgrid(np.geomspace(1e4, 3e5, 4), np.geomspace(1e6, 3e7, 4)))
+    table = noisy(SURFACE, TRUE, np.random.default_rng(0), n_params=n, n_tokens=d)
+    fields = {field.name: getattr(SURFACE, field.name) for field in dataclasses.fields(SURFACE)}
+    no_best = WithoutOptimum(**{**fields, "name": "no_best"})
+    averaged = average(table, FitSettings(draws=120), [SURFACE, no_best])
+    asked = mixture(averaged, ASKED)
+    assert [one.law.name for one in asked.fits] == ["chinchilla"]
+    assert asked.weights == (1.0,)
+    assert "no_best" in asked.left_out
+    region = {"n_params": np.log([1e6]), "n_tokens": np.log([1e8])}
+    asked = mixture(averaged, Question("region", region=region))
+    assert len(asked.fits) == 2
+    assert asked.weights == pytest.approx((0.5, 0.5), abs=0.1)

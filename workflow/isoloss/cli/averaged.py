@@ -97,7 +97,10 @@ def problems(args, settings) -> list[str]:
         f"{about[name][0].option}: has no meaning for several laws (--law {BEST}); name one"
         for name in wrong
     ]
-    if args.unique_tokens is not None and "n_unique_tokens" not in settings.columns:
+    if (
+        getattr(args, "unique_tokens", None) is not None
+        and "n_unique_tokens" not in settings.columns
+    ):
         found.append(
             f"--unique-tokens: --law {BEST} takes laws of N and D, unless --column "
             "n_unique_tokens=COLUMN names the unique tokens"

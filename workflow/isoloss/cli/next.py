@@ -1,6 +1,7 @@
 """Choose the next runs: those that narrow the interval of a decision most for their cost.
 
-isoloss next losses.csv --target 1e21 --budget 1e19
+isoloss next losses.csv --target 1e21 --budget 1e19                    # an average of laws
+isoloss next losses.csv --law chinchilla --target 1e21 --budget 1e19   # one law
 isoloss next losses.csv --target 1e21 --budget 1e19 --decision loss --candidates possible.csv
 isoloss next losses.csv --target 1e21 --budget 36000 --cost train_seconds
 isoloss next losses.csv --law data_constrained --candidates pool.csv --target wanted.csv ...
@@ -9,6 +10,7 @@ isoloss next losses.csv --law data_constrained --candidates pool.csv --target wa
 import json
 from pathlib import Path
 
+from isoloss.cli import averaged
 from isoloss.cli.arguments import check
 from isoloss.cli.tables import add_table_arguments, number, read
 
@@ -23,7 +25,7 @@ SHORT = {"n_params": "N", "n_tokens": "D"}
 
 def add_arguments(parser):
     """The arguments of `isoloss next`."""
-    add_table_arguments(parser)
+    add_table_arguments(parser, averaged.BEST)
     parser.add_argument(
         "--target",
         required=True,
@@ -64,8 +66,6 @@ def add_arguments(parser):
 def run(args) -> int:
     """Print the next runs; the exit code."""
     from isoloss.decide.next_runs import next_runs
-    from isoloss.decide.question import Question
-    from isoloss.fit import fit_law
     from isoloss.fit.result import plain
 
     table, settings = read(args)
@@ -74,19 +74,23 @@ def run(args) -> int:
     check(
         settings,
         [*budgets, ("--budget", args.budget)],
-        _problems(args, target),
+        [*_problems(args, target), *averaged.problems(args, settings)],
         optimum=target is not None,
     )
-    result = fit_law(table, settings=settings)
+    found = _fitted(table, settings)
+    best = settings.law == averaged.BEST
+    result = found.members[0].result if best else found
+    question, notes = _question(args, target, settings, result.law)
+    counted, fits = None, {}
+    if best:
+        from isoloss.decide.mixture import mixture
+
+        counted = mixture(found, question)
+        result = counted.fits[0]
+        fits = {"others": counted.fits[1:], "weights": counted.weights, "drift": counted.drifts}
     cost = _cost(args, table, result)
-    notes: list[str] = []
-    if target is None:
-        region, notes = _points(args, Path(args.target), settings.columns, result.law, "target")
-        question = Question("region", region=_logs(region, result.law))
-    else:
-        question = Question(args.decision, target, None, args.flops_per_param_token)
     candidates, more = _candidates(args, cost, settings.columns, result.law)
-    plan = next_runs(result, question, args.budget, cost=cost, candidates=candidates)
+    plan = next_runs(result, question, args.budget, cost=cost, candidates=candidates, **fits)
     notes = [*plan.notes, *notes, *more]
     if args.save is not None:
         result.save(args.save)
@@ -99,6 +103,9 @@ def run(args) -> int:
             "width_now": plan.width_now,
             "width_least": plan.width_least,
             "drift": plan.drift,
+            "law": settings.law,
+            "laws": plan.laws,
+            "left_out": dict(counted.left_out) if best else {},
             "cost": "column" if cost is None else str(cost),
             "cost_unit": _unit(args, cost),
             "stopped": plan.stopped,
@@ -110,8 +117,38 @@ def run(args) -> int:
         print(json.dumps(plain(said), allow_nan=False))
     else:
         shown = args.target if target is None else None
-        print(_text(plan, result, notes, cost, _unit(args, cost), shown))
+        of_laws = _of_laws(plan, found, counted) if best else []
+        print(_text(plan, result, notes, cost, _unit(args, cost), shown, of_laws))
     return 0
+
+
+def _fitted(table, settings):
+    """The fit of the law, or of all laws at hand."""
+    from isoloss.fit import fit_law
+
+    if settings.law != averaged.BEST:
+        return fit_law(table, settings=settings)
+    from isoloss.forecast.average import average
+
+    return average(table, settings)
+
+
+def _question(args, target, settings, law):
+    """The question, and the assumptions about the runs that are asked for."""
+    from isoloss.decide.question import Question
+
+    if target is not None:
+        return Question(args.decision, target, None, args.flops_per_param_token), []
+    region, notes = _points(args, Path(args.target), settings.columns, law, "target")
+    return Question("region", region=_logs(region, law)), notes
+
+
+def _of_laws(plan, found, counted):
+    """Lines on the laws that the plan counts."""
+    shares = ", ".join(f"{name} {weight:.2f}" for name, weight in plan.laws.items())
+    yield f"laws, by weight at the target: {shares} ({found.evidence})"
+    for name, text in counted.left_out.items():
+        yield f"not counted: {name}: {text}"
 
 
 def _number(text):
@@ -233,7 +270,7 @@ def _has(table, text):
     return text in table or text.rpartition("*")[0] in table
 
 
-def _text(plan, result, notes, cost, unit, file):
+def _text(plan, result, notes, cost, unit, file, of_laws):
     from isoloss.cli import show
 
     known, factor, width = KNOWN[plan.question.decision]
@@ -245,6 +282,7 @@ def _text(plan, result, notes, cost, unit, file):
         lines = [f"{known} {within} ({100 * level:g} % interval, end to end); cost: {costed}"]
     else:
         lines = [f"{known} cannot be known from these runs; cost: {costed}"]
+    lines += of_laws
     variables = result.law.variables
     names = [SHORT.get(name, name) for name in variables]
     rows = [["run", *names, unit, f"{width} after it"]]

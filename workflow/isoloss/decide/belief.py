@@ -4,8 +4,9 @@ The draws of one or several fits are an ensemble of the laws that the runs so fa
 noise variance s2 lowers the variance of an answer by cov(answer, ln L)**2 / (var(ln L) + s2). This
 is the update of the ensemble Kalman filter (Evensen 1994); for normal draws, it does not depend on
 the measured value. It needs no derivatives, and is valid where the law is not yet identified and
-draws differ much. With several laws, the ensemble also varies between them. The runs that tell them
-apart then count (Li et al. 2026, arXiv:2604.22753).
+draws differ much. With several laws, the ensemble also varies between them, each with draws in
+proportion to its weight. The runs that tell them apart then count (Li et al. 2026,
+arXiv:2604.22753).
 
 Doubt about the law (`decide.doubt`) adds the drift of ln L between each run and the target. It
 moves the runs so far as well, so it also widens the answer.
@@ -57,9 +58,10 @@ class Belief:
         results: FitResult | Sequence[FitResult],
         question: Question,
         among: Candidates,
+        weights: Sequence[float] | None = None,
     ):
         results = [results] if isinstance(results, FitResult) else list(results)
-        wanted, losses, seen, of = _draws(results, question, among)
+        wanted, losses, seen, of = _draws(results, question, among, weights)
         lo, hi = bounds(wanted, results[0].level)
         self.factor = question.factor
         self.log_width = float(np.mean(hi - lo))
@@ -77,12 +79,13 @@ class Belief:
         self._question, self._among = question, among
         self._fits = [(result, float(np.mean(of == i))) for i, result in enumerate(results)]
 
-    def doubted(self, doubt: Doubt) -> "Belief":
-        """The belief with the drift of the law counted."""
+    def doubted(self, doubts: Doubt | Sequence[Doubt]) -> "Belief":
+        """The belief with the drift of the laws counted: one doubt for all, or one for each."""
+        doubts = [doubts] * len(self._fits) if isinstance(doubts, Doubt) else doubts
         other = self.copy()
-        if doubt.per_log_compute:
+        if any(doubt.per_log_compute for doubt in doubts):
             other.spread, other.along = self.spread.copy(), self.along.copy()
-            for result, share in self._fits:
+            for (result, share), doubt in zip(self._fits, doubts, strict=True):
                 other._drift(result, doubt, share)
             other.log_width *= float(np.sqrt(other.variance / self.variance))
             other._first = other.variance
@@ -184,18 +187,24 @@ class Belief:
         self.variance += share * float(np.mean(added))
 
 
-def _draws(results, question, among):
-    """Answers, candidates' ln L, the runs' ln L, and the fit of each draw; usable draws only."""
+def _draws(results, question, among, weights):
+    """Answers, candidates' ln L, the runs' ln L, and the fit of each draw; usable draws only.
+
+    The law of the largest weight has all its draws, and another a share in proportion.
+    """
+    weights = np.ones(len(results)) if weights is None else np.asarray(weights) / max(weights)
     parts = []
-    for i, result in enumerate(results):
+    for i, (result, weight) in enumerate(zip(results, weights, strict=True)):
+        few = np.linspace(0, len(result.draws), round(weight * len(result.draws)), endpoint=False)
+        draws = result.draws[few.astype(int)]
         with np.errstate(all="ignore"):
             part = [
-                question.answers(result.law, result.draws),
-                result.law.log_loss(result.draws, among.log_x),
-                result.law.log_loss(result.draws, result.problem.log_x),
+                question.answers(result.law, draws),
+                result.law.log_loss(draws, among.log_x),
+                result.law.log_loss(draws, result.problem.log_x),
             ]
         good = np.all([np.isfinite(values).all(axis=1) for values in part], axis=0)
-        if good.sum() < MIN_DRAWS:
+        if good.sum() < weight * MIN_DRAWS:
             raise UserError("next", [f"only {good.sum()} draws of {result.law.name} are usable"])
         parts.append([*(values[good] for values in part), np.full(good.sum(), i)])
     return [np.concatenate(values) for values in zip(*parts, strict=True)]

@@ -138,14 +138,17 @@ def on_grid(result: FitResult, cost: CostModel, question: Question, budget: floa
     log_n = (costs - np.log(cost.factor) - cost.d * ratios) / (cost.n + cost.d)
     law, seen = result.law, result.problem.log_x
     among = of_sizes(law, np.exp(log_n.ravel()), np.exp((log_n + ratios).ravel()), cost)
-    log_x = among.log_x
-    enough = np.full(len(among.cost), True)
-    for name in ("n_params", "n_tokens"):
-        enough &= log_x[name] >= seen[name].min() - 1e-9
+    enough = not_smaller(result, among)
     if not enough.any():  # the budget is below the cost of the smallest run
         smallest = (np.exp([seen[name].min()]) for name in ("n_params", "n_tokens"))
         return of_sizes(law, *smallest, cost)
     return among.part(enough)
+
+
+def not_smaller(result: FitResult, among: Candidates) -> np.ndarray:
+    """Whether each candidate has at least the N and D of the smallest runs so far."""
+    seen, log_x = result.problem.log_x, among.log_x
+    return np.all([log_x[x] >= seen[x].min() - 1e-9 for x in ("n_params", "n_tokens")], axis=0)
 
 
 def _ratios(result, question):

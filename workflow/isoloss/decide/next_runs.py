@@ -2,9 +2,11 @@
 
 The method is a greedy c-optimal design (Elfving 1952), or V-optimal for a region. The next run is
 the one that lowers the logarithm of the answer's variance most: per cost, per root of the cost, or
-at any cost within the budget. The best of these plans and of the classical design is returned. The
-effect of a run follows from the fit's draws (`decide.belief`), so nothing is refitted. The variance
-counts the law's drift between each run and the target (`decide.doubt`).
+at any cost within the budget. The best of these plans, of the classical design and of the isoFLOP
+grid is returned. The effect of a run follows from the fit's draws (`decide.belief`), so nothing is
+refitted. The variance counts the law's drift between each run and the target (`decide.doubt`).
+
+Several laws may hold (`decide.mixture`). Each then counts by its weight.
 """
 
 from collections.abc import Sequence
@@ -15,13 +17,23 @@ import numpy as np
 from isoloss.decide import baselines
 from isoloss.decide.baselines import Baseline
 from isoloss.decide.belief import MIN_DRAWS, Belief
-from isoloss.decide.candidates import Candidates, CostModel, far_from, flops, off_line, on_grid
+from isoloss.decide.candidates import (
+    Candidates,
+    CostModel,
+    far_from,
+    flops,
+    not_smaller,
+    off_line,
+    on_grid,
+)
 from isoloss.decide.doubt import doubt_of, rejected
 from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit.result import FitResult
+from isoloss.forecast.average import warnings_of
 
 WORTH = 0.02  # runs that together narrow the interval by a smaller share are not proposed
+MOST_REJECTED = 0.5  # of the weight, of the laws that lack of fit rejects
 FIRST_SHARE = 0.25  # of the budget, for the first runs where lack of fit rejects the law
 NO_HELP = f"what else the budget allows narrows the interval by less than {100 * WORTH:g} % in all"
 OF_PLAN = ("cost", "width", "candidate")
@@ -46,7 +58,7 @@ class Plan:
     runs : pandas.DataFrame
         Columns: the law's variables, `cost`, `width` and `candidate`. `cost` is by the cost model.
         `width` is the expected width of the answer's interval after the run, if the law holds.
-        `candidate` is the run's place among the candidates.
+        `candidate` is the run's place among the candidates. An isoFLOP grid's runs follow them.
     question : Question
     width_now : float
         Width of the answer's interval today: for n_params the ratio of its ends. For a region, it
@@ -56,7 +68,10 @@ class Plan:
     width_least : float
         Width of the interval if every candidate were done, at any cost.
     drift : float
-        Standard deviation of ln L for each unit of ln C between a run and the target.
+        Standard deviation of ln L for each unit of ln C between a run and the target; of several
+        laws the root of the weighted mean square.
+    laws : dict of str to float
+        Law -> its weight.
     baselines : tuple of Baseline
         What designs of the same budget promise.
     n_candidates : int
@@ -65,7 +80,7 @@ class Plan:
         The reason why there are no more runs: the budget is spent, no affordable run helps, or lack
         of fit.
     warnings, notes : tuple of str
-        First those of the plan, then those of its fit.
+        First those of the plan, then those of its fits. Notes are those of `result`.
     """
 
     runs: object
@@ -73,6 +88,7 @@ class Plan:
     width_now: float
     width_least: float
     drift: float
+    laws: dict[str, float]
     baselines: tuple[Baseline, ...]
     n_candidates: int
     cost: CostModel | None
@@ -89,7 +105,8 @@ def next_runs(
     cost: CostModel | None = None,
     candidates: Candidates | None = None,
     others: Sequence[FitResult] = (),
-    drift: float | None = None,
+    weights: Sequence[float] | None = None,
+    drift: float | Sequence[float] | None = None,
     compare: bool = True,
 ) -> Plan:
     """Choose runs for a fitted law.
@@ -108,10 +125,12 @@ def next_runs(
         for a law of N and D.
     others : sequence of FitResult
         Fits of other laws to the same table that may hold as well. Runs that tell them apart then
-        count.
-    drift : float, optional
-        Standard deviation of ln L for each unit of ln C between a run and the target. By default,
-        trials on the law's own runs measure it.
+        count. The default grid, the isoFLOP grid and the classical design are those of `result`.
+    weights : sequence of float, optional
+        The weight of `result`, then of each of `others`; by default, all are equal.
+    drift : float or sequence of float, optional
+        Standard deviation of ln L for each unit of ln C between a run and the target, of all laws
+        or of each. By default, trials on the law's own runs measure it.
     compare : bool
         Whether the baselines are computed.
 
@@ -122,6 +141,8 @@ def next_runs(
         positive.
     """
     fits = [result, *others]
+    weights = np.ones(len(fits)) if weights is None else np.asarray(weights, float)
+    weights = weights / weights.sum()
     _check(fits, question, budget, candidates)
     if cost is None and candidates is None:
         cost = flops(question.flops_per_param_token)
@@ -130,26 +151,40 @@ def next_runs(
     if beside:
         best = _Chosen([(row, np.nan) for row in beside], NOT_APART)
         now = least = drift = np.nan
-        compared = ()
+        compared, of = (), among
     else:
-        allowed = budget * (FIRST_SHARE if rejected(result) else 1.0)
+        no = [one.law.name for one in fits if rejected(one)]
+        doubted = sum(w for one, w in zip(fits, weights, strict=True) if rejected(one))
+        allowed = budget * (FIRST_SHARE if doubted > MOST_REJECTED else 1.0)
         allowed = max(allowed, min(budget, float(among.cost.min())))
-        doubt = doubt_of(result, question.places(result.law, result.theta), drift)
-        best, compared, now, least = _planned(fits, question, among, cost, allowed, doubt, compare)
-        drift = doubt.per_log_compute
+        doubts = [
+            doubt_of(one, question.places(one.law, one.theta), of_law)
+            for one, of_law in zip(fits, np.broadcast_to(drift, len(fits)), strict=True)
+        ]
+        grid = None
+        if question.region is None and cost is not None and (compare or candidates is None):
+            grid = baselines.isoflop_grid(result, question, cost, allowed)
+        of = among if grid is None else among + grid
+        believed = Belief(fits, question, of, weights)
+        both = _Both(believed, believed.doubted(doubts))
+        own = grid is not None and candidates is None and not_smaller(result, grid).all()
+        best, compared = _planned(result, question, among, both, of.cost, allowed, own, compare)
+        now, least = believed.width_now, believed.least(len(among.cost))
+        drift = float(np.sqrt(weights @ np.square([doubt.per_log_compute for doubt in doubts])))
         if allowed < budget and best.rows:
-            best.stopped = REJECTED.format(result.law.name)
+            best.stopped = REJECTED.format(" and ".join(no))
     return Plan(
-        _frame(best.rows, among),
+        _frame(best.rows, of),
         question,
         now,
         least,
         drift,
+        {one.law.name: float(w) for one, w in zip(fits, weights, strict=True)},
         compared,
         len(among.cost),
         cost,
         best.stopped,
-        tuple(_warnings(result, among)),
+        tuple(_warnings(fits, among)),
         result.notes,
     )
 
@@ -162,32 +197,26 @@ class _Chosen:
     stopped: str
 
 
-def _planned(fits, question, among, cost, budget, doubt, compare):
-    """The plan, the baselines, and the widths today and after all candidates."""
-    n, grid = len(among.cost), None
-    if compare and question.region is None and cost is not None:
-        grid = baselines.isoflop_grid(fits[0], question, cost, budget)
-    everything = among if grid is None else among + grid
-    believed = Belief(fits, question, everything)
-    doubted = believed.doubted(doubt)
-    both = _Both(believed, doubted)
+def _planned(result, question, among, both, cost, budget, own_grid, compare):
+    """The plan and the baselines; the costs after those of `among` are of the isoFLOP grid."""
+    n, believed = len(among.cost), both.holds
+    of_grid = list(range(n, len(cost)))
     for one in both.beliefs:
         one.done[n:] = True
-    plans = [_greedy(both, everything.cost, budget, *how) for how in THRIFT]
+    plans = [_greedy(both, cost, budget, *how) for how in THRIFT]
     noise = np.sqrt(believed.noise[:n])
-    classic = baselines.c_optimal(fits[0], question, among, noise, believed.seen_noise, budget)
+    classic = baselines.c_optimal(result, question, among, noise, believed.seen_noise, budget)
     plans.append((classic, both.after(classic), SPENT))
+    if own_grid:
+        plans.append((of_grid, both.after(of_grid), SPENT))
     rows, _, stopped = min(plans, key=lambda plan: (plan[1].log_variance(), len(plan[0])))
-    chosen = _Chosen(_widths(rows, believed), stopped)
-    compared = []
+    chosen, compared = _Chosen(_widths(rows, believed), stopped), []
     if compare and rows:
-        judged = baselines.judged
-        if grid is not None:
-            every = list(range(n, len(everything.cost)))
-            compared.append(judged("isoFLOP grid", every, everything.cost, believed))
-        compared.append(judged("c-optimal", classic, among.cost, believed))
+        if of_grid:
+            compared.append(baselines.judged("isoFLOP grid", of_grid, cost, believed))
+        compared.append(baselines.judged("c-optimal", classic, cost, believed))
         compared.append(baselines.random_baseline(among, budget, believed))
-    return chosen, tuple(compared), believed.width_now, believed.least(n)
+    return chosen, tuple(compared)
 
 
 @dataclass
@@ -283,15 +312,17 @@ def _check(fits, question, budget, candidates):
         raise UserError("next", problems)
 
 
-def _warnings(result, among):
-    if (far := far_from(result, among)) is not None:
+def _warnings(fits, among):
+    if (far := far_from(fits[0], among)) is not None:
         yield far
-    if not result.identified:
-        yield (
-            f"the law is {result.verdict}; these runs are a first step: do the first of them, and "
-            "plan again with what they gave"
-        )
-    yield from result.warnings
+    for one in fits:
+        if not one.identified:
+            name = "the law" if len(fits) == 1 else one.law.name
+            yield (
+                f"{name} is {one.verdict}; these runs are a first step: do the first of them, and "
+                "plan again with what they gave"
+            )
+    yield from warnings_of(fits)
 
 
 def _frame(rows, among):

@@ -28,7 +28,7 @@ from isoloss.forecast.drift import Drift, Forecast, drift_of, prior
 from isoloss.forecast.holdout import checked, laws_at_hand
 from isoloss.forecast.new_run import bounded, random_noise
 from isoloss.forecast.trials import LATE, shape_of, weighed
-from isoloss.laws.base import no_optimum
+from isoloss.laws.base import Law, no_optimum
 from isoloss.results.verdict import IDENTIFIED, Verdict
 from isoloss.stats.intervals import bounds
 from isoloss.stats.spread import root_mean_square
@@ -326,7 +326,12 @@ class Averaged:
         return found, pd.DataFrame(every)
 
 
-def average(table: Any, settings: FitSettings | None = None, **keywords: Any) -> Averaged:
+def average(
+    table: Any,
+    settings: FitSettings | None = None,
+    laws: Sequence[Law] | None = None,
+    **keywords: Any,
+) -> Averaged:
     """Fit all laws of the variables at hand, and weight them by their trials on the table.
 
     Parameters
@@ -336,6 +341,8 @@ def average(table: Any, settings: FitSettings | None = None, **keywords: Any) ->
     settings : FitSettings, optional
         Its law is ignored. The laws are those of one variable where `x` is given, else those of N
         and D (and of unique tokens, where a column of them is named).
+    laws : sequence of Law, optional
+        Other laws than those, all of the same variables.
     keywords
         Settings one by one, as `fit_law` takes them.
 
@@ -346,7 +353,7 @@ def average(table: Any, settings: FitSettings | None = None, **keywords: Any) ->
     """
     settings = checked(settings, keywords)
     results, left_out, problems = [], {}, []
-    for one in laws_at_hand(settings):
+    for one in laws_at_hand(settings) if laws is None else laws:
         try:
             result = fit_law(table, settings=dataclasses.replace(settings, law=one))
         except UserError as error:
@@ -372,8 +379,8 @@ def average(table: Any, settings: FitSettings | None = None, **keywords: Any) ->
     order = np.argsort([-weight for weight in made.weights.values()], kind="stable")
     made = dataclasses.replace(made, members=tuple(members[i] for i in order))
     best = [member.result for member in made.members if member.name in made.tied]
-    warnings, notes = _of_fits(best)
-    return dataclasses.replace(made, warnings=warnings, notes=notes)
+    notes = tuple(dict.fromkeys(note for result in best for note in result.notes))
+    return dataclasses.replace(made, warnings=warnings_of(best), notes=notes)
 
 
 def alone(result: FitResult) -> Averaged:
@@ -391,18 +398,17 @@ def _error(drift):
     return float(np.sqrt(np.average(squares, weights=[t.share**LATE for t in drift.trials])))
 
 
-def _of_fits(results):
-    """Warnings, each with the laws that it is about, and the notes of all fits."""
-    warnings = {}
+def warnings_of(results) -> tuple[str, ...]:
+    """Warnings of fits, each with the laws that it is about, where it is not about all."""
+    found = {}
     for result in results:
         for text in result.warnings:
-            warnings.setdefault(text, []).append(result.law.name)
+            found.setdefault(text, []).append(result.law.name)
     every = len(results)
-    return (
-        tuple(text if len(names) == every else f"{', '.join(names)}: {text}"
-              for text, names in warnings.items()),
-        tuple(dict.fromkeys(note for result in results for note in result.notes)),
-    )  # fmt: skip
+    return tuple(
+        text if len(names) == every else f"{', '.join(names)}: {text}"
+        for text, names in found.items()
+    )
 
 
 def _common(drifts):
