@@ -5,9 +5,10 @@
 ScaleBench (Li et al. 2026, arXiv:2604.22753) gives pools of runs with their costs, and a region of
 large runs whose losses are to be predicted. FOLDER has its tables, TASK.train.parquet (the pool)
 and TASK.test.parquet (the region). A buyer starts with nothing. At 1, 5 and 10 % of the cost of the
-whole pool, its law is fitted to what it has bought. The score is R2 on the region, not below -1.
-One buyer starts with runs far apart, then asks `next_runs` which; it knows where the region is, and
-no loss there. The other buys at random. Both fit the same law.
+whole pool, the average of a task's laws is fitted to what it has bought, with weights by trials on
+that (`isoloss.forecast.average`). The score is its R2 on the region, not below -1. One buyer starts
+with runs far apart, then asks `next_runs` which; it knows where the region is, and no loss there.
+The other buys at random. The objective and the drift are the defaults of isoloss.
 """
 
 import argparse
@@ -21,15 +22,17 @@ import pandas as pd
 from scalebench_laws import TASKS, Task
 
 from isoloss.decide.candidates import Candidates
+from isoloss.decide.mixture import mixture
 from isoloss.decide.next_runs import next_runs
 from isoloss.decide.pilot import first_runs
 from isoloss.decide.question import Question
 from isoloss.errors import UserError
-from isoloss.fit import fit_law
+from isoloss.fit.settings import FitSettings
+from isoloss.forecast.average import PER_PARAMETER, average
+from isoloss.forecast.trials import shape_of
 
 SHARES = (0.01, 0.05, 0.1)
 PILOT = 0.3  # of the first share, for the runs before the first fit
-DRIFT = 0.0  # of moe's drifts 0, .01 and .03, the best on seeds 100 to 103
 STEP = 2.0  # of what was spent, for the next runs
 DRAWS = 150
 
@@ -45,20 +48,32 @@ class Pool:
 
     def candidates(self, rows):
         runs = self.runs.iloc[rows]
-        values = {name: runs[name].to_numpy() for name in self.task.law.variables}
+        values = {name: runs[name].to_numpy() for name in self.task.variables}
         return Candidates(values, self.cost[rows])
 
     def fitted(self, rows, draws):
-        columns = [*self.task.law.variables, "loss"]
-        table = self.runs.iloc[rows][columns]
-        return fit_law(table, self.task.law, objective=self.task.objective, draws=draws, seed=0)
+        table = self.runs.iloc[rows][[*self.task.variables, "loss"]]
+        columns = {name: name for name in table}
+        settings = FitSettings(draws=draws, seed=0, columns=columns)
+        return average(table, settings, self.task.laws)
 
     def score(self, rows) -> float:
         try:
-            found = self.fitted(rows, 0).predict(self.region, interval=False)["loss"].to_numpy()
+            averaged = self.fitted(rows, 0)
         except UserError:
             return -1.0
-        return r_squared(self.region["loss"].to_numpy(), found)
+        logs = [
+            np.log(member.result.predict(self.region, interval=False)["loss"].to_numpy())
+            for member in averaged.members
+        ]
+        weights = averaged.weights_at(self.shape)
+        return r_squared(self.region["loss"].to_numpy(), np.exp(weights @ np.array(logs)))
+
+    @property
+    def shape(self) -> float | None:
+        """The mean ln(D/N) of the region."""
+        shapes = shape_of({name: np.log(self.region[name]) for name in self.task.variables})
+        return None if shapes is None else float(np.mean(shapes))
 
 
 def r_squared(truth, found) -> float:
@@ -77,12 +92,12 @@ def read(folder: Path, task: Task) -> Pool:
 
 def planned(pool: Pool, seed: int) -> list[float]:
     """R2 at each share of the budget."""
-    law, total = pool.task.law, pool.cost.sum()
-    region = {name: np.log(pool.region[name].to_numpy()) for name in law.variables}
+    task, total = pool.task, pool.cost.sum()
+    region = {name: np.log(pool.region[name].to_numpy()) for name in task.variables}
     question = Question("region", region=region)
     everything = np.arange(len(pool.cost))
     budget = PILOT * SHARES[0] * total
-    wanted = 2 * len(law.parameters)
+    wanted = PER_PARAMETER * max(len(one.parameters) for one in task.laws)
     have = first_runs(pool.candidates(everything), wanted, budget, seed)
     scores = []
     for share in SHARES:
@@ -102,12 +117,13 @@ def asked(pool, have, rest, question, budget, left):
     if among.cost.min() > left:
         return []
     try:
-        result = pool.fitted(have, DRAWS)
+        laws = mixture(pool.fitted(have, DRAWS), question)
         while True:
             budget = min(max(budget, among.cost.min()), left)
             runs = next_runs(
-                result, question, budget, candidates=among, drift=DRIFT, compare=False
-            ).runs
+                laws.fits[0], question, budget, candidates=among, compare=False,
+                others=laws.fits[1:], weights=laws.weights, drift=laws.drifts,
+            ).runs  # fmt: skip
             if len(runs) or budget >= left:
                 return runs["candidate"].to_numpy()
             budget *= 1 + STEP

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.laws import coefficient, exponent, floor
+from isoloss.laws import LAWS, coefficient, exponent, floor, law
 from isoloss.laws.base import Law, Parameter, grid
 
 
@@ -105,13 +105,19 @@ def products(name, terms, grids, source="") -> Products:
 
 @dataclass(frozen=True)
 class Task:
-    """A task of ScaleBench: its law, its columns, the cost of a run, and the objective of fits."""
+    """A task of ScaleBench: the laws that are averaged, its columns, and the cost of a run.
+
+    The laws are those of isoloss for the columns, and a product where the paper's laws have one.
+    """
 
     name: str
-    law: Law
+    laws: tuple[Law, ...]
     names: dict[str, str]
     sized_by: tuple[str, ...]
-    objective: str = "huber"
+
+    @property
+    def variables(self):
+        return self.laws[0].variables
 
     def columns(self, table):
         return table.rename(columns=self.names)
@@ -127,23 +133,25 @@ N_D = ("n_params", "n_tokens")
 TASKS = (
     Task(
         "data_constrained",
-        products(
-            "size_tokens_unique",
-            (("A", {"n_params": "a"}), ("B", {"n_tokens": "b"}), ("C", {"n_unique_tokens": "c"})),
-            (BROAD, BROAD, BROAD),
+        (
+            law("powers:n_params,n_tokens,n_unique_tokens"),
+            LAWS["data_constrained"],
+            LAWS["repetition_penalty"],
         ),
         {"params": "n_params", "tokens": "n_tokens", "unique_tokens": "n_unique_tokens"},
         N_D,
     ),
     Task(
         "moe",
-        products("size_experts", (("A", {"n_params": "a", "n_experts": "b"}),), (BROAD, SMALL)),
+        (
+            law("powers:n_params,n_experts"),
+            products("size_experts", (("A", {"n_params": "a", "n_experts": "b"}),), (BROAD, SMALL)),
+        ),
         {
             "dense_parameter_count": "n_params",
             "num_experts": "n_experts",
             "loss_validation": "loss",
         },
         ("n_params", "n_experts"),
-        objective="lsq",  # runs of one point differ in what the table does not say
     ),
 )

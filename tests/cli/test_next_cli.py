@@ -215,12 +215,11 @@ def test_a_plan_counts_the_laws_that_predict_best_by_their_weights(path, capsys)
     plan = json.loads(capsys.readouterr().out)
     assert plan["law"] == "best"
     assert sum(plan["laws"].values()) == pytest.approx(1)
-    assert set(plan["laws"]) <= {"chinchilla", "skaling"}
-    assert "chinchilla" in plan["laws"]
-    assert "a weight of " in plan["left_out"]["kaplan_nd"]
+    assert next(iter(plan["laws"])) in ("chinchilla", "skaling")
+    assert plan["laws"].get("kaplan_nd", 0) < 0.1 < plan["laws"]["chinchilla"]
     assert main(asked) == 0
     said = capsys.readouterr().out
-    assert "\nlaws, by weight at the target: " in said
-    assert "\nnot counted: kaplan_nd: a weight of " in said
+    shares = ", ".join(f"{name} {weight:.2f}" for name, weight in plan["laws"].items())
+    assert f"\nlaws, by weight at the target: {shares} (weights from " in said
     assert main([*asked, "--fix", "alpha=0.3"]) == 2
     assert "--fix: has no meaning for several laws (--law best)" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 
 from isoloss.decide.belief import Belief
 from isoloss.decide.candidates import Candidates, flops, of_table, on_grid
-from isoloss.decide.doubt import Doubt
+from isoloss.decide.doubt import Doubt, doubt_of
 from isoloss.decide.mixture import mixture
 from isoloss.decide.next_runs import next_runs
 from isoloss.decide.pilot import first_runs
@@ -225,3 +225,42 @@ def test_a_law_without_an_optimum_joins_only_where_losses_are_asked():
     asked = mixture(averaged, Question("region", region=region))
     assert len(asked.fits) == 2
     assert asked.weights == pytest.approx((0.5, 0.5), abs=0.1)
+
+
+def test_doubt_is_the_drift_and_the_pattern_of_a_significant_lack_of_fit(result):
+    places = ASKED.places(SURFACE, result.theta)
+    doubt = doubt_of(result, places, 0.03)
+    assert doubt.per_log_compute == 0.03
+    assert doubt.target == pytest.approx({name: float(x[0]) for name, x in places.items()})
+    seen = result.problem.log_x
+    farthest = {name: np.abs(seen[name] - x).max() for name, x in places.items()}
+    assert doubt.length == pytest.approx(farthest)
+    found = dataclasses.replace(result.misfit, p_value=1e-9, size=0.2, noise=0.3)
+    across = np.ptp(seen["n_params"] + seen["n_tokens"]) / 2
+    rejected = dataclasses.replace(result, misfit=found)
+    assert doubt_of(rejected, places, 0.03).per_log_compute == pytest.approx(
+        np.hypot(0.03, 0.2 / across)
+    )
+    small = dataclasses.replace(result, misfit=dataclasses.replace(found, size=0.1))
+    assert doubt_of(small, places, 0.03).per_log_compute == 0.03  # far below the noise
+
+
+def test_answers_are_those_of_the_closed_form():
+    """Hoffmann et al. (2022), Eq. 4, for two sets of parameters at once."""
+    true = dict(TRUE)
+    more = {**TRUE, "alpha": 0.5}
+    theta = np.stack([SURFACE.internal(one) for one in (true, more)])
+    for one, row in zip((true, more), range(2), strict=True):
+        both = one["alpha"] + one["beta"]
+        factor = (one["alpha"] * one["A"] / (one["beta"] * one["B"])) ** (1 / both)
+        n_params = factor * (1e16 / 6) ** (one["beta"] / both)
+        n_tokens = 1e16 / 6 / n_params
+        loss = one["E"] + one["A"] / n_params ** one["alpha"] + one["B"] / n_tokens ** one["beta"]
+        expected = {"n_params": np.log(n_params), "loss": loss, "a": one["beta"] / both}
+        for decision, value in expected.items():
+            question = Question(decision, 1e16)
+            assert question.answers(SURFACE, theta)[row] == pytest.approx([value])
+            assert question.factor is (decision == "n_params")
+        at = Question("loss", 1e16).places(SURFACE, theta[row])
+        assert at["n_params"] == pytest.approx([np.log(n_params)])
+        assert at["n_tokens"] == pytest.approx([np.log(n_tokens)])
