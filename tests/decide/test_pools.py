@@ -229,7 +229,8 @@ def test_a_law_without_an_optimum_joins_only_where_losses_are_asked():
 
 def test_doubt_is_the_drift_and_the_pattern_of_a_significant_lack_of_fit(result):
     places = ASKED.places(SURFACE, result.theta)
-    doubt = doubt_of(result, places, 0.03)
+    unique = {"n_unique_tokens": np.array([np.inf])}  # no size: losses do not drift along it
+    doubt = doubt_of(result, places | unique, 0.03)
     assert doubt.per_log_compute == 0.03
     assert doubt.target == pytest.approx({name: float(x[0]) for name, x in places.items()})
     seen = result.problem.log_x
