@@ -65,7 +65,7 @@ def test_numbers_of_the_same_runs_share_one_list(sets):
 
 def test_a_comparison_takes_its_number_from_the_named_fit_or_analysis_and_its_group(sets):
     fit = {"fit": "surface", "group": "", "parameter": "alpha", "value": 0.3, "lo": 0.2, "hi": 0.4,
-           "verdict": "identified", "runs": "one"}  # fmt: skip
+           "verdict": "identified", "fit_verdict": "identified", "runs": "one"}  # fmt: skip
     rows = [ROW, ROW | {"group": "count=kaplan"}, ROW | {"of": "noise", "group": ""},
             ROW | {"of": "surface", "group": "", "parameter": "alpha"}]  # fmt: skip
     made = table(MEASURED, UNSURE, FAILED)

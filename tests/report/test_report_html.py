@@ -24,7 +24,8 @@ def fit_rows(fit, law, values, verdict="identified", group="", **columns):
     return [
         {"study": "sine", "fit": fit, "group": group, "law": law, "parameter": name,
          "value": value, "lo": lo, "hi": hi, "level": 0.9, "unit": "", "method": "wild bootstrap",
-         "objective": "huber", "n_runs": 8, "verdict": verdict, "warnings": "",
+         "objective": "huber", "n_runs": 8, "verdict": verdict,
+         "fit_verdict": verdict, "warnings": "",
          "theory": theory, "theory_source": "a theorem" if theory else None,
          "diagnostics": "{}"} | columns
         for name, (value, lo, hi, theory) in values.items()

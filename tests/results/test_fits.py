@@ -21,7 +21,8 @@ ALL = FitGroup()
 
 
 def rows(group=ALL, verdict=IDENTIFIED, kept=None):
-    said = COMMON | {"group": group, "verdict": verdict, "kind": FitKind.PARAMETER}
+    said = COMMON | {"group": group, "verdict": IDENTIFIED, "of_fit": verdict}
+    said |= {"kind": FitKind.PARAMETER}
     return [
         FitRow(**said, parameter="A", value=3.0, lo=2.0, hi=4.0, unit="loss", diagnostics=kept),
         FitRow(**said, parameter="alpha", value=0.5, unit="", theory=0.4, theory_source="me"),
@@ -76,7 +77,9 @@ def test_a_law_without_all_of_its_parameters_is_not_drawn():
 def test_a_fit_that_was_not_made_has_no_numbers_and_says_why():
     verdict = Verdict(Status.NOT_FITTED, "2 runs, 2 parameters")
     said = {key: COMMON[key] for key in COMMON if key not in ("level", "method")}
-    (found,) = read_fits(table_of_fits([FitRow(**said, group=ALL, verdict=verdict)]))
+    (found,) = read_fits(
+        table_of_fits([FitRow(**said, group=ALL, verdict=verdict, of_fit=verdict)])
+    )
     assert (found.numbers, found.verdict, str(found.group)) == ((), verdict, "")
 
 

@@ -66,7 +66,8 @@ def fits(fit, law, params, group="", verdict="identified", spread=0.05, theory=N
         {"study": "s", "fit": fit, "group": group, "law": law, "parameter": name, "value": value,
          "lo": value * (1 - spread), "hi": value * (1 + spread), "level": 0.9,
          "unit": "" if name.islower() else "loss", "method": "wild bootstrap by run",
-         "objective": "huber", "n_runs": 24, "n_points": 24, "verdict": verdict, "warnings": "",
+         "objective": "huber", "n_runs": 24, "n_points": 24, "verdict": verdict,
+         "fit_verdict": verdict, "warnings": "",
          "theory": (theory or {}).get(name, np.nan),
          "theory_source": "a theorem" if name in (theory or {}) else "",
          "diagnostics": diagnostics}

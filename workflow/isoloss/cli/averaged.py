@@ -1,6 +1,7 @@
 """`isoloss optimal` with `--law best`: what each law says, and their weighted average."""
 
 import json
+from dataclasses import asdict
 
 from isoloss.constants import AVERAGE_OF_LAWS as BEST
 
@@ -24,6 +25,7 @@ def optimum(args, averaged, k: float, given: dict[str, float]) -> int:
         **averaged.to_dict(),
         "optimal": plain(found.to_dict("records")),
         "by_law": plain(by_law.to_dict("records")),
+        "answers": [asdict(one) for one in averaged.answers(args.compute, k, **given)],
         "warnings": [*without, *averaged.warnings],
         "notes": list(averaged.notes),
     }
@@ -73,6 +75,7 @@ def _text(averaged, content):
             "beyond the runs",
             *laws(averaged),
             f"C = {content['compute']}; {result.n_rows} rows",
+            *(f"answer: {one['sentence']}" for one in content["answers"]),
             show.ranges(result.problem.log_x),
             *(f"warning: {text}" for text in content["warnings"]),
             *(f"assumed: {text}" for text in content["notes"]),

@@ -113,7 +113,7 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
     n = len(problem.log_loss)
     if one_term or n < problem.n_free + FREEDOM + 1:
         return None
-    left, tangent, root = cut_residuals(problem, z)
+    left, tangent, root, _ = cut_residuals(problem, z)
     if root_mean_square(left) < EXACT:
         return None
     u = _scaled(problem.log_x)
@@ -131,9 +131,9 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
     for name, column in _quantities(u).items():
         alone = _outside(monomials([column], degree), basis, root)
         if alone.shape[1]:
-            by[name] = _p_value(left, alone, basis, runs)
+            by[name] = probability(left, alone, basis, runs)
     pattern = bends @ (bends.T @ left)
-    p_value = _p_value(left, bends, basis, runs)
+    p_value = probability(left, bends, basis, runs)
     against = "bends" if runs is None else "runs"
     parts = pattern / root, (left - pattern) / root
     return _described(against, p_value, *parts, by, problem, bends.shape[1])
@@ -161,8 +161,8 @@ def bends_outside(
     return None, 0
 
 
-def cut_residuals(problem: Problem, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weighted residuals cut at `CUT` standard deviations, tangent space, roots of the weights.
+def cut_residuals(problem: Problem, z: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Weighted residuals cut at `CUT` standard deviations, tangent space, roots of the weights, z.
 
     They are taken at the optimum of reweighted least squares, so that a few outliers do not count
     as a pattern.
@@ -183,7 +183,7 @@ def cut_residuals(problem: Problem, z: np.ndarray) -> tuple[np.ndarray, np.ndarr
         trust = np.minimum(1.0, limit / np.maximum(np.abs(residual), 1e-300))
     free = (at > part.lower + 1e-9) & (at < part.upper - 1e-9)
     tangent = part.jacobian(at)[:, free] * root[:, None]
-    return np.clip(residual, -limit, limit), tangent, root
+    return np.clip(residual, -limit, limit), tangent, root, at
 
 
 def _scaled(log_x):
@@ -218,8 +218,20 @@ def _outside(columns, basis, root):
     return left[:, size > SEEN]
 
 
-def _p_value(left, directions, basis, runs):
-    """Probability of so much of `left` along the directions, if it were noise."""
+def probability(
+    left: np.ndarray, directions: np.ndarray, basis: np.ndarray, runs: np.ndarray | None
+) -> float:
+    """Probability of so much of the residuals along the directions, if they were noise.
+
+    Parameters
+    ----------
+    left : ndarray, shape (row,)
+        Weighted residuals, outside the law's tangent space.
+    directions, basis : ndarray, shape (row, direction)
+        Orthonormal: what is tested, and the law's tangent space.
+    runs : ndarray of int, shape (row,), or None
+        The run of each row, where rows of a run are not independent.
+    """
     from scipy import special
 
     if runs is not None:

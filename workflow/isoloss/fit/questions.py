@@ -7,8 +7,9 @@ verdict of its own.
 
 An answer is known if its interval is narrow enough to act on, and would still be if the law had a
 bend too weak to be seen. `fit.counted` makes the second interval, of a pattern as large as the one
-that noise alone leaves in the residuals. Where only the first is narrow, the answer is known only
-if the law holds.
+that noise alone leaves in the residuals. And no wider law, of which the law is a special case, may
+fit better (`fit.nested`). Where only the interval is narrow, the answer is known only if the law
+holds. A study's tables have the same verdicts on each number of a law (`of_numbers`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,16 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.fit.counted import counted, hidden_pattern, seen_pattern
-from isoloss.results.verdict import IDENTIFIED, OFTEN, Status, Verdict, not_identified
+from isoloss.fit.nested import Within, within
+from isoloss.results.verdict import (
+    IDENTIFIED,
+    OFTEN,
+    RATIO,
+    Status,
+    Verdict,
+    not_identified,
+    only_if,
+)
 from isoloss.stats.intervals import bounds
 
 FACTOR = 3.0  # largest ratio of the ends of a known N*: within 1.7 times either way
@@ -59,19 +69,42 @@ class Answer:
     sentence: str
 
 
+Ends = tuple[float | None, float | None, float]  # an interval, and the share without a value
+
+
 @dataclass(frozen=True)
-class _Asked:
-    """A number, its draws as intervals have them and with a hidden bend, and how it is judged."""
+class Asked:
+    """A number, its interval and that with a hidden bend, and how it is judged.
+
+    Attributes
+    ----------
+    question : str
+    value : float
+    ends, bent : tuple
+        As `ends_of` makes them.
+    widest : float
+        Interval of a known number: the ratio of its ends, or their difference.
+    unit : str
+    ratio : bool
+        Whether it is judged by the ratio of the ends.
+    known : bool
+        Whether the table determines the number at all.
+    bound : str
+        The bound at which the fit ended.
+    tell : str
+        The command that names runs that would tell.
+    """
 
     question: str
     value: float
-    draws: np.ndarray
-    bent: np.ndarray
+    ends: Ends
+    bent: Ends
+    widest: float
     unit: str = ""
-    known: bool = True  # whether the table determines it at all
-    ratio: bool = False  # whether it is judged by the ratio of the ends
-    widest: float = 0.0
-    tell: str = ""  # the command that names runs that would tell
+    ratio: bool = False
+    known: bool = True
+    bound: str = ""
+    tell: str = ""
 
 
 def answers(
@@ -90,37 +123,80 @@ def answers(
         K of C = K N D.
     """
     with np.errstate(all="ignore"):
-        bent = _bent(result)
+        bent = bent_draws(result)
         asked = [
-            *_of_parameters(result, bent),
+            *(one for one in _of_numbers(result, bent) if _is_asked(result, one.question)),
             *_of_budgets(result, bent, computes, flops_per_param_token),
         ]
-    return tuple(_answer(result, one) for one in asked)
+        doubt = _doubt(result)
+    return tuple(_answer(result, one, doubt) for one in asked)
 
 
-def _of_parameters(result: Any, bent: np.ndarray) -> Iterator[_Asked]:
+def of_numbers(result: Any) -> dict[str, Verdict]:
+    """The verdict on each parameter of the law, and on each quantity that follows from them.
+
+    Exponents and floors are judged as `answers` judges them. A scale is known within a factor of
+    ten.
+    """
+    with np.errstate(all="ignore"):
+        asked = list(_of_numbers(result, bent_draws(result)))
+        doubt = _doubt(result)
+    return {one.question: _answer(result, one, doubt).verdict for one in asked}
+
+
+def of_slope(result: Any, name: str, value: float, draws: np.ndarray, bent: np.ndarray) -> Verdict:
+    """The verdict on an exponent of N* or D* that follows from a fit by another count of compute.
+
+    Parameters
+    ----------
+    name : str
+    value : float
+    draws, bent : ndarray, shape (draw,)
+        The exponent in the fit's draws, and in its `bent_draws`.
+    """
+    known = not set(result.derived) & set(result.loose)
+    ends, more = (ends_of(drawn, result.level) for drawn in (draws, bent))
+    asked = Asked(name, value, ends, more, RELATIVE * abs(value), known=known)
+    return _answer(result, asked, _doubt(result)).verdict
+
+
+def _is_asked(result: Any, name: str) -> bool:
+    """Whether users ask for a number by itself: an exponent, a floor, or a."""
+    own = {parameter.name: parameter for parameter in result.law.parameters}
+    if name in own:
+        return not own[name].log and name not in result.problem.fixed
+    return name == "a"
+
+
+def _of_numbers(result: Any, bent: np.ndarray) -> Iterator[Asked]:
     law = result.law
-    natural, of_bent = law.natural(result.draws), law.natural(bent)
     at = dict(zip(law.names, law.natural(result.theta), strict=True))
-    for i, parameter in enumerate(law.parameters):
-        if not parameter.log and parameter.name not in result.problem.fixed:
-            yield _number(result, parameter.name, at[parameter.name], natural[:, i], of_bent[:, i],
-                          parameter.unit)  # fmt: skip
-    derived = law.derived(at)
-    if "a" in derived and "a" not in at:
-        many, more = (law.derived(dict(zip(law.names, rows.T, strict=True)))["a"]
-                      for rows in (natural, of_bent))  # fmt: skip
-        tell = "isoloss next --decision a" if law.allocates else ""
-        yield _number(result, "a", float(derived["a"]), many, more, "", tell)
+    many, more = (
+        dict(zip(law.names, law.natural(rows).T, strict=True)) for rows in (result.draws, bent)
+    )
+    units = {name: law.derived_unit(name) for name in law.derived(at)}
+    scales = {"G", *(name for name, unit in units.items() if unit)}
+    units |= {parameter.name: parameter.unit for parameter in law.parameters}
+    scales |= {parameter.name for parameter in law.parameters if parameter.log}
+    at, many, more = (law.derived(numbers) | numbers for numbers in (at, many, more))
+    limits = dict(text.split(" = ") for text in result.certificate.at_bounds)
+    for name in (*law.names, *(name for name in at if name not in law.names)):
+        value, scale = float(at[name]), name in scales
+        yield Asked(
+            name,
+            value,
+            ends_of(np.asarray(many[name]), result.level),
+            ends_of(np.asarray(more[name]), result.level),
+            RATIO if scale else RELATIVE * abs(value),
+            units[name],
+            ratio=scale,
+            known=name not in result.loose,
+            bound=limits.get(name, "") if value else "",
+            tell="isoloss next --decision a" if name == "a" and law.allocates else "",
+        )
 
 
-def _number(result, name, value, draws, bent, unit, tell=""):
-    known = name not in result.loose
-    widest = RELATIVE * abs(value)
-    return _Asked(name, float(value), draws, bent, unit, known, widest=widest, tell=tell)
-
-
-def _of_budgets(result: Any, bent: np.ndarray, computes, flops_per_param_token) -> Iterator[_Asked]:
+def _of_budgets(result: Any, bent: np.ndarray, computes, flops_per_param_token) -> Iterator[Asked]:
     law, log_x = result.law, result.problem.log_x
     if not law.allocates:
         return
@@ -141,15 +217,18 @@ def _of_budgets(result: Any, bent: np.ndarray, computes, flops_per_param_token) 
         fixed = {name: place.get(name, place["n_tokens"]) for name in law.variables}
         known = not set(result.derived) & set(result.loose) and bool(result.known_at(fixed)[0])
         budget, tell = f"{compute:.3g} FLOP", f"isoloss next --target {compute:.3g}"
-        yield _Asked(f"N* at {budget}", float(at["n_params"]), drawn["n_params"][:, 0],
-                     bent["n_params"][:, 0], "parameters", known, ratio=True,
-                     tell=tell)  # fmt: skip
-        yield _Asked(f"loss at {budget}", float(at["loss"]), drawn["loss"][:, 0],
-                     bent["loss"][:, 0], "loss", known, widest=widest, tell=tell)  # fmt: skip
+        for what, name, *how in (("N*", "n_params", FACTOR, "parameters", True),
+                                 ("loss", "loss", widest, "loss", False)):  # fmt: skip
+            both = (ends_of(numbers[name][:, 0], result.level) for numbers in (drawn, bent))
+            yield Asked(f"{what} at {budget}", float(at[name]), *both, *how, known, tell=tell)
 
 
-def _bent(result: Any) -> np.ndarray:
-    """theta of the fit's draws with a bend too weak to be seen; the draws, if they count one."""
+def bent_draws(result: Any) -> np.ndarray:
+    """theta of the fit's draws with a bend too weak to be seen, shape (draw, parameter).
+
+    They are the draws themselves, if those count a bend that is seen. A draw that has no minimum
+    with its bend is NaN.
+    """
     seen = seen_pattern(result.misfit, result.lack_of_fit)
     if seen is not None or not len(result.draws):
         return result.draws
@@ -158,26 +237,47 @@ def _bent(result: Any) -> np.ndarray:
                                    result.n_clusters)  # fmt: skip
     z = problem.z(result.theta[None])[0]
     found = counted(problem, z, problem.z(some), size, freedom, np.random.default_rng(SEED))
-    return problem.theta(found.z[found.converged])
+    return np.where(found.converged[:, None], problem.theta(found.z), np.nan)
 
 
-def _answer(result: Any, asked: _Asked) -> Answer:
-    lo, hi, lost = _ends(asked.draws, result.level)
-    if not asked.known:
-        lo = hi = None
-    verdict, sentence = _judged(result, asked, lo, hi, lost)
-    return Answer(asked.question, asked.value, lo, hi, asked.unit, verdict, sentence)
+def _doubt(result: Any) -> str:
+    """Why the numbers of a fit hold only if its law does, whatever their intervals are."""
+    if result.misfit is not None and result.misfit.rejects:
+        return only_if(result.misfit.miss, result.misfit.noise).reason
+    found = wider_law(result)
+    if found is not None and found.doubtful:
+        return f"{found.law}, of which it is a case, fits better (p = {found.p_value:.2g})"
+    return ""
 
 
-def _judged(result, asked, lo, hi, lost) -> tuple[Verdict, str]:
+def wider_law(result: Any) -> Within | None:
+    """The test of the law within a wider one, where there are draws."""
+    runs = result.clusters if result.n_clusters < result.n_rows else None
+    return within(result.problem, result.theta, runs) if len(result.draws) else None
+
+
+def _answer(result: Any, asked: Asked, doubt: str) -> Answer:
+    if result.verdict.status is not Status.NOT_A_POWER_LAW:
+        return answer(asked, doubt)
+    lo, hi, _ = asked.ends
+    sentence = f"{asked.question} is no one number: {result.verdict.reason}"
+    return Answer(asked.question, asked.value, lo, hi, asked.unit, result.verdict, sentence)
+
+
+def answer(asked: Asked, doubt: str) -> Answer:
+    """The answer to one question; `doubt` says why it holds only if the law does, or is ""."""
+    lo, hi, lost = asked.ends if asked.known else (None, None, asked.ends[2])
+    name = asked.question
     if why := _why_unknown(asked, lo, hi, lost):
         told = f"; `{asked.tell}` names runs that would tell" if asked.tell else ""
-        return not_identified(why), f"{asked.question} is not known: {why}{told}"
-    wide = _width(asked, lo, hi)
-    if reason := _why_only_if(result, asked):
+        verdict, sentence = not_identified(why), f"{name} is not known: {why}{told}"
+    elif reason := doubt or _why_only_if(asked):
         verdict = Verdict(Status.IF_THE_LAW_HOLDS, reason)
-        return verdict, f"{asked.question} is known {wide} only if the law holds: {reason}"
-    return IDENTIFIED, f"{asked.question} is known {wide}: {lo:.3g} to {hi:.3g}"
+        sentence = f"{name} is known {_width(asked, lo, hi)} only if the law holds: {reason}"
+    else:
+        verdict = IDENTIFIED
+        sentence = f"{name} is known {_width(asked, lo, hi)}: {lo:.3g} to {hi:.3g}"
+    return Answer(name, asked.value, lo, hi, asked.unit, verdict, sentence)
 
 
 def _why_unknown(asked, lo, hi, lost) -> str:
@@ -185,6 +285,8 @@ def _why_unknown(asked, lo, hi, lost) -> str:
         return "the law as fitted has none"
     if not asked.known:
         return "it can take any value while the fit stays the same"
+    if asked.bound:
+        return f"the optimum lies at its bound {asked.bound}"
     if lost > OFTEN:
         return f"{lost:.0%} of the draws have none"
     if lo is None:
@@ -195,29 +297,29 @@ def _why_unknown(asked, lo, hi, lost) -> str:
     return f"anything from {lo:.3g} to {hi:.3g} fits as well{zero}"
 
 
-def _why_only_if(result, asked) -> str:
-    if result.misfit is not None and result.misfit.rejects:
-        return "the runs reject its form"
-    lo, hi, lost = _ends(asked.bent, result.level)
-    if lo is None or lost > OFTEN:
+def _why_only_if(asked) -> str:
+    lo, hi, lost = asked.bent
+    if lost > OFTEN:
+        return f"{lost:.0%} of the fits with a bend too weak to be seen have no minimum"
+    if lo is None:
         return "a bend too weak to be seen could put it anywhere"
     if _narrow(asked, lo, hi):
         return ""
     return f"a bend too weak to be seen could put it from {lo:.3g} to {hi:.3g}"
 
 
-def _narrow(asked: _Asked, lo: float, hi: float) -> bool:
-    return hi <= FACTOR * lo if asked.ratio else hi - lo <= asked.widest
+def _narrow(asked: Asked, lo: float, hi: float) -> bool:
+    return hi <= asked.widest * lo if asked.ratio else hi - lo <= asked.widest
 
 
-def _width(asked: _Asked, lo: float, hi: float) -> str:
+def _width(asked: Asked, lo: float, hi: float) -> str:
     if asked.ratio:
         return f"within a factor of {hi / lo:.3g}, end to end"
     return f"within {hi - lo:.2g}, end to end"
 
 
-def _ends(draws: np.ndarray, level: float) -> tuple[float | None, float | None, float]:
-    """The interval, and the share of the draws without a value."""
+def ends_of(draws: np.ndarray, level: float) -> Ends:
+    """The interval of draws, and the share of them without a value."""
     if not len(draws):
         return None, None, 0.0
     good = draws[np.isfinite(draws)]

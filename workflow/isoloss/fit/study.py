@@ -10,6 +10,7 @@ import pandas as pd
 from isoloss.config.study import Fit
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
+from isoloss.fit.questions import of_numbers
 from isoloss.fit.result import FitResult
 from isoloss.results.fits import FitGroup, FitKind, FitRow, diagnostics, table_of_fits
 from isoloss.results.verdict import Status, Verdict
@@ -27,8 +28,8 @@ def fit_study(study: str, fits: Iterable[Fit], runs: pd.DataFrame) -> pd.DataFra
     -------
     DataFrame
         Columns as `isoloss.tables.schema.FIT_COLUMNS`: a row for each parameter and derived
-        quantity. A fit that is not possible has one row without a parameter; its verdict gives the
-        reason.
+        quantity, with a verdict of its own beside that of the fit. A fit that is not possible has
+        one row without a parameter; its verdict gives the reason.
     """
     return table_of_fits(
         row
@@ -79,13 +80,14 @@ def _rows(study: str, fit: Fit, group: FitGroup, points: pd.DataFrame) -> list[F
         )
     except UserError as error:
         verdict = Verdict(Status.NOT_FITTED, "; ".join(error.problems))
-        return [FitRow(**common, verdict=verdict, warnings="; ".join(said))]
+        return [FitRow(**common, verdict=verdict, of_fit=verdict, warnings="; ".join(said))]
     common |= {
         "level": result.level,
         "method": result.method,
-        "verdict": result.verdict,
+        "of_fit": result.verdict,
         "warnings": "; ".join([*said, *result.warnings, *shared.notes, *result.notes]),
     }
+    verdicts = of_numbers(result)
     ranges = {v: [float(usable[c].min()), float(usable[c].max())] for v, c in fit.variables.items()}
     kept = diagnostics(*_said_and_draws(result), ranges)
     estimates = [
@@ -96,6 +98,7 @@ def _rows(study: str, fit: Fit, group: FitGroup, points: pd.DataFrame) -> list[F
     return [
         FitRow(
             **common,
+            verdict=verdicts[name],
             kind=kind,
             parameter=name,
             **asdict(estimate),

@@ -76,7 +76,7 @@ def _alike(problem, z, data, grouping: Grouping):
     """p-value and correlation of the rows of a group; None where too little is left to test."""
     if data.n_rows < problem.n_free + FREEDOM + 1:
         return None
-    left, tangent, root = cut_residuals(problem, z)
+    left, tangent, root, _ = cut_residuals(problem, z)
     if root_mean_square(left) < EXACT:
         return None
     basis = np.linalg.qr(tangent)[0]

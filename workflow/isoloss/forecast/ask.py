@@ -19,7 +19,7 @@ import numpy as np
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.fit.questions import FACTOR, OF_RANGE
-from isoloss.forecast.average import Averaged, picked_of
+from isoloss.forecast.average import Averaged
 from isoloss.forecast.crossing import (
     NEVER,
     crossings,
@@ -29,6 +29,7 @@ from isoloss.forecast.crossing import (
     reached_by,
     variables_of,
 )
+from isoloss.forecast.mixture import picked_of
 from isoloss.forecast.paths import (
     SERVED,
     Path,

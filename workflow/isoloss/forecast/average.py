@@ -26,6 +26,7 @@ from isoloss.fit.result import FitResult
 from isoloss.fit.settings import FitSettings
 from isoloss.forecast.drift import Drift, Forecast, drift_of, prior
 from isoloss.forecast.holdout import checked, laws_at_hand
+from isoloss.forecast.mixture import optima, picked_of
 from isoloss.forecast.new_run import bounded, random_noise
 from isoloss.forecast.trials import LATE, shape_of, weighed
 from isoloss.laws.base import Law, no_optimum
@@ -35,7 +36,6 @@ from isoloss.stats.spread import root_mean_square
 
 TIED = 3.0  # ratio of weights that is no evidence (Kass and Raftery 1995, Sec. 3.2)
 PER_PARAMETER = 2  # runs that a law must have for each free parameter
-SEED = 2
 WORDS = ("n_params", "n_tokens", "tokens_per_param", "loss")
 
 
@@ -285,7 +285,7 @@ class Averaged:
         if not divide:
             raise UserError("optimum", [no_optimum(self.members[0].result.law)])
         said = [member.result.optimum(compute, flops_per_param_token, **given) for member in divide]
-        draws = [_optima(member, compute, flops_per_param_token, given) for member in divide]
+        draws = [optima(member.result, compute, flops_per_param_token, given) for member in divide]
         places = [self.members.index(member) for member in divide]
         rows, every = [], []
         for i, budget in enumerate(compute):
@@ -324,6 +324,18 @@ class Averaged:
                                 ends, strict=True):  # fmt: skip
             found.loc[known, name] = values
         return found, pd.DataFrame(every)
+
+    def answers(self, computes, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN, **given):
+        """Whether a is known, and N* and the loss at budgets in FLOP, whichever of the laws holds.
+
+        Returns
+        -------
+        tuple of isoloss.fit.questions.Answer
+            Each with the interval of the average, a verdict and a sentence.
+        """
+        from isoloss.forecast.answered import answers
+
+        return answers(self, computes, flops_per_param_token, given)
 
 
 def average(
@@ -440,22 +452,3 @@ def _said_of(member, log_x):
     noise = random_noise(result, log_x, len(curves))
     errors = 0.0 if member.drift is None else member.drift.errors(result, log_x)
     return _Said(at, curves, noise, np.broadcast_to(errors, curves.shape))
-
-
-def _optima(member, compute, flops_per_param_token, given):
-    """ln N* of each draw, shape (draw, budget)."""
-    result = member.result
-    columns = result.law.natural(result.draws).T[..., None]
-    params = dict(zip(result.law.names, columns, strict=True))
-    with np.errstate(all="ignore"):
-        found = result.law.optimum(params, compute, flops_per_param_token, **given)["n_params"]
-        return np.log(np.broadcast_to(found, (len(result.draws), len(compute))))
-
-
-def picked_of(draws: np.ndarray, weight: float) -> np.ndarray:
-    """A share of a law's draws: `weight` times as many, evenly spread and in a fixed order."""
-    number = round(weight * len(draws))
-    if not number:
-        return draws[:0]
-    order = np.random.default_rng(SEED).permutation(len(draws))
-    return draws[order[:number]]

@@ -18,8 +18,9 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
-from isoloss.forecast.average import Averaged, picked_of
+from isoloss.forecast.average import Averaged
 from isoloss.forecast.crossing import NEVER, crossings, curve_draws, mean_curve, reached_by
+from isoloss.forecast.mixture import picked_of
 from isoloss.forecast.paths import Path, of_optimum, span, steps
 from isoloss.forecast.recipes import Pair, Recipes
 from isoloss.stats.intervals import Estimate, bounds

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from isoloss.forecast.average import Averaged, picked_of
+from isoloss.forecast.average import Averaged
+from isoloss.forecast.mixture import picked_of
 from isoloss.forecast.paths import Path, steps
 from isoloss.forecast.trials import shape_of
 from isoloss.stats.intervals import bounds

@@ -158,7 +158,7 @@ def _of_fits(row: Mapping[str, Any], laws: Sequence[Fitted]) -> Found | None:
     fits = [law for law in laws if law.fit == row["of"]]
     for law in fits:
         if row["group"] in ("", str(law.group)) and (there := law.number(row["parameter"])):
-            return number(there), law.verdict, law.runs
+            return number(there), there.verdict or law.verdict, law.runs
     unmade = next((law for law in fits if not law.numbers), None)
     if unmade is None:
         return None

@@ -16,6 +16,7 @@ from isoloss.report import study as read
 from isoloss.report.audit import refits
 from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
 from isoloss.report.unfinished import NOTHING, Unfinished
+from isoloss.results.verdict import IDENTIFIED
 
 HERE = Path(__file__).parent
 CARET = re.compile(r"\^(\{[^{}]{1,40}\}|\([^()]{1,40}\)|[-−+]?\w+(?:[./]\w+)*)")
@@ -129,17 +130,18 @@ def _study(name, texts, paths, planned, code, trunks, command) -> StudyShown:
 def main_number(fits: Sequence[FitShown]) -> tuple[str, str, str, str]:
     """The number of a study that the summary shows, with its interval, theory and verdict.
 
-    It is the first number with a theoretical value, or else the first exponent. If several numbers
-    have one, the verdict counts those that agree.
+    It is the first identified number with a theoretical value, or else the first exponent. If
+    several numbers have one, the verdict counts those that agree.
     """
-    numbers = [(fit, number) for fit in fits for number in fit.numbers]
+    numbers = [(fit, number) for fit in fits for number in fit.numbers
+               if number.verdict == IDENTIFIED]  # fmt: skip
     numbers.sort(key=lambda pair: (not pair[1].theory, bool(pair[1].unit)))
     if not numbers:
         return ("", "", "", fits[0].verdict if fits else "nothing fitted")
     fit, number = numbers[0]
     label = f"{number.parameter} = {number.value}" + (f" ({fit.group})" if fit.group else "")
     judged = [other.agrees for _, other in numbers if other.agrees is not None]
-    verdict = fit.verdict
+    verdict = number.verdict
     if len(judged) == 1:
         verdict = "agrees with theory" if judged[0] else "differs from theory"
     elif judged:

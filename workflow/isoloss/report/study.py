@@ -66,6 +66,7 @@ class Number:
     theory: str
     theory_source: str
     agrees: bool | None  # whether the interval contains the theoretical value; None: no such value
+    verdict: str = ""  # on this number
 
 
 @dataclass
@@ -84,7 +85,6 @@ class FitShown:
     warnings: list[str]
     numbers: list[Number]
     runs: str = ""  # the runs that were fitted, separated by spaces
-    ranges: list[Number] = field(default_factory=list)  # of a fit that is not identified
 
     @property
     def sources(self) -> list[tuple[str, str]]:
@@ -147,18 +147,18 @@ def cell(value: Any) -> str:
 
 
 def fits(table: pd.DataFrame | None) -> list[FitShown]:
-    """Every fit of every group. A fit that is not identified has intervals only."""
+    """Every fit of every group. A number that is not identified has an interval only."""
     return [fit_shown(found) for found in read_fits(table)]
 
 
 def fit_shown(found: Fitted) -> FitShown:
-    """One fit of one group; for a fit that is not identified, its intervals only."""
-    numbers, ranges = [], []
-    if found.identified:
-        numbers = [number(one) for one in found.numbers]
-    elif found.describes:
-        bounded = [one for one in found.numbers if known(one.lo) and known(one.hi)]
-        ranges = [replace(number(one), value="–", agrees=None) for one in bounded]
+    """One fit of one group; for a number that is not identified, its interval only."""
+    numbers = []
+    for one in found.numbers if found.describes else ():
+        if one.verdict is not None and one.verdict.identified:
+            numbers.append(number(one))
+        elif known(one.lo) and known(one.hi):
+            numbers.append(replace(number(one), value="–", agrees=None))
     return FitShown(
         name=found.fit,
         group=str(found.group),
@@ -172,7 +172,6 @@ def fit_shown(found: Fitted) -> FitShown:
         warnings=[found.warnings] if found.warnings else [],
         numbers=numbers,
         runs=found.runs,
-        ranges=ranges,
     )
 
 
@@ -185,7 +184,8 @@ def number(found: FittedNumber) -> Number:
     if known(found.theory):
         theory = f"{found.theory:.4g}".replace("-", "−")
         agrees = found.lo <= found.theory <= found.hi if bounded else None
-    return Number(found.name, value, interval, found.unit, theory, found.theory_source, agrees)
+    return Number(found.name, value, interval, found.unit, theory, found.theory_source, agrees,
+                  found.verdict or "")  # fmt: skip
 
 
 def known(value: Any) -> bool:

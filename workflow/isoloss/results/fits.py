@@ -63,7 +63,8 @@ class FitRow:
         The group of fitted runs.
     n_runs, runs : int, str
         Number of fitted runs, and their ids, separated by spaces.
-    verdict : Verdict
+    verdict, of_fit : Verdict
+        On the number of the row, and on all parameters of the fit at once.
     warnings : str
         Warnings, separated by semicolons.
     kind, parameter : FitKind, str
@@ -84,6 +85,7 @@ class FitRow:
     n_runs: int
     runs: str
     verdict: Verdict
+    of_fit: Verdict
     warnings: str
     kind: FitKind | None = None
     parameter: str | None = None
@@ -102,7 +104,8 @@ class FitRow:
         """The row as columns of the table."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         kind = None if self.kind is None else str(self.kind)
-        return found | {"group": str(self.group), "kind": kind} | verdict_columns(self.verdict)
+        texts = {"group": str(self.group), "kind": kind, "fit_verdict": str(found.pop("of_fit"))}
+        return found | texts | verdict_columns(self.verdict)
 
 
 def table_of_fits(rows: Iterable[FitRow]) -> pd.DataFrame:
@@ -138,13 +141,15 @@ class FittedNumber:
     unit: str
     theory: float
     theory_source: str
+    verdict: Verdict | None = None  # on this number alone; None where the table has none
 
     @classmethod
     def read(cls, row: Mapping[str, Any], name: str) -> Self:
         """The number in a row of a table that has such columns, under a name."""
         real = {key: _real(row.get(key)) for key in ("value", "lo", "hi", "theory")}
         text = {key: _text(row.get(key)) for key in ("unit", "theory_source")}
-        return cls(name=name, **real, **text)
+        said = _text(row.get("verdict"))
+        return cls(name=name, **real, **text, verdict=Verdict.read(said) if said else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,8 +160,9 @@ class Fitted:
     ----------
     fit, group, law_name : str, FitGroup, str
     verdict : Verdict
+        On all parameters of the fit at once.
     numbers : tuple of FittedNumber
-        The numbers of the table, in its order.
+        The numbers of the table, in its order, each with a verdict of its own.
     level : float
         Level of the intervals; NaN without intervals.
     method, warnings, runs : str
@@ -289,7 +295,7 @@ def read_fits(table: pd.DataFrame | None) -> list[Fitted]:
 
 def _fitted(fit: str, group: str, rows: list[dict[str, Any]]) -> Fitted:
     first = rows[0]
-    name, verdict = _text(first["law"]), Verdict.read(first["verdict"])
+    name, verdict = _text(first["law"]), Verdict.read(first["fit_verdict"])
     named = [(_text(row["parameter"]), row) for row in rows]
     numbers = tuple(FittedNumber.read(row, parameter) for parameter, row in named if parameter)
     kept = json.loads(_text(first.get("diagnostics")) or "{}")

@@ -131,6 +131,7 @@ FIT_COLUMNS = (
     Column("objective", TEXT, "", "what was minimised: huber, lad, lsq or lsq_raw"),
     Column("n_runs", WHOLE, "runs", "that were fitted"),
     *BELIEF,
+    Column("fit_verdict", TEXT, "", "the verdict on all parameters of the fit at once"),
     Column("theory", REAL, "as `unit`", "what is expected of the parameter"),
     Column("theory_source", TEXT, "", "who expects it"),
     Column("diagnostics", TEXT, "", "JSON, in the first row of a fit: certificate, some draws"),

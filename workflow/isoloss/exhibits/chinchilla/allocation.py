@@ -4,14 +4,13 @@ Every approach of Hoffmann et al. (2022) ends here: with ln N* and ln D* at some
 in each draw, and with two lines through them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.exhibits.chinchilla.design import COUNTS
-from isoloss.fit.misfit import Misfit
 from isoloss.results import IDENTIFIED, Group, Kind, Q, Row, points, row
 from isoloss.results.verdict import (
     OFTEN,
@@ -19,7 +18,6 @@ from isoloss.results.verdict import (
     exponent_verdict,
     not_identified,
     not_made,
-    only_if,
 )
 from isoloss.stats.intervals import LEVEL, bounds
 from isoloss.stats.line import through_rows
@@ -67,8 +65,8 @@ class Allocation:
         How the draws were made.
     paired_a : ndarray, shape (draw,), optional
         a with the same noise as other approaches have, where `drawn` has another.
-    rejected : Misfit, optional
-        The misfit of a law that the runs reject.
+    verdicts : dict of str to Verdict
+        Those on a and b, where a fitted law has them; else they are judged by `slope_verdict`.
     """
 
     approach: int
@@ -83,7 +81,7 @@ class Allocation:
     runs: str
     method: str = METHOD
     paired_a: np.ndarray | None = None
-    rejected: Misfit | None = None
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
 
     @property
     def paired(self) -> np.ndarray:
@@ -164,21 +162,13 @@ def slope_row(
     quantity: Q,
     value: float,
     draws: np.ndarray,
-    rejected: Misfit | None = None,
+    verdict: Verdict | None = None,
     warnings: str = "",
     **also: Any,
 ) -> Row:
-    """An exponent with its interval; its verdict counts the draws that gave none.
-
-    Parameters
-    ----------
-    rejected : Misfit, optional
-        The misfit of the law that the exponent is of, where the runs reject it.
-    """
+    """An exponent with its interval; `slope_verdict` judges it where no law has."""
     good = draws[np.isfinite(draws)]
-    verdict = slope_verdict(value, draws)
-    if rejected is not None and verdict.identified:
-        verdict = only_if(rejected.miss, rejected.noise)
+    verdict = slope_verdict(value, draws) if verdict is None else verdict
     return row(quantity, value, good, verdict=verdict, warnings=warnings, **also)
 
 
@@ -221,8 +211,8 @@ def exponents(found: Allocation, group: Group, **also: Any) -> list[Row]:
     common = {"group": group, "method": found.method, "n_runs": found.n_runs, "runs": found.runs}
     common |= also
     return [
-        slope_row(Q.A_OPT, found.a, found.drawn["a"], found.rejected, **common),
-        slope_row(Q.B_OPT, found.b, found.drawn["b"], found.rejected, **common),
+        slope_row(Q.A_OPT, found.a, found.drawn["a"], found.verdicts.get("a"), **common),
+        slope_row(Q.B_OPT, found.b, found.drawn["b"], found.verdicts.get("b"), **common),
     ]
 
 

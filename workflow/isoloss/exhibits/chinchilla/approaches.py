@@ -5,6 +5,7 @@ The figures are theirs (Figs. 1 and A3), and the exponents beside published ones
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Annotated, Literal
 
@@ -25,20 +26,11 @@ from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfGrid,
 from isoloss.exhibits.chinchilla.looks import DASHED, DOTTED
 from isoloss.exhibits.chinchilla.noise import Draws, draw_noise
 from isoloss.exhibits.notes import warned
+from isoloss.fit.questions import of_numbers
 from isoloss.laws import published as P
-from isoloss.laws.base import Parameter
 from isoloss.laws.published_allocation import APPROACHES_A, APPROACHES_B
 from isoloss.results import Analysed, Group, Kind, Label, Q, Quantity, Row, row
-from isoloss.results.verdict import (
-    IDENTIFIED,
-    OFTEN,
-    Status,
-    Verdict,
-    exponent_verdict,
-    not_identified,
-    only_if,
-    scale_verdict,
-)
+from isoloss.results.verdict import IDENTIFIED, Status, Verdict
 from isoloss.stats.intervals import LEVEL, bounds
 
 Factor = Annotated[float, Field(ge=1, allow_inf_nan=False)]
@@ -219,34 +211,20 @@ def _minimum(one: Valley, quantity: Q) -> dict:
 
 
 def law_rows(law: Surface, group: Group, design: Design) -> list[Row]:
-    """The parameters of the fitted law."""
-    drawn = law.fit.law.natural(law.draws[1:])
+    """The parameters of the fitted law, each with the verdict that the table of fits has."""
+    fit = replace(law.fit, draws=law.draws[1:])
+    drawn = fit.law.natural(fit.draws)
     kept = np.isfinite(drawn).all(axis=1)
-    lost = 1 - kept.mean()
+    verdicts = of_numbers(fit)
     common = {
         "group": group, "method": law.method, "n_runs": len(design.run_ids), "runs": design.ids,
-        "warnings": "; ".join(filter(None, (*law.fit.warnings, law.warning))),
+        "warnings": "; ".join(filter(None, (*fit.warnings, law.warning))),
     }  # fmt: skip
-    rows = []
-    for i, parameter in enumerate(law.fit.law.parameters):
-        value, draws = law.fit.values[parameter.name], drawn[kept, i]
-        rows.append(row(
-            Quantity.read(parameter.name), value, draws, unit=law.fit.params[parameter.name].unit,
-            verdict=_verdict(law, parameter, value, draws, lost), **common,
-        ))  # fmt: skip
-    return rows
-
-
-def _verdict(law: Surface, parameter: Parameter, value: float, draws, lost: float) -> Verdict:
-    """Whether a parameter is determined, by the draws that its interval comes from."""
-    if not law.fit.certificate.converged:
-        return not_identified("no start ended at a minimum")
-    if lost > OFTEN:
-        return not_identified(f"{lost:.0%} of the draws have no minimum")
-    verdict = scale_verdict(draws) if parameter.log else exponent_verdict(value, draws)
-    if law.warning and verdict.identified:
-        return only_if(law.fit.misfit.miss, law.fit.misfit.noise)
-    return verdict
+    return [
+        row(Quantity.read(name), fit.values[name], drawn[kept, i], unit=fit.params[name].unit,
+            verdict=verdicts[name], **common)
+        for i, name in enumerate(fit.law.names)
+    ]  # fmt: skip
 
 
 def draw_frontiers(spec: ChinchillaFrontiers, tables: Tables) -> Drawing:

@@ -16,6 +16,7 @@ from isoloss.exhibits.chinchilla.design import Design
 from isoloss.exhibits.chinchilla.noise import Draws
 from isoloss.fit.api import fit_law
 from isoloss.fit.counted import counted, seen_pattern
+from isoloss.fit.questions import bent_draws, of_slope
 from isoloss.fit.result import FitResult
 from isoloss.laws import CHINCHILLA, Law
 from isoloss.stats.interpolation import spline_beyond
@@ -126,15 +127,19 @@ def third_approach(
     law = law or surface(design, draws, count, where, of)
     log_c = design.log_compute(count)
     at = np.linspace(log_c.min(), log_c.max(), PLACES)
-    made = []
-    for theta in (law.draws, law.paired):
+    made, bent = [], np.concatenate([law.draws[:1], bent_draws(law.fit)])
+    for theta in (law.draws, law.paired, bent):
         many = optima(design, theta, law.count, count, at, law.fit.law)
         one = many[0] if not made else made[0].places.log_n
         places = Places(at, one, at - per_token(design, count, one), at[None], many,
                         at - per_token(design, count, many))  # fmt: skip
         made.append(through(3, places, design.ids, where))
-    only_if = law.fit.misfit if law.warning else None
-    found = replace(made[0], paired_a=made[1].drawn["a"], rejected=only_if, method=law.method)
+    verdicts = {
+        name: of_slope(law.fit, name, getattr(made[0], name), made[0].drawn[name],
+                       made[2].drawn[name])
+        for name in ("a", "b")
+    }  # fmt: skip
+    found = replace(made[0], paired_a=made[1].drawn["a"], verdicts=verdicts, method=law.method)
     return found, law
 
 

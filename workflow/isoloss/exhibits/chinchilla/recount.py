@@ -116,7 +116,7 @@ def analyse(spec: Recount, inputs: Inputs) -> list[Row]:
             fitted = number == 3 and count == "embeddings"  # it is the prediction itself
             rows += exponents(one, group, warnings=warning, **({} if fitted else expected))[:1]
         rows.append(
-            slope_row(Q.A_OPT, predicted.a, predicted.drawn["a"], predicted.rejected,
+            slope_row(Q.A_OPT, predicted.a, predicted.drawn["a"], predicted.verdicts["a"],
                       group=_group(count, None), method=PREDICTED_BY, n_runs=predicted.n_runs,
                       runs=predicted.runs, warnings=law.warning)
         )  # fmt: skip

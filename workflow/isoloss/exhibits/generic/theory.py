@@ -12,6 +12,7 @@ from isoloss.errors import UserError
 from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need
 from isoloss.exhibits.generic.series import OfRuns, OfSeries, Scale
 from isoloss.results.fits import Fitted
+from isoloss.results.verdict import Verdict
 from isoloss.runs.select import chosen, finished
 from isoloss.stats import student
 from isoloss.stats.intervals import LEVEL
@@ -52,7 +53,8 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
     fits = tables.fits_of(spec.fit)
     if not fits:
         raise UserError(spec.called, [f"fit: there is no fit {spec.fit!r} in the table of fits"])
-    notes = [f"{str(fit.group) or fit.fit}: {fit.verdict}." for fit in fits if not fit.identified]
+    notes = [f"{str(fit.group) or fit.fit}: {verdict}." for fit in fits
+             if not (verdict := _verdict(spec, fit)).identified]  # fmt: skip
     rows = _judged(spec, fits)
     sheet = Sheet(width=5.2, height=4.6)
     panel = sheet.panel(spec.x_label, spec.y_label)
@@ -83,6 +85,12 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
     return drawing
 
 
+def _verdict(spec: ExponentAgainstTheory, fit: Fitted) -> Verdict:
+    """The verdict on the exponent; that of the fit, where it has none."""
+    number = fit.number(spec.parameter)
+    return fit.verdict if number is None else number.verdict or fit.verdict
+
+
 def _judged(spec: ExponentAgainstTheory, fits: list[Fitted]) -> pd.DataFrame:
     """The exponents that the data determine, with what is predicted of each."""
     import pandas as pd
@@ -90,7 +98,7 @@ def _judged(spec: ExponentAgainstTheory, fits: list[Fitted]) -> pd.DataFrame:
     rows = []
     for fit in fits:
         number = fit.number(spec.parameter)
-        if number is None or not fit.identified:
+        if number is None or not _verdict(spec, fit).identified:
             continue
         predicted = spec.predicted.get(str(fit.group), np.nan) if spec.predicted else number.theory
         rows.append({"group": fit.group, "predicted": predicted, "value": number.value,
