@@ -246,11 +246,14 @@ def test_without_a_law_all_are_averaged_and_each_is_shown(table, capsys):
     head = printed.splitlines()[0].split()
     assert {"average", "chinchilla", "skaling", "kaplan_nd"} <= set(head)
     assert "trials, each on the smaller runs, predicting the larger" in printed
+    assert "answer: N* at 1e+20 FLOP is known within a factor of" in printed
     assert max(map(len, printed.splitlines()[:6])) <= 100
     found = said(capsys, "optimal", path, "--compute", "1e20")
     row = found["optimal"][0]
     true = LAW.optimum(TRUE, 1e20)
     assert row["n_params_lo"] < float(true["n_params"]) < row["n_params_hi"]
+    size = next(one for one in found["answers"] if one["question"] == "N* at 1e+20 FLOP")
+    assert (size["lo"], size["hi"]) == (row["n_params_lo"], row["n_params_hi"])
     assert sum(one["weight"] for one in found["by_law"]) == pytest.approx(1)
     weights = {one["law"]: one["weight"] for one in found["laws"]}
     assert weights["kaplan_nd"] < min(weights["chinchilla"], weights["skaling"])

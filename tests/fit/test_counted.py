@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isoloss.fit import fit_law
-from isoloss.fit.counted import NOTE
+from isoloss.fit.counted import NOTE, counted
 from isoloss.forecast import forecast
 from isoloss.laws import LAWS
 
@@ -83,3 +83,18 @@ def test_the_interval_of_a_power_law_that_bends_holds_its_local_exponents():
     alpha = result.params["alpha"]
     assert result.verdict.status == "not a power law"
     assert alpha.hi - alpha.lo > 0.1
+
+
+@pytest.mark.parametrize(("ratio_fixed", "directions"), [(False, 5), (True, 4)])
+def test_a_counted_pattern_has_the_size_of_the_one_seen_in_each_direction(ratio_fixed, directions):
+    """Its sum of squares is one pattern's for each parameter; flat directions stay as they are."""
+    params = {"A": 400.0, "B": 410.0, "E": 1.7, "alpha": 0.34, "beta": 0.28}
+    size, freedom, d = 1e-5, 1_000_000, 20 * SIZES if ratio_fixed else TOKENS
+    loss = LAWS["chinchilla"](params, n_params=SIZES, n_tokens=d)
+    data = {"n_params": SIZES, "n_tokens": d, "loss": loss}
+    problem = fit_law(data, "chinchilla", draws=0).problem
+    z = problem.z(LAWS["chinchilla"].internal(params)[None])
+    found = counted(problem, z[0], np.repeat(z, 400, axis=0), size * np.sqrt(freedom / 20), freedom,
+                    np.random.default_rng(0))  # fmt: skip
+    moved = problem.law.log_loss(problem.theta(found.z), problem.log_x) - problem.log_loss
+    assert np.mean(np.sum(moved**2, axis=1)) == pytest.approx(directions * size**2, rel=0.12)

@@ -8,7 +8,7 @@ import numpy as np
 from isoloss.fit.counted import NOTE, counted, seen_pattern
 from isoloss.fit.curvature import lack_of_fit
 from isoloss.fit.held import check_floor
-from isoloss.fit.identify import verdict
+from isoloss.fit.identify import FAILED, verdict
 from isoloss.fit.loose import flat_directions, loose
 from isoloss.fit.misfit import misfit
 from isoloss.fit.objective import Objective
@@ -22,6 +22,7 @@ from isoloss.fit.rival import without_pattern
 from isoloss.fit.settings import FitSettings, documented
 from isoloss.fit.together import settle
 from isoloss.laws import Law
+from isoloss.results.verdict import not_identified
 from isoloss.stats.intervals import Estimate, estimate, fewest_draws
 from isoloss.tables.data import Data, read
 
@@ -144,6 +145,12 @@ def fit_problem(
         moved = counted(problem, z, problem.z(sampled), *seen, rng)
         sampled = problem.theta(moved.z[moved.converged])
         notes.append(NOTE)
+        without = float(np.mean(~moved.converged))
+        if without > FAILED:
+            text = f"{without:.0%} of the draws that count the law's misfit have no minimum"
+            warnings.append(f"{text}; left out")
+            if says.determined:
+                says = not_identified(text)
     names, values = law.names, law.natural(theta)
     natural = law.natural(sampled)
     params = {

@@ -326,4 +326,4 @@ def ends_of(draws: np.ndarray, level: float) -> Ends:
     lo, hi = bounds(good, level)
     known = bool(np.isfinite(lo) & np.isfinite(hi))
     ends = (float(lo), float(hi)) if known else (None, None)
-    return *ends, 1 - len(good) / len(draws)
+    return *ends, (len(draws) - len(good)) / len(draws)
