@@ -56,6 +56,7 @@ def test_a_broken_table_is_answered_with_all_its_problems(table, capsys):
         "  - column 'tokens' is zero or negative: row 5\n"
         "  - column 'loss' is empty or NaN: row 8\n"
         "  - column 'loss' is not a number, e.g. 'oops': row 3\n"
+        "assumed: n_tokens: column 'tokens'\n"
         "to leave these rows out: --without 3,5,6,8\n"
     )
 

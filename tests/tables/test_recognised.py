@@ -73,7 +73,8 @@ def test_compute_in_another_unit_gives_less_than_one_token_and_is_refused():
     assert refused({"params": N, "PFLOP": 6 * N * D / 1e15, "loss": LOSS},
                    named={"compute": "PFLOP"}) == (
         "n_tokens = column 'PFLOP' / (6 column 'params') is below 1: rows 1, 2, 3, 4, 5, 6, 7, 8 "
-        "and 1 more; compute is wanted in FLOP, for PFLOP add --column compute='PFLOP*1e15'",
+        "and 1 more; compute is wanted in FLOP, for PFLOP add --column compute='PFLOP*1e15' "
+        "(50 tokens a parameter)",
     )  # fmt: skip
 
 

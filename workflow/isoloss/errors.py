@@ -14,17 +14,27 @@ class UserError(Exception):
         Every problem found there; each names its key or row, the value found and those allowed.
     hint : str
         The way to solve all problems, if there is one.
+    notes : iterable of str
+        What was assumed before the problems were found.
     """
 
-    def __init__(self, where: str, problems: Iterable[str], hint: str = ""):
+    def __init__(
+        self, where: str, problems: Iterable[str], hint: str = "", notes: Iterable[str] = ()
+    ):
         self.where = where
         self.problems = tuple(problems)
         self.hint = hint
+        self.notes = tuple(notes)
         count = len(self.problems)
         head = f"{where}: {count} problem{'s' if count != 1 else ''}"
         super().__init__(
             "\n".join(
-                [head, *(f"  - {problem}" for problem in self.problems), *([hint] if hint else [])]
+                [
+                    head,
+                    *(f"  - {problem}" for problem in self.problems),
+                    *(f"assumed: {note}" for note in self.notes),
+                    *([hint] if hint else []),
+                ]
             )
         )
 

@@ -12,6 +12,10 @@ COUNTS = frozenset({"n_params", "n_tokens", "compute", "n_unique_tokens", "n_ste
 SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+# Groups of a French or Swiss sheet cannot be decimals; those of a German one can.
+SPACED = re.compile("[0-9]{1,3}(?:[ \u00a0\u2009\u202f'\u2019][0-9]{3})+(?:[.,][0-9]+)?")
+DOTTED = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
+TWO_DOTS = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}")
 SUFFIXED = re.compile(r"(.*[0-9.])\s*([KMBT])", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:e[+-]?[0-9]+)?(?:\s*[KMBT])?", re.IGNORECASE)
 DECIMAL_POINT = re.compile(r"[+-]?[0-9]*\.[0-9]")
@@ -53,6 +57,7 @@ def read_cells(
     *,
     factor: float = 1.0,
     decimal_comma: bool = False,
+    dotted: bool = False,
     may_be_zero: bool = False,
 ) -> Cells:
     """Read positive finite numbers of a column, times `factor`, and collect problems by row.
@@ -65,18 +70,21 @@ def read_cells(
         loss may have neither.
     decimal_comma : bool
         Whether commas are decimal, where no cell of the column has a decimal point.
+    dotted : bool
+        Whether the file writes decimals with commas, so that 25.000 in a count is 25000.
     may_be_zero : bool
         Whether zero is allowed.
     """
     texts = [value.strip() for value in values if isinstance(value, str)]
-    comma = decimal_comma and _has_decimal_commas(texts)
+    comma = decimal_comma and has_decimal_commas(texts)
+    dots = quantity in COUNTS and dots_group(texts, dotted)
     found = Cells(np.full(len(values), np.nan))
     empty, strange, twice = [], [], []
     for i, value in enumerate(values):
         if is_empty(value):
             empty.append(i)
             continue
-        number, how = _number(value, quantity, comma)
+        number, how = _number(value, quantity, comma, dots)
         if np.isnan(number):
             strange.append(i)
         elif how == "suffix" and factor != 1:
@@ -118,7 +126,19 @@ def read_cells(
     return found
 
 
-def _has_decimal_commas(texts) -> bool:
+def dots_group(texts, dotted: bool) -> bool:
+    """Whether dots stand between groups of three digits in all cells of a column.
+
+    They do where one cell has two of them, and in a file with decimal commas (`dotted`).
+    """
+    with_dots = [text for text in texts if "." in text]
+    if not with_dots or not all(DOTTED.fullmatch(text) for text in with_dots):
+        return False
+    return dotted or any(TWO_DOTS.fullmatch(text) for text in with_dots)
+
+
+def has_decimal_commas(texts) -> bool:
+    """Whether commas of a column are decimal: some are, no cell has a point or two commas."""
     return (
         any(DECIMAL_COMMA.fullmatch(text) for text in texts)
         and not any(DECIMAL_POINT.match(text) for text in texts)
@@ -133,10 +153,12 @@ def _unsure(values, texts) -> list[int]:
     return []
 
 
-def _number(value, quantity, comma) -> tuple[float, str]:
+def _number(value, quantity, comma, dots) -> tuple[float, str]:
     """A number or NaN, and its notation: "" for a number that Python reads itself."""
     if isinstance(value, bool | np.bool_):
         return np.nan, ""
+    if dots and isinstance(value, str) and DOTTED.fullmatch(value.strip()):
+        return float(value.replace(".", "")), "thousands"
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         return float(value), ""
     if not isinstance(value, str):
@@ -149,6 +171,9 @@ def _number(value, quantity, comma) -> tuple[float, str]:
         text, how = text.replace(",", "."), how or "decimal comma"
     elif quantity in COUNTS and GROUPED.fullmatch(text):
         text, how = text.replace(",", ""), how or "thousands"
+    elif quantity in COUNTS and SPACED.fullmatch(text):
+        text = re.sub("[ \u00a0\u2009\u202f'\u2019]", "", text).replace(",", ".")
+        how = how or "thousands"
     with contextlib.suppress(ValueError):
         return float(text) * factor, how
     return np.nan, ""

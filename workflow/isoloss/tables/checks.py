@@ -4,24 +4,29 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PF_DAY
 from isoloss.tables.asking import COMMAND_LINE, Asking, rows_text
-from isoloss.tables.recognised import (
-    IN_PF_DAYS,
-    Found,
-    implied_unit,
-    times,
-)
+from isoloss.tables.names import implied_unit
+from isoloss.tables.recognised import IN_PF_DAYS, Found, times
 
 UNITS = {"n_params": "parameters", "n_tokens": "tokens"}
 COUNTED = {**UNITS, "n_unique_tokens": "tokens"}
 MOST = {"n_params": 1e13, "n_tokens": 1e14, "n_unique_tokens": 1e14}  # plausible, in a stated unit
 FEWEST = 1e4  # a column whose largest number is smaller may be in millions
 TOKENS_PER_PARAM = (1e-2, 1e8)  # a median beyond is more likely a wrong unit
+NARROW = 1.02  # largest over smallest, of a variable that hardly varies
 MOST_PF_DAYS = 1e9
+FLOP_UNITS = {"GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18, "ZFLOP": 1e21}
+FLOP_UNITS |= {"PF-days": FLOPS_PER_PF_DAY}
+LIKELY = (0.2, 2e4)  # tokens for each parameter, of a unit that is suggested
 LEAST_PF_DAYS = 1e9 / FLOPS_PER_PF_DAY  # of the largest run, where FLOP are assumed
 
 
-def unit_problems(values, found: dict[str, Found], asking: Asking = COMMAND_LINE):
-    """Columns whose numbers cannot be in the expected unit, or in the unit of their name."""
+def unit_problems(values, found: dict[str, Found], table):
+    """Columns whose numbers cannot be in the expected unit, or in the unit of their name.
+
+    `table` has the numbers of rows (`numbers`), the texts of its user (`asking`), and the columns
+    whose cells look like thousands in groups (`thousands`).
+    """
+    numbers, asking = table.numbers, table.asking
     for name, unit in COUNTED.items():
         if name not in found:
             continue
@@ -29,15 +34,17 @@ def unit_problems(values, found: dict[str, Found], asking: Asking = COMMAND_LINE
         if one.assumed and largest > MOST[name]:
             yield (
                 f"column {one.column!r}: in the unit that its name states the largest is "
-                f"{largest:g} {unit}; if its numbers are {unit} already, "
-                f"add {asking.column(name, f'{one.column}*1')}"
+                f"{largest:g} {unit}; {_beyond(values[name], MOST[name], one, name, numbers, unit, asking)}"
             )
         elif largest < FEWEST and np.any(values[name] != np.round(values[name])):
             implied = 1.0 if one.assumed else implied_unit(one.column)
             factors = [implied] if implied != 1 else [1e6, 1e9]
+            like = "millions or billions"
+            if one.column in table.thousands and implied == 1:
+                factors, like = [1e3], "thousands (25.000 for 25000?)"
             said = asking.column(name, *(times(one.column, one.factor * f) for f in factors))
             yield (
-                f"column {one.column!r} looks like millions or billions of {unit} "
+                f"column {one.column!r} looks like {like} of {unit} "
                 f"(largest {largest:g}); {unit} are wanted, e.g. {said}"
             )
     for name in IN_PF_DAYS:
@@ -51,26 +58,49 @@ def unit_problems(values, found: dict[str, Found], asking: Asking = COMMAND_LINE
             )
 
 
+def _beyond(column, most, one, name, numbers, unit, asking) -> str:
+    """What may be wrong where numbers are too large: a few cells, or the unit."""
+    rows = np.flatnonzero(column > most)
+    if len(rows) < len(column) / 2:
+        return f"look at {rows_text(rows, numbers)} ({asking.leave_out(rows, numbers)})"
+    return f"if its numbers are {unit} already, add {asking.column(name, f'{one.column}*1')}"
+
+
 def derived_problems(values, found, numbers):
     """Rows where compute gives an N or D below one: compute must be in another unit."""
     for name, other in (("n_params", "n_tokens"), ("n_tokens", "n_params")):
         if name in values and name not in found and np.any(values[name] < 1):
             rows = np.flatnonzero(values[name] < 1)
-            compute = found["compute"].column
+            compute = found["compute"]
             yield (
-                f"{name} = column {compute!r} / (6 column {found[other].column!r}) is below 1: "
-                f"{rows_text(rows, numbers)}; compute is wanted in FLOP, for PFLOP add "
-                f"--column compute='{times(compute, 1e15)}'"
+                f"{name} = column {compute.column!r} / (6 column {found[other].column!r}) is below "
+                f"1: {rows_text(rows, numbers)}; compute is wanted in FLOP"
+                f"{_likely(values, compute)}"
             )
 
 
-def unit_warnings(values, found, asking: Asking = COMMAND_LINE):
+def _likely(values, compute) -> str:
+    """The units of compute with a likely number of tokens for each parameter."""
+    ratio = np.median(values["n_tokens"] / values["n_params"])
+    if "n_params" in values and values["n_params"].max() < 1:  # N is what follows from compute
+        return ""
+    likely = []
+    for unit, factor in FLOP_UNITS.items():
+        if LIKELY[0] <= ratio * factor <= LIKELY[1]:
+            added = times(compute.column, compute.factor * factor)
+            likely.append(f"for {unit} add --column compute='{added}' ({ratio * factor:.3g} tokens "
+                          "a parameter)")  # fmt: skip
+    return f", {' or '.join(likely)}" if likely else ""
+
+
+def unit_warnings(values, found, asking: Asking = COMMAND_LINE, thousands=frozenset()):
     """Columns whose numbers are possible, but look as if they were in another unit."""
     for name, unit in COUNTED.items():
         if name in found and values[name].max() < FEWEST:
             one, column = found[name], values[name]
             factor = implied_unit(one.column)
-            factor = 1e6 if factor == 1 or one.assumed else factor
+            usual = 1e3 if one.column in thousands else 1e6
+            factor = usual if factor == 1 or one.assumed else factor
             word = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}[factor]
             yield (
                 f"{name} goes from {column.min():g} to {column.max():g}: if these are {word} of "
@@ -111,6 +141,13 @@ def design_problems(values, found, law, n_free, codes):
             yield (
                 f"column {column!r}: {name} is {values[name][0]:g} in "
                 f"every row, so its exponent cannot be found"
+            )
+        elif n_rows > 1 and values[name].max() < NARROW * values[name].min():
+            column = found[name].column if name in found else name
+            varies = values[name].max() / values[name].min() - 1
+            yield (
+                f"column {column!r}: {name} varies by {varies:.1%} only, so its exponent cannot "
+                "be found"
             )
 
 

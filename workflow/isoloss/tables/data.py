@@ -9,10 +9,11 @@ import numpy as np
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.laws.base import Law
-from isoloss.tables import checks
+from isoloss.tables import checks, traps
 from isoloss.tables.asking import COMMAND_LINE, IN_STUDY, INDEPENDENT, Asking, rows_text
 from isoloss.tables.cells import is_empty, read_cells
 from isoloss.tables.grouping import Grouping, find_grouping
+from isoloss.tables.metrics import as_loss
 from isoloss.tables.recognised import Found, find, known, recognise, said
 
 SWEPT = ("learning_rate", "batch")
@@ -53,6 +54,7 @@ def read(
     vocabulary: int | None = None,
     n_free: int | None = None,
     flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN,
+    metric: str | None = None,
     where: str = "table",
 ) -> Data:
     """Check a table and take the columns that `law` needs; the table itself is not modified.
@@ -64,19 +66,22 @@ def read(
         Variable of the law, or "loss", -> its column, or "COLUMN*FACTOR". Columns that are not
         named are recognised.
     cluster, weights : str, optional
-        Columns: the run of a row; the weight of a row. "none" as the cluster says that all rows
-        are independent; without one, `grouping` has the rows that may be of one run.
+        Columns: the run of a row (several, with commas between them, name it together); the weight
+        of a row. "none" as the cluster says that all rows are independent; without one, `grouping`
+        has the rows that may be of one run.
     vocabulary : int, optional
         Size of the vocabulary: no model that beats chance has a loss above its logarithm.
     flops_per_param_token : float
         K of C = K N D, by which any two of N, D and C give the third.
+    metric : str, optional
+        What the column of the loss holds, one of `metrics.METRICS`; its name says it if None.
 
     Raises
     ------
     UserError
         The error lists every problem of the table; rows are counted from 1 below the header.
     """
-    t = _Table(table, where)
+    t = _Table(table, where, metric=metric)
     found, values = t.quantities([*law.variables, "loss"], columns, law.name)
     named, numbers, problems = t.named, t.numbers, t.problems
     problems += constant_problems(flops_per_param_token)
@@ -84,15 +89,17 @@ def read(
     if weights is not None and known(weights, named, "weights", problems):
         weight, _ = t.cells("weights", Found(weights))
     codes = grouping = None
-    if cluster not in (None, INDEPENDENT) and known(cluster, named, "cluster", problems):
-        codes = t.codes(cluster)
+    if cluster not in (None, INDEPENDENT):
+        codes = t.codes_of(cluster)
     t.raise_problems()
     values = _complete(values, law.variables, t.notes, flops_per_param_token)
     problems += checks.design_problems(values, found, law, n_free, codes)
     loss = found["loss"].column
     problems += checks.loss_problems(values["loss"], loss, vocabulary, numbers)
-    problems += checks.unit_problems(values, found)
+    problems += checks.unit_problems(values, found, t)
     problems += checks.derived_problems(values, found, numbers)
+    if metric is None:
+        problems += traps.rising(values, law.variables, loss)
     if len(numbers) > 1:
         problems += checks.duplicates(named, numbers)
     t.raise_problems()
@@ -100,7 +107,9 @@ def read(
     if cluster is None:
         columns = {name: one.column for name, one in found.items()}
         grouping = find_grouping(named, columns, values, law.variables)
-    warnings = tuple(checks.unit_warnings(values, found))
+    units = checks.unit_warnings(values, found, t.asking, t.thousands)
+    hidden = traps.warnings_of(named, found, values, law.variables, numbers, flops_per_param_token)
+    warnings = (*units, *t.warnings, *hidden)
     log_loss, notes = np.log(values["loss"]), tuple(t.notes)
     return Data(log_x, log_loss, weight, codes, notes, warnings, grouping, numbers)
 
@@ -126,7 +135,7 @@ def read_points(
     found, values = t.quantities(wanted, columns or {}, "a run")
     t.raise_problems()
     values = _complete(values, wanted, t.notes, flops_per_param_token)
-    t.problems += checks.unit_problems(values, found)
+    t.problems += checks.unit_problems(values, found, t)
     t.problems += checks.derived_problems(values, found, t.numbers)
     t.raise_problems()
     return {name: values[name] for name in wanted}, tuple(t.notes)
@@ -155,13 +164,13 @@ def read_sweeps(
     found, values = t.quantities([*wanted, "loss"], columns, "a sweep")
     t.raise_problems()
     values = _complete(values, wanted, t.notes, flops_per_param_token)
-    t.problems += checks.unit_problems(values, found)
+    t.problems += checks.unit_problems(values, found, t)
     t.problems += checks.derived_problems(values, found, t.numbers)
     if len(t.numbers) > 1:
         t.problems += checks.duplicates(t.named, t.numbers)
     t.raise_problems()
     log_x = {name: np.log(values[name]) for name in wanted}
-    warnings = tuple(checks.unit_warnings(values, found))
+    warnings = tuple(checks.unit_warnings(values, found, t.asking, t.thousands))
     return Data(log_x, np.log(values["loss"]), None, None, tuple(t.notes), warnings)
 
 
@@ -229,25 +238,30 @@ def read_named(
     t.raise_problems()
     for name, one in found.items():
         t.problems += problems_of(name, one.column, values[name], name in scaled)
-    t.problems += checks.unit_problems(values, found, IN_STUDY)
+    t.problems += checks.unit_problems(values, found, t)
     if len(t.numbers) > 1:
         t.problems += checks.duplicates(t.named, t.numbers, IN_STUDY)
     t.raise_problems()
-    warnings = tuple(checks.unit_warnings(values, found, IN_STUDY))
+    warnings = tuple(checks.unit_warnings(values, found, IN_STUDY, t.thousands))
     return Named(values, frozenset(scaled), tuple(t.notes), warnings)
 
 
 class _Table:
     """A table while it is read: its columns, and the assumptions and problems so far."""
 
-    def __init__(self, table, where, asking: Asking = COMMAND_LINE):
+    def __init__(self, table, where, asking: Asking = COMMAND_LINE, metric: str | None = None):
         self.where = where
+        self.metric = metric
         self.asking = asking
         self.named = _columns_of(table, where)
         self.numbers = _row_numbers(table, len(next(iter(self.named.values()))))
-        self.decimal_comma = getattr(table, "attrs", {}).get("separator") == ";"
+        attrs = getattr(table, "attrs", {})
+        self.decimal_comma = attrs.get("separator") == ";"
+        self.dotted = attrs.get("dotted", False)
+        self.thousands = frozenset(attrs.get("grouped", ()))  # columns of cells such as 25.000
         self.problems: list[str] = []
-        self.notes: list[str] = []
+        self.notes: list[str] = list(attrs.get("notes", ()))
+        self.warnings: list[str] = list(attrs.get("warnings", ()))
         self.bad: set[int] = set()  # rows that can be left out
 
     def quantities(self, wanted, columns, law_name):
@@ -257,18 +271,41 @@ class _Table:
 
     def cells(self, quantity, one, *, may_be_zero=False, name=None):
         """The numbers of a column, and whether cells have units of their own, e.g. "1.3B"."""
+        if one.parts:
+            product = [self.cells("n_tokens", Found(part), name=name)[0] for part in one.parts]
+            return np.prod(product, axis=0) * one.factor, False
         got = read_cells(
             self.named[one.column],
             quantity,
             factor=one.factor,
             decimal_comma=self.decimal_comma,
+            dotted=self.dotted,
             may_be_zero=may_be_zero,
         )
         for rows, what in got.issues:
             self._add(one.column, what, rows)
         for cell, number in got.examples.values():
             self.notes.append(f"{name or quantity}: column {one.column!r}, {cell!r} is {number:g}")
-        return got.numbers, "suffix" in got.examples
+        numbers = got.numbers
+        if quantity == "loss" and self.asking is COMMAND_LINE:
+            numbers, note, bad, what = as_loss(numbers, one.column, self.metric)
+            if note:
+                self.notes.append(f"loss: column {one.column!r}, {note}")
+            if len(bad):
+                self._add(one.column, what, bad)
+            elif what and not note:
+                self.problems.append(f"column {one.column!r} {what}")
+        return numbers, "suffix" in got.examples
+
+    def codes_of(self, cluster) -> np.ndarray | None:
+        """An integer for each run, which one column names, or several with commas between."""
+        several = [part.strip() for part in cluster.split(",")]
+        columns = [cluster] if cluster in self.named else several
+        columns = columns if len(columns) > 1 else [cluster]
+        if not all([known(column, self.named, "cluster", self.problems) for column in columns]):
+            return None
+        codes = np.stack([self.codes(column) for column in columns])
+        return np.unique(codes, axis=1, return_inverse=True)[1].ravel()
 
     def codes(self, column) -> np.ndarray:
         """An integer for each run; rows without a label are a problem."""
@@ -287,7 +324,7 @@ class _Table:
         if self.problems:
             few = 0 < len(self.bad) < len(self.numbers) / 2
             hint = self.asking.hint(self.bad, self.numbers) if few else ""
-            raise UserError(self.where, self.problems, hint)
+            raise UserError(self.where, self.problems, hint, self.notes)
 
 
 def _columns_of(table, where) -> dict[str, np.ndarray]:

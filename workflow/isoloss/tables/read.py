@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from isoloss import extensions
 from isoloss.errors import UserError
 from isoloss.files import read_parquet
+from isoloss.tables.cells import DOTTED, has_decimal_commas
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATORS = ",;\t|"
+TRIED = 1000  # cells of a column that are looked at
 LISTED = 8  # the most lines named in one message
 
 
@@ -108,7 +110,42 @@ def _separated(path: Path) -> pd.DataFrame:
     except (ValueError, pd.errors.ParserError, csv.Error) as error:
         raise UserError(str(path), [f"could not be read as a table: {_line(error)}"]) from error
     table.attrs["separator"] = separator
+    return _with_groups(table, text)
+
+
+def _with_groups(table, text):
+    """The table with the texts of columns such as 25.000, which may be thousands in groups.
+
+    `attrs` says whether the file has decimal commas ("dotted"), and the columns ("grouped") that
+    are read as numbers because it has none.
+    """
+    import io
+
+    import pandas as pd
+
+    separator = table.attrs["separator"]
+    likely = [c for c in table if table[c].dtype.kind == "f" and _may_be_groups(table[c])]
+    texts = [c for c in table if table[c].dtype.kind not in "fiub"]
+    cells = {c: [x.strip() for x in table[c].head(TRIED) if isinstance(x, str)] for c in texts}
+    dotted = separator == ";" and any(map(has_decimal_commas, cells.values()))
+    if likely:
+        kept = {"sep": separator, "skipinitialspace": True, "index_col": False, "dtype": str}
+        raw = pd.read_csv(io.StringIO(text), **kept).rename(columns=str.strip)[likely]
+        likely = [c for c in likely if raw[c].dropna().str.strip().str.fullmatch(DOTTED).all()]
+        if dotted:
+            table = table.assign(**{c: raw[c] for c in likely})
+    table.attrs |= {"separator": separator, "dotted": dotted, "grouped": [] if dotted else likely}
     return table
+
+
+def _may_be_groups(column) -> bool:
+    """Whether numbers are as 25.000 is read: below a thousand, with at most three decimals."""
+    import numpy as np
+
+    numbers = column.dropna().to_numpy()
+    thousands = numbers * 1e3
+    return bool(len(numbers) and np.all((numbers > 0) & (numbers < 1e3))
+                and np.allclose(thousands, np.round(thousands), rtol=1e-12, atol=1e-9))  # fmt: skip
 
 
 def _is_skipped(line: str) -> bool:

@@ -1,6 +1,5 @@
 """Recognise which column of a table holds which quantity, and in which unit."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,108 +7,125 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PF_DAY
 from isoloss.errors import nearest
+from isoloss.tables import names
+from isoloss.tables.cells import is_empty, read_cells
+from isoloss.tables.names import KNOWN, LETTERS, NON_EMBEDDING, SCALED, SMALL, plain, unit_of
 
 KAPLAN_N = "; Kaplan et al. count without embeddings"
 IN_PF_DAYS = ("compute_pf_days", "compute_min_pf_days")
-
-KNOWN = {
-    "n_params": "n_params params parameters model_size num_params param_count parameter_count "
-    "n_parameters num_parameters params_active_precise total_params",
-    "n_tokens": "n_tokens tokens num_tokens token_count tokens_seen training_tokens d_tokens "
-    "train_tokens n_train_tokens data_size",
-    "compute": "compute flops flop training_flop training_flops compute_flop compute_flops "
-    "total_flops n_flops train_flops",
-    "compute_pf_days": "compute_pf_days pf_days pfdays petaflop_days petaflops_days",
-    "compute_min_pf_days": "compute_min_pf_days c_min_pf_days",
-    "loss": "loss eval_loss val_loss valid_loss validation_loss final_loss test_loss heldout_loss "
-    "train_loss training_loss",
-    "n_unique_tokens": "n_unique_tokens unique_tokens unique dataset_tokens",
-    "n_steps": "n_steps steps step min_steps s_min",
-    "learning_rate": "learning_rate lr peak_lr max_lr peak_learning_rate max_learning_rate",
-    "batch": "batch batch_size bsz bs global_bs gbs global_batch_size batch_tokens",
-}
-KNOWN = {name: tuple(words.split()) for name, words in KNOWN.items()}
-NON_EMBEDDING = (
-    "n_params_non_embedding params_non_embedding non_embedding_params non_embedding_parameters "
-    "non_embed_params params_no_embedding n_non_embedding n_no_embed"
-)
-NON_EMBEDDING = tuple(NON_EMBEDDING.split())
-LETTERS = {
-    "n_params": "N",
-    "n_tokens": "D",
-    "compute": "C",
-    "loss": "L",
-    "n_unique_tokens": "U",
-    "n_steps": "S",
-}
-SMALL = ("n_params", "n_tokens", "compute", "n_unique_tokens")  # l and s often mean something else
-
-UNITS = {"k": 1e3, "m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12}
-UNITS |= {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
-UNITS |= {f"{unit}s": UNITS[unit] for unit in ("thousand", "million", "billion", "trillion")}
-SCALED = ("n_params", "n_tokens", "compute", "n_unique_tokens", "n_steps")
-BRACKETS = re.compile(r"(.+?)[\s_]*[(\[]\s*(?:in\s+)?([a-z]+)\s*[)\]]", re.IGNORECASE)
-WORD = re.compile(r"(.+?)_(?:in_)?((?:thousand|million|billion|trillion)s?)")
-END = re.compile(r".*[\s_(\[]([a-z]+)[)\]]?", re.IGNORECASE)
+TRIED = 200  # cells of a column that are read to see whether it holds numbers
+LISTED = 12  # the most columns named in one message
 
 
 @dataclass(frozen=True)
 class Found:
-    """A column, and the factor of its cells (`assumed`: the user did not name the column)."""
+    """A column, and the factor of its cells (`assumed`: the user did not name the column).
+
+    `parts` are the columns whose product it is, where it is several.
+    """
 
     column: str
     factor: float = 1.0
     assumed: bool = False
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s\-/.]", "_", name.strip().lower())
-
-
-def unit_of(column: str) -> tuple[str, float]:
-    """A column's name without its unit, and the unit: 'Params (M)' is ('Params', 1e6).
-
-    >>> unit_of("tokens_billions")
-    ('tokens', 1000000000.0)
-    """
-    bracketed = BRACKETS.fullmatch(column.strip())
-    if bracketed and bracketed[2].lower() in UNITS:
-        return bracketed[1], UNITS[bracketed[2].lower()]
-    worded = WORD.fullmatch(_plain(column))
-    return (worded[1], UNITS[worded[2]]) if worded else (column, 1.0)
-
-
-def implied_unit(column: str) -> float:
-    """The unit that the end of a name suggests, e.g. 1e9 for 'D_B'; 1 for none."""
-    end = END.fullmatch(column.strip())
-    return UNITS.get(end[1].lower(), 1.0) if end else 1.0
+    parts: tuple[str, ...] = ()
 
 
 def recognise(name: str, named, taken: Iterable[str] = ()) -> str | None:
     """The column that holds `name`, in its own unit: the name itself, or a known synonym."""
-    options = [one for one in _options(name, named, taken) if not one.assumed]
+    options = [one for one in options_of(name, named, taken) if one.factor == 1]
     return options[0].column if options else None
 
 
-def _options(name, named, taken=(), kaplan=False) -> list[Found]:
-    """All columns that may hold `name`, the most likely first."""
-    free = [column for column in named if column not in set(taken)]
-    words = KNOWN.get(name, ())
+def options_of(name, named, taken=(), kaplan=False) -> list[Found]:
+    """All columns that may hold `name`, the most likely first; those without numbers come last."""
+    taken = set(taken)
+    ranked = []
+    for place, column in enumerate(named):
+        if column in taken:
+            continue
+        rank = _loss_rank(column) if name == "loss" else _rank(name, column, kaplan)
+        if rank is not None:
+            *order, factor = rank
+            no_number = not _holds_numbers(named[column], name, factor)
+            ranked.append(((no_number, *order, place), Found(column, factor, factor != 1)))
+    return [one for _, one in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _rank(name, column, kaplan):
+    """How likely `column` is `name` (lower is more), and its factor; None where it is not."""
+    known = KNOWN.get(name, ())
     if name == "n_params":
-        words = (*NON_EMBEDDING, *words) if kaplan else (*words, *NON_EMBEDDING)
-    plain = {_plain(column): column for column in reversed(free)}
-    columns = [plain[word] for word in words if word in plain]
+        known = (*NON_EMBEDDING, *known) if kaplan else (*known, *NON_EMBEDDING)
     letter = LETTERS.get(name)
-    columns += [column for column in free if column.strip() == letter]
-    if name in named:  # its own name comes before all others
-        own = [c for c in columns if kaplan and _plain(c) in NON_EMBEDDING]
-        columns = [*own, name, *columns]
-    options = [Found(column) for column in dict.fromkeys(columns)]
-    for column in free if name in SCALED else ():
-        base, factor = unit_of(column)
-        if factor != 1 and (_plain(base) in words or base.strip() == letter):
-            options.append(Found(column, factor, assumed=True))
-    return options
+    for form, text, factor in _forms(column, name):
+        if text == name and not (kaplan and name == "n_params"):
+            return form, -1, factor
+        small = plain(text)
+        if text.strip() == letter or (small in known and small.upper() != letter):
+            word = letter if text.strip() == letter else small
+            order = known.index(word) if word in known else len(known)
+            return form, order, factor
+    if name == "n_params" and _is_active(column):
+        return 1, -1, 1.0
+    return None
+
+
+def _forms(column, name):
+    """What a name may say: itself, without a description, its last part, without a unit."""
+    yield 0, column, 1.0
+    described = names.DESCRIBED.fullmatch(column.strip())
+    base, factor = unit_of(column) if name in SCALED else (column, 1.0)
+    if factor == 1 and described:
+        kind = plain(described[2])
+        if name == "n_params" and kind.startswith(("non_emb", "nonemb", "no_emb", "excl")):
+            yield 1, NON_EMBEDDING[0], 1.0
+        elif kind not in names.UNITS and not set(names.words(kind)) & {"per", "unique", "s"}:
+            yield 1, described[1], 1.0
+    last = column.replace(".", "/").rpartition("/")[2]
+    if last != column and factor == 1 and not names.words(last)[:1] == ["param"]:
+        yield 2, last, 1.0
+    if factor != 1:
+        yield 3, base, factor
+        inner = base.replace(".", "/").rpartition("/")[2]
+        if inner != base:
+            yield 4, inner, factor
+
+
+def _loss_rank(column):
+    """Held-out losses, then losses, then other metrics of held-out data, then training losses."""
+    small = plain(column)
+    known = KNOWN["loss"]
+    if column.strip() == "l" or not (
+        small in known or column.strip() == LETTERS["loss"] or names.is_loss(column)
+    ):
+        return None
+    nats = names.metric_of(column) == "nats"
+    if names.is_training(column):
+        kind = 5
+    elif names.is_held_out(column):
+        kind = 0 if nats else 2
+    else:
+        kind = 1 if nats else 3
+    kind += 0.5 * (names.metric_of(column) == "perplexity")
+    word = "L" if column.strip() == "L" else small
+    return kind, known.index(word) if word in known else len(known), 1.0
+
+
+def _is_active(column) -> bool:
+    found = set(names.words(column))
+    return bool(found & {"active", "activated"}) and bool(
+        found & {"params", "parameters", "n", "param"}
+    )
+
+
+def _holds_numbers(cells, name, factor) -> bool:
+    """Whether most cells are numbers, and not all are zero."""
+    cells = np.asarray(cells, dtype=object)
+    filled = [cell for cell in cells[:TRIED] if not is_empty(cell)]
+    if not filled:
+        return False
+    got = read_cells(np.array(filled, dtype=object), name, decimal_comma=True, may_be_zero=True)
+    return bool(2 * np.isfinite(got.numbers).sum() > len(filled) and np.any(got.numbers != 0))
 
 
 def find(
@@ -123,7 +139,7 @@ def find(
     wanted : sequence of str
         Variables of a law, and "loss".
     columns : mapping
-        Columns that the user names: quantity -> "COLUMN" or "COLUMN*FACTOR".
+        Columns that the user names: quantity -> "COLUMN", "COLUMN*FACTOR" or "COLUMN*COLUMN".
     problems, notes : list
         The function appends quantities that it cannot find, and its assumptions.
     """
@@ -136,11 +152,13 @@ def find(
             )
         elif one := said(name, str(text), named, problems, notes):
             found[name] = one
-    search = _Search(named, found, notes, law_name.startswith("kaplan_"))
+    search = _Search(named, found, notes, problems, law_name.startswith("kaplan_"))
     missing = [name for name in wanted if name not in columns and not search.take(name)]
     follow = set(IN_PF_DAYS) & set(missing)  # from compute
     two = {"n_params", "n_tokens"}
     derives = two <= set(wanted)
+    if "n_tokens" in missing and search.take_steps():
+        missing.remove("n_tokens")
     if "compute" not in {*columns, *wanted} and (follow or (derives and two & set(missing))):
         search.take("compute")
 
@@ -154,11 +172,15 @@ def find(
             search.take_small(name)
     if any(not had(name) for name in missing if name in follow | two and name not in found):
         search.take_small("compute")
+    lacking = []
     for name in missing:
         if name in follow and had(name):
             found[name] = _pf_days(name, found, notes)
         elif name not in found and not had(name):
-            problems.append(_not_found(name, named))
+            lacking.append(name)
+    for name in lacking:
+        offer = search.offer(name) if name == "n_tokens" else ""
+        problems.append(_not_found(name, named, name == lacking[0]) + offer)
     if follow:
         found.pop("compute", None)
     return found
@@ -169,27 +191,91 @@ class _Search:
     named: dict
     found: dict[str, Found]
     notes: list[str]
+    problems: list[str]
     kaplan: bool
 
     @property
     def taken(self):
-        return [one.column for one in self.found.values()]
+        return [part for one in self.found.values() for part in (one.column, *one.parts)]
 
     def take(self, name) -> bool:
         """Find a column by known names, and note the assumption."""
-        options = _options(name, self.named, self.taken, self.kaplan)
-        if not options:
+        options = options_of(name, self.named, self.taken, self.kaplan)
+        if not options or not _holds_any(self.named[options[0].column], name):
             return False
+        also = ""
+        if name == "n_tokens":
+            options, also = _seen_first(options, self.named)
         one = self.found[name] = options[0]
+        if name == "n_params":
+            self._ask_of_experts(options)
         others = ", ".join(repr(option.column) for option in options[1:])
-        also = f", times {_factor(one.factor)}" if one.assumed else ""
+        also += f", times {_factor(one.factor)}" if one.assumed else ""
         also += f" (not {others})" if others else ""
         if self.kaplan and name == "n_params":
-            without = _plain(unit_of(one.column)[0]) in NON_EMBEDDING
+            without = _without_embeddings(one.column)
             also += ", as Kaplan et al. count" if without else KAPLAN_N
         if one.column != name or also:
             self.notes.append(f"{name}: column {one.column!r}{also}")
         return True
+
+    def _ask_of_experts(self, options):
+        """Ask where a table has active and total parameters that differ."""
+        active = [one.column for one in options if _is_active(one.column)]
+        rest = [
+            one.column
+            for one in options
+            if not _is_active(one.column) and not _without_embeddings(one.column)
+        ]
+        if not active or not rest:
+            return
+        first, other = (np.asarray(self.named[c], dtype=object) for c in (active[0], rest[0]))
+        if np.array_equal(first.astype(str), other.astype(str)):
+            return
+        self.problems.append(
+            f"n_params: columns {active[0]!r} and {rest[0]!r} differ (a mixture of experts): say "
+            f"which is meant, --column n_params={_quote(active[0])} (compute a token goes with it) "
+            f"or --column n_params={_quote(rest[0])}"
+        )
+
+    def _first(self, words):
+        small = {plain(c.replace(".", "/").rpartition("/")[2]): c for c in reversed([*self.named])}
+        small |= {plain(c): c for c in reversed([*self.named])}
+        free = {word: c for word, c in small.items() if c not in self.taken}
+        return next((free[word] for word in words if word in free), None)
+
+    def _product(self):
+        """Columns whose product is the number of tokens, or ()."""
+        steps, samples = self._first(names.STEPS), self._first(names.SAMPLES)
+        tokens, length = self._first(names.BATCH_TOKENS), self._first(names.SEQUENCE)
+        batch = self._first(names.BATCH)
+        if steps and tokens:
+            return steps, tokens
+        if steps and batch and length:
+            return steps, batch, length
+        return (samples, length) if samples and length else ()
+
+    def take_steps(self) -> bool:
+        """Tokens as steps times batch times length, where the table has all three."""
+        if recognise("compute", self.named, self.taken) is not None:
+            return False
+        parts = self._product()
+        if not parts:
+            return False
+        text = "*".join(parts)
+        self.found["n_tokens"] = Found(text, parts=parts)
+        self.notes.append(f"n_tokens: {' x '.join(map(repr, parts))}, for want of a column")
+        return True
+
+    def offer(self, name) -> str:
+        """What else could give tokens, as the end of a message."""
+        steps = self._first(names.STEPS) or self._first(names.SAMPLES)
+        if not steps:
+            return ""
+        return (
+            f"; tokens = {steps} x tokens of each: --column n_tokens={_quote(f'{steps}*524288')} "
+            "if each is 524288 tokens (batch x length)"
+        )
 
     def take_small(self, name) -> bool:
         """Find a column by its letter in lower case, which is less reliable."""
@@ -202,13 +288,37 @@ class _Search:
         return True
 
 
+def _holds_any(cells, name) -> bool:
+    """Whether a column recorded anything: a counter of zeros did not."""
+    cells = np.asarray(cells, dtype=object)
+    return name not in SCALED or not all(cell in (0, "0", 0.0) for cell in cells)
+
+
+def _seen_first(options, named):
+    """Tokens seen before tokens planned: the column that is never larger, and differs."""
+    first = options[0]
+    for other in options[1:]:
+        if other.factor != first.factor or plain(first.column).endswith("seen"):
+            continue
+        a, b = (
+            read_cells(np.asarray(named[one.column]), "n_tokens").numbers for one in (first, other)
+        )
+        if np.all(b <= a) and np.any(b < a) and np.any(b >= 0.9 * a):
+            rest = [one for one in options if one is not other]
+            return [other, *rest], ", tokens seen, as the other is as large or larger in every row"
+    return options, ""
+
+
+def _without_embeddings(column) -> bool:
+    return any(plain(text) in NON_EMBEDDING for _, text, _ in _forms(column, "n_params"))
+
+
 def known(column, named, role, problems) -> bool:
     """Whether there is such a column; if not, add a problem."""
     if column in named:
         return True
     problems.append(
-        f"{role}: there is no column {column!r}{nearest(column, named)} "
-        f"(columns: {', '.join(named)})"
+        f"{role}: there is no column {column!r}{nearest(column, named)} (columns: {_listed(named)})"
     )
     return False
 
@@ -216,7 +326,8 @@ def known(column, named, role, problems) -> bool:
 def said(name, text, named, problems, notes, quantity=None) -> Found | None:
     """The column and factor that a user gives for `name`, as "COLUMN" or "COLUMN*FACTOR".
 
-    `quantity` is the quantity that `name` measures, where the names differ.
+    A product of columns is one too. `quantity` is the quantity that `name` measures, where the
+    names differ.
     """
     column, times, factor = text.rpartition("*")
     if text in named or not times:
@@ -230,9 +341,16 @@ def said(name, text, named, problems, notes, quantity=None) -> Found | None:
         number = float(factor)
     except ValueError:
         number = np.nan
+        parts = tuple(part.strip() for part in text.split("*"))
+        if all(part in named for part in parts):
+            return Found(text, parts=parts)
     if not (np.isfinite(number) and number > 0):
         problems.append(f"{name}: {factor!r} in {text!r} is no positive number")
         number = 1.0  # so that its cells are read, too
+    elif column not in named and "*" in column:
+        parts = tuple(part.strip() for part in column.split("*"))
+        if all(part in named for part in parts):
+            return Found(text, number, parts=parts)
     return Found(column, number) if known(column, named, name, problems) else None
 
 
@@ -246,13 +364,27 @@ def _pf_days(name, found, notes) -> Found:
     return Found(compute.column, compute.factor / FLOPS_PER_PF_DAY, assumed=True)
 
 
-def _not_found(name, named) -> str:
-    near = nearest(name, named)
-    ask = " Name" if near else "; name"
-    return (
-        f"no column for {name} was recognised{near}{ask} it, e.g. --column {name}=COLUMN "
-        f"(columns: {', '.join(named)})"
+def _not_found(name, named, listed) -> str:
+    ratios = {"per", "ratio"}
+    near = nearest(
+        name, [c for c in named if not ratios & set(names.words(c)) and "/param" not in c]
     )
+    ask = " Name" if near else "; name"
+    columns = f" (columns: {_listed(named)})" if listed else ""
+    return (
+        f"no column for {name} was recognised{near}{ask} it, e.g. --column {name}=COLUMN{columns}"
+    )
+
+
+def _listed(named) -> str:
+    """The names of columns, the first of them where there are many."""
+    columns = list(named)
+    more = f" and {len(columns) - LISTED} more" if len(columns) > LISTED else ""
+    return ", ".join(columns[:LISTED]) + more
+
+
+def _quote(text) -> str:
+    return f"'{text}'" if any(not (c.isalnum() or c in "_-") for c in text) else text
 
 
 def _factor(value: float) -> str:
