@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from isoloss.cli.tables import read
+from isoloss.cli.tables import add_row_arguments, read
 from isoloss.errors import UserError
 from isoloss.fit.settings import FitSettings
 
@@ -26,6 +26,7 @@ def add_arguments(parser):
         "loss, and learning_rate, batch or both",
     )
     parser.add_argument("--without", metavar="ROWS", help="rows to leave out, e.g. 1-5,9")
+    add_row_arguments(parser)
     for name in OPTIONS:
         about, default = FitSettings.about()[name]
         how = {"action": "append", "default": []} if about.kind is dict else {"default": default}

@@ -31,6 +31,7 @@ def add_table_arguments(
         metavar="ROWS",
         help="rows to leave out, e.g. 1-5,9 (the first row below the header is 1)",
     )
+    add_row_arguments(parser)
     for name, (about, default) in FitSettings.about().items():
         if not about.option:
             continue
@@ -44,6 +45,30 @@ def add_table_arguments(
             how["type"] = about.kind
         help_text = said.replace("%", "%%")
         parser.add_argument(about.option, dest=name, metavar=about.metavar, help=help_text, **how)
+
+
+def add_row_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which rows of the table are fitted."""
+    parser.add_argument(
+        "--where",
+        dest="condition",
+        metavar="CONDITION",
+        help="rows to fit, e.g. 'dataset == \"dclm\" and n_params > 1e8'; columns whose names are "
+        "no words stand in backquotes",
+    )
+    parser.add_argument(
+        "--status",
+        choices=("done", "all"),
+        default="done",
+        help="whether rows count that a column calls crashed, diverged or unfinished. "
+        "Default: done: they do not.",
+    )
+    for option, what in (("--best-of", "lowest"), ("--mean-of", "mean")):
+        parser.add_argument(
+            option,
+            metavar="COLUMNS",
+            help=f"settings that were swept, e.g. lr,batch_size: fit the {what} loss of each point",
+        )
 
 
 def read(args: argparse.Namespace):
@@ -76,7 +101,24 @@ def read(args: argparse.Namespace):
     if problems:
         raise UserError("arguments", problems)
     table = _without(read_table(args.table), left_out)
-    return table, FitSettings(**given, where=str(args.table))
+    settings = FitSettings(**given, where=str(args.table))
+    return _chosen(args, table, settings), settings
+
+
+def _chosen(args, table, settings):
+    """The rows that the options of `add_row_arguments` leave."""
+    from isoloss.tables import rows
+
+    columns = dict(settings.columns) | ({"loss": settings.y} if settings.y else {})
+    if getattr(args, "condition", None):
+        table = rows.matching(table, args.condition)
+    if getattr(args, "status", rows.ALL) != rows.ALL:
+        table = rows.without_empty_losses(rows.counted(table), columns)
+    for option, mean in (("best_of", False), ("mean_of", True)):
+        if swept := getattr(args, option, None):
+            names = [swept] if swept in table else [part.strip() for part in swept.split(",")]
+            table = rows.best_of(table, names, columns, mean=mean)
+    return table
 
 
 def _rows(text, problems) -> list[tuple[int, int]]:

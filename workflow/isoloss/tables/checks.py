@@ -26,7 +26,7 @@ def unit_problems(values, found: dict[str, Found], table):
     `table` has the numbers of rows (`numbers`), the texts of its user (`asking`), and the columns
     whose cells look like thousands in groups (`thousands`).
     """
-    numbers, asking = table.numbers, table.asking
+    asking = table.asking
     for name, unit in COUNTED.items():
         if name not in found:
             continue
@@ -34,7 +34,7 @@ def unit_problems(values, found: dict[str, Found], table):
         if one.assumed and largest > MOST[name]:
             yield (
                 f"column {one.column!r}: in the unit that its name states the largest is "
-                f"{largest:g} {unit}; {_beyond(values[name], MOST[name], one, name, numbers, unit, asking)}"
+                f"{largest:g} {unit}; {_beyond(values[name], one, name, table)}"
             )
         elif largest < FEWEST and np.any(values[name] != np.round(values[name])):
             implied = 1.0 if one.assumed else implied_unit(one.column)
@@ -58,12 +58,14 @@ def unit_problems(values, found: dict[str, Found], table):
             )
 
 
-def _beyond(column, most, one, name, numbers, unit, asking) -> str:
+def _beyond(column, one, name, table) -> str:
     """What may be wrong where numbers are too large: a few cells, or the unit."""
-    rows = np.flatnonzero(column > most)
+    rows = np.flatnonzero(column > MOST[name])
     if len(rows) < len(column) / 2:
-        return f"look at {rows_text(rows, numbers)} ({asking.leave_out(rows, numbers)})"
-    return f"if its numbers are {unit} already, add {asking.column(name, f'{one.column}*1')}"
+        leaves = table.asking.leave_out(rows, table.numbers)
+        return f"look at {rows_text(rows, table.numbers)} ({leaves})"
+    written = table.asking.column(name, f"{one.column}*1")
+    return f"if its numbers are {COUNTED[name]} already, add {written}"
 
 
 def derived_problems(values, found, numbers):

@@ -302,7 +302,8 @@ class _Table:
         several = [part.strip() for part in cluster.split(",")]
         columns = [cluster] if cluster in self.named else several
         columns = columns if len(columns) > 1 else [cluster]
-        if not all([known(column, self.named, "cluster", self.problems) for column in columns]):
+        found = [known(column, self.named, "cluster", self.problems) for column in columns]
+        if not all(found):
             return None
         codes = np.stack([self.codes(column) for column in columns])
         return np.unique(codes, axis=1, return_inverse=True)[1].ravel()

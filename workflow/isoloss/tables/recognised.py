@@ -82,7 +82,7 @@ def _forms(column, name):
         elif kind not in names.UNITS and not set(names.words(kind)) & {"per", "unique", "s"}:
             yield 1, described[1], 1.0
     last = column.replace(".", "/").rpartition("/")[2]
-    if last != column and factor == 1 and not names.words(last)[:1] == ["param"]:
+    if last != column and factor == 1 and names.words(last)[:1] != ["param"]:
         yield 2, last, 1.0
     if factor != 1:
         yield 3, base, factor

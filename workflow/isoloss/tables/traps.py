@@ -17,10 +17,14 @@ FOLLOWS = 0.02  # residual of ln D on ln N below which D says no more than N
 RISES = 3.0  # t of the slope of ln loss
 COARSE = 0.9e-3  # rounding over the loss, beside Huber's default delta of 1e-3
 MOST_VOCABULARY = 300_000  # no common tokenizer is larger
-SWEPT = ("lr", "peak_lr", "max_lr", "learning_rate", "peak_learning_rate", "batch_size", "bs", "bsz",
-         "gbs", "global_batch_size", "batch", "seed", "random_seed", "weight_decay", "wd",
-         "warmup", "schedule", "optimizer", "setting", "config", "trial", "beta2", "momentum",
-         "dropout", "init_scale")  # fmt: skip
+SWEPT = frozenset(
+    [
+        *("lr", "peak_lr", "max_lr", "learning_rate", "peak_learning_rate", "batch_size", "bs"),
+        *("bsz", "gbs", "global_batch_size", "batch", "seed", "random_seed", "weight_decay", "wd"),
+        *("warmup", "schedule", "optimizer", "setting", "config", "trial", "beta2", "momentum"),
+        *("dropout", "init_scale"),
+    ]
+)
 VOCABULARIES = ("vocab_size", "n_vocab", "vocabulary", "vocab")
 ENDED = (
     "crashed crash failed fail failure diverged divergence killed error nan oom aborted "

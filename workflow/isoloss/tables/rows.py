@@ -1,0 +1,153 @@
+"""Which rows of a table are fitted: those that count, those of a condition, the best of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from isoloss.errors import UserError, nearest
+from isoloss.tables.asking import rows_text
+from isoloss.tables.cells import is_empty, read_cells
+from isoloss.tables.grouping import SETTINGS, plain_name
+from isoloss.tables.names import is_held_out, is_loss, is_training
+from isoloss.tables.recognised import recognise
+from isoloss.tables.traps import not_counted
+from isoloss.tables.where import kept
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALL = "all"  # of --status: rows count whatever a column says
+POINT = ("n_params", "n_tokens", "compute")
+
+
+def with_note(table, rows, note: str):
+    """Some rows of a table, with the assumption behind them in `attrs`; they keep their numbers."""
+    attrs = {**table.attrs, "notes": [*table.attrs.get("notes", ()), note]}
+    table = table.loc[rows]
+    table.attrs = attrs
+    return table
+
+
+def matching(table: pd.DataFrame, condition: str) -> pd.DataFrame:
+    """The rows for which a condition holds (see `where.kept`), with a note."""
+    rows = kept(table, condition)
+    note = f"--where {condition}: {int(rows.sum())} of {len(rows)} rows"
+    return with_note(table, rows, note)
+
+
+def counted(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that no column of states or flags calls crashed, diverged or unfinished."""
+    for column, (rows, said) in not_counted({c: table[c].to_numpy() for c in table}).items():
+        if len(rows) == len(table):
+            continue
+        left = np.ones(len(table), dtype=bool)
+        left[rows] = False
+        numbers = numbers_of(table)
+        note = (
+            f"{len(rows)} of {len(table)} rows do not count, as column {column!r} is {said}: "
+            f"{rows_text(rows, numbers)} (--status all fits them too)"
+        )
+        table = with_note(table, left, note)
+        return counted(table)
+    return table
+
+
+def without_empty_losses(table: pd.DataFrame, columns) -> pd.DataFrame:
+    """The rows with a held-out loss, where other rows hold the training loss instead.
+
+    A logger writes training and held-out losses in rows of their own. Rows without either stay,
+    and are reported as broken.
+    """
+    loss = columns.get("loss") or recognise("loss", table)
+    if loss not in table.columns or is_training(loss):
+        return table
+    empty = np.array([is_empty(cell) for cell in table[loss].to_numpy()])
+    others = [c for c in table if c != loss and is_loss(str(c)) and not is_held_out(str(c))]
+    filled = np.zeros(len(table), dtype=bool)
+    for other in others:
+        filled |= np.array([not is_empty(cell) for cell in table[other].to_numpy()])
+    sparse = empty & filled
+    if not sparse.any() or empty.all() or 4 * sparse.sum() < len(table):
+        return table
+    note = (
+        f"{int(sparse.sum())} of {len(table)} rows have no {loss!r} and are left out: they hold "
+        f"{' or '.join(repr(str(other)) for other in others)} of the same runs"
+    )
+    return with_note(table, ~sparse, note)
+
+
+def best_of(
+    table: pd.DataFrame, swept: Sequence[str], columns, *, mean: bool = False
+) -> pd.DataFrame:
+    """One row for each point of a sweep: that of the lowest loss, or the mean of the losses.
+
+    Parameters
+    ----------
+    swept : sequence of str
+        Columns of the settings that were swept.
+    columns : mapping
+        Quantity -> column, as the user names them.
+    mean : bool
+        Whether the loss of a point is the mean over the settings; the best if not.
+
+    Raises
+    ------
+    UserError
+        A column is not there, or no column of the loss or of sizes can be told.
+    """
+    option = "--mean-of" if mean else "--best-of"
+    listed = [str(c) for c in table.columns]
+    problems = [
+        f"there is no column {name!r}{nearest(name, listed)} (columns: {', '.join(listed[:12])})"
+        for name in swept
+        if name not in listed
+    ]
+    loss = columns.get("loss") or recognise("loss", table)
+    taken = [columns.get(name) or recognise(name, table, [*swept]) for name in POINT]
+    point = [c for c in taken if c in listed]
+    if loss not in listed:
+        problems.append("the column of the loss is not known: --column loss=COLUMN")
+    if not point:
+        problems.append("no column of sizes, tokens or compute is known: --column n_params=COLUMN")
+    if problems:
+        raise UserError(option, problems)
+    point += [c for c in listed if plain_name(c) in SETTINGS and c not in (*swept, *point, loss)]
+    numbers = read_cells(table[loss].to_numpy(), "loss").numbers
+    keys: dict[tuple, list[int]] = {}
+    for i, key in enumerate(zip(*(map(str, table[c].tolist()) for c in point), strict=True)):
+        keys.setdefault(key, []).append(i)
+    rows, losses = [], []
+    for members in keys.values():
+        good = [i for i in members if np.isfinite(numbers[i])]
+        if good:
+            rows.append(min(good, key=lambda i: numbers[i]))
+            losses.append(float(np.mean(numbers[good])))
+    order = np.argsort(rows, kind="stable")
+    sizes = np.array([len(members) for members in keys.values()])
+    behind = f"{sizes.min()}" if np.ptp(sizes) == 0 else f"{sizes.min()} to {sizes.max()}"
+    what = "mean" if mean else "best"
+    note = (
+        f"loss: the {what} over {', '.join(swept)} at each of {len(rows)} points, {behind} "
+        "settings a point"
+    )
+    if not mean:
+        note += (
+            " (the best of 16 random settings is unreliable, of 256 accurate: Lourie et al. 2026, "
+            "arXiv:2608.11859)"
+        )
+    table = with_note(table, table.index[np.array(rows)[order]], note)
+    if mean:
+        table[loss] = np.array(losses)[order]
+    # The swept settings are no longer a question.
+    attrs = table.attrs
+    table = table.drop(columns=[c for c in swept if c != loss])
+    table.attrs = attrs
+    return table
+
+
+def numbers_of(table) -> np.ndarray:
+    """The numbers of a table's rows in the user's file, from 1."""
+    return table.index.to_numpy() + 1
