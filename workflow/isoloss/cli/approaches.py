@@ -1,6 +1,7 @@
 """`isoloss optimal --approach 1` and `2`: the compute optimum without a parametric law."""
 
 import argparse
+import dataclasses
 import json
 from dataclasses import asdict
 
@@ -20,6 +21,7 @@ def run(args) -> int:
     import numpy as np
 
     from isoloss.exhibits.chinchilla.of_table import by_curves, by_isoflops
+    from isoloss.tables.traps import compute_scale, scale_text
 
     table, settings = read(args)
     check(settings, [("--compute", c) for c in args.compute], _problems(args))
@@ -30,6 +32,12 @@ def run(args) -> int:
     column = column_of(table, settings)
     if column is not None and args.approach == 2:
         counted, flop = f"column {column!r}", flop_of(table, column, settings)
+        scale = compute_scale(flop, *rows[:2], k)
+        if scale is not None:
+            flop = flop * scale
+            applied = f"{scale_text(column, scale)}; this result takes it so"
+            said = [one for one in data.warnings if not one.startswith(scale_text(column, scale))]
+            data = dataclasses.replace(data, warnings=(*said, applied))
         off = difference(flop, data.log_x, k)
         notes = [note for note in notes if not note.startswith("compute: ")]
         notes.append(f"compute: column {column!r}" + (f", {off}" if off else ""))
@@ -78,6 +86,7 @@ def _data(table, settings):
         cluster=settings.cluster,
         vocabulary=settings.vocabulary,
         flops_per_param_token=settings.flops_per_param_token,
+        metric=settings.metric,
         where=settings.where,
     )
 

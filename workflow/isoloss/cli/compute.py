@@ -9,10 +9,16 @@ APART = 0.05  # a median difference from K N D that is worth a note
 
 def column_of(table, settings) -> str | None:
     """The column of compute that --column names, or else the recognised one."""
-    from isoloss.tables.data import recognise
+    from isoloss.tables.recognised import options_of, times
 
     columns = settings.columns
-    return columns.get("compute") or recognise("compute", table, taken=columns.values())
+    if "compute" in columns:
+        return columns["compute"]
+    options = options_of("compute", table, taken=columns.values())
+    if not options:
+        return None
+    one = options[0]
+    return one.column if one.factor == 1 else times(one.column, one.factor)
 
 
 def flop_of(table, column, settings):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from isoloss.fit.apart import apart
 from isoloss.fit.counted import NOTE, counted, seen_pattern
 from isoloss.fit.curvature import lack_of_fit
 from isoloss.fit.held import check_floor
@@ -63,6 +64,7 @@ def fit_law(
         vocabulary=asked.vocabulary,
         n_free=len(law.parameters) - len(fixed) - len(tied),
         flops_per_param_token=asked.flops_per_param_token,
+        metric=asked.metric,
         where=asked.where,
     )
     check_floor(law, fixed, data, asked.where)
@@ -103,6 +105,8 @@ def fit_problem(
     if draws and method != "none" and certificate.converged:
         data = settle(problem, z, data)
     warnings, notes = list(data.warnings), list(data.notes)
+    if certificate.converged and (text := apart(problem, z, data)):
+        warnings.append(text)
     rng = np.random.default_rng(seed)
     if method == "auto":
         method, note = choose(problem, z, data, rng) if draws else ("none", None)

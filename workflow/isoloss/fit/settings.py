@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OBJECTIVES = ("huber", "lad", "lsq", "lsq_raw")
 METHODS = ("auto", "residual", "cluster", "wild", "none")
+METRICS = ("nats", "bits", "perplexity", "accuracy", "error", "inverse")
 INTERVALS = ("draws", "profile")
 WIDTH = 96  # of a docstring's lines
 
@@ -234,6 +235,15 @@ class FitSettings:
         holds=_positive,
         option="--flops-per-param-token",
         metavar="K",
+    )
+    metric: str | None = _setting(
+        None,
+        "What the column of the loss holds, where it is not nats: bits are multiplied by ln 2, "
+        "perplexity becomes its logarithm, accuracy and error become the odds of a mistake (ln L "
+        "is then a logit), and inverse is one over a quantity that rises. The column's name says "
+        "it if you do not.",
+        choices=METRICS,
+        option="--metric",
     )
     where: str = _setting("table", "What messages call the table.")
 

@@ -164,6 +164,7 @@ def _read(table, law, settings):
         vocabulary=settings.vocabulary,
         n_free=1,  # `_split` checks that there are enough rows
         flops_per_param_token=settings.flops_per_param_token,
+        metric=settings.metric,
         where=settings.where,
     )
 
@@ -205,6 +206,7 @@ def _try(data, law, small, large, settings):
             x=None,
             y=None,
             columns={},
+            metric="nats",
             cluster=cluster,
             weights=None if data.weights is None else "_weight",
         ),

@@ -31,6 +31,7 @@ class Data:
     notes: tuple[str, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())  # about units that look wrong
     grouping: Grouping | None = None  # rows that may be of one run, where the user said nothing
+    labels: dict[str, np.ndarray] = field(default_factory=dict)  # that may tell experiments apart
     numbers: np.ndarray | None = None  # of the rows in the user's table; None: from 1
 
     @property
@@ -111,7 +112,9 @@ def read(
     hidden = traps.warnings_of(named, found, values, law.variables, numbers, flops_per_param_token)
     warnings = (*units, *t.warnings, *hidden)
     log_loss, notes = np.log(values["loss"]), tuple(t.notes)
-    return Data(log_x, log_loss, weight, codes, notes, warnings, grouping, numbers)
+    used = {one.column for one in found.values()} | ({cluster} if cluster else set())
+    labels = traps.labels_of(named, used, law.variables, values)
+    return Data(log_x, log_loss, weight, codes, notes, warnings, grouping, labels, numbers)
 
 
 def read_points(

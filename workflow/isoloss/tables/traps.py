@@ -7,7 +7,7 @@ import numpy as np
 from isoloss.tables import names
 from isoloss.tables.asking import rows_text
 from isoloss.tables.cells import is_empty, read_cells
-from isoloss.tables.grouping import plain_name
+from isoloss.tables.grouping import RUN_NAMES, plain_name
 from isoloss.tables.recognised import Found, options_of, times
 
 MORE = frozenset({"n_params", "n_tokens", "compute", "compute_pf_days", "n_steps", "x"})
@@ -17,14 +17,15 @@ FOLLOWS = 0.02  # residual of ln D on ln N below which D says no more than N
 RISES = 3.0  # t of the slope of ln loss
 COARSE = 0.9e-3  # rounding over the loss, beside Huber's default delta of 1e-3
 MOST_VOCABULARY = 300_000  # no common tokenizer is larger
-SWEPT = frozenset(
-    [
-        *("lr", "peak_lr", "max_lr", "learning_rate", "peak_learning_rate", "batch_size", "bs"),
-        *("bsz", "gbs", "global_batch_size", "batch", "seed", "random_seed", "weight_decay", "wd"),
-        *("warmup", "schedule", "optimizer", "setting", "config", "trial", "beta2", "momentum"),
-        *("dropout", "init_scale"),
-    ]
+SWEPT = (
+    "lr peak_lr max_lr learning_rate peak_learning_rate batch_size bs bsz gbs global_batch_size "
+    "batch seed random_seed weight_decay wd warmup schedule optimizer setting config trial beta2 "
+    "momentum dropout init_scale"
 )
+SWEPT = frozenset(SWEPT.split())
+# Numbers that name an experiment; other columns of numbers are measurements.
+KINDS = frozenset(("epochs", "context", "seq_len", "vocab_size", "depth", "version", "group"))
+MOST_KINDS, FEWEST = 20, 3  # different values of a column of experiments, and rows of each
 VOCABULARIES = ("vocab_size", "n_vocab", "vocabulary", "vocab")
 ENDED = (
     "crashed crash failed fail failure diverged divergence killed error nan oom aborted "
@@ -255,3 +256,41 @@ def rising(values, variables, column) -> Iterator[str]:
             "quantity that grows as a power (a batch size) add --metric inverse, for an accuracy "
             "--metric accuracy"
         )
+
+
+def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
+    """Columns that may tell experiments apart: column -> a text for each row.
+
+    They are columns of text, and settings, with a few values of several rows each. A column that
+    only cuts the range of one variable (small, large) is none.
+    """
+    found = {}
+    n_rows = len(values["loss"])
+    for column, cells in named.items():
+        name = plain_name(column)
+        if column in used or name in RUN_NAMES or name in STATES or name in FLAGS:
+            continue
+        texts = np.array(["" if is_empty(cell) else str(cell).strip() for cell in cells])
+        kinds, codes, counts = np.unique(texts, return_inverse=True, return_counts=True)
+        if not 2 <= len(kinds) <= MOST_KINDS or counts.min() < FEWEST or "" in kinds:
+            continue
+        if name not in KINDS and _numbers(cells):
+            continue
+        if len(kinds) > n_rows / FEWEST or any(_cuts(codes, values[v]) for v in variables):
+            continue
+        found[column] = texts
+    return found
+
+
+def _numbers(cells) -> bool:
+    try:
+        np.asarray([x if x is not None else np.nan for x in cells], dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return np.asarray(cells).dtype.kind != "b"
+
+
+def _cuts(codes, x) -> bool:
+    """Whether the groups are ranges of a variable, one after the other."""
+    order = np.lexsort([codes, x])
+    return int(np.sum(np.diff(codes[order]) != 0)) == len(np.unique(codes)) - 1
