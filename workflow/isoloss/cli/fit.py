@@ -3,9 +3,11 @@
 isoloss fit losses.csv --law chinchilla
 isoloss fit losses.csv --law power_law_floor --x n_params --json
 isoloss fit losses.csv --law all --holdout 4x
+isoloss fit losses.csv --where 'dataset == "dclm"'
+isoloss fit losses.csv --by dataset
 """
 
-from isoloss.cli import ranking
+from isoloss.cli import by, ranking
 from isoloss.cli.arguments import check
 from isoloss.cli.tables import add_table_arguments, number, read
 
@@ -24,6 +26,9 @@ def add_arguments(parser):
         "--save", metavar="FILE", help="write the fit as JSON, for isoloss predict and load_fit"
     )
     parser.add_argument(
+        "--by", metavar="COLUMN", help="one fit for each value of this column, side by side"
+    )
+    parser.add_argument(
         "--holdout",
         metavar="4x",
         help="fit the small runs only, and predict those of this many times the compute and more",
@@ -34,14 +39,16 @@ def run(args) -> int:
     """Print the fit, and write its files if asked; the exit code."""
     table, settings = read(args)
     ranked = args.holdout is not None or args.law == "all"
-    problems = ranking.problems(args.holdout) if ranked else []
+    problems = [*(ranking.problems(args.holdout) if ranked else ())]
+    problems += by.problems(args) if args.by else []
     if ranked and args.save is not None:
-        problems = [
-            *problems,
+        problems.append(
             "--save: a ranking is no fit; name one law with --law, or save the average of all with "
-            "isoloss predict",
-        ]
+            "isoloss predict"
+        )
     check(settings, more=problems)
+    if args.by:
+        return by.run(args, table, settings)
     if ranked:
         return ranking.run(args, table, settings)
     from isoloss.cli import show

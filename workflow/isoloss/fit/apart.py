@@ -77,6 +77,7 @@ def _text(residuals, column, labels, p_value):
     kinds = np.unique(labels)
     offs = {kind: float(np.expm1(np.median(residuals[labels == kind]))) for kind in kinds}
     listed = sorted(offs, key=lambda kind: -abs(offs[kind]))[:LISTED]
+    listed = [kind for kind in listed if abs(offs[kind]) >= 5e-4] or listed
     said = ", ".join(
         f"{kind} {abs(offs[kind]):.1%} {'above' if offs[kind] > 0 else 'below'}" for kind in listed
     )
