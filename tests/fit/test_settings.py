@@ -31,6 +31,7 @@ KEYWORDS = {
     "intervals": "draws",
     "seed": 0,
     "vocabulary": None,
+    "metric": None,
     "flops_per_param_token": 6.0,
     "where": "table",
 }

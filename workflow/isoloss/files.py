@@ -109,6 +109,16 @@ def read_parquet(path: str | Path, columns: list[str] | None = None):
         return pyarrow.parquet.ParquetFile(path).read(columns=columns).to_pandas()
     except OSError as error:
         raise UserError(str(path), [f"could not be read: {error.strerror or error}"]) from error
+    except pyarrow.ArrowNotImplementedError as error:
+        if "64 bits" not in str(error):
+            raise UserError(str(path), [f"holds what cannot be read: {error}"]) from error
+        raise UserError(
+            str(path),
+            [
+                "holds integers of 128 bits, as polars writes whole numbers of FLOP: save that "
+                "column as floats, in polars with pl.col(NAME).cast(pl.Float64)"
+            ],
+        ) from error
     except (pyarrow.ArrowInvalid, pyarrow.ArrowException) as error:
         raise UserError(str(path), [f"is not whole Parquet: {error}"]) from error
 

@@ -85,6 +85,7 @@ def read(args: argparse.Namespace):
         The table cannot be read, or an argument has the wrong form.
     """
     from isoloss.tables.read import read_table
+    from isoloss.tables.shapes import turned
 
     extensions.load_files(args.extension)
     problems = []
@@ -100,7 +101,7 @@ def read(args: argparse.Namespace):
     left_out = _rows(args.without, problems)
     if problems:
         raise UserError("arguments", problems)
-    table = _without(read_table(args.table), left_out)
+    table = _without(turned(read_table(args.table)), left_out)
     settings = FitSettings(**given, where=str(args.table))
     return _chosen(args, table, settings), settings
 

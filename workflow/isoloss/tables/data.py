@@ -15,6 +15,7 @@ from isoloss.tables.cells import is_empty, read_cells
 from isoloss.tables.grouping import Grouping, find_grouping
 from isoloss.tables.metrics import as_loss
 from isoloss.tables.recognised import Found, find, known, recognise, said
+from isoloss.tables.shapes import other_shape
 
 SWEPT = ("learning_rate", "batch")
 __all__ = ["Data", "read", "read_named", "recognise", "rows_text"]
@@ -270,6 +271,9 @@ class _Table:
     def quantities(self, wanted, columns, law_name):
         """The columns of the wanted quantities, and their numbers."""
         found = find(self.named, wanted, columns, self.problems, self.notes, law_name)
+        lacking = [one for one in self.problems if one.startswith("no column for ")]
+        if lacking and not columns and (shape := other_shape(self.named)):
+            raise UserError(self.where, [shape])
         return found, {name: self.cells(name, one)[0] for name, one in found.items()}
 
     def cells(self, quantity, one, *, may_be_zero=False, name=None):

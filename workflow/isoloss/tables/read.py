@@ -1,7 +1,8 @@
-"""Read tables from files: CSV and its relatives, JSON lines, Parquet."""
+"""Read tables from files: CSV and its relatives, Markdown, JSON, SQLite, Parquet."""
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,13 @@ from isoloss import extensions
 from isoloss.errors import UserError
 from isoloss.files import read_parquet
 from isoloss.tables.cells import DOTTED, has_decimal_commas
+from isoloss.tables.records import json_lines, json_table, sqlite_table
+from isoloss.tables.text import COMPRESSED, read_text, without_markdown
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SAID = re.compile(r"sep=(.)")
 SEPARATORS = ",;\t|"
 TRIED = 1000  # cells of a column that are looked at
 LISTED = 8  # the most lines named in one message
@@ -26,9 +30,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path : path
-        It ends in .csv, .tsv, .txt, .jsonl, .ndjson, .parquet, or an ending that an extension has
-        registered. In .csv, .tsv and .txt, the separator is the one that the header has most of:
-        comma, semicolon, tab or |. Lines that start with # above the header are skipped.
+        It ends in one of READERS, perhaps with .gz, .bz2, .xz or .zst after it for text. In .csv,
+        .tsv and .txt, the separator is the one that the header has most of: comma, semicolon, tab
+        or |. Lines that start with # above the header are skipped. A pattern such as "runs/*.csv"
+        reads all files that match, with the file of each row in a column `file`.
 
     Raises
     ------
@@ -36,10 +41,37 @@ def read_table(path: str | Path) -> pd.DataFrame:
         The file is missing, empty, unreadable, or of another format than its ending.
     """
     path = Path(path)
+    if any(sign in str(path) for sign in "*?[") and not path.exists():
+        return _matching(path)
     kind = path.suffix.lower()
+    if kind in COMPRESSED and kind not in READERS:
+        inner = Path(path.stem).suffix.lower()
+        if READERS.get(inner) in OF_TEXT:
+            return READERS[inner](path)
     if kind not in READERS:
-        raise UserError(str(path), [f"a table ends in {', '.join(READERS)}; got {kind or 'none'}"])
+        problem = f"a table ends in {', '.join(READERS)}; got {kind or 'none'}"
+        raise UserError(str(path), [problem + ADVICE.get(kind, "")])
     return READERS[kind](path)
+
+
+def _matching(pattern: Path) -> pd.DataFrame:
+    """The rows of all files that match a pattern, one below the other."""
+    import pandas as pd
+
+    root = Path(pattern.anchor)
+    found = sorted(root.glob(str(pattern.relative_to(root))))
+    if not found:
+        raise UserError(str(pattern), ["no file matches"])
+    tables = []
+    for name in found:
+        table = read_table(name)
+        if "file" not in table:
+            table.insert(0, "file", name.name)
+        tables.append(table)
+    whole = pd.concat(tables, ignore_index=True)
+    attrs = [table.attrs for table in tables]
+    whole.attrs = {**attrs[0], "notes": [f"{len(found)} files, one below the other"]}
+    return whole
 
 
 def register(ending: str, read: Callable[[Path], pd.DataFrame]) -> None:
@@ -66,20 +98,6 @@ def register(ending: str, read: Callable[[Path], pd.DataFrame]) -> None:
     extensions.add(READERS, ending, read, "format of tables")
 
 
-def _text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(str(path), [f"could not be read: {error.strerror}"]) from error
-    except UnicodeDecodeError as error:
-        raise UserError(str(path), [f"is no text in UTF-8 (byte {error.start})"]) from error
-    if not text.strip():
-        raise UserError(str(path), ["is empty"])
-    if "\0" in text:
-        raise UserError(str(path), ["is no text: it holds zero bytes"])
-    return text
-
-
 def _separated(path: Path) -> pd.DataFrame:
     """Cells between commas, semicolons, tabs or bars, below a header; `attrs` has the separator."""
     import csv
@@ -87,14 +105,19 @@ def _separated(path: Path) -> pd.DataFrame:
 
     import pandas as pd
 
-    text = _text(path)
+    text, is_markdown = without_markdown(read_text(path))
     lines = text.splitlines(keepends=True)
     above = next((i for i, line in enumerate(lines) if not _is_skipped(line)), len(lines))
     if above == len(lines):
         raise UserError(str(path), ["holds nothing but comments"])
     text = "".join(lines[above:])
     header = lines[above]
-    separator = max(SEPARATORS, key=header.count)
+    said = SAID.fullmatch(header.strip())
+    if said and above + 1 < len(lines):  # Excel's own first line
+        above += 1
+        text, header = "".join(lines[above:]), lines[above]
+    separator = said[1] if said else max(SEPARATORS, key=header.count)
+    separator = "|" if is_markdown else separator
     try:
         names = [name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=separator))]
         while names and not names[-1]:
@@ -200,29 +223,6 @@ def _surplus(text, separator, width, above) -> list[str]:
     ]
 
 
-def _json_lines(path: Path) -> pd.DataFrame:
-    import json
-
-    import pandas as pd
-
-    rows, problems = [], []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            problems.append(f"line {number} is no JSON: {_line(error)}")
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-        else:
-            problems.append(f"line {number} is no object of names and values")
-    if problems:
-        raise UserError(str(path), problems[:20])
-    return pd.DataFrame(rows)
-
-
 def _line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
@@ -232,7 +232,23 @@ READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": _separated,
     ".tsv": _separated,
     ".txt": _separated,
-    ".jsonl": _json_lines,
-    ".ndjson": _json_lines,
+    ".md": _separated,
+    ".jsonl": json_lines,
+    ".ndjson": json_lines,
+    ".json": json_table,
     ".parquet": read_parquet,
+    ".db": sqlite_table,
+    ".sqlite": sqlite_table,
+    ".sqlite3": sqlite_table,
+}
+OF_TEXT = (_separated, json_lines, json_table)
+SAVE_AS = "; save the sheet as CSV"
+ADVICE = {
+    ".xlsx": SAVE_AS,
+    ".xls": SAVE_AS,
+    ".ods": SAVE_AS,
+    ".duckdb": "; write the table out: duckdb FILE \"COPY runs TO 'runs.parquet'\"",
+    ".pkl": "; a pickle may run code: write it with DataFrame.to_parquet",
+    ".feather": "; write it with DataFrame.to_parquet",
+    ".arrow": "; write it with DataFrame.to_parquet",
 }
