@@ -6,7 +6,7 @@ KNOWN = {
     "n_params": "n_params params parameters num_params param_count parameter_count "
     "n_parameters num_parameters params_active_precise total_params total_parameters params_total "
     "model_num_parameters model_num_params model_param_count model_params model_parameters "
-    "parameters_total mparams model_mparams N model_size",
+    "parameters_total n_total total_n N model_size",
     # Tokens seen come before tokens that may have been planned only.
     "n_tokens": "n_tokens tokens_seen n_tokens_seen num_tokens_seen num_input_tokens_seen "
     "input_tokens_seen seen_tokens tokens_trained trained_tokens consumed_tokens tokens_consumed "
@@ -15,7 +15,7 @@ KNOWN = {
     "training_data_size",
     "compute": "compute flops flop training_flop training_flops compute_flop compute_flops "
     "total_flops n_flops train_flops total_training_flops total_compute C budget flops_budget "
-    "flop_budget compute_budget isoflop_budget gflops total_gflops total_flos flos",
+    "flop_budget compute_budget isoflop_budget total_flos flos",
     "compute_pf_days": "compute_pf_days pf_days pfdays petaflop_days petaflops_days",
     "compute_min_pf_days": "compute_min_pf_days c_min_pf_days",
     "n_unique_tokens": "n_unique_tokens unique_tokens unique dataset_tokens U",

@@ -179,7 +179,7 @@ def find(
         elif name not in found and not had(name):
             lacking.append(name)
     for name in lacking:
-        offer = search.offer(name) if name == "n_tokens" else ""
+        offer = search.offer(name)
         problems.append(_not_found(name, named, name == lacking[0]) + offer)
     if follow:
         found.pop("compute", None)
@@ -268,7 +268,12 @@ class _Search:
         return True
 
     def offer(self, name) -> str:
-        """What else could give tokens, as the end of a message."""
+        """What else could give tokens or a loss, as the end of a message."""
+        if name == "loss":
+            other = next((c for c in self.named if names.metric_of(c) == "accuracy"), None)
+            return f"; or --column loss={_quote(other)} --metric accuracy" if other else ""
+        if name != "n_tokens":
+            return ""
         steps = self._first(names.STEPS) or self._first(names.SAMPLES)
         if not steps:
             return ""

@@ -106,6 +106,7 @@ def warnings_of(named, found, values, variables, numbers, k) -> Iterator[str]:
     yield from _chance(named, values["loss"], found["loss"].column, numbers)
     yield from _rounded(named, found["loss"], values["loss"])
     yield from _sweeps(named, found, values, variables)
+    yield from _own_sweeps(named)
 
 
 def _compute(named, found, values, k):
@@ -235,6 +236,19 @@ def _sweeps(named, found, values, variables):
         f"{', '.join(swept)} each, good and bad: a law of the best run of each point is "
         f"--best-of {columns}"
     )
+
+
+def _own_sweeps(named):
+    """Sweeps of a study of ours: they vary other things than N and D, too."""
+    if not {"sweep", "run_id"} <= set(named):
+        return
+    kinds = list(dict.fromkeys(map(str, named["sweep"])))
+    if len(kinds) > 1:
+        most = max(kinds, key=[*map(str, named["sweep"])].count)
+        yield (
+            f"column 'sweep' has {len(kinds)} sweeps, which vary more than size and tokens: "
+            f"{', '.join(kinds[:8])}; for one of them add --where 'sweep == \"{most}\"'"
+        )
 
 
 def rising(values, variables, column) -> Iterator[str]:
