@@ -208,7 +208,7 @@ def _rounded(named, one, loss):
         step = 10.0**-decimals
         how = f"rounded to {step:g}"
     elif half:
-        step, how = 2.0 ** (np.floor(np.log2(middle)) - 10), "in half precision"
+        step, how = middle * 2.0**-10, "in half precision"
     else:
         return
     if step / middle > COARSE:
