@@ -197,9 +197,8 @@ def _rounded(named, one, loss):
     if one.parts:
         return
     cells = np.asarray(named[one.column])
-    half = cells.dtype == np.float16 or (
-        cells.dtype.kind == "f" and np.array_equal(cells, cells.astype(np.float16))
-    )
+    with np.errstate(all="ignore"):
+        half = cells.dtype.kind == "f" and np.array_equal(cells, cells.astype(np.float16))
     middle = float(np.median(loss))
     decimals = next(
         (n for n in range(5) if np.allclose(loss * 10**n, np.round(loss * 10**n), atol=1e-7)), None
