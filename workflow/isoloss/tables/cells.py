@@ -75,12 +75,16 @@ def read_cells(
     may_be_zero : bool
         Whether zero is allowed.
     """
-    texts = [value.strip() for value in values if isinstance(value, str)]
+    is_number = getattr(values, "dtype", None) is not None and values.dtype.kind in "fiu"
+    texts = [] if is_number else [value.strip() for value in values if isinstance(value, str)]
     comma = decimal_comma and has_decimal_commas(texts)
     dots = quantity in COUNTS and dots_group(texts, dotted)
     found = Cells(np.full(len(values), np.nan))
     empty, strange, twice = [], [], []
-    for i, value in enumerate(values):
+    if is_number:
+        found.numbers = np.asarray(values, dtype=float) * factor
+        empty = np.flatnonzero(np.isnan(found.numbers))
+    for i, value in enumerate(() if is_number else values):
         if is_empty(value):
             empty.append(i)
             continue

@@ -64,11 +64,11 @@ def without_empty_losses(table: pd.DataFrame, columns) -> pd.DataFrame:
     loss = columns.get("loss") or recognise("loss", table)
     if loss not in table.columns or is_training(loss):
         return table
-    empty = np.array([is_empty(cell) for cell in table[loss].to_numpy()])
+    empty = _empty(table[loss])
     others = [c for c in table if c != loss and is_loss(str(c)) and not is_held_out(str(c))]
     filled = np.zeros(len(table), dtype=bool)
     for other in others:
-        filled |= np.array([not is_empty(cell) for cell in table[other].to_numpy()])
+        filled |= ~_empty(table[other])
     sparse = empty & filled
     if not sparse.any() or empty.all() or 4 * sparse.sum() < len(table):
         return table
@@ -77,6 +77,13 @@ def without_empty_losses(table: pd.DataFrame, columns) -> pd.DataFrame:
         f"{' or '.join(repr(str(other)) for other in others)} of the same runs"
     )
     return with_note(table, ~sparse, note)
+
+
+def _empty(column) -> np.ndarray:
+    cells = column.to_numpy()
+    if cells.dtype.kind in "fiu":
+        return np.isnan(cells.astype(float))
+    return np.array([is_empty(cell) for cell in cells])
 
 
 def best_of(

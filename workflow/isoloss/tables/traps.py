@@ -47,7 +47,9 @@ def not_counted(named: Mapping[str, np.ndarray]) -> dict[str, tuple[list[int], s
     for column, cells in named.items():
         name = plain_name(column)
         if name in STATES or name.endswith(("_state", "_status")):
-            texts = ["" if is_empty(cell) else plain_name(str(cell)) for cell in cells]
+            written = ["" if is_empty(cell) else str(cell) for cell in cells]
+            short = {text: plain_name(text) for text in set(written)}
+            texts = [short[text] for text in written]
             rows = [i for i, text in enumerate(texts) if text in ENDED]
             if rows:
                 kinds = dict.fromkeys(str(cells[i]) for i in rows)
@@ -282,6 +284,11 @@ def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
     for column, cells in named.items():
         name = plain_name(column)
         if column in used or name in RUN_NAMES or name in STATES or name in FLAGS:
+            continue
+        if np.asarray(cells).dtype.kind in "fiu" and name not in KINDS:
+            continue
+        texts = [str(cell).strip() for cell in cells]
+        if len(set(texts)) > MOST_KINDS:
             continue
         texts = np.array(["" if is_empty(cell) else str(cell).strip() for cell in cells])
         kinds, codes, counts = np.unique(texts, return_inverse=True, return_counts=True)
