@@ -349,3 +349,33 @@ def test_a_long_table_is_turned():
 def test_files_that_are_no_table_of_runs_are_named(columns, said):
     (problem,) = refused({name: np.arange(1, 9) for name in columns}).problems
     assert problem.startswith(said)
+
+
+def test_odd_tables_end_in_a_user_error_or_a_table():
+    rng = np.random.default_rng(11)
+    odd = [None, np.nan, "", "x", [1], {"a": 1}, 0, -1, 1e300, np.inf, True, "1.000", "12 000",
+           "crashed", 10**30, "nan", pd.NaT, pd.NA]  # fmt: skip
+    names = ["n_params", "N", "tokens", "D", "loss", "val_loss", "train_loss", "State", "diverged",
+             "run", "metric", "value", "lr", "flops", "ppl", "accuracy", "vocab_size", "steps",
+             "active_params", "N (M)", "FLOPs (1E21)", ""]  # fmt: skip
+    finished = 0
+    for _ in range(120):
+        columns = rng.choice(names, rng.integers(1, 8), replace=False)
+        cells = {
+            str(name): pd.Series(
+                [odd[rng.integers(len(odd))] if rng.random() < 0.4 else rng.uniform(1, 1e9)
+                 for _ in range(6)], dtype=object,
+            )
+            for name in columns
+        }  # fmt: skip
+        for choose in (
+            lambda t: without_empty_losses(counted(turned(t)), {}),
+            lambda t: best_of(t, ["lr"], {}),
+            lambda t: matching(t, 'lr > 1 or State == "x" or loss in [1, "x"]'),
+        ):
+            try:
+                read(choose(pd.DataFrame(cells)), LAWS["chinchilla"], {})
+            except UserError:
+                pass
+            finished += 1
+    assert finished == 360

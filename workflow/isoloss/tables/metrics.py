@@ -63,7 +63,7 @@ def as_loss(values: np.ndarray, column: str, metric: str | None):
                 bad,
                 "is no perplexity above 1",
             )
-    percent = np.nanmax(values) > 1
+    percent = bool(np.any(values > 1))
     share = values / 100 if percent else values
     note = ("in percent, " if percent else "") + f"as {METRICS[chosen]}"
     bad = np.flatnonzero((share <= 0) | (share >= 1))

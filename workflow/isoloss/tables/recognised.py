@@ -124,7 +124,7 @@ def _holds_numbers(cells, name, factor) -> bool:
     filled = [cell for cell in cells[:TRIED] if not is_empty(cell)]
     if not filled:
         return False
-    got = read_cells(np.array(filled, dtype=object), name, decimal_comma=True, may_be_zero=True)
+    got = read_cells(filled, name, decimal_comma=True, may_be_zero=True)
     return bool(2 * np.isfinite(got.numbers).sum() > len(filled) and np.any(got.numbers != 0))
 
 
@@ -229,8 +229,8 @@ class _Search:
         ]
         if not active or not rest:
             return
-        first, other = (np.asarray(self.named[c], dtype=object) for c in (active[0], rest[0]))
-        if np.array_equal(first.astype(str), other.astype(str)):
+        first, other = (map(str, np.asarray(self.named[c]).tolist()) for c in (active[0], rest[0]))
+        if list(first) == list(other):
             return
         self.problems.append(
             f"n_params: columns {active[0]!r} and {rest[0]!r} differ (a mixture of experts): say "
@@ -296,7 +296,7 @@ class _Search:
 def _holds_any(cells, name) -> bool:
     """Whether a column recorded anything: a counter of zeros did not."""
     cells = np.asarray(cells, dtype=object)
-    return name not in SCALED or not all(cell in (0, "0", 0.0) for cell in cells)
+    return name not in SCALED or not all(str(cell) in ("0", "0.0") for cell in cells)
 
 
 def _seen_first(options, named):

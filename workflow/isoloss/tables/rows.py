@@ -83,7 +83,7 @@ def _empty(column) -> np.ndarray:
     cells = column.to_numpy()
     if cells.dtype.kind in "fiu":
         return np.isnan(cells.astype(float))
-    return np.array([is_empty(cell) for cell in cells])
+    return np.array([is_empty(cell) for cell in cells], dtype=bool)
 
 
 def best_of(
@@ -132,6 +132,8 @@ def best_of(
         if good:
             rows.append(min(good, key=lambda i: numbers[i]))
             losses.append(float(np.mean(numbers[good])))
+    if not rows:
+        raise UserError(option, [f"no row has a number in column {loss!r}"])
     order = np.argsort(rows, kind="stable")
     sizes = np.array([len(members) for members in keys.values()])
     behind = f"{sizes.min()}" if np.ptp(sizes) == 0 else f"{sizes.min()} to {sizes.max()}"

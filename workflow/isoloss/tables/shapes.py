@@ -19,6 +19,8 @@ WANTED = "isoloss fits a table with a row for each run: its size, its tokens and
 
 def turned(table: pd.DataFrame) -> pd.DataFrame:
     """A long table (run, metric, value) with a column for each metric; others as they are."""
+    import pandas as pd
+
     small = {plain(str(column)): column for column in table}
     metric = next((small[name] for name in METRIC if name in small), None)
     value = next((small[name] for name in VALUE if name in small), None)
@@ -28,12 +30,18 @@ def turned(table: pd.DataFrame) -> pd.DataFrame:
     kinds = table[metric].dropna().astype(str).unique()
     if not others or not 2 <= len(kinds) <= MOST_METRICS or set(kinds) & set(map(str, others)):
         return table
-    if table.duplicated([*others, metric]).any():
+    try:
+        if table.duplicated([*others, metric]).any():
+            return table
+    except TypeError:  # lists and records in cells
         return table
-    wide = table.pivot(index=others, columns=metric, values=value).reset_index()
-    order = table[others].drop_duplicates()
-    wide = order.merge(wide, on=others, how="left")
-    wide.columns = [str(column) for column in wide.columns]
+    rows: dict[tuple, dict] = {}
+    for one in table.to_dict("records"):
+        key = tuple(str(one[column]) for column in others)
+        row = rows.setdefault(key, {str(column): one[column] for column in others})
+        if isinstance(one[metric], str):
+            row[one[metric]] = one[value]
+    wide = pd.DataFrame([*rows.values()])
     note = (
         f"the table is long, {len(table)} rows of {metric!r} and {value!r}: it is read as "
         f"{len(wide)} rows with a column for each of {len(kinds)} metrics; rows are numbered so"

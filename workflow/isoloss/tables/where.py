@@ -138,9 +138,10 @@ class _Condition:
         if isinstance(value, int | float):
             return float(value)
         try:
-            return np.asarray([np.nan if x is None else x for x in value.tolist()], dtype=float)
+            numbers = np.asarray([np.nan if x is None else x for x in value.tolist()], dtype=float)
         except (TypeError, ValueError):
             return None
+        return numbers if numbers.ndim == 1 else None
 
     @staticmethod
     def _texts(value):
