@@ -15,8 +15,8 @@ def problems(args) -> list[str]:
     found = []
     if args.law == "all" or args.holdout is not None:
         found.append("--by: has no meaning beside --law all and --holdout")
-    if args.output is not None:
-        found.append("--by: writes no files; leave --output out, and use --where for one group")
+    if args.output is not None or args.save is not None:
+        found.append("--by: writes no files; use --where for one group with --output or --save")
     return found
 
 

@@ -39,14 +39,14 @@ def run(args) -> int:
     """Print the fit, and write its files if asked; the exit code."""
     table, settings = read(args)
     ranked = args.holdout is not None or args.law == "all"
-    problems = [*(ranking.problems(args.holdout) if ranked else ())]
-    problems += by.problems(args) if args.by else []
+    problems = ranking.problems(args.holdout) if ranked else []
     if ranked and args.save is not None:
-        problems.append(
+        problems = [
+            *problems,
             "--save: a ranking is no fit; name one law with --law, or save the average of all with "
-            "isoloss predict"
-        )
-    check(settings, more=problems)
+            "isoloss predict",
+        ]
+    check(settings, more=[*problems, *(by.problems(args) if args.by else ())])
     if args.by:
         return by.run(args, table, settings)
     if ranked:
