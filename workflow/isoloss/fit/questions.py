@@ -273,7 +273,7 @@ def answer(asked: Asked, doubt: str) -> Answer:
         verdict, sentence = not_identified(why), f"{name} is not known: {why}{told}"
     elif reason := doubt or _why_only_if(asked):
         verdict = Verdict(Status.IF_THE_LAW_HOLDS, reason)
-        sentence = f"{name} is known {_width(asked, lo, hi)} only if the law holds: {reason}"
+        sentence = f"{name} is known {_width(asked, lo, hi)}, but only if the law holds: {reason}"
     else:
         verdict = IDENTIFIED
         sentence = f"{name} is known {_width(asked, lo, hi)}: {lo:.3g} to {hi:.3g}"

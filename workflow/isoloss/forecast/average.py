@@ -8,8 +8,7 @@ Gelman 2018, arXiv:1704.02030). Densities are proper scores: a law that is sure 
 Weights in proportion to 1 / rms error would leave half of the weight with a law of twice the error.
 The trials of a table overlap, so each counts half (`forecast.trials.OVERLAP`).
 
-The average of the laws has an interval of the mixture of their draws. So the interval holds the
-disagreement between the laws.
+The average has the interval of the mixture of the laws' draws, which holds their disagreement.
 """
 
 import dataclasses
@@ -54,8 +53,8 @@ class Member:
 
     @property
     def rejected(self) -> bool:
-        """Whether lack of fit rejects the law."""
-        return self.result.misfit is not None and self.result.misfit.significant
+        """Whether the runs reject the law (`fit.misfit.Misfit.rejects`)."""
+        return self.result.misfit is not None and self.result.misfit.rejects
 
 
 @dataclass(frozen=True)
@@ -316,13 +315,10 @@ class Averaged:
         known = np.isfinite(at["n_params"])
         if not known.any():
             raise UserError("optimum", [no_optimum(m.result.law, compute[0]) for m in divide])
-        for name in ("loss", "loss_lo", "loss_hi", "loss_of_run_lo", "loss_of_run_hi"):
-            found[name] = np.nan
+        names = ["loss", "loss_lo", "loss_hi", "loss_of_run_lo", "loss_of_run_hi"]
+        found[names] = np.nan
         there, expected = self.said({name: x[known] for name, x in at.items()}, True)
-        ends = (there.loss, *expected, there.lo, there.hi)
-        for name, values in zip(("loss", "loss_lo", "loss_hi", "loss_of_run_lo", "loss_of_run_hi"),
-                                ends, strict=True):  # fmt: skip
-            found.loc[known, name] = values
+        found.loc[known, names] = np.column_stack([there.loss, *expected, there.lo, there.hi])
         return found, pd.DataFrame(every)
 
     def answers(self, computes, flops_per_param_token: float = FLOPS_PER_PARAM_TOKEN, **given):
