@@ -27,7 +27,7 @@ def apart(problem: Problem, z: np.ndarray, data: Data) -> str:
     """
     if not data.labels:
         return ""
-    left, tangent, root = cut_residuals(problem, z)
+    left, tangent, root, _ = cut_residuals(problem, z)
     if root_mean_square(left) < EXACT:
         return ""
     found = []
