@@ -106,7 +106,9 @@ def installed(built, tmp_path_factory):
     wheel, _ = built
     python = folder / "venv" / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-compile"]
-    subprocess.run([*pip, "--quiet", "--no-deps", "--no-index", str(wheel)], check=True)
+    alone = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+    quiet = ["--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run([*pip, *quiet], check=True, env=alone)
     (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
     for name in needed_by(NEEDED):
         distribution = importlib.metadata.distribution(name)

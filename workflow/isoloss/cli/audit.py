@@ -93,5 +93,6 @@ def _text(one, show):
             f"{one.objective_found:.7g} found; {c.n_agree} of {c.n_starts} starts agree",
             show.columns(rows),
             f"verdict: {one.verdict}",
+            *([] if one.result.verdict.determined else [f"the fit: {one.result.verdict}"]),
         ]
     )

@@ -35,7 +35,9 @@ class Audited:
     objective_published, objective_found : float
         Objective of the same rows at both points; the first is None if nothing was published.
     verdict : str
-        "reproduced", "published is not the optimum", "nothing published", or "not identified: ...".
+        "reproduced", "published is not the optimum", "nothing published", or, where the fit ended
+        at no minimum, the fit's own. Whether the table determines the law is another question:
+        the verdict of `result`.
     """
 
     fit: PublishedFit
@@ -177,7 +179,7 @@ def _natural(fit, result):
 
 
 def _verdict(result, difference, at_published):
-    if not result.verdict.determined:
+    if not result.certificate.converged:
         return result.verdict
     excess = at_published / result.objective_value - 1
     near = max(abs(value) for value in difference.values()) < SAME_VALUE

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from isoloss.charts.text import with_interval
 from isoloss.files import read_json
+from isoloss.results.verdict import IDENTIFIED
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def _refit(one, table) -> RefitShown:
         f"{starts['n_agree']} of {starts['n_starts']} starts agree",
         objectives=f"{best:.6g} found" if at is None else f"{at:.6g} published, {best:.6g} found",
         rows=rows,
-        verdict=one["verdict"],
+        verdict="; ".join(
+            said for said in (one["verdict"], found["verdict"]) if said != IDENTIFIED
+        ),
         reproduced=None if at is None else one["verdict"] == "reproduced",
     )
