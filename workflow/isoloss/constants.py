@@ -10,6 +10,3 @@ FLOPS_PER_PF_DAY = 1e15 * 86_400
 # The CPU launches the hundred or so kernels of a GPU's training step in this time: a guess, not
 # measured.
 LAUNCH_S = 2e-3
-
-# The name of the average of all laws, where a law may be named (`forecast.average`).
-AVERAGE_OF_LAWS = "best"

@@ -4,9 +4,8 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from isoloss.constants import AVERAGE_OF_LAWS
 from isoloss.errors import UserError
-from isoloss.fit.settings import FitSettings
+from isoloss.fit.settings import AVERAGE_OF_LAWS, FitSettings
 
 
 def check(

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from isoloss.constants import AVERAGE_OF_LAWS as BEST
+from isoloss.fit.settings import AVERAGE_OF_LAWS as BEST
 
 LABELS = {"n_params": "N*", "n_tokens": "D*", "tokens_per_param": "D*/N*", "loss": "loss"}
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from isoloss.laws import Law
 
 OBJECTIVES = ("huber", "lad", "lsq", "lsq_raw")
+AVERAGE_OF_LAWS = "best"  # where one law may be named: all of them (`forecast.average`)
 METHODS = ("auto", "residual", "cluster", "wild", "none")
 METRICS = ("nats", "bits", "perplexity", "accuracy", "error", "inverse")
 INTERVALS = ("draws", "profile")

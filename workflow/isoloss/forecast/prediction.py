@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from isoloss.config.study import Fit
-from isoloss.constants import AVERAGE_OF_LAWS
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
-from isoloss.fit.settings import FitSettings
+from isoloss.fit.settings import AVERAGE_OF_LAWS, FitSettings
 from isoloss.forecast.average import average
 from isoloss.forecast.drift import forecast
 from isoloss.forecast.holdout import laws_at_hand

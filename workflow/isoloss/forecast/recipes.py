@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.constants import AVERAGE_OF_LAWS
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
 from isoloss.fit.counted import counted, seen_pattern
 from isoloss.fit.resample import MIN_CLUSTERS, draw
-from isoloss.fit.settings import FitSettings
+from isoloss.fit.settings import AVERAGE_OF_LAWS, FitSettings
 from isoloss.forecast.average import Averaged, alone, average
 from isoloss.forecast.holdout import laws_at_hand
 from isoloss.laws import law as law_named

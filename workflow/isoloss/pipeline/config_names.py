@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator
 
 from isoloss.config.compared import Compared
 from isoloss.config.study import Fit, Frontier, Study, Table
-from isoloss.constants import AVERAGE_OF_LAWS
 from isoloss.errors import nearest
 from isoloss.exhibits.base import Analysing, Drawn
+from isoloss.fit.settings import AVERAGE_OF_LAWS
 from isoloss.laws import LAWS, Law
 from isoloss.laws.chinchilla import CHINCHILLA
 from isoloss.results.fits import FitGroup
