@@ -52,6 +52,15 @@ def test_a_number_that_the_data_do_not_determine_is_not_shown_as_one(sets):
     assert shown.numbers[0].verdict == "not identified: flat"
 
 
+def test_a_number_that_holds_only_if_its_law_does_is_shown_with_that_word(sets):
+    doubted = MEASURED | {"verdict": "identified only if the law holds: it misses the runs by 1.0%"}
+    (shown,) = analyses(table(doubted), sets)
+    assert (shown.numbers[0].value, shown.numbers[0].agrees) == ("0.512", None)
+    assert shown.numbers[0].verdict == doubted["verdict"]
+    (row,) = compared([ROW], None, table(doubted | {"group": "count=exact"}), sets)
+    assert (row.value, row.verdict) == ("0.512", doubted["verdict"])
+
+
 def test_an_analysis_that_could_not_be_made_says_why(sets):
     (shown,) = analyses(table(FAILED), sets)
     assert shown.numbers[0].verdict == "not made: no two seeds"

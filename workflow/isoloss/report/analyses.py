@@ -93,7 +93,8 @@ def analyses(table: pd.DataFrame | None, sets: RunSets) -> list[AnalysisShown]:
 def one(row: Mapping, sets: RunSets) -> NumberShown:
     """A row of the table of analyses."""
     shown, verdict = number(FittedNumber.read(row, text(row["quantity"]))), text(row["verdict"])
-    sure = bool(verdict) and Verdict.read(verdict).identified
+    said = Verdict.read(verdict) if verdict else Verdict(Status.NOT_MEASURED)
+    sure = said.identified
     at = ""
     if known(row["x"]):
         at = f"at {text(row['x_quantity']).replace('_', ' ')} = {float(row['x']):.3g}"
@@ -101,7 +102,7 @@ def one(row: Mapping, sets: RunSets) -> NumberShown:
         group=text(row["group"]),
         quantity=shown.parameter.replace("_", " "),
         at=at,
-        value=shown.value if sure else "–",
+        value=shown.value if said.determined else "–",
         interval=shown.interval,
         unit=shown.unit,
         theory=shown.theory,
@@ -142,7 +143,7 @@ def compared(
         found = _of_fits(row, laws) or _of_analyses(row, made)
         if found is not None:
             ours, verdict, named = found
-            value, interval = (ours.value if verdict.identified else "–"), ours.interval
+            value, interval = (ours.value if verdict.determined else "–"), ours.interval
             runs = sets.anchor(named)
         said = {key: row[key] for key in ("quantity", "kaplan", "chinchilla", "elsewhere", "scale")}
         told = "" if verdict.identified else verdict

@@ -16,7 +16,7 @@ from isoloss.report import study as read
 from isoloss.report.audit import refits
 from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
 from isoloss.report.unfinished import NOTHING, Unfinished
-from isoloss.results.verdict import IDENTIFIED
+from isoloss.results.verdict import IDENTIFIED, Verdict
 
 HERE = Path(__file__).parent
 CARET = re.compile(r"\^(\{[^{}]{1,40}\}|\([^()]{1,40}\)|[-−+]?\w+(?:[./]\w+)*)")
@@ -131,10 +131,12 @@ def main_number(fits: Sequence[FitShown]) -> tuple[str, str, str, str]:
     """The number of a study that the summary shows, with its interval, theory and verdict.
 
     It is the first identified number with a theoretical value, or else the first exponent. If
-    several numbers have one, the verdict counts those that agree.
+    several numbers have one, the verdict counts those that agree. Without any, it is a number that
+    is identified only if its law holds.
     """
-    numbers = [(fit, number) for fit in fits for number in fit.numbers
-               if number.verdict == IDENTIFIED]  # fmt: skip
+    every = [(fit, number) for fit in fits for number in fit.numbers if number.verdict]
+    numbers = [pair for pair in every if pair[1].verdict == IDENTIFIED]
+    numbers = numbers or [pair for pair in every if Verdict.read(pair[1].verdict).determined]
     numbers.sort(key=lambda pair: (not pair[1].theory, bool(pair[1].unit)))
     if not numbers:
         return ("", "", "", fits[0].verdict if fits else "nothing fitted")

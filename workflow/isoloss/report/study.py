@@ -157,6 +157,8 @@ def fit_shown(found: Fitted) -> FitShown:
     for one in found.numbers if found.describes else ():
         if one.verdict is not None and one.verdict.identified:
             numbers.append(number(one))
+        elif one.verdict is not None and one.verdict.determined:
+            numbers.append(replace(number(one), agrees=None))  # its law may not hold
         elif known(one.lo) and known(one.hi):
             numbers.append(replace(number(one), value="–", agrees=None))
     return FitShown(
