@@ -92,7 +92,8 @@ def built(tmp_path_factory):
     (tree / "config").mkdir()
     shutil.copy(ROOT / "config" / "audit.yaml", tree / "config")
     with tarfile.open(build(tree, "sdist", folder)) as sdist:
-        sdist.extractall(folder / "sdist", filter="data")
+        safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # 3.11.4 and later
+        sdist.extractall(folder / "sdist", **safe)
     (unpacked,) = (folder / "sdist").iterdir()
     (folder / "again").mkdir()
     return build(tree, "wheel", folder), build(unpacked, "wheel", folder / "again")

@@ -204,7 +204,8 @@ def _minimum(one: Valley, quantity: Q) -> dict:
     size = quantity is Q.N_OPT
     value = one.n_opt if size else one.loss_opt
     drawn = np.exp(one.log_n) if size else one.least
-    draws = np.exp(allocation.moved(np.log(drawn)[:, None], np.log(value))[:, 0])
+    with np.errstate(all="ignore"):  # a draw whose valley has no such minimum is NaN
+        draws = np.exp(allocation.moved(np.log(drawn)[:, None], np.log(value))[:, 0])
     lo, hi = bounds(draws[np.isfinite(draws)], LEVEL)
     return {"quantity": quantity, "value": value, "lo": float(lo), "hi": float(hi),
             "level": LEVEL, "unit": (UNITS | LOSSES)[quantity], "method": METHOD}  # fmt: skip

@@ -97,7 +97,7 @@ def analyse(spec: Crossing, inputs: Inputs) -> list[Row]:
             Q.D_STAR: (log_d + more * at, "tokens"),
             Q.L_STAR: (log_l + fall * at, "nats per token"),
         }
-        rows += _meeting(met, logs, said)
+        rows += meeting(met, logs, said)
     else:
         verdict = not_identified("beyond the data the two lines do not meet")
         rows.append(Row(kind=Kind.PARAMETER, quantity=Q.C_STAR, unit="PF-days",
@@ -113,7 +113,7 @@ def analyse(spec: Crossing, inputs: Inputs) -> list[Row]:
                          group=OF_C, **of_loss)  # fmt: skip
 
 
-def _meeting(met: np.ndarray, logs: dict[Q, tuple[np.ndarray, str]], said) -> list[Row]:
+def meeting(met: np.ndarray, logs: dict[Q, tuple[np.ndarray, str]], said: dict) -> list[Row]:
     """The numbers of the point where the lines meet; draws whose lines do not meet have none."""
     verdict = IDENTIFIED
     if np.mean(~met[1:]) > SHARE:
