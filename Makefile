@@ -1,6 +1,6 @@
 # From a clone to a report. `make help` lists the targets; the settings are
 #   CORES      how many cores the study may use (default: all)
-#   WORKERS    how many tests run at a time (default: one more than cores, because some wait)
+#   WORKERS    how many tests run at a time (default: two more than cores, because many wait)
 #   ARGS       further arguments for snakemake (make, make smoke) or pytest (make test)
 #   FROM       a folder with copies of the published tables (make tables)
 #   PYTHON     the Python (3.11 or newer) that .venv is made from; found by itself otherwise
@@ -11,7 +11,7 @@
 # pip's own settings (PIP_INDEX_URL, pip.conf ...) hold as everywhere.
 
 CORES ?= all
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 ARGS ?=
 FROM ?=
 PYTHON ?=
