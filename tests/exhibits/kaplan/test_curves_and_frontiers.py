@@ -9,13 +9,12 @@ import pytest
 
 from isoloss.config import exhibits
 from isoloss.errors import UserError
-from isoloss.exhibits.kaplan.crossing import Crossing, meeting
+from isoloss.exhibits.kaplan.crossing import Crossing
 from isoloss.exhibits.kaplan.frontier import KaplanFrontier
 from isoloss.exhibits.kaplan.optima import Frontier
 from isoloss.exhibits.kaplan.size_curves import min_compute, min_steps, min_tokens
 from isoloss.laws import LAWS
 from isoloss.laws.base import Parameter, coefficient, exponent
-from isoloss.results import Q
 from isoloss.results.group import G, Group
 from isoloss.results.quantity import Axis, Quantity
 from isoloss.results.verdict import Status, Verdict
@@ -371,18 +370,6 @@ def test_what_follows_from_where_the_lines_meet_is_judged_as_the_compute_is(seed
         verdict = Verdict.read(found["verdict"][name])
         assert verdict.status is Status.NOT_IDENTIFIED
         assert re.fullmatch(reason, verdict.reason)
-
-
-@pytest.mark.parametrize(("apart", "status"), [
-    (0.1, Status.IDENTIFIED), (3.0, Status.NOT_IDENTIFIED),
-])  # fmt: skip
-def test_lines_that_meet_at_about_one_place_in_all_draws_tell_it(apart, status):
-    log_c = np.concatenate([[0.0], np.linspace(-apart, apart, 100)])
-    logs = {Q.C_STAR: (log_c, "PF-days"), Q.N_STAR: (2 * log_c, "parameters")}
-    said = {"method": "", "n_runs": 1, "runs": "one"}
-    rows = meeting(np.ones(101, bool), logs, said)
-    assert [Verdict.read(row.verdict).status for row in rows] == [status, status]
-    assert [row.value for row in rows] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(("verdict", "said"), [
