@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -92,10 +93,13 @@ def test_a_users_mistake_is_a_message_and_an_exit_code(tmp_path, address):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_job_ends_when_its_client_is_killed(tmp_path, address, number):
+def start_long_job(folder, address, **environment):
+    """A client, and the process that does its job; the job would take minutes."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
-    client = subprocess.Popen(command(tmp_path, steps=10**7), env=environ(address))
+    client = subprocess.Popen(
+        command(folder, steps=10**7), env=environ(address) | environment,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         jobs = [
@@ -106,8 +110,38 @@ def test_a_job_ends_when_its_client_is_killed(tmp_path, address, number):
         if jobs:
             break
         time.sleep(0.02)
+    return client, jobs
+
+
+def test_a_job_that_the_kernel_killed_is_named_with_its_memory(tmp_path, address):
+    client, (job,) = start_long_job(tmp_path, address, ISOLOSS_MEMORY_MB="1500")
+    job.send_signal(signal.SIGKILL)
+    said = client.communicate(timeout=20)[1]
+    assert client.returncode == 128 + signal.SIGKILL
+    assert said.startswith("isoloss train: killed by signal 9 (SIGKILL); the job had used up to ")
+    assert int(re.search(r"up to ([\d,]+) MiB", said)[1].replace(",", "")) > 50
+    assert "planned to need 1,500 MB" in said
+    assert "memory was short" in said
+
+
+def test_a_pool_that_is_killed_leaves_no_training_behind(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(WORKFLOW))
+    started = worker_pool.start()
+    client, (job,) = start_long_job(tmp_path, os.environ.pop(POOL_SOCKET))
+    started.process.kill()
+    said = client.communicate(timeout=20)[1]
+    _, alive = psutil.wait_procs([job], timeout=20)
+    started.stop()
+    assert not alive
+    assert client.returncode == 1
+    assert "the worker pool ended before the job did" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_job_ends_when_its_client_is_killed(tmp_path, address, number):
+    client, jobs = start_long_job(tmp_path, address)
     client.send_signal(number)
-    client.wait()
+    client.communicate()
     _, alive = psutil.wait_procs(jobs, timeout=20)
     assert jobs
     assert not alive

@@ -33,7 +33,8 @@ rule trunk:
     message:
         "Training {wildcards.trunk_id}"
     shell:
-        "python -m isoloss.runtime.job trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}"
+        "ISOLOSS_MEMORY_MB={resources.mem_mb}"
+        " python -m isoloss.runtime.job trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}"
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
         " --trunk={input.trunk} --out {output} > {log} 2>&1"
 
@@ -72,6 +73,7 @@ rule train:
     message:
         "Training {wildcards.run_id}"
     shell:
-        "python -m isoloss.runtime.job train --run-id {wildcards.run_id} --settings {params.settings:q}"
+        "ISOLOSS_MEMORY_MB={resources.mem_mb}"
+        " python -m isoloss.runtime.job train --run-id {wildcards.run_id} --settings {params.settings:q}"
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
         " --trunk={input.trunk} --folder {params.folder} > {log} 2>&1"

@@ -20,6 +20,7 @@ POOL_SOCKET = "ISOLOSS_POOL_SOCKET"  # the address of the worker pool
 COMMIT = "ISOLOSS_COMMIT"
 DEVICE = "ISOLOSS_DEVICE"
 UNFINISHED = "ISOLOSS_UNFINISHED"  # names a file with failed jobs and missing files, for the report
+MEMORY_MB = "ISOLOSS_MEMORY_MB"  # the memory that a training was planned to need
 LAST_STATES = "ISOLOSS_LAST_STATES"  # asks for the checkpoint of a training that is finished
 COMMANDS = {
     "corpus": "isoloss.jobs.corpus",
@@ -39,6 +40,7 @@ COMMANDS = {
     "report": "isoloss.jobs.report",
 }
 USER_ERROR, USAGE_ERROR = 1, 2
+MOST_REPLY_BYTES = 1024  # of the worker pool, at a job's end
 TRY_AGAIN = 75  # the job was interrupted and can resume: EX_TEMPFAIL
 # One thread a job: several jobs side by side are faster than several threads in one of them.
 ONE_THREAD = dict.fromkeys(
@@ -112,11 +114,42 @@ def run_in_pool(argv: Sequence[str], address: str) -> int:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, outputs)]
         connection.sendmsg([len(request).to_bytes(8)], rights)
         connection.sendall(request)
-        reply = connection.recv(16)
+        reply = connection.recv(MOST_REPLY_BYTES)
     if not reply:
         print("isoloss: the worker pool ended before the job did", file=sys.stderr)
         return USER_ERROR
-    return int(reply)
+    ended = json.loads(reply)
+    if ended["code"] >= 0:
+        return ended["code"]
+    print(killed_message(argv[0], -ended["code"], ended["peak_memory_mib"]), file=sys.stderr)
+    return 128 - ended["code"]
+
+
+def killed_message(command: str, number: int, peak_memory_mib: int) -> str:
+    """What a user is told of a job that a signal has ended.
+
+    Parameters
+    ----------
+    command : str
+        The command of the job.
+    number : int
+        Of the signal.
+    peak_memory_mib : int
+        The most memory that the job has held.
+    """
+    name = signal.Signals(number).name
+    said = (
+        f"isoloss {command}: killed by signal {number} ({name});"
+        f" the job had used up to {peak_memory_mib:,} MiB of memory."
+    )
+    if number == signal.SIGKILL:
+        planned_mb = os.environ.get(MEMORY_MB)
+        said += f" It was planned to need {int(planned_mb):,} MB." if planned_mb else ""
+        said += (
+            " Unless somebody sent the signal, the kernel did, because memory was short:"
+            " run fewer jobs at a time (--cores)."
+        )
+    return said
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,11 +1,13 @@
 """The worker pool: a process that has imported everything once, and forks a worker for each job.
 
 The workflow calls `start` before its first job. The pool ends when the process that started it
-ends, or on request. A job ends when its client (`isoloss.runtime.job`) ends. A worker computes the
-same bytes as a fresh process: it inherits imported modules, but no random state, data or threads.
+ends, or on request. A job ends when its client (`isoloss.runtime.job`) or the pool ends. A worker
+computes the same bytes as a fresh process: it inherits imported modules, but no random state, data
+or threads.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -27,7 +29,14 @@ from typing import Any
 
 from isoloss.files import write_json
 from isoloss.runtime.fingerprint import training_fingerprint
-from isoloss.runtime.job import COMMANDS, ONE_THREAD, POOL_SOCKET, run_command, short_path
+from isoloss.runtime.job import (
+    COMMANDS,
+    ONE_THREAD,
+    POOL_SOCKET,
+    TRY_AGAIN,
+    run_command,
+    short_path,
+)
 from isoloss.tasks import TASKS
 
 # The libraries that jobs import, when they start or at their first use.
@@ -46,6 +55,8 @@ LIBRARIES = (
     "torch",
 )
 RECEIVE_TIMEOUT_S = 10.0
+PR_SET_PDEATHSIG = 1  # of Linux's <sys/prctl.h>: the signal that a process gets when its parent ends
+KIB_PER_MIB = 1024  # Linux counts memory in KiB
 CPU_TIMES = "ISOLOSS_COSTS"  # names a file for the CPU time of each command, for benchmarks
 
 
@@ -107,6 +118,8 @@ class _Server:
 
     def __init__(self, listener: socket.socket):
         self.listener = listener
+        self.prctl = ctypes.CDLL(None).prctl  # found before the first fork
+        self.pid = os.getpid()
         self.selector = selectors.DefaultSelector()
         self.workers: dict[int, tuple[str, socket.socket]] = {}  # process -> command, client
         self.cpu_s: dict[str, float] = {}  # command -> of its finished jobs
@@ -135,6 +148,10 @@ class _Server:
             return
         worker = os.fork()
         if worker == 0:
+            # A pool that the kernel kills must leave no training behind.
+            self.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != self.pid:
+                os._exit(TRY_AGAIN)
             _run_job(request, outputs)
         for descriptor in outputs:
             os.close(descriptor)
@@ -165,8 +182,9 @@ class _Server:
             command, client = self.workers.pop(worker)
             self.cpu_s[command] = self.cpu_s.get(command, 0.0) + used.ru_utime + used.ru_stime
             code = os.waitstatus_to_exitcode(status)
+            reply = {"code": code, "peak_memory_mib": round(used.ru_maxrss / KIB_PER_MIB)}
             with contextlib.suppress(OSError):  # the client may have gone
-                client.sendall(str(code if code >= 0 else 128 - code).encode())
+                client.sendall(json.dumps(reply).encode())
             with contextlib.suppress(KeyError, ValueError):
                 self.selector.unregister(client)
             client.close()
