@@ -17,13 +17,13 @@ GONE = replace(HERE, pid=1, command="snakemake --cores 2", since_utc="2026-01-01
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The folder of a workflow that was killed; system's locks of the test end with the test."""
-    monkeypatch.setattr(folder_lock, "_HELD", held := [])
+    monkeypatch.setattr(folder_lock, "_HELD", held := {})
     made = tmp_path / "my project" / ".snakemake"
     (made / "locks").mkdir(parents=True)
     (made / "locks" / "0.output.lock").write_text("results/report.html\n")
     write_json(made / folder_lock.HOLDER_FILE, asdict(GONE))
     yield made
-    for lock in held:
+    for lock in held.values():
         os.close(lock)
 
 
@@ -61,10 +61,11 @@ def test_the_locks_of_another_machine_stay_and_it_is_named(folder, changes):
     assert "'" + str(folder.parent) + "' && snakemake --unlock" in said
 
 
-def test_locks_stay_while_somebody_of_this_machine_is_there(folder):
+def test_a_folder_that_somebody_of_this_machine_holds_is_refused(folder):
     with (folder / folder_lock.LOCK_FILE).open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_SH)
-        assert acquire(folder) is None
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError):
+            acquire(folder)
         assert is_locked(folder)
     said = locked_message(folder)
     assert "process 1 on" in said

@@ -35,6 +35,8 @@ def code_of(*modules):
     return local([seen_from(os.curdir, path) for path in sources(*modules)])
 
 
+# How long a command that only looks at the folder may hold its lock.
+LOOKING_S = 5.0
 # The worker pool of this process, once it is started: see workflow/isoloss/runtime/worker_pool.py.
 POOLS = []
 
@@ -69,15 +71,23 @@ def record_predictions():
         logger.warning(str(error))
 
 
-if SNAKEMAKE.is_main_process:
-    warn_of_runs_by_other_code()
-    killed = None if SNAKEMAKE.is_dry_run else folder_lock.acquire(".snakemake")
+def lock_folder(wait_s=0.0):
+    """Take the lock of this folder, and say whether the last holder was killed."""
+    killed = folder_lock.acquire(".snakemake", wait_s)
     if killed:
         logger.warning(
             f"The last snakemake here was killed: {killed}. Going on from what is whole."
         )
+
+
+if SNAKEMAKE.is_main_process:
+    warn_of_runs_by_other_code()
     if not SNAKEMAKE.is_dry_run:
-        record_predictions()
+        try:
+            lock_folder()
+            record_predictions()
+        except BlockingIOError:
+            pass  # a command that only looks, like --summary, may go on; `onstart` refuses others
 
 
 def write_unfinished_report():
@@ -111,6 +121,11 @@ def mark_outputs_of_unfinished_jobs():
 
 
 onstart:
+    if SNAKEMAKE.is_main_process:
+        try:
+            lock_folder(wait_s=LOOKING_S)
+        except BlockingIOError:
+            raise WorkflowError(folder_lock.locked_message(".snakemake")) from None
     SNAKEMAKE.disable_rate_limit()
     mark_outputs_of_unfinished_jobs()
     if SNAKEMAKE.is_main_process:

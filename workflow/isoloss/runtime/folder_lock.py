@@ -1,10 +1,10 @@
-"""The lock of a results folder, which the system releases when its process dies.
+"""The lock of a project folder, which the system releases when its process dies.
 
-Snakemake locks a folder by files, and leaves the files behind when it is killed. So each Snakemake
-also holds a shared lock of the system (`flock`) on a file of isoloss. The Snakemake that makes
-results records itself as the lock holder. Snakemake's lock files are stale, and are removed, if two
-conditions hold. No other process of this machine has the shared lock, and the last lock holder was
-of this machine. Processes of another machine on a shared filesystem cannot be detected.
+Snakemake locks the files that it will write, by files that stay behind when it is killed; and a
+Snakemake that ends removes the lock files of all others. So the Snakemake that makes results also
+holds an exclusive lock of the system (`flock`), and records itself as the lock holder. With that
+lock, Snakemake's lock files are stale, and are removed, if the last lock holder was of this
+machine. Processes of another machine on a shared filesystem cannot be detected.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import platform
 import shlex
 import shutil
 import sys
+import time
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,8 @@ SNAKEMAKE_LOCKS = "locks/*.lock"  # in `.snakemake`: the files by which Snakemak
 HOLDER_FILE, LOCK_FILE = "isoloss.holder.json", "isoloss.lock"
 BOOT_ID, MACHINE_ID = Path("/proc/sys/kernel/random/boot_id"), Path("/etc/machine-id")
 MAX_COMMAND = 200  # characters
-_HELD: list[int] = []  # descriptors of locked files, open until the process ends
+POLL_S = 0.2
+_HELD: dict[Path, int] = {}  # folder -> descriptor of its locked file, open until the process ends
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,29 @@ def this_process() -> LockHolder:
     )
 
 
-def acquire(folder: str | Path) -> LockHolder | None:
-    """Take the shared lock of a folder until this process ends, and remove stale locks.
+def acquire(folder: str | Path, wait_s: float = 0.0) -> LockHolder | None:
+    """Take the exclusive lock of a folder until this process ends, and remove stale locks.
 
     Parameters
     ----------
     folder : path
         Snakemake's own, `.snakemake`.
+    wait_s : float
+        How long to wait for a process that holds the lock.
 
     Returns
     -------
     LockHolder or None
         The killed Snakemake whose stale locks were removed, if there was one.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process of this machine holds the lock.
     """
     folder = Path(folder)
+    if folder.resolve() in _HELD:
+        return None
     try:
         import fcntl
 
@@ -94,16 +105,21 @@ def acquire(folder: str | Path) -> LockHolder | None:
         lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
     except (ImportError, OSError):
         return None  # Snakemake reports the problem of the folder
-    killed = None
-    try:
-        with contextlib.suppress(BlockingIOError):
+    until_s = time.monotonic() + wait_s
+    while True:
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            killed = _remove_stale_locks(folder)
-        fcntl.flock(lock, fcntl.LOCK_SH)  # downgraded, or waited for while another one cleans up
-        _HELD.append(lock)
-    except OSError:  # a filesystem without locks
-        os.close(lock)
-    return killed
+            break
+        except BlockingIOError:
+            if time.monotonic() >= until_s:
+                os.close(lock)
+                raise
+            time.sleep(POLL_S)
+        except OSError:  # a filesystem without locks
+            os.close(lock)
+            return None
+    _HELD[folder.resolve()] = lock
+    return _remove_stale_locks(folder)
 
 
 def record_holder(folder: str | Path) -> None:
