@@ -8,6 +8,7 @@ from tests.workflow.project import Project
 from tests.workflow.test_staleness import FUNCTION
 
 from isoloss.errors import UserError
+from isoloss.jobs import predict
 from isoloss.pipeline import load_project
 
 
@@ -40,6 +41,20 @@ def test_what_no_study_wants_is_named_with_what_is_near(workflow):
         workflow.figure("sine", "widht")
     with pytest.raises(UserError, match="nonsense is not a run of any study of the config"):
         workflow.settings("nonsense")
+
+
+def test_a_text_that_no_command_can_take_travels_in_a_file(workflow):
+    """Linux takes 128 KiB an argument; a prediction names all runs that it is fitted to."""
+    short, long = '{"runs":["a"]}', json.dumps([f"run-{i:06d}-s0" for i in range(10_000)])
+    assert workflow.argument(short, write=True) == short
+    path = workflow.argument(long, write=False)
+    assert len(path) < 100
+    assert not (workflow.root / path[1:]).exists()  # of a dry run
+    assert workflow.argument(long, write=True) == path
+    assert (workflow.root / path[1:]).read_text() == long
+    assert predict._read(path.replace("@", f"@{workflow.root}/")) == json.loads(long)
+    assert predict._read(short) == json.loads(short)
+    assert workflow.argument(long + " ", write=False) != path
 
 
 def test_the_untrained_cost_is_that_of_the_runs_without_a_result(workflow):

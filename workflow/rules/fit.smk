@@ -39,7 +39,11 @@ rule predict:
     resources:
         mem_mb=2000,
     params:
-        prediction=lambda wildcards: ISOLOSS.prediction(wildcards.study),
+        # It names all runs that are fitted, and may be longer than an argument may be.
+        prediction=lambda wildcards: ISOLOSS.argument(
+            ISOLOSS.prediction(wildcards.study), write=not SNAKEMAKE.is_dry_run
+        ),
+        runs=lambda wildcards: f"{RESULTS}/runs",
         # No input: it is written before they are there.
         tests=lambda wildcards: ISOLOSS.testing_rows(wildcards.study),
         # No output: Snakemake removes what a job will write again, and a record is kept.
@@ -48,7 +52,7 @@ rule predict:
         "Predicting the largest run of {wildcards.study}"
     shell:
         "python -m isoloss.runtime.job predict --study {wildcards.study}"
-        " --prediction {params.prediction:q} --rows {input.rows}"
+        " --prediction {params.prediction:q} --runs-folder {params.runs}"
         " --tests {params.tests} --records {params.records} --out {output} > {log} 2>&1"
 
 

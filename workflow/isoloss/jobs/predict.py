@@ -20,15 +20,18 @@ def main(argv: list[str]) -> None:
     """Write the prediction that the arguments describe."""
     parser = argparse.ArgumentParser(prog="isoloss.runtime.job predict", description=__doc__)
     parser.add_argument("--study", required=True)
-    parser.add_argument("--prediction", required=True, help="JSON: laws, settings, runs")
-    parser.add_argument("--rows", nargs="+", required=True, help="row.json of the fitted runs")
+    parser.add_argument(
+        "--prediction", required=True, help="JSON: laws, settings, runs; or @FILE that holds it"
+    )
+    parser.add_argument("--runs-folder", required=True, help="folder of the runs' folders")
     parser.add_argument("--tests", nargs="+", required=True, help="row.json of the predicted runs")
     parser.add_argument("--records", required=True, help="folder of the records of predictions")
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args(argv)
-    given = json.loads(arguments.prediction)
+    given = _read(arguments.prediction)
     fits = [parse(Fit, fit, arguments.study) for fit in given["fits"]]
-    rows = [read_json(path) for path in arguments.rows]
+    runs_folder = Path(arguments.runs_folder)
+    rows = [read_json(runs_folder / run_id / "row.json") for run_id in given["fitted"]]
     lineages = given["lineages"]
     runs = typed([row | {"lineage": lineages.get(row["run_id"])} for row in rows], RUN_COLUMNS)
     kind = task(given["settings"]["task"]["kind"])
@@ -56,6 +59,10 @@ def main(argv: list[str]) -> None:
     before = said_before(arguments.records, said, about)
     table = typed([row | {"made_before": before} for row in said], PREDICTION_COLUMNS)
     write_parquet(arguments.out, table)
+
+
+def _read(argument: str) -> dict[str, Any]:
+    return read_json(argument[1:]) if argument.startswith("@") else json.loads(argument)
 
 
 def _hash_of(row: dict[str, Any]) -> str:

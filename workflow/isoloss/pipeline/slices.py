@@ -1,5 +1,6 @@
 """Each job's slice of the config, as text for the params of its rule."""
 
+import hashlib
 import json
 import re
 import shlex
@@ -9,7 +10,7 @@ from typing import Any
 from isoloss.config import exhibits
 from isoloss.config.study import Grid, Texts, Trained
 from isoloss.errors import UserError, nearest
-from isoloss.files import canonical_json, without_tags
+from isoloss.files import canonical_json, whole, without_tags
 from isoloss.pipeline.jobs import Jobs
 
 # The starts of constructs of reStructuredText: inside a line, and at its start.
@@ -56,6 +57,29 @@ class Workflow(Jobs):
                 },
             }
         )
+
+    def argument(self, text: str, *, write: bool) -> str:
+        """A text as an argument of a command: itself, or "@PATH" of a file that holds it.
+
+        Parameters
+        ----------
+        text : str
+        write : bool
+            Write the file; without, the path is only named, as for a dry run.
+
+        Raises
+        ------
+        UserError
+            The file could not be written.
+        """
+        if len(shlex.quote(text).encode()) <= MOST_BYTES:
+            return text
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        path = f"{self.config.results}/settings/{name}.json"
+        if write and not (self.root / path).exists():
+            with whole(self.root / path) as made:
+                made.write_text(text, encoding="utf-8")
+        return f"@{path}"
 
     def grid(self, study: str) -> str:
         """The settings and sweeps of a study."""
