@@ -67,7 +67,7 @@ study: setup ## set everything up, run the default study, write results/report.h
 	@echo "The figures: $(CURDIR)/figures/"
 
 smoke: setup ## run every rule once, on small models (about a minute)
-	@$(IN_VENV) snakemake --cores $(CORES) --configfile config/smoke.yaml $(ARGS)
+	@$(IN_VENV) snakemake --cores $(CORES) --configfile=config/smoke.yaml $(ARGS)
 
 test: setup ## set everything up, run all tests
 	@$(IN_VENV) python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -86,12 +86,22 @@ ifndef USABLE
 .PHONY: $(STAMP)
 endif
 
+# One set-up at a time: a second make waits, and finds .venv made.
+FLOCK := $(shell command -v flock)
+ifeq ($(SETTING_UP)$(if $(FLOCK),,alone),)
 $(STAMP): pyproject.toml requirements.lock
+	@$(FLOCK) --nonblock . true || echo "Another make sets up $(VENV) here: waiting for it."
+	@$(FLOCK) . $(MAKE) --no-print-directory SETTING_UP=yes $(STAMP)
+else
+$(STAMP): pyproject.toml requirements.lock
+	@case "$(CURDIR)" in *[{}]*) echo "setuptools cannot install from a folder with { or } in its path:" \
+		"move $(CURDIR), and give the command again." >&2; exit 1;; esac
 	@echo "Setting up $(VENV): one minute to ten, most of it for torch."
 	@$(if $(USABLE),:,$(call new_venv,$(VENV)))
 	@$(BIN)/python -m pip install --disable-pip-version-check $(INDEX) \
 		--constraint requirements.lock --editable '.[$(EXTRAS)]'
 	@touch $(STAMP)
+endif
 
 lock: ## write requirements.lock anew: the newest versions that pyproject.toml allows
 	@$(call new_venv,build/lock)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from isoloss.config.load import merged, parse_config, parse_study, read_yaml, whole_studies
+from isoloss.config.reading import as_read
 from isoloss.errors import UserError
 
 CONFIG = {"studies": ["one"], "budget": {"flops": 1e12, "runs": 10}}
@@ -165,3 +166,16 @@ def test_overrides_change_what_they_name_and_nothing_else():
 )
 def test_every_study_that_is_shipped_is_valid(path):
     parse_study(read_yaml(path), str(path))
+
+
+def test_text_of_the_command_line_has_the_values_that_a_file_would_give():
+    """Snakemake hands over lists and mappings of --config as text alone."""
+    given = {"budget": {"runs": "10", "flops": "1e12"}, "studies": ["sine"], "resume": "true"}
+    given["overrides"] = {"text": {"title": "a: b", "settings": {"steps": "~", "x": "1.5"}}}
+    assert as_read(given) == {
+        "budget": {"runs": 10, "flops": 1e12}, "studies": ["sine"], "resume": True,
+        "overrides": {"text": {"title": "a: b", "settings": {"steps": None, "x": 1.5}}},
+    }  # fmt: skip
+    assert as_read({"date": "2026-99-99", "device": "cpu", "n": 3}) == {
+        "date": "2026-99-99", "device": "cpu", "n": 3,
+    }  # fmt: skip

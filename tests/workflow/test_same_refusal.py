@@ -95,6 +95,17 @@ def test_a_corpus_that_is_not_at_hand_is_planned_and_not_run(project, capsys):
     assert said.startswith("language: corpora.books: paths[0]: there is no file 'book.txt'")
 
 
+def test_a_second_option_configfile_is_refused_and_numbers_in_options_are_numbers(project, capsys):
+    (project.folder / "a.yaml").write_text("budget: {runs: 50}\n")
+    twice = project.snakemake("--dry-run", "--configfile", "a.yaml", "--configfile", "a.yaml")
+    assert twice.returncode == 1
+    assert "--configfile is given twice" in twice.stdout + twice.stderr
+    few = project.snakemake("--dry-run", "--config", 'budget={"runs": 1}')
+    assert problems(few.stdout + few.stderr) != []
+    assert "integer" not in few.stdout + few.stderr
+    assert "budget.runs" in few.stdout + few.stderr
+
+
 def test_a_corpus_that_is_there_and_too_long_is_a_mistake_in_a_plan_too(project, capsys):
     spec = LANGUAGE["corpora"]["books"] | {"max_bytes": 10}
     project.studies["language"] = changed(LANGUAGE, "corpora/books", spec)

@@ -1,6 +1,7 @@
 """Read YAML of unknown origin safely: no code runs, and no file expands beyond memory."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,31 @@ def number_of(value: Any) -> Any:
     if isinstance(value, str) and len(value) < 400 and SCIENTIFIC.match(value):
         return float(value.replace("_", ""))
     return value
+
+
+# What a text without quotes can be beside text, in YAML.
+PLAIN = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null"))
+
+
+def as_read(value: Any) -> Any:
+    """Lists and mappings of texts, with the values that `read_yaml` would read from each text.
+
+    Snakemake gives `--config 'budget={"runs": 10}'` as {"budget": {"runs": "10"}}.
+    """
+    if isinstance(value, Mapping):
+        return {key: as_read(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [as_read(part) for part in value]
+    if not isinstance(value, str):
+        return value
+    loader = _Loader("")
+    try:
+        tag = loader.resolve(yaml.ScalarNode, value, (True, False))
+        return loader.construct_object(yaml.ScalarNode(tag, value)) if tag in PLAIN else value
+    except (ValueError, OverflowError):
+        return value
+    finally:
+        loader.dispose()
 
 
 def lone_surrogate(text: str) -> bool:

@@ -13,10 +13,18 @@ from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultForma
 # key of a dictionary. The lock files that `isoloss.runtime.folder_lock` removes are tested too.
 USED: Mapping[str, tuple[str, ...]] = {
     "workflow": (
-        *("current_basedir", "dag", "dag_settings", "execution_settings", "global_resources"),
+        *(
+            "config_settings",
+            "current_basedir",
+            "dag",
+            "dag_settings",
+            "execution_settings",
+            "global_resources",
+        ),
         *("group_settings", "is_main_process", "local_exec", "output_settings"),
         *("overwrite_configfiles", "persistence", "remote_exec", "scheduler"),
     ),
+    "workflow.config_settings": ("config",),
     "workflow.dag": ("needrun_jobs",),
     "workflow.dag_settings": ("target_jobs",),
     "workflow.execution_settings": ("keep_going",),
@@ -48,6 +56,11 @@ class Snakemake:
     def config_files(self) -> list[str]:
         """The files of `--configfile`."""
         return [str(path) for path in self._workflow.overwrite_configfiles]
+
+    @property
+    def config_options(self) -> dict[str, Any]:
+        """The changes of `--config`; in lists and mappings, all values are text."""
+        return dict(self._workflow.config_settings.config)
 
     @property
     def is_main_process(self) -> bool:
@@ -132,6 +145,20 @@ class Snakemake:
     def put_groups_into_one_step(self, groups: Iterable[str]) -> None:
         """Run all jobs of an allocation in one step of it."""
         self._workflow.group_settings.group_components = dict.fromkeys(groups, 10**6)
+
+
+def repeated_config_file(argv: Sequence[str]) -> str:
+    """What a user is told who gives `--configfile` twice; "" for any other command.
+
+    Snakemake would read only the last, without a word.
+    """
+    given = [one.partition("=")[0] for one in argv if one.startswith("--configfile")]
+    if len(given) < 2:
+        return ""
+    return (
+        "--configfile is given twice, and Snakemake would read only the last."
+        " Give all files after one: --configfile A.yaml B.yaml (B changes A)"
+    )
 
 
 def terminal_handler(settings: Any, stream: TextIO) -> Any:

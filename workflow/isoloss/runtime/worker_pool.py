@@ -55,7 +55,7 @@ LIBRARIES = (
     "torch",
 )
 RECEIVE_TIMEOUT_S = 10.0
-PR_SET_PDEATHSIG = 1  # of Linux's <sys/prctl.h>: the signal that a process gets when its parent ends
+PR_SET_PDEATHSIG = 1  # of Linux: the signal that a process gets when its parent ends
 KIB_PER_MIB = 1024  # Linux counts memory in KiB
 CPU_TIMES = "ISOLOSS_COSTS"  # names a file for the CPU time of each command, for benchmarks
 
