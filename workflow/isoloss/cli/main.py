@@ -24,6 +24,7 @@ COMMANDS = {
     ),
     "hyper": ("isoloss.cli.hyper", "the best learning rate and batch, and their laws"),
     "retrain": ("isoloss.cli.retrain", "set aside the runs that other code trained"),
+    "adopt": ("isoloss.cli.adopt", "take over the finished runs of another folder"),
     "next": ("isoloss.cli.next", "which runs to do next"),
     "schedule": ("isoloss.cli.schedule", "predict learning curves of other learning rates"),
     "fetch": ("isoloss.cli.fetch", "get the published tables that fits and tests rest on"),

@@ -1,0 +1,242 @@
+"""Finished runs of another results folder, checked one by one before they are taken over."""
+
+import math
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isoloss.config.load import parse
+from isoloss.config.runs import Run
+from isoloss.errors import UserError
+from isoloss.files import read_json, read_parquet
+from isoloss.plan.identity import compact, hashed_name, run_id
+from isoloss.runtime.fingerprint import training_fingerprint
+from isoloss.tables.schema import TIMED
+from isoloss.tasks import task, task_of
+from isoloss.tasks.base import Solved
+
+RUN_FILES = ("row.json", "curve.parquet", "about.json")
+DONE, DIVERGED = "done", "diverged"
+
+
+@dataclass
+class Found:
+    """What another results folder holds, and what of it can be taken over.
+
+    Attributes
+    ----------
+    new : list of Path
+        Folders of runs, and files of trunks and of records of predictions, that are not here yet.
+    here : list of str
+        Names of those that are here already, with the same content.
+    problems : list of str
+        What cannot be taken over, file by file.
+    bad : list of str
+        Names of the runs and trunks with a problem.
+    """
+
+    new: list[Path] = field(default_factory=list)
+    here: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    bad: list[str] = field(default_factory=list)
+
+
+def look_at(source: Path, results: Path, *, other_code: bool = False) -> Found:
+    """Check all that another results folder holds; change nothing.
+
+    Parameters
+    ----------
+    source : Path
+        The other results folder.
+    results : Path
+        The present project's results folder.
+    other_code : bool
+        Also take runs that other training code made. The report marks them.
+    """
+    found = Found()
+    for folder in sorted(path for path in (source / "runs").glob("*") if path.is_dir()):
+        _sort(found, folder, results / "runs" / folder.name, list(_of_run(folder, other_code)))
+    for card in sorted((source / "trunks").glob("*.json")):
+        _sort(found, card, results / "trunks" / card.name, list(_of_trunk(card, other_code)))
+    for record in sorted((source / "predictions").glob("*.json")):
+        _sort(found, record, results / "predictions" / record.name, [])
+    return found
+
+
+def take(found: Found, source: Path, results: Path) -> None:
+    """Copy what is new; each run is there whole, or not at all.
+
+    Raises
+    ------
+    UserError
+        A file could not be copied. What was copied before is whole, and stays.
+    """
+    for path in found.new:
+        target = results / path.relative_to(source)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                _copy_folder(path, target)
+                continue
+            checkpoint = path.with_suffix(".safetensors")
+            if checkpoint.exists():  # first: a trunk is there when its card is
+                _copy(checkpoint, target.with_suffix(".safetensors"))
+            _copy(path, target)
+        except OSError as error:
+            raise UserError(str(path), [f"could not be copied: {error.strerror}"]) from error
+
+
+def _sort(found: Found, path: Path, target: Path, problems: list[str]) -> None:
+    name = path.stem if path.suffix == ".json" else path.name
+    if target.exists() and not problems and not (problems := list(_differs(path, target))):
+        found.here.append(name)
+    elif problems:
+        found.problems += problems
+        found.bad.append(name)
+    else:
+        found.new.append(path)
+
+
+def _of_run(folder: Path, other_code: bool) -> Iterator[str]:
+    """The problems of a run's files."""
+    missing = [name for name in RUN_FILES if not (folder / name).is_file()]
+    if missing:
+        yield f"{folder}: has no {', no '.join(missing)}"
+        return
+    try:
+        row, about = read_json(folder / "row.json"), read_json(folder / "about.json")
+        curve = read_parquet(folder / "curve.parquet")
+        run = _settings(about, folder / "about.json")
+    except UserError as error:
+        yield from (f"{error.where}: {problem}" for problem in error.problems)
+        return
+    identity = run_id(run, about["seed"])
+    if folder.name != identity:
+        yield f"{folder}: its settings are those of {identity}"
+        return
+    yield from _of_row(folder / "row.json", row, about, run)
+    if set(curve["run_id"]) - {identity}:
+        yield f"{folder / 'curve.parquet'}: has rows of other runs"
+    elif row.get("status") == DONE and not _ends_with(curve, row, run):
+        yield f"{folder / 'curve.parquet'}: does not end with the loss of row.json"
+    yield from _of_corpus(folder / "about.json", about, run)
+    yield from _of_code(folder / "row.json", row.get("code"), run, other_code)
+
+
+def _settings(about: Any, path: Path) -> Run:
+    """The settings that an about.json holds; raises UserError where it holds none."""
+    settings = about.get("settings") if isinstance(about, dict) else None
+    if not isinstance(settings, dict) or not isinstance(about.get("seed"), int):
+        raise UserError(str(path), ["holds no settings and seed of a run"])
+    kind = settings["task"].get("kind") if isinstance(settings.get("task"), dict) else None
+    try:
+        model = task(str(kind)).Run
+    except UserError as error:
+        raise UserError(str(path), error.problems) from error
+    return parse(model, settings, str(path))
+
+
+def _of_row(path: Path, row: Any, about: dict[str, Any], run: Run) -> Iterator[str]:
+    """Where a row disagrees with the settings that the run was trained with."""
+    if not isinstance(row, dict):
+        yield f"{path}: holds no row of a run"
+        return
+    vocab_size = row.get("vocab_size")
+    planned = task_of(run).planned_columns(run, vocab_size if isinstance(vocab_size, int) else None)
+    planned |= {"run_id": path.parent.name, "seed": about["seed"]}
+    # A run that diverged, or that stopped early, took fewer steps than planned.
+    stopped = {"steps", "n_tokens"} | {name for name in planned if name.startswith("compute_")}
+    for name, value in planned.items():
+        if name in stopped and row.get("steps") != planned.get("steps"):
+            continue
+        if not _equal(row.get(name), value):
+            yield f"{path}: {name} is {row.get(name)!r}, and {value!r} by its settings"
+    if row.get("status") == DONE:
+        loss = row.get("loss")
+        if not isinstance(loss, int | float) or not math.isfinite(loss):
+            yield f"{path}: the run is done, but its loss is {loss!r}"
+    elif row.get("status") != DIVERGED:
+        yield f"{path}: status is {row.get('status')!r}, allowed are {DONE}, {DIVERGED}"
+
+
+def _equal(found: Any, value: Any) -> bool:
+    numbers = all(isinstance(one, int | float) for one in (found, value))
+    return math.isclose(found, value, rel_tol=1e-12) if numbers else found == value
+
+
+def _ends_with(curve: Any, row: dict[str, Any], run: Run) -> bool:
+    if isinstance(task_of(run), Solved):
+        return curve.empty  # solved in one step, without a curve
+    return not curve.empty and float(curve["loss"].iloc[-1]) == row.get("loss")
+
+
+def _of_corpus(path: Path, about: dict[str, Any], run: Run) -> Iterator[str]:
+    corpus = task_of(run).corpus_of(run)
+    found = about.get("corpus")
+    trained_on = found.get("corpus_id") if isinstance(found, dict) else None
+    if corpus is not None and trained_on != corpus:
+        yield f"{path}: was trained on corpus {trained_on!r}, and its settings name {corpus!r}"
+
+
+def _of_code(path: Path, code: Any, run: Run, other_code: bool) -> Iterator[str]:
+    kind = run.task.kind
+    present = training_fingerprint(kind)
+    if code != present and not other_code:
+        yield f"{path}: was trained by code {code}, the present is {present} (see --other-code)"
+
+
+def _of_trunk(card: Path, other_code: bool) -> Iterator[str]:
+    """The problems of a trunk's files."""
+    import safetensors
+
+    path = card.with_suffix(".safetensors")
+    try:
+        about = read_json(card)
+        run = _settings(about, card)
+        with safetensors.safe_open(path, framework="numpy") as file:
+            file.keys()
+    except UserError as error:
+        yield from (f"{error.where}: {problem}" for problem in error.problems)
+        return
+    except (OSError, safetensors.SafetensorError) as error:
+        yield f"{path}: is not whole: {error}"
+        return
+    name = f"trunk-{task_of(run).readable_name(run)}"
+    identity = hashed_name(name, compact(run), about["seed"])
+    if card.stem != identity:
+        yield f"{card}: its settings are those of {identity}"
+        return
+    yield from _of_corpus(card, about, run)
+    yield from _of_code(card, about.get("code"), run, other_code)
+
+
+def _differs(path: Path, target: Path) -> Iterator[str]:
+    """Where a run that is here already says something else."""
+    if not path.is_dir():
+        return  # equal trunks and predictions have equal names; that which was here first stays
+    try:
+        theirs, ours = (read_json(folder / "row.json") for folder in (path, target))
+    except UserError as error:
+        yield f"{error.where}: {error.problems[0]}"
+        return
+    columns = sorted({*theirs, *ours} - {*TIMED})
+    other = [name for name in columns if theirs.get(name) != ours.get(name)]
+    if other:
+        yield f"{path}: is here already, with another {', '.join(other)}"
+
+
+def _copy_folder(path: Path, target: Path) -> None:
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    for name in RUN_FILES:
+        shutil.copy2(path / name, partial / name)
+    partial.rename(target)
+
+
+def _copy(path: Path, target: Path) -> None:
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.copy2(path, partial)
+    partial.replace(target)
