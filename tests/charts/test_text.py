@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoloss.charts.style import log_ticks
 from isoloss.charts.text import short, superscripts, with_interval
+from isoloss.charts.ticks import log_ticks
 
 
 @given(st.floats(-12, 20), st.floats(0.05, 18))
@@ -15,6 +15,22 @@ def test_ticks_of_a_log_axis_are_few_ordered_and_inside(start, decades):
     assert 2 <= len(values) <= 7 and len(set(labels)) == len(labels) == len(values)
     assert values == sorted(values)
     assert low * 0.999 <= values[0] and values[-1] <= high * 1.001
+    assert len(values) >= 3
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "powers", "labels"),
+    [
+        (1.0, 2000.0, False, ["1", "10", "100", "1k"]),
+        (2e5, 2.2e6, False, ["200k", "500k", "1M", "2M"]),
+        (2e10, 9e10, True, ["2×10¹⁰", "4×10¹⁰", "6×10¹⁰", "8×10¹⁰"]),
+        (1.7, 6.5, False, ["2", "3", "4", "5", "6"]),
+        (400.0, 6e3, False, ["500", "1k", "2k", "5k"]),
+        (1e-7, 1e-1, False, ["10⁻⁷", "10⁻⁶", "10⁻⁵", "10⁻⁴", "10⁻³", "10⁻²", "10⁻¹"]),
+    ],
+)
+def test_ticks_have_one_notation_and_are_at_least_three(low, high, powers, labels):
+    assert log_ticks(low, high, powers=powers)[1] == labels
 
 
 @pytest.mark.parametrize(

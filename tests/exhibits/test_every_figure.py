@@ -1,6 +1,7 @@
 """What holds for every kind of figure."""
 
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import PolyCollection
+from matplotlib.text import Text
+from PIL import Image
 
+from isoloss.charts.style import PAGE_WIDTH, PIXELS, SINGLE_WIDTH
 from isoloss.charts.text import superscripts
 from isoloss.config.study import Figure
 from isoloss.exhibits.make import draw, drawing
@@ -143,6 +147,15 @@ def test_tick_labels_do_not_touch(drawn):
                 assert left[1] < right[0], f"{axes.get_xlabel()}, {axes.get_ylabel()}"
 
 
+def test_text_is_readable_at_the_width_of_the_report(drawn):
+    """A figure is shown at 100 pixels an inch; no text is smaller than 12 of these pixels."""
+    _, result = drawn
+    assert result.figure.get_figwidth() in (PAGE_WIDTH, SINGLE_WIDTH)
+    for text in result.figure.findobj(Text):
+        if text.get_text().strip():
+            assert text.get_fontsize() / 72 * PIXELS >= 12, text.get_text()
+
+
 def test_log_axes_have_at_least_two_labelled_ticks(drawn):
     _, result = drawn
     for axes in panels(result.figure):
@@ -206,6 +219,10 @@ def test_the_files_are_the_figure_its_table_and_its_texts(tmp_path):
     assert [path.name for path in paths] == ["f.pdf", "f.png", "f.csv", "f.json"]
     assert paths[0].read_bytes().startswith(b"%PDF")
     assert b"CreationDate" not in paths[0].read_bytes()
-    table = drawing(spec, tables).table
+    made = drawing(spec, tables)
+    texts, table = json.loads(paths[3].read_text()), made.table
+    with Image.open(paths[1]) as picture:
+        assert picture.size == (2 * texts["width"], 2 * texts["height"])
+    assert len(texts["parts"]) == len(panels(made.figure)) + 1  # the panels, and the legend
     pd.testing.assert_frame_equal(pd.read_csv(paths[2])[["x", "y"]], table[["x", "y"]], rtol=1e-8)
     assert {path.name for path in paths[0].parent.iterdir()} == {path.name for path in paths}

@@ -3,7 +3,15 @@
 from isoloss.charts.panel import REFERENCE, Panel, Record, finish
 from isoloss.charts.save import save
 from isoloss.charts.sheet import Drawing, Sheet
-from isoloss.charts.style import COLORS, GREY, MARKERS, look_of, ordered_colors, styled
+from isoloss.charts.style import (
+    COLORS,
+    GREY,
+    MARKERS,
+    look_of,
+    ordered_colors,
+    placed_colors,
+    styled,
+)
 from isoloss.charts.text import science, short, with_interval
 
 __all__ = [
@@ -18,6 +26,7 @@ __all__ = [
     "finish",
     "look_of",
     "ordered_colors",
+    "placed_colors",
     "save",
     "science",
     "short",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isoloss.charts.style import GREY, set_log_ticks
+from isoloss.charts.style import GREY
 from isoloss.charts.text import superscripts
+from isoloss.charts.ticks import set_log_ticks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ["panel", "series", "what", "x_quantity", "x", "y_quantity", "y", "lo", "hi"]
 NOTHING = "not shown by these runs: see below"
+NAME_LINE = 0.17  # inches between two names beside the axes
 REFERENCE = {"color": GREY, "linewidth": 1.1, "linestyle": (0, (4, 2))}
 
 
@@ -59,6 +61,7 @@ class Panel:
     def __init__(self, axes: Axes, record: Record, x: str, y: str, name: str = "",
                  x_scale: str = "log", y_scale: str = "log"):  # fmt: skip
         self.axes, self.record, self.name, self.x, self.y = axes, record, name, x, y
+        self._names: list[tuple[str, float, float, dict]] = []  # at the ends of lines
         self.other, self.ratio = None, 1.0  # a second y axis; its values over those of the first
         axes.set(xlabel=superscripts(x), ylabel=superscripts(y), title=name,
                  xscale=x_scale, yscale=y_scale)  # fmt: skip
@@ -136,6 +139,7 @@ class Panel:
         """Names on the y axis at 0, 1, ..., from the top."""
         self.axes.set_yticks(range(len(names)), names)
         self.axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
+        self.axes.set_xlabel(self.axes.get_xlabel(), loc="right")
 
     def level(self, value: float, label: str, **look):
         """A horizontal line over the whole width."""
@@ -167,8 +171,50 @@ class Panel:
     def write(self, text: str, x: float, y: float, **look):
         """Text beside a point; the table has the point's numbers already."""
         look = {"xytext": (5, 0), "textcoords": "offset points", "va": "center",
-                "fontsize": 8.5} | look  # fmt: skip
+                "fontsize": 9} | look  # fmt: skip
         return self.axes.annotate(text, (x, y), **look)
+
+    def name_end(self, text: str, x: float, y: float, **look) -> None:
+        """A name right of the axes, at the height of the end of its line at (x, y).
+
+        Names that would overlap are moved apart; `finish` writes them.
+        """
+        self._names.append((superscripts(text), float(x), float(y), look))
+
+    def write_names(self) -> None:
+        """Write the names of `name_end`, once the limits are final."""
+        place = self.axes.transData + self.axes.transAxes.inverted()
+        heights = [float(place.transform((x, y))[1]) for _, x, y, _ in self._names]
+        room = self.axes.get_position().height * self.axes.figure.get_figheight()
+        for (text, *_, look), height in zip(
+            self._names, apart(heights, NAME_LINE / room), strict=True
+        ):
+            self.axes.annotate(text, (1.0, height), xycoords="axes fraction", xytext=(5, 0),
+                               textcoords="offset points", va="center", fontsize=9,
+                               annotation_clip=False, **look)  # fmt: skip
+        self._names = []
+
+
+def apart(places: Sequence[float], gap: float) -> list[float]:
+    """Places moved by as little as keeps their order and at least `gap` between neighbours.
+
+    Crowded neighbours share one middle: that of where they would be.
+    """
+    order = sorted(range(len(places)), key=lambda i: (places[i], i))
+    groups: list[list[float]] = []  # how many, and the middle of where they would be
+    for i in order:
+        groups.append([1, places[i]])
+        while len(groups) > 1:
+            (below, low), (above, high) = groups[-2:]
+            if high - low >= gap * (below + above) / 2:
+                break
+            groups[-2:] = [[below + above, (below * low + above * high) / (below + above)]]
+    moved = [middle + gap * (k - (count - 1) / 2) for count, middle in groups
+             for k in range(int(count))]  # fmt: skip
+    placed = [0.0] * len(places)
+    for i, place in zip(order, moved, strict=True):
+        placed[i] = place
+    return placed
 
 
 def finish(panels: Sequence[Panel]) -> None:
@@ -187,6 +233,7 @@ def finish(panels: Sequence[Panel]) -> None:
         for axis, scale in ((axes.xaxis, axes.get_xscale()), (axes.yaxis, axes.get_yscale())):
             if scale == "log":
                 set_log_ticks(axis)
+        panel.write_names()
     for panel in empty:
         panel.axes.set(xticks=[], yticks=[])
         panel.axes.minorticks_off()

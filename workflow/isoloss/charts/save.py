@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isoloss.charts.style import styled
+from isoloss.charts.parts import parts
+from isoloss.charts.style import PIXELS, styled
 from isoloss.files import whole, write_json, write_text
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ def save(
     figure, table
         The figure, and the numbers that it draws.
     texts : dict
-        Content of the JSON: the title, the caption, the notes. No file has a date or a version.
+        Content of the JSON: the title, the caption, the notes. `save` adds the `width` and
+        `height` at which its text has the size of all figures', in pixels of a page, and its
+        `parts` (see `isoloss.charts.parts`). No file has a date or a version.
 
     Raises
     ------
@@ -38,12 +42,24 @@ def save(
     pdf, png, csv, json = (stem.with_name(stem.name + suffix) for suffix in SUFFIXES)
     write_text(csv, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
     with styled():
-        with whole(png) as partial:
-            figure.savefig(partial, format="png", metadata={"Software": None})
+        _write_png(png, figure)
         # Both files use the layout of the first: a second layout would move elements.
         figure.set_layout_engine("none")
         with whole(pdf) as partial:
             undated = dict.fromkeys(("CreationDate", "Creator", "Producer"))
             figure.savefig(partial, format="pdf", metadata=undated | {"Title": texts["title"]})
-    write_json(json, texts)
+    width, height = (round(PIXELS * size) for size in figure.get_size_inches())
+    write_json(json, texts | {"width": width, "height": height, "parts": parts(figure)})
     return [pdf, png, csv, json]
+
+
+def _write_png(path: Path, figure: Figure) -> None:
+    """The figure with a palette of 256 colours, which takes a third of the space."""
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", metadata={"Software": None})
+    with Image.open(drawn) as image, whole(path) as partial:
+        image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+            partial, format="PNG", optimize=True
+        )

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from isoloss.charts.panel import Panel, Record, finish
-from isoloss.charts.style import key_of_values, legend_below, new_figure
+from isoloss.charts.style import (
+    PAGE_WIDTH,
+    SINGLE_WIDTH,
+    key_of_values,
+    legend_below,
+    legend_in,
+    new_figure,
+)
 from isoloss.charts.text import short
 
 if TYPE_CHECKING:
@@ -35,14 +42,17 @@ class Sheet:
 
     Parameters
     ----------
-    columns, rows : int
-        Pairs of axes.
-    width, height : float
-        Inches.
+    panels : int
+        Pairs of axes: two side by side, and more in further rows.
+    height : float, optional
+        Inches of one row of panels. Legends and keys add theirs.
     """
 
-    def __init__(self, columns: int = 1, rows: int = 1, width: float = 6.4, height: float = 4.2):
-        self.figure, self.axes = new_figure(columns, rows, width, height)
+    def __init__(self, panels: int = 1, height: float | None = None):
+        columns, rows = min(panels, 2), -(-panels // 2)
+        width = SINGLE_WIDTH if columns == 1 else PAGE_WIDTH
+        height = height or (3.6 if columns == 1 else 3.3)
+        self.figure, self.axes = new_figure(columns, rows, width, height * rows)
         self.record = Record()
         self.panels: list[Panel] = []
         self._finished = False
@@ -58,15 +68,10 @@ class Sheet:
         self, values: Sequence[float], colors: Iterable[str], label: str,
         write: Callable[[float], str] = short, panels: Sequence[Panel] | None = None,
     ) -> None:  # fmt: skip
-        """A colour bar of values, beside some panels or all."""
+        """A strip of colours and their values, below some panels or all."""
         if len(values):
             beside = [panel.axes for panel in panels or self.panels]
             key_of_values(self.figure, beside, values, list(colors), label, write)
-
-    def one_y_label(self) -> None:
-        """Keep the y label of the first panel of a row, and remove the others."""
-        for panel in self.panels[1:]:
-            panel.axes.set_ylabel("")
 
     def finish(self) -> None:
         """Set limits and ticks, once; anything drawn later must fit into the limits."""
@@ -74,12 +79,12 @@ class Sheet:
             finish(self.panels)
         self._finished = True
 
-    def drawing(
-        self, key: Iterable[Entry] = (), notes: Iterable[str] = (), width: int = 84
-    ) -> Drawing:
-        """The finished figure, with a legend below of at most `width` characters per line."""
+    def drawing(self, key: Iterable[Entry] = (), notes: Iterable[str] = ()) -> Drawing:
+        """The finished figure, with a legend in a place without a panel, or below."""
         self.finish()
-        for axes in self.axes.flat[len(self.panels) :]:
+        empty = list(self.axes.flat[len(self.panels) :])
+        for axes in empty:
             axes.set_axis_off()
-        legend_below(self.figure, list(key), width)
+        if not (self.panels and len(empty) == 1 and legend_in(empty[0], list(key))):
+            legend_below(self.figure, list(key))
         return Drawing(figure=self.figure, table=self.record.table(), notes=list(notes))

@@ -1,4 +1,4 @@
-"""Colours, markers, axes and ticks that all figures share."""
+"""Sizes, colours, markers and keys that all figures share."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isoloss.charts.text import power_of_ten, short, superscripts
+from isoloss.charts.text import short, superscripts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("isoloss.mplstyle")
@@ -21,6 +20,18 @@ STYLE = Path(__file__).with_name("isoloss.mplstyle")
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#6f6f6f"
+
+# The report shows 100 pixels an inch in a column of 736 pixels; files have twice as many.
+PIXELS = 100  # an inch
+PAGE_WIDTH = 7.36  # inches; of a figure with two panels side by side
+SINGLE_WIDTH = 5.2  # of a figure with one
+PANEL_WIDTH = PAGE_WIDTH / 2
+DIGIT = 0.08  # width of a figure of a tick's label
+LETTER = 0.067  # width of a letter of a text, on average
+STRIP = 0.13  # thickness of a key of colours
+KEY_HEIGHT = 0.42  # of a key of colours with its labels
+LEGEND_LINE = 0.2  # height of a line of a legend
+LEGEND_SIGN = 0.55  # width of the sign before its text
 
 
 @contextmanager
@@ -36,7 +47,10 @@ def styled():
 
 
 def new_figure(columns: int = 1, rows: int = 1, width: float = 6.4, height: float = 4.2):
-    """A figure with a canvas of its own, and its axes as an array of shape (rows, columns)."""
+    """A figure with a canvas of its own, and its axes as an array of shape (rows, columns).
+
+    `width` and `height` are inches.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -59,6 +73,22 @@ def ordered_colors(count: int, colormap: str = "viridis") -> list[str]:
     return [to_hex(color) for color in matplotlib.colormaps[colormap](positions)]
 
 
+def placed_colors(
+    values: Sequence[float], low: float, high: float, colormap: str = "viridis"
+) -> list[str]:
+    """The colours of values by their place between `low` and `high` on a log scale.
+
+    A value has the same colour in every figure with the same `low` and `high`.
+    """
+    import matplotlib
+    from matplotlib.colors import to_hex
+
+    if not high > low:
+        return ordered_colors(len(values), colormap)
+    places = 0.88 * np.log(np.asarray(values, float) / low) / np.log(high / low)
+    return [to_hex(matplotlib.colormaps[colormap](place)) for place in places.clip(0.0, 0.88)]
+
+
 def key_of_values(
     figure: Figure,
     axes: Sequence[Axes],
@@ -67,7 +97,11 @@ def key_of_values(
     label: str,
     write: Callable[[float], str] = short,
 ) -> None:
-    """A colour bar with one block for each value."""
+    """A strip under some axes, with one block of colour for each value; the label is on its left.
+
+    The figure grows by its height. The strip is no wider than a panel, so that a narrow screen
+    shows it whole.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
@@ -75,66 +109,57 @@ def key_of_values(
     mappable = ScalarMappable(
         BoundaryNorm(np.arange(len(values) + 1), len(values)), ListedColormap(list(colors))
     )
-    bar = figure.colorbar(mappable, ax=list(axes), label=label, pad=0.02, aspect=28)
-    shown = range(0, len(values), max(1, -(-len(values) // 12)))
-    bar.ax.yaxis.set_major_locator(FixedLocator([i + 0.5 for i in shown]))
-    bar.ax.yaxis.set_major_formatter(FixedFormatter([write(values[i]) for i in shown]))
-    bar.ax.yaxis.set_minor_locator(NullLocator())
+    texts = [write(value) for value in values]
+    block = DIGIT * (max(map(len, texts)) + 1.5)
+    columns = {one.get_subplotspec().colspan.start for one in axes}
+    room = figure.get_figwidth() * len(columns) / axes[0].get_subplotspec().get_gridspec().ncols
+    longest = min(PANEL_WIDTH, room) - LETTER * len(label) - 0.3
+    most = max(2, int(longest / block))
+    shown = range(0, len(values), max(1, -(-len(values) // most)))
+    length = min(longest, max(block * len(shown), STRIP * len(values)))
+    bar = figure.colorbar(mappable, ax=list(axes), location="bottom", shrink=length / (room - 0.7),
+                          aspect=length / STRIP, pad=0.04)  # fmt: skip
+    bar.ax.set_ylabel(superscripts(label), rotation=0, ha="right", va="center", labelpad=6)
+    bar.ax.xaxis.set_major_locator(FixedLocator([i + 0.5 for i in shown]))
+    bar.ax.xaxis.set_major_formatter(FixedFormatter([texts[i] for i in shown]))
+    bar.ax.xaxis.set_minor_locator(NullLocator())
     bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)
+    grow(figure, KEY_HEIGHT)
 
 
-def log_ticks(low: float, high: float, most: int = 7) -> tuple[list[float], list[str]]:
-    """Ticks of a log axis: few round numbers whose labels do not overlap."""
-    first, last = int(np.ceil(np.log10(low) - 1e-9)), int(np.floor(np.log10(high) + 1e-9))
-    decades = range(first, last + 1)
-    if len(decades) >= 3:
-        step = -(-len(decades) // most)
-        exponents = [e for e in decades if (e - first) % step == 0]
-        wide = exponents[0] < -3 or exponents[-1] > 3
-        labels = [power_of_ten(e) if wide else f"{10.0**e:g}" for e in exponents]
-        return [10.0**e for e in exponents], labels
-    values = [m * 10.0**e for e in range(first - 1, last + 1) for m in (1, 2, 5)]
-    values = [value for value in values if low * 0.9999 <= value <= high * 1.0001]
-    if len(values) < 3:
-        from matplotlib.ticker import MaxNLocator
-
-        ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-        values = [value for value in ticks if low <= value <= high and value > 0]
-    if len(values) > most:
-        values = [v for v in values if f"{v:e}"[0] in "15"]
-    return values, [short(value) for value in values]
+def grow(figure: Figure, height: float) -> None:
+    """Make a figure higher, by inches, so that what is put below leaves the axes their size."""
+    figure.set_figheight(figure.get_figheight() + height)
 
 
-def set_log_ticks(axis: Axis) -> None:
-    """Replace the ticks of a log axis, whose limits are final, by `log_ticks`."""
-    from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
-
-    low, high = sorted(axis.get_view_interval())
-    values, labels = log_ticks(low, high)
-    axis.set_major_locator(FixedLocator(values))
-    axis.set_major_formatter(FixedFormatter(labels))
-    minor = [m * 10.0**e for e in range(int(np.floor(np.log10(low))), int(np.log10(high)) + 1)
-             for m in range(1, 10)]  # fmt: skip
-    inside = [v for v in minor if low <= v <= high and not np.isclose(v, values, rtol=1e-6).any()]
-    if len(inside) <= 40:
-        axis.set_minor_locator(FixedLocator(inside))
-    else:
-        axis.set_minor_locator(NullLocator())
-    axis.set_minor_formatter(NullFormatter())
-
-
-def legend_below(figure: Figure, entries: Sequence[tuple[str, dict]], width: int = 84) -> None:
+def legend_below(figure: Figure, entries: Sequence[tuple[str, dict]]) -> None:
     """A legend under the axes, where it covers nothing; `entries` are labels and looks of lines.
 
-    It has as many columns as fit into `width` characters.
+    The figure grows by its height. It has as many columns as fit, and no more than two, each no
+    wider than a panel: a narrow screen shows one under the other.
     """
-    from matplotlib.lines import Line2D
-
     looks = {superscripts(label): look for label, look in entries}
     if not looks:
         return
-    longest = max(len(label) for label in looks) + 6
-    columns = max(1, min(len(looks), width // longest))
-    handles = [Line2D([], [], **({"linestyle": "none"} | look)) for look in looks.values()]
-    figure.legend(handles, list(looks), loc="outside lower center", ncols=columns)
+    longest = LETTER * max(map(len, looks)) + LEGEND_SIGN
+    fitting = max(1, int(figure.get_figwidth() / longest))
+    columns = min(fitting, 2 if longest > PANEL_WIDTH / 2 else 4, len(looks))
+    figure.legend(_signs(looks), list(looks), loc="outside lower center", ncols=columns)
+    grow(figure, 0.1 + LEGEND_LINE * -(-len(looks) // columns))
+
+
+def legend_in(axes: Axes, entries: Sequence[tuple[str, dict]]) -> bool:
+    """A legend in place of a panel, which is empty; whether it fits there, if not none is made."""
+    looks = {superscripts(label): look for label, look in entries}
+    if looks and LETTER * max(map(len, looks)) + LEGEND_SIGN < PANEL_WIDTH - 0.3:
+        legend = axes.legend(_signs(looks), list(looks), loc="center left", borderaxespad=0)
+        legend.set_in_layout(False)
+        return True
+    return False
+
+
+def _signs(looks: dict[str, dict]) -> list:
+    from matplotlib.lines import Line2D
+
+    return [Line2D([], [], **({"linestyle": "none"} | look)) for look in looks.values()]

@@ -33,6 +33,11 @@ def short(value: float | str) -> str:
     return ("−" if value < 0 else "") + science(size)
 
 
+def counted(value: float) -> str:
+    """A count in few characters, with k from 1,000 on: 500, 2k, 1.5M."""
+    return f"{value / 1e3:.3g}k" if 1e3 <= value < 1e4 else short(value)
+
+
 def science(value: float) -> str:
     """A number as a power of ten: 3.1×10⁸; for compute, whose sizes have no names."""
     exponent = math.floor(math.log10(value) + 1e-9)

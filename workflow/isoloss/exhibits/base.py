@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from isoloss.charts import Drawing
+from isoloss.charts import Drawing, placed_colors
 from isoloss.config.section import Name, Section
 from isoloss.errors import UserError, nearest
 from isoloss.results import Analysed, Row
@@ -182,6 +182,20 @@ class Tables:
             The study has no analysis of that name.
         """
         return Analysed.of_table(self.analyses, name, where)
+
+    def colors_of(self, values: Sequence[float], column: str) -> list[str]:
+        """Colours of values of a column of the runs: the same value in the same colour everywhere.
+
+        Parameters
+        ----------
+        values : sequence of float
+            Greater than 0.
+        column : str
+            E.g. n_params_non_embedding; the study's runs give the range of the colours.
+        """
+        known = self.runs[column] if column in self.runs.columns else values
+        known = [float(value) for value in known if value > 0]
+        return placed_colors(values, min(known, default=1.0), max(known, default=1.0))
 
     def fits_of(self, name: str) -> list[Fitted]:
         """The laws of one fit, one for each group; none where it was not made."""

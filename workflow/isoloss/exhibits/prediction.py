@@ -97,7 +97,7 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
     late = (said["theory_source"] == MEASURED_BEFORE).any()
     panel = "Measured before, said after" if late else "Said before, measured after"
     notes += ["The run was measured before this prediction was made."] if late else []
-    sheet = Sheet(columns=2, width=9.2, height=3.9)
+    sheet = Sheet(2)
     left = sheet.panel("training compute C (FLOP, exact count)", spec.loss_label, "The runs")
     small = others["compute_flops"] <= fitted_flops
     left.points(others.loc[small, "compute_flops"], others.loc[small, "loss"], "fitted runs",

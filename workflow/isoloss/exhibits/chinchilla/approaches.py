@@ -232,7 +232,7 @@ def draw_frontiers(spec: ChinchillaFrontiers, tables: Tables) -> Drawing:
     """N*(C) of the three approaches, with Kaplan et al.'s line and 20 tokens per parameter."""
     found = tables.analysed(spec.approaches, spec.called)
     count = looks.count_of(found)
-    sheet = Sheet(width=6.8, height=4.8)
+    sheet = Sheet(height=3.9)
     panel = sheet.panel(looks.compute_label(count), looks.size_label(count))
     key = _frontiers(panel, found)
     x = found.line(Q.N_OPT)["x"].to_numpy(float)
@@ -253,7 +253,7 @@ def draw_frontiers(spec: ChinchillaFrontiers, tables: Tables) -> Drawing:
           for text in looks.exponents_of(found, number, [Q.A_OPT])),
         *looks.why_not(found),
     ]  # fmt: skip
-    return sheet.drawing(key, notes, width=100)
+    return sheet.drawing(key, notes)
 
 
 def _frontiers(panel: Panel, found: Analysed) -> list[tuple[str, dict]]:
@@ -274,7 +274,7 @@ def _frontiers(panel: Panel, found: Analysed) -> list[tuple[str, dict]]:
 def draw_tokens(spec: ChinchillaTokens, tables: Tables) -> Drawing:
     """The best tokens and parameters: each approach's path across lines of equal compute."""
     found = tables.analysed(spec.approaches, spec.called)
-    sheet = Sheet(width=6.4, height=4.8)
+    sheet = Sheet(height=3.9)
     panel = sheet.panel(looks.size_label(looks.count_of(found)), "training tokens D")
     key, ends = [], []
     for number, (label, look) in looks.APPROACHES.items():
@@ -298,7 +298,7 @@ def draw_tokens(spec: ChinchillaTokens, tables: Tables) -> Drawing:
         panel.axes.set(xlim=(low, high))
     notes = ["Solid, with markers: between the places on the frontier; dashed: beyond them.",
              *looks.why_not(found)]  # fmt: skip
-    return sheet.drawing(key, notes, width=90)
+    return sheet.drawing(key, notes)
 
 
 def _diagonals(panel, ends):
@@ -317,7 +317,7 @@ def _diagonals(panel, ends):
             continue
         name = f"{science(10.0**power)} FLOP"
         panel.line(size[seen], data[seen], name, "equal compute, 6 N D", **look)
-        panel.write(name, size[seen][0], data[seen][0], xytext=(4, 2), va="bottom", fontsize=7.5,
+        panel.write(name, size[seen][0], data[seen][0], xytext=(4, 2), va="bottom", fontsize=9,
                     color=GREY)  # fmt: skip
     return "equal compute, 6 N D", look | {"linestyle": "-"}
 
@@ -325,7 +325,7 @@ def _diagonals(panel, ends):
 def draw_compared(spec: ApproachesCompared, tables: Tables) -> Drawing:
     """a and b of each approach, above published ones."""
     found = tables.analysed(spec.approaches, spec.called)
-    sheet = Sheet(2, 1, width=9.4, height=4.2)
+    sheet = Sheet(2)
     notes = []
     for quantity, name, known in ((Q.A_OPT, "Size, N* ~ C^a", APPROACHES_A),
                                   (Q.B_OPT, "Data, D* ~ C^b", APPROACHES_B)):  # fmt: skip

@@ -22,7 +22,6 @@ from isoloss.exhibits.chinchilla.looks import (
     DASHED,
     compute_label,
     count_of,
-    flop_ticks,
     size_label,
 )
 from isoloss.exhibits.chinchilla.noise import draw_noise
@@ -145,7 +144,7 @@ def draw(spec: ChinchillaCurvature, tables: Tables) -> Drawing:
     """N*(C) along the envelope of learning curves, and straight lines through thirds of it."""
     found = tables.analysed(spec.curvature, spec.called)
     count = count_of(found)
-    sheet = Sheet(width=6.6, height=4.4)
+    sheet = Sheet(height=3.9)
     panel = sheet.panel(compute_label(count), size_label(count))
     at, key, notes = found.points(Q.N_OPT, group=Group.of(Label.FRONTIER)), [], []
     if len(at):
@@ -167,11 +166,10 @@ def draw(spec: ChinchillaCurvature, tables: Tables) -> Drawing:
             panel.line(line["x"], line["value"], label, "line", color=color, linewidth=2.2)
             key.append((label, {"color": color, "linestyle": "-"}))
             notes += told(found, Q.A_OPT, f"Exponent a of the {name} third", group=group)
-    flop_ticks(sheet, [panel])
     for _, one in found.parameters(Q.CURVATURE).iterrows():
         why = f"; {one['warnings']}" if np.isfinite(one["lo"]) else ""
         notes.append(f"Quadratic coefficient of ln N* in ln C: {in_words(one)}{why}.")
-    return sheet.drawing(key, notes + found.why_not(), width=90)
+    return sheet.drawing(key, notes + found.why_not())
 
 
 ANALYSES = {"curvature": Analysis(Curvature, analyse)}

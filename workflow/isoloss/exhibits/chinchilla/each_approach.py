@@ -73,7 +73,7 @@ def draw_envelope(spec: ChinchillaEnvelope, tables: Tables) -> Drawing:
     """Learning curves by compute; the size with the least loss at each; its tokens."""
     found = tables.analysed(spec.approaches, spec.called)
     name = looks.count_of(found)
-    sheet = Sheet(3, 1, width=10.4, height=3.9)
+    sheet = Sheet(3)
     panels = looks.three_panels(
         sheet, name, compute_label(name), spec.loss_label, "Learning curves"
     )
@@ -95,7 +95,6 @@ def draw_envelope(spec: ChinchillaEnvelope, tables: Tables) -> Drawing:
         at = found.points(quantity, group=FIRST)
         panel.points(at["x"], at["value"], "change of the winner", "place on the frontier",
                      markeredgecolor="white", zorder=4, **look)  # fmt: skip
-    looks.flop_ticks(sheet, panels)
     sheet.key_of_values(sizes, colors, size_label(name))
     key = [
         ("envelope", {"color": "black", "linestyle": DASHED}),
@@ -105,7 +104,7 @@ def draw_envelope(spec: ChinchillaEnvelope, tables: Tables) -> Drawing:
     ]  # fmt: skip
     notes += looks.exponents_of(found, 1)
     notes += found.why_not(group=FIRST if found.made else None)
-    return sheet.drawing(key, notes, width=110)
+    return sheet.drawing(key, notes)
 
 
 def _learning_curves(
@@ -139,7 +138,7 @@ def draw_isoflop(spec: ChinchillaIsoFlop, tables: Tables) -> Drawing:
     """A valley for each budget, and N* and D* at their minima."""
     found = tables.analysed(spec.approaches, spec.called)
     count = looks.count_of(found)
-    sheet = Sheet(3, 1, width=10.4, height=3.9)
+    sheet = Sheet(3)
     panels = looks.three_panels(sheet, count, size_label(count), spec.loss_label,
                                 "Loss at equal compute")  # fmt: skip
     valleys = looks.valleys_of(found)
@@ -164,7 +163,6 @@ def draw_isoflop(spec: ChinchillaIsoFlop, tables: Tables) -> Drawing:
         panels[2].points([x], [y], f"{science(x)} FLOP", "minimum", color=color)
     for panel, quantity in zip(panels[1:], (Q.N_OPT, Q.D_OPT), strict=True):
         looks.draw_frontier(panel, found, 2, quantity, beyond=False)
-    looks.flop_ticks(sheet, panels[1:])
     sheet.key_of_values(levels, colors, compute_label(count), science)
     notes = looks.exponents_of(found, 2)
     if none:
@@ -178,7 +176,7 @@ def draw_contours(spec: ChinchillaContours, tables: Tables) -> Drawing:
     """Equal loss of the fitted law over compute and size, with the frontier; and slices of it."""
     found = tables.analysed(spec.approaches, spec.called)
     count = looks.count_of(found)
-    sheet = Sheet(2, 1, width=9.2, height=4.4)
+    sheet = Sheet(2)
     plain = None if count is None else COUNTS[count].plain  # C = 6 N D, whatever is counted
     plane = sheet.panel(compute_label(plain), size_label(count),
                         "Equal loss, and the least compute")  # fmt: skip
@@ -208,7 +206,7 @@ def draw_contours(spec: ChinchillaContours, tables: Tables) -> Drawing:
     notes.append(f"{CHINCHILLA.formula} with {constants}; it misses the runs by "
                  f"{root_mean_square(np.log(miss)):.1%} (root mean square).")  # fmt: skip
     notes += [f"{name}: {one['verdict']}." for name, one in law.items() if not identified(one)]
-    return sheet.drawing(key, notes, width=110)
+    return sheet.drawing(key, notes)
 
 
 def _contours(panel, params, n, d, measured):

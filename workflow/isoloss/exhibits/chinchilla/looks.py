@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from isoloss.charts import COLORS, GREY, MARKERS, Panel, Sheet, science
+from isoloss.charts import COLORS, GREY, MARKERS, Panel, Sheet
 from isoloss.config.section import Name
 from isoloss.exhibits.base import Does, Drawn
 from isoloss.exhibits.chinchilla.allocation import NAMES
@@ -102,22 +102,6 @@ def draw_frontier(
     return {"color": color, "linestyle": "-"}
 
 
-def flop_ticks(sheet: Sheet, panels: list[Panel]) -> None:
-    """Finish a figure, with ticks of compute as powers of ten: sizes of FLOPs have no names."""
-    from matplotlib.ticker import FixedFormatter, FixedLocator
-
-    sheet.finish()
-    for axis in (panel.axes.xaxis for panel in panels):
-        low, high = sorted(axis.get_view_interval())
-        if np.log10(high / low) >= 3:
-            continue  # labelled so already
-        decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-        lead = (1, 3) if np.log10(high / low) > 1 else (1, 2, 5)
-        values = [m * 10.0**e for e in decades for m in lead if low <= m * 10.0**e <= high]
-        axis.set_major_locator(FixedLocator(values))
-        axis.set_major_formatter(FixedFormatter([science(value) for value in values]))
-
-
 def exponents_of(found: Analysed, number: int, quantities=(Q.A_OPT, Q.B_OPT)) -> list[str]:
     """For each exponent of an approach "a = 0.47, 90 % interval 0.42 to 0.53.", or why not."""
     texts = []
@@ -193,4 +177,4 @@ def categories(panel: Panel, labels: list[str]) -> None:
     """Name the heights of a panel, from the top."""
     panel.name_heights(labels)
     panel.axes.grid(False, axis="y")
-    panel.axes.margins(x=0.08)
+    panel.axes.margins(x=0.1)

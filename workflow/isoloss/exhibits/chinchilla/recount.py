@@ -188,7 +188,7 @@ def _embeddings(design: Design) -> list[Row]:
 def draw(spec: Recounted, tables: Tables) -> Drawing:
     """a under each way of counting N and C, and what others found when they changed theirs."""
     found = tables.analysed(spec.recount, spec.called)
-    sheet = Sheet(2, 1, width=10.2, height=4.6)
+    sheet = Sheet(2)
     notes = []
     left = exponent_panel(sheet, "exponent a of N* ~ C^a", "The same runs, counted four ways")
     named = {group.get("count") for group in found.groups(Q.A_OPT)}
@@ -229,7 +229,7 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
     ]  # fmt: skip
     notes += differences_said(found) if found.made else found.why_not()
     notes.append("Bars: 90 % here, 95 % in Porian et al. Hollow: not determined by the runs.")
-    return sheet.drawing(key, notes, width=110)
+    return sheet.drawing(key, notes)
 
 
 def _marks(count: str, laws: list[str]):

@@ -70,7 +70,7 @@ def learning_curves(spec: LearningCurves, tables: Tables) -> Drawing:
     need(tables.runs, ["run_id", spec.by, *spec.where], spec.called, "runs")
     need(tables.curves, ["run_id", spec.x, spec.y], spec.called, "curves")
     runs = chosen(tables.runs, spec.sweeps, spec.where).drop_duplicates("run_id")
-    sheet = Sheet(width=6.8)
+    sheet = Sheet()
     panel = sheet.panel(spec.x_label, spec.y_label)
     values = sorted(runs[spec.by].dropna().unique())
     colors = dict(zip(values, ordered_colors(len(values)), strict=True))
@@ -104,9 +104,7 @@ def frontier(spec: EfficientFrontier, tables: Tables) -> Drawing:
             notes.append(f"{about.title}: no run to draw.")
         else:
             drawn[study] = runs
-    columns = min(3, max(1, len(drawn)))
-    rows = max(1, -(-len(drawn) // columns))
-    sheet = Sheet(columns, rows, width=2.0 + 2.6 * columns, height=0.6 + 2.5 * rows)
+    sheet = Sheet(max(1, len(drawn)))
     for study, runs in drawn.items():
         about = spec.panels[study]
         panel = sheet.panel(spec.x_label, about.y_label, about.title)

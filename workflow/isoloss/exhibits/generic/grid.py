@@ -50,7 +50,7 @@ def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
     """Medians over seeds; a fitted law of both quantities is dashed."""
     need(tables.runs, [spec.x, spec.y, spec.by, *spec.where], spec.called, "runs")
     runs, notes = finished(chosen(tables.runs, spec.sweeps, spec.where), spec.y)
-    sheet = Sheet(width=6.8)
+    sheet = Sheet()
     panel = sheet.panel(spec.x_label, spec.y_label)
     values = sorted(runs[spec.by].unique())
     colors = ordered_colors(len(values))
@@ -94,7 +94,7 @@ def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
         ratio=runs["n_tokens"] / runs["n_params"],
         level=[float(f"{c:.2e}") for c in runs[spec.compute]],
     )
-    sheet = Sheet(width=6.8)
+    sheet = Sheet()
     panel = sheet.panel(spec.x_label, spec.y_label)
     levels = sorted(runs["level"].unique())
     colors = ordered_colors(len(levels))

@@ -56,7 +56,7 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
     notes = [f"{str(fit.group) or fit.fit}: {verdict}." for fit in fits
              if not (verdict := _verdict(spec, fit)).identified]  # fmt: skip
     rows = _judged(spec, fits)
-    sheet = Sheet(width=5.2, height=4.6)
+    sheet = Sheet(height=3.9)
     panel = sheet.panel(spec.x_label, spec.y_label)
     ends = rows[["predicted", "value", "lo", "hi"]].to_numpy(float)
     ends = ends[ends > 0]

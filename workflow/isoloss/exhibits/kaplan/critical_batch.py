@@ -207,7 +207,7 @@ def draw_size(spec: CriticalBatchSize, tables: Tables) -> Drawing:
     """B_crit of each size and loss with its interval, the law through all, and the noise scale."""
     rows = tables.analysed(spec.critical, spec.called)
     notes = rows.why_not()
-    sheet = Sheet(width=6.8, height=4.8)
+    sheet = Sheet(height=3.9)
     panel = sheet.panel(f"{spec.loss_label}, falling", "batch (tokens)")
     found, scale = rows.points(Q.B_CRIT), rows.points(Q.NOISE_SCALE)
     sizes = sorted({*found["of"], *scale["of"]})
@@ -273,7 +273,7 @@ def draw_tradeoff(spec: BatchTradeoff, tables: Tables) -> Drawing:
     losses = [losses[i] for i in np.unique(np.linspace(0, len(losses) - 1, spec.curves).round()
                                            .astype(int))] if losses else []  # fmt: skip
     colors = ordered_colors(len(losses))
-    sheet = Sheet(max(1, len(sizes)), 1, width=3.2 + 3.2 * max(1, len(sizes)))
+    sheet = Sheet(max(1, len(sizes)))
     for size in sizes:
         panel = sheet.panel("optimiser steps S", "tokens processed E = B S", f"N = {short(size)}")
         for loss, color in zip(losses, colors, strict=True):

@@ -132,7 +132,7 @@ def meeting(met: np.ndarray, logs: dict[Q, tuple[np.ndarray, str]], said: dict) 
 def draw(spec: KaplanCrossing, tables: Tables) -> Drawing:
     """Both lines extrapolated until they meet, the paper's and ours."""
     found = tables.analysed(spec.crossing, spec.called)
-    sheet = Sheet(2, 1, width=9.4, height=4.3)
+    sheet = Sheet(2)
     theirs = sheet.panel(
         "compute C_min (PF-days)", "loss (nats per BPE token)", "Kaplan et al. 2020"
     )

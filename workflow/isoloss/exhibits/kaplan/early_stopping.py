@@ -140,7 +140,7 @@ def draw(spec: EarlyStopping, tables: Tables) -> Drawing:
     """Left: the step of the lowest loss against its bound. Right: curves of one size, by data."""
     rows = tables.analysed(spec.overfitting, spec.called)
     notes = rows.why_not()
-    sheet = Sheet(2, 1, width=9.2, height=4.4)
+    sheet = Sheet(2)
     left = sheet.panel("lower bound of S_stop (steps)", "step of the lowest loss", "When to stop")
     best = rows.points(Q.BEST_STEP).set_index("runs")
     data = sorted(best["x"].unique())
@@ -181,7 +181,7 @@ def draw(spec: EarlyStopping, tables: Tables) -> Drawing:
     if share is not None:
         notes.append(f"{share['value']:.0%} of {share['n_runs']:.0f} runs have their lowest loss "
                      "at or beyond the bound of Eq. 5.7.")  # fmt: skip
-    return sheet.drawing(key, notes, width=110)
+    return sheet.drawing(key, notes)
 
 
 def _diagonal(panel: Panel) -> None:

@@ -252,7 +252,7 @@ def _parameters(spec, found: Frontier, values, said: dict[str, Any]) -> list[Row
 
 def draw_frontiers(spec: KaplanFrontiers, tables: Tables) -> Drawing:
     """The least loss by compute, as points and power laws; the paper's lines on their own axis."""
-    sheet = Sheet(width=7.6, height=4.6)
+    sheet = Sheet(height=3.9)
     panel = sheet.panel("compute (PF-days, without embeddings)", spec.loss_label)
     key, notes, known = [], [], None
     shown = (
@@ -285,7 +285,7 @@ def draw_frontiers(spec: KaplanFrontiers, tables: Tables) -> Drawing:
 
 def draw_optimum(spec: KaplanOptimum, tables: Tables) -> Drawing:
     """The best size and its steps by compute, with their power laws; the paper's lines dashed."""
-    sheet = Sheet(2, 1, width=9.4, height=4.5)
+    sheet = Sheet(2)
     label = "compute (PF-days, without embeddings)"
     names = ((looks.SIZE_LABEL, "Best size"), ("optimiser steps", "Steps at the best size"))
     panels = [sheet.panel(label, y, title) for y, title in names]
@@ -317,7 +317,7 @@ def draw_optimum(spec: KaplanOptimum, tables: Tables) -> Drawing:
         notes.append("The paper's lines are N = 1.6e9 C^0.88, N = 1.3e9 C_min^0.73 and S_min = "
                      "5.4e3 C_min^0.03: in the units of the axes, but fitted to 1e-7 PF-days and "
                      "more, on other text and tokens.")  # fmt: skip
-    return sheet.drawing(key, notes, width=110)
+    return sheet.drawing(key, notes)
 
 
 def draw_shares(spec: KaplanShares, tables: Tables) -> Drawing:
@@ -342,11 +342,10 @@ def draw_shares(spec: KaplanShares, tables: Tables) -> Drawing:
         shown.append((title, grown, float(line["x"].max() / line["x"].min())))
         notes += told(found, Q.A_OPT, f"{title}, exponent of N")
         notes += told(found, Q.EXPONENT_OF_STEPS, f"{title}, exponent of S")
-    sheet = Sheet(len(shown), 1, width=2.2 + 3.2 * len(shown), height=4.2)
+    sheet = Sheet(len(shown))
     for title, exponents, reach in shown:
         panel = sheet.panel("compute, relative", "growth by a factor of", title)
         _stack(panel, exponents, np.geomspace(1, reach, N_POINTS))
-    sheet.one_y_label()
     key = [(name, {"color": color, "linestyle": "-", "linewidth": 7, "alpha": 0.55})
            for name, color in zip(NAMES, AREAS, strict=True)]  # fmt: skip
     notes.insert(0, "Areas are factors: on the log axis their heights add up. The paper's panel "

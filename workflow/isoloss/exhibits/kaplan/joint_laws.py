@@ -46,7 +46,7 @@ def draw(spec: JointLaws, tables: Tables) -> Drawing:
     steps = tables.analysed(spec.steps, spec.called)
     critical = law_of(tables.analysed(spec.critical, spec.called)) if spec.critical else None
     notes = [*rows.why_not(), *steps.why_not()]
-    sheet = Sheet(2, 1, width=9.2, height=4.4)
+    sheet = Sheet(2)
     x = "least steps S_min" if critical else "steps S at the runs' batch"
     left = sheet.panel(DATA, spec.loss_label, "Data limited")
     right = sheet.panel(x, spec.loss_label, "Steps limited")

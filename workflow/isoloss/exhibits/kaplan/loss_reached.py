@@ -154,7 +154,7 @@ def draw_excess(spec: KaplanExcess, tables: Tables) -> Drawing:
     """Eqs. B.16 and B.17 with the paper's exponents and ours, and what sizes did cost."""
     law = tables.analysed(spec.law, spec.called)
     reached = tables.analysed(spec.reached, spec.called)
-    sheet = Sheet(2, 1, width=8.8, height=4.3)
+    sheet = Sheet(2)
     size = "size over the best, N / N_eff"
     panels = [sheet.panel(size, "compute over the least", "Compute"),
               sheet.panel(size, "steps over those of the best", "Steps")]  # fmt: skip
@@ -194,7 +194,7 @@ def draw_excess(spec: KaplanExcess, tables: Tables) -> Drawing:
         ("the paper: 0.6 to 2.2 times the best cost 20 %",
          {"color": GREY, "alpha": 0.3, "linewidth": 7, "linestyle": "-"}),
     ]  # fmt: skip
-    return sheet.drawing(key, notes, width=110)
+    return sheet.drawing(key, notes)
 
 
 def draw_reached(spec: KaplanReached, tables: Tables) -> Drawing:
@@ -206,7 +206,7 @@ def draw_reached(spec: KaplanReached, tables: Tables) -> Drawing:
         found = tables.analysed(spec.naive, spec.called)
         names = ("S at our batch (steps)", "E at our batch (tokens)")
         notes += found.why_not()
-    sheet = Sheet(2, 1, width=9.4, height=4.2)
+    sheet = Sheet(2)
     losses = sorted(found.points(Q.STEPS)["of"].unique())
     colors = ordered_colors(len(losses))
     titles = ("Steps to a loss", "Tokens to a loss")

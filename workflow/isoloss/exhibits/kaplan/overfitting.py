@@ -247,7 +247,7 @@ def draw(spec: RepeatedData, tables: Tables) -> Drawing:
     """Left: lowest loss against size, by data. Right: its excess over endless data."""
     rows = tables.analysed(spec.overfitting, spec.called)
     notes = rows.why_not()
-    sheet = Sheet(2, 1, width=9.2, height=4.4)
+    sheet = Sheet(2)
     left = sheet.panel(SIZE_LABEL, spec.loss_label, "Lowest loss")
     power = rows.values([Q.P])
     ratio = "N^p / D" if power is None else f"N^p / D with p = {power[Q.P]:.2f}"
@@ -286,7 +286,7 @@ def draw(spec: RepeatedData, tables: Tables) -> Drawing:
         ("Eq. 1.5, fitted", {"color": GREY, "linestyle": DASH}),
         ("Eq. 4.3, from that fit", {"color": GREY, "linestyle": "-"}),
     ]  # fmt: skip
-    return sheet.drawing(key, notes, width=110)
+    return sheet.drawing(key, notes)
 
 
 def draw_endless(panel: Panel, x, loss, name: str, color: str) -> None:

@@ -215,7 +215,7 @@ def draw(spec: KaplanValleys, tables: Tables) -> Drawing:
     """Loss by size at fixed compute and at fixed steps; dashes are L(N, S)."""
     found = tables.analysed(spec.law, spec.called)
     losses, lines = found.points(Q.LOSS), found.line(Q.LOSS)
-    sheet = Sheet(2, 1, width=10.4, height=4.3)
+    sheet = Sheet(2)
     for cut, title, unit, text in ((G.COMPUTE, "Fixed compute", "compute (PF-days)", science),
                                    (G.STEPS, "Fixed steps", "steps", short)):  # fmt: skip
         panel = sheet.panel(SIZE_LABEL, spec.loss_label, title)

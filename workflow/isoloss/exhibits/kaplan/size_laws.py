@@ -188,7 +188,7 @@ def _miss_left_out(result: FitResult) -> float:
 
 def draw_depth(spec: KaplanDepth, tables: Tables) -> Drawing:
     """The same runs by all parameters and by those outside the embeddings, by depth."""
-    sheet = Sheet(2, 1, width=8.8, height=4.2)
+    sheet = Sheet(2)
     notes, key = [], {}
     shown = ((spec.naive, "parameters (all)", "With embeddings"),
              (spec.size, looks.SIZE_LABEL, "Without embeddings"))  # fmt: skip
@@ -211,14 +211,13 @@ def draw_depth(spec: KaplanDepth, tables: Tables) -> Drawing:
         if missed is not None:
             notes.append(f"{title}: one power law misses the runs of all depths by "
                          f"{missed['value']:.1%} (root mean square).")  # fmt: skip
-    sheet.one_y_label()
     return sheet.drawing(key.items(), notes)
 
 
 def draw_size_laws(spec: KaplanSizeLaws, tables: Tables) -> Drawing:
     """Laws of one variable through the same runs; the paper's pair on its own axis."""
     found = tables.analysed(spec.size, spec.called)
-    sheet = Sheet(width=7.4, height=4.6)
+    sheet = Sheet(height=3.9)
     panel = sheet.panel(looks.SIZE_LABEL, spec.loss_label)
     panel.intervals_of(found.points(Q.LOSS), "runs", "final loss", color="black", marker="o")
     key, notes = [("a run", {"color": "black", "marker": "o"})], found.why_not()

@@ -74,7 +74,7 @@ def draw_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
     curves, finals = _curves(spec, tables, notes), _finals(spec, tables)
     found = {name: tables.analysed(getattr(spec, name), spec.called)
              for name in ("frontier", "data", "size")}  # fmt: skip
-    sheet = Sheet(3, 1, width=11.4, height=4.4)
+    sheet = Sheet(3)
     names = ((looks.COMPUTE, "Compute"), ("tokens D", "Data, largest size"),
              (looks.SIZE_LABEL, "Size, longest runs"))  # fmt: skip
     panels = [sheet.panel(label, spec.loss_label, title) for label, title in names]
@@ -106,7 +106,6 @@ def draw_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
             dense = np.geomspace(*ends, 40)
             other = looks.own_axis(panel, dense, law(dense), line)
             looks.paper_line(other, dense, law(dense), "Kaplan et al. 2020")
-    sheet.one_y_label()
     for other in [panel.other for panel in panels if panel.other][:-1]:
         other.axes.set_ylabel("")
     key = [
@@ -116,14 +115,14 @@ def draw_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
     ]  # fmt: skip
     notes.append("The paper's exponents are 0.050, of C_min, 0.095 and 0.076; ours of compute is "
                  "of C as it was spent. " + ENVELOPE_IS)  # fmt: skip
-    return sheet.drawing(key, [looks.OWN_AXIS, *notes], width=130)
+    return sheet.drawing(key, [looks.OWN_AXIS, *notes])
 
 
 def draw_training(spec: KaplanTraining, tables: Tables) -> Drawing:
     """The same training curves by tokens and by compute."""
     notes = []
     curves = _curves(spec, tables, notes)
-    sheet = Sheet(2, 1, width=9.4, height=4.2)
+    sheet = Sheet(2)
     panels = [sheet.panel("tokens processed", spec.loss_label, "Tokens"),
               sheet.panel(looks.COMPUTE, spec.loss_label, "Compute")]  # fmt: skip
     colors = ordered_colors(len(curves))
@@ -135,7 +134,6 @@ def draw_training(spec: KaplanTraining, tables: Tables) -> Drawing:
         look = ENVELOPE | {"linewidth": 0.9}
         panels[1].line(x, low, "envelope", "lowest loss of any size", **look)
         notes += [*_fewer_tokens(curves), ENVELOPE_IS]
-    sheet.one_y_label()
     sizes = [curve.n_params for curve in curves]
     sheet.key_of_values(sizes, colors, looks.SIZE_LABEL)
     key = [("envelope: the lowest loss of any size", ENVELOPE)]

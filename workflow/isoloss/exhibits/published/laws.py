@@ -103,7 +103,7 @@ def kaplan_laws(spec: KaplanLaws, tables: Tables) -> Drawing:
         ("Size", "parameters N (non-embedding)", spec.n_params, "n_c", "alpha_n",
          lambda x: P.kaplan_loss(n_params=x)),
     )  # fmt: skip
-    sheet = Sheet(3, 1, width=9.0, height=3.4)
+    sheet = Sheet(3)
     for title, label, span, scale, exponent, law in panels:
         panel = sheet.panel(label, LOSS, title)
         panel.axes.sharey(sheet.panels[0].axes)
@@ -112,8 +112,7 @@ def kaplan_laws(spec: KaplanLaws, tables: Tables) -> Drawing:
         name = f"L = ({science(scale)} / x)^{exponent:g}"
         panel.line(x, law(x), name, "law", color=COLORS[1])
         panel.axes.annotate(name, (0.96, 0.93), xycoords="axes fraction", ha="right", va="top",
-                            fontsize=8.5)  # fmt: skip
-    sheet.one_y_label()
+                            fontsize=9)  # fmt: skip
     return sheet.drawing(notes=[
         "x is the quantity on the axis, in its unit.",
         "Compute is C_min in PF-days (1 PF-day = 8.64e19 FLOP); the legend of the original has "
@@ -133,7 +132,7 @@ def predictions(spec: Predictions, tables: Tables) -> Drawing:
          P.kaplan_loss(compute_min_flops=spec.compute_flops), True),
         (f"compute, {science(spec.compute_flops)} FLOP taken for PF-days", wrong, False),
     ]  # fmt: skip
-    sheet = Sheet(width=6.8, height=2.9)
+    sheet = Sheet(height=2.9)
     panel = sheet.panel(f"predicted {LOSS}", "", x_scale="linear", y_scale="linear")
     panel.y = "law"
     for place, (label, loss, right) in enumerate(rows):
@@ -157,7 +156,7 @@ def doubling(spec: Doubling, tables: Tables) -> Drawing:
         ("compute C_min, optimally spent", "kaplan_alpha_c_min"),
         ("compute C, fixed batch", "kaplan_alpha_c"),
     ]
-    sheet = Sheet(width=6.8, height=2.6)
+    sheet = Sheet(height=2.6)
     panel = sheet.panel(
         "fall of the loss when it doubles (%)", "", x_scale="linear", y_scale="linear"
     )
@@ -167,7 +166,7 @@ def doubling(spec: Doubling, tables: Tables) -> Drawing:
         panel.bar(place, fall, P.VALUES[key], label, "fall", color=COLORS[0])
         panel.write(f"{fall:.1f} %  (exponent {P.VALUES[key]:g})", fall, place)
     panel.name_heights([label for label, _ in rows])
-    panel.axes.set_xlim(0, 10)
+    panel.axes.set_xlim(0, 14)
     panel.axes.grid(False, axis="y")
     return sheet.drawing(notes=[
         "A fall of the whole loss, by laws without an irreducible term (Kaplan et al. 2020).",
@@ -194,7 +193,7 @@ def rules(compute: np.ndarray) -> list[tuple[str, np.ndarray, np.ndarray, dict]]
 
 def allocation(spec: Allocation, tables: Tables) -> Drawing:
     """N* and D* against the budget by each published rule."""
-    sheet = Sheet(2, 1, width=8.4, height=4.4)
+    sheet = Sheet(2)
     size = sheet.panel("compute budget C (FLOP)", "parameters N*", "Model size")
     data = sheet.panel("compute budget C (FLOP)", "tokens D*", "Data")
     compute = np.geomspace(*spec.compute_flops, N_LINE)
@@ -207,7 +206,7 @@ def allocation(spec: Allocation, tables: Tables) -> Drawing:
         "D = C / 6N throughout. Kaplan's N leaves out embeddings, the others count them.",
         "Kaplan's rule is in terms of C_min; Hoffmann et al. draw it with C = 2 C_min, "
         "the cost at the critical batch size.",
-    ], width=100)  # fmt: skip
+    ])  # fmt: skip
 
 
 def iso_loss(spec: IsoLoss, tables: Tables) -> Drawing:
@@ -215,7 +214,7 @@ def iso_loss(spec: IsoLoss, tables: Tables) -> Drawing:
     import pandas as pd
 
     params = P.surface(spec.law)
-    sheet = Sheet(width=6.8, height=4.8)
+    sheet = Sheet(height=3.9)
     panel = sheet.panel("parameters N", "training tokens D")
     panel.axes.set(xlim=spec.n_params, ylim=spec.n_tokens)
     colors = ordered_colors(len(spec.losses))

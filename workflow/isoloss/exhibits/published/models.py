@@ -84,7 +84,7 @@ def configurations(spec: Configurations, tables: Tables) -> Drawing:
             "claimed_n_params": model.claimed,
         })  # fmt: skip
     table = pd.DataFrame(rows)
-    sheet = Sheet(width=6.8, height=1.5 + 0.36 * len(rows))
+    sheet = Sheet(height=0.8 + 0.36 * len(rows))
     panel = sheet.panel("parameters", "", y_scale="linear")
     looks = (
         ("n_params", "exact, all", {"marker": "o", "color": COLORS[0]}),
@@ -105,7 +105,7 @@ def configurations(spec: Configurations, tables: Tables) -> Drawing:
 
 def model_planes(spec: ModelPlanes, tables: Tables) -> Drawing:
     """Models by compute and size, and by size and data, with the published allocations."""
-    sheet = Sheet(2, 1, width=10.0, height=5.2)
+    sheet = Sheet(2)
     by_compute = sheet.panel(
         "training compute C = 6 N D (FLOP)", "parameters N", "Compute and size"
     )
@@ -130,12 +130,12 @@ def model_planes(spec: ModelPlanes, tables: Tables) -> Drawing:
         for model in hidden:
             place = (0, model.n_params)
             by_compute.write(model.name, *place, xycoords=("axes fraction", "data"), xytext=(7, 0),
-                             fontsize=8, color=GREY)  # fmt: skip
+                             fontsize=9, color=GREY)  # fmt: skip
     notes = ["N counts all parameters; C = 6 N D, which differs from some papers' own counts."]
     if hidden:
         names = ", ".join(model.name for model in hidden)
         notes.append(f"At the axis, by size alone, as their tokens were not disclosed: {names}.")
-    drawing = sheet.drawing(key, notes, width=120)
+    drawing = sheet.drawing(key, notes)
     sheet.figure.draw_without_rendering()
     for panel, names in placed.items():
         label_points(panel, names)
@@ -165,7 +165,7 @@ def _rules(by_compute, by_size, placed):
     return key
 
 
-def label_points(panel: Panel, names: list[tuple[str, float, float]], size: float = 8.0) -> None:
+def label_points(panel: Panel, names: list[tuple[str, float, float]], size: float = 9.0) -> None:
     """Write each name beside its point, where it covers least of other names and points."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.patheffects import withStroke

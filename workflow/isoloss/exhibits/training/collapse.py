@@ -214,7 +214,7 @@ def draw(spec: Collapsed, tables: Tables) -> Drawing:
     """Left: the normalised curves. Right: how far each size is apart."""
     rows = tables.analysed(spec.check, spec.called)
     notes = rows.why_not()
-    sheet = Sheet(2, 1, width=9.2, height=4.2)
+    sheet = Sheet(2)
     left = sheet.panel("t / t_end", "(L - L0) / (L_end - L0)", "Normalised curves")
     right = sheet.panel("parameters N", "above the other sizes (%)", "Apart", y_scale="linear")
     apart = rows.parameters(Q.CURVE_APART).sort_values("x")
@@ -231,7 +231,7 @@ def draw(spec: Collapsed, tables: Tables) -> Drawing:
     if len(apart):
         sheet.key_of_values(list(apart["x"]), colors, "parameters N", panels=[left, right])
     key = [("a size; right: scatter over seeds, 90 %", {"color": GREY, "marker": "o"})]
-    return sheet.drawing(key, notes + _said(rows, apart), width=100)
+    return sheet.drawing(key, notes + _said(rows, apart))
 
 
 def _said(rows, apart: pd.DataFrame) -> list[str]:

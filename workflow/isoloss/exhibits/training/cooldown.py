@@ -168,7 +168,7 @@ def draw(spec: CooldownChecked, tables: Tables) -> Drawing:
     """Left: cooled and independent runs, about the mean of the latter. Right: one size's curves."""
     rows = tables.analysed(spec.check, spec.called)
     notes = rows.why_not()
-    sheet = Sheet(2, 1, width=9.2, height=4.2)
+    sheet = Sheet(2)
     left = sheet.panel("", "loss / mean of independent runs - 1 (%)", "Final loss",
                        x_scale="linear", y_scale="linear")  # fmt: skip
     names = _compared(left, rows)
@@ -190,7 +190,7 @@ def draw(spec: CooldownChecked, tables: Tables) -> Drawing:
     if share is not None and np.isfinite(share["value"]):
         notes.append(f"The {share['n_runs']:.0f} runs of the grid trained {share['value']:.0%} of "
                      "the FLOPs that independent runs would.")  # fmt: skip
-    return sheet.drawing(key, notes, width=100)
+    return sheet.drawing(key, notes)
 
 
 def _compared(panel: Panel, rows: Analysed) -> list[str]:

@@ -154,7 +154,7 @@ def draw(spec: CooldownForecasts, tables: Tables) -> Drawing:
     """Left: forecast over measured. Right: the largest size, its trunk, and its cooldowns."""
     rows = tables.analysed(spec.check, spec.called)
     notes = rows.why_not()
-    sheet = Sheet(2, 1, width=9.2, height=4.2)
+    sheet = Sheet(2)
     left = sheet.panel("tokens trained on", "forecast / measured - 1 (%)", "Errors",
                        y_scale="linear")  # fmt: skip
     measured, forecasts = rows.all(Q.COOLED_LOSS), rows.points(Q.COOLED_FORECAST)
@@ -172,7 +172,7 @@ def draw(spec: CooldownForecasts, tables: Tables) -> Drawing:
     sheet.key_of_values(widths, ordered_colors(len(widths)), "width (left)")
     key = [("forecast, 90 % interval", FORECAST), ("measured", look_of(1)),
            ("trunk, constant rate", {"color": GREY, "marker": "o"})]  # fmt: skip
-    return sheet.drawing(key, notes + _said(rows), width=100)
+    return sheet.drawing(key, notes + _said(rows))
 
 
 def _largest(spec, tables: Tables, rows, joined: pd.DataFrame, sheet: Sheet) -> None:

@@ -201,7 +201,7 @@ def draw(spec: LearningRates, tables: Tables) -> Drawing:
     found = tables.analysed(spec.rates, spec.called)
     diverged = found.all(Q.DIVERGED, optional=True)
     notes = [] if found.made else found.why_not()
-    sheet = Sheet(2, 1, width=9.2, height=4.2)
+    sheet = Sheet(2)
     left = sheet.panel("learning rate", spec.loss_label, "Loss")
     right = sheet.panel("width d_model", "best learning rate", "Best rate")
     losses, lines = found.points(Q.LOSS), found.line(Q.LOSS)
