@@ -129,6 +129,7 @@ def test_axes_are_labelled_as_asked(drawn):
     if hasattr(spec, "loss_label") and spec.draw not in WITHOUT_LOSS:
         every = [axes.get_ylabel() for axes in result.figure.axes]
         every += [axes.get_xlabel() for axes in result.figure.axes]
+        every += [axes.get_title() for axes in result.figure.axes]  # of a key of colours
         assert any(label.startswith(spec.loss_label) for label in every)
 
 

@@ -35,9 +35,9 @@ def test_before_the_run_is_trained_the_figure_shows_the_prediction_alone():
 def test_a_prediction_that_was_made_after_the_run_is_not_shown_as_one_made_before():
     before = tables([*SMALL, TESTED], made_before=True)
     after = tables([*SMALL, TESTED], made_before=False)
-    assert "Said before, measured after" in set(drawing(SPEC, before).table["panel"])
+    assert "Predicted before the run" in set(drawing(SPEC, before).table["panel"])
     drawn = drawing(SPEC, after)
-    assert "Measured before, said after" in set(drawn.table["panel"])
+    assert "Predicted after the run" in set(drawn.table["panel"])
     assert "The run was measured before this prediction was made." in drawn.notes
     said = some(after.analyses, kind="parameter")
     assert set(said["theory_source"]) == {"measured before"}

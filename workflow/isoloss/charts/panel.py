@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isoloss.charts.style import GREY
+from isoloss.charts.style import GREY, readable
 from isoloss.charts.text import superscripts
 from isoloss.charts.ticks import set_log_ticks
 
@@ -174,11 +174,24 @@ class Panel:
                 "fontsize": 9} | look  # fmt: skip
         return self.axes.annotate(text, (x, y), **look)
 
+    def say(self, text: str, where: str, **look):
+        """Text in a corner of the panel: "upper left", ..., or "key": above names beside it."""
+        look = {"fontsize": 9, "color": "#333333", "linespacing": 1.4} | look
+        if where == "key":
+            return self.axes.set_title(superscripts(text), loc="right", pad=7, **look)
+        across, up = ("left" in where), ("upper" in where)
+        return self.axes.annotate(
+            superscripts(text), (0.03 if across else 0.97, 0.97 if up else 0.04),
+            xycoords="axes fraction", ha="left" if across else "right",
+            va="top" if up else "bottom", **look,
+        )  # fmt: skip
+
     def name_end(self, text: str, x: float, y: float, **look) -> None:
         """A name right of the axes, at the height of the end of its line at (x, y).
 
         Names that would overlap are moved apart; `finish` writes them.
         """
+        look |= {"color": readable(look["color"])} if "color" in look else {}
         self._names.append((superscripts(text), float(x), float(y), look))
 
     def write_names(self) -> None:

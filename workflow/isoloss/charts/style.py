@@ -73,6 +73,15 @@ def ordered_colors(count: int, colormap: str = "viridis") -> list[str]:
     return [to_hex(color) for color in matplotlib.colormaps[colormap](positions)]
 
 
+def readable(color: str) -> str:
+    """A colour for text: as it is, or darker where it is too light to be read on white."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    rgb = np.array(to_rgb(color))
+    light = float(rgb @ [0.299, 0.587, 0.114])
+    return to_hex(rgb * min(1.0, 0.5 / light)) if light > 0 else color
+
+
 def placed_colors(
     values: Sequence[float], low: float, high: float, colormap: str = "viridis"
 ) -> list[str]:
@@ -97,7 +106,8 @@ def key_of_values(
     label: str,
     write: Callable[[float], str] = short,
 ) -> None:
-    """A strip under some axes, with one block of colour for each value; the label is on its left.
+    """A strip under some axes, with one block of colour for each value; the label is on its left,
+    or above where there is no room.
 
     The figure grows by its height. The strip is no wider than a panel, so that a narrow screen
     shows it whole.
@@ -113,19 +123,24 @@ def key_of_values(
     block = DIGIT * (max(map(len, texts)) + 1.5)
     columns = {one.get_subplotspec().colspan.start for one in axes}
     room = figure.get_figwidth() * len(columns) / axes[0].get_subplotspec().get_gridspec().ncols
-    longest = min(PANEL_WIDTH, room) - LETTER * len(label) - 0.3
+    beside = LETTER * len(label) + 0.3
+    above = room < SINGLE_WIDTH or beside > PANEL_WIDTH / 2
+    longest = min(PANEL_WIDTH, room) - (0.9 if above else beside)
     most = max(2, int(longest / block))
     shown = range(0, len(values), max(1, -(-len(values) // most)))
     length = min(longest, max(block * len(shown), STRIP * len(values)))
     bar = figure.colorbar(mappable, ax=list(axes), location="bottom", shrink=length / (room - 0.7),
                           aspect=length / STRIP, pad=0.04)  # fmt: skip
-    bar.ax.set_ylabel(superscripts(label), rotation=0, ha="right", va="center", labelpad=6)
+    if above:
+        bar.ax.set_title(superscripts(label), loc="center", fontsize=9.5, pad=4)
+    else:
+        bar.ax.set_ylabel(superscripts(label), rotation=0, ha="right", va="center", labelpad=6)
     bar.ax.xaxis.set_major_locator(FixedLocator([i + 0.5 for i in shown]))
     bar.ax.xaxis.set_major_formatter(FixedFormatter([texts[i] for i in shown]))
     bar.ax.xaxis.set_minor_locator(NullLocator())
     bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)
-    grow(figure, KEY_HEIGHT)
+    grow(figure, KEY_HEIGHT + 0.2 * above)
 
 
 def grow(figure: Figure, height: float) -> None:

@@ -43,7 +43,6 @@ class PredictionTested(OfLosses):
     )
     sweeps: list[Name]
     labels: dict[str, str] = {}  # fit of the prediction -> what the figure calls it
-    predicted_label: str = "loss of the held-out run (nats per token)"  # of the right panel
 
     @property
     def analyses_named(self) -> list[str]:
@@ -95,18 +94,22 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
     held = set(" ".join(said["runs"]).split())
     tested, others = runs[runs["run_id"].isin(held)], runs[~runs["run_id"].isin(held)]
     late = (said["theory_source"] == MEASURED_BEFORE).any()
-    panel = "Measured before, said after" if late else "Said before, measured after"
+    panel = "Predicted after the run" if late else "Predicted before the run"
     notes += ["The run was measured before this prediction was made."] if late else []
     sheet = Sheet(2)
     left = sheet.panel("training compute C (FLOP, exact count)", spec.loss_label, "The runs")
     small = others["compute_flops"] <= fitted_flops
+    for _, of_size in runs.groupby("n_params", sort=True):
+        of_size = of_size.sort_values("compute_flops")
+        left.line(of_size["compute_flops"], of_size["loss"], "runs of one size", "measured",
+                  color=GREY, linewidth=0.8, alpha=0.5, zorder=1)  # fmt: skip
     left.points(others.loc[small, "compute_flops"], others.loc[small, "loss"], "fitted runs",
                 "measured", color=COLORS[0], markersize=4)  # fmt: skip
     left.points(others.loc[~small, "compute_flops"], others.loc[~small, "loss"], "other runs",
                 "measured", color=GREY, markersize=4, mfc="white")  # fmt: skip
     left.points(tested["compute_flops"], tested["loss"], "held-out run", "measured",
                 color=COLORS[1], marker="*", markersize=13)  # fmt: skip
-    right = sheet.panel(spec.predicted_label, "", panel, x_scale="linear", y_scale="linear")
+    right = sheet.panel(spec.loss_label, "", panel, x_scale="linear", y_scale="linear")
     drawn = said.dropna(subset=["value"])
     places = np.arange(len(drawn))
     for place, (_, law) in zip(places, drawn.iterrows(), strict=True):
@@ -132,22 +135,21 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
         sheet.record.add(panel=panel, series=["held-out run"], what="measured", x_quantity="loss",
                          x=[measured], y_quantity="", y=[np.nan])  # fmt: skip
         right.axes.axvline(measured, color=COLORS[1], linewidth=1.4)
+        right.write(f"measured: {measured:.3f}", measured, len(drawn) - 0.3, color=COLORS[1])
         inside = ((drawn["lo"] <= measured) & (measured <= drawn["hi"])).sum()
         plain = plain.loc[drawn["group"]]
         narrow = ((plain["lo"] <= measured) & (measured <= plain["hi"])).sum()
         notes.append(f"The measured loss, {measured:.4f}, lies within {inside} of {len(drawn)} "
                      f"90 % intervals, and within {narrow} of those without drift.")  # fmt: skip
-    names = [spec.labels.get(group, group) for group in drawn["group"]]
-    right.axes.set_yticks(places, names)
-    right.axes.set_ylim(len(drawn) - 0.3, -0.7)  # the first law at the top
+    right.name_heights([spec.labels.get(group, group) for group in drawn["group"]])
+    right.axes.set_ylim(len(drawn) + 0.1, -0.6)  # a line for the measured loss below
     right.axes.margins(x=0.12)
     key = [
-        ("runs that the laws were fitted to", {"color": COLORS[0], "marker": "o", "markersize": 4}),
-        ("other runs", {"color": GREY, "marker": "o", "markersize": 4, "mfc": "white"}),
-        ("held-out run, measured", {"color": COLORS[1], "marker": "*"}),
-        ("predicted", {"color": COLORS[0], "marker": "o"}),
+        ("fitted by the laws", {"color": COLORS[0], "marker": "o", "markersize": 4}),
+        ("not fitted", {"color": GREY, "marker": "o", "markersize": 4, "mfc": "white"}),
+        ("the held-out run", {"color": COLORS[1], "marker": "*", "markersize": 9}),
         ("90 % if the law goes on", NO_DRIFT),
-        ("90 % with the drift of laws beyond their runs", WITH_DRIFT),
+        ("90 % with drift", WITH_DRIFT),
     ]  # fmt: skip
     return sheet.drawing(key, notes)
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts import COLORS, GREY, Panel, Sheet, science
+from isoloss.charts import GREY, Panel, Sheet, science
 from isoloss.config.section import Name
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
@@ -29,12 +29,16 @@ from isoloss.exhibits.notes import warned
 from isoloss.fit.questions import of_numbers
 from isoloss.laws import published as P
 from isoloss.laws.published_allocation import APPROACHES_A, APPROACHES_B
-from isoloss.results import Analysed, Group, Kind, Label, Q, Quantity, Row, row
+from isoloss.results import Group, Kind, Label, Q, Quantity, Row, row
 from isoloss.results.verdict import IDENTIFIED, Status, Verdict
 from isoloss.stats.intervals import LEVEL, bounds
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Factor = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 
+AXES = ("x", "value")
 LINE_POINTS = 40
 SHOWN_WINNERS = 150
 DIAGONALS = 6
@@ -60,8 +64,8 @@ class ChinchillaFrontiers(looks.OfApproaches):
     title: str = "Compute-optimal size by three approaches (Hoffmann et al. 2022, Fig. 1)"
     caption: str = (
         "The size with the least loss at each budget, by three approaches on the same runs, with "
-        "90 % bands. Two published rules are prolonged down to this scale. Their slopes can be "
-        "compared. Their heights cannot: they are of far larger models and of other tokens."
+        "90 % bands. Black and grey: the slopes of two published rules, drawn through the middle. "
+        "Heights cannot be compared: the rules are of far larger models and of other tokens."
     )
 
 
@@ -229,22 +233,25 @@ def law_rows(law: Surface, group: Group, design: Design) -> list[Row]:
 
 
 def draw_frontiers(spec: ChinchillaFrontiers, tables: Tables) -> Drawing:
-    """N*(C) of the three approaches, with Kaplan et al.'s line and 20 tokens per parameter."""
+    """N*(C) of the three approaches where the runs are, with the slopes of two published rules."""
     found = tables.analysed(spec.approaches, spec.called)
     count = looks.count_of(found)
     sheet = Sheet(height=3.9)
     panel = sheet.panel(looks.compute_label(count), looks.size_label(count))
-    key = _frontiers(panel, found)
-    x = found.line(Q.N_OPT)["x"].to_numpy(float)
-    if len(x):
-        compute = np.geomspace(x.min(), x.max(), 60)
-        kaplan, hoffmann = P.kaplan_allocation(compute)[0], P.chinchilla_allocation(compute)[0]
-        for label, n_params, look in (
-            ("Kaplan et al. 2020, C = 2 C_min", kaplan, KAPLAN),
-            ("20 tokens per parameter", hoffmann, HOFFMANN),
-        ):
-            panel.line(compute, n_params, label, "published rule, extrapolated downwards", **look)
-            key.append((label, look))
+    until = looks.shown_until(found)
+    ends = []
+    for number, (label, look) in looks.APPROACHES.items():
+        line = looks.draw_frontier(panel, found, number, Q.N_OPT, until)
+        if line is None:
+            continue
+        at = found.points(Q.N_OPT, group=Group.of(approach=number))
+        if number != 3:  # those of the law are calculated
+            panel.points(at["x"], at["value"], label, "place on the frontier", zorder=4,
+                         markeredgecolor="white", **look)  # fmt: skip
+        ends.append(line)
+        panel.name_end(looks.SHORT[number], line["x"].iloc[-1], line["value"].iloc[-1],
+                       color=look["color"])  # fmt: skip
+    key = _rules(panel, ends)
     notes = [
         "Kaplan et al.'s N leaves out embeddings, and their C_min is what a run far below the "
         "critical batch would cost.",
@@ -256,18 +263,20 @@ def draw_frontiers(spec: ChinchillaFrontiers, tables: Tables) -> Drawing:
     return sheet.drawing(key, notes)
 
 
-def _frontiers(panel: Panel, found: Analysed) -> list[tuple[str, dict]]:
+def _rules(panel: Panel, lines: list[pd.DataFrame]) -> list[tuple[str, dict]]:
+    """The slopes of two published rules, through the middle of what is drawn."""
+    if not lines:
+        return []
+    log_c, log_n = (np.log(np.concatenate([line[name] for line in lines])) for name in AXES)
+    compute = np.exp(np.linspace(log_c.min(), log_c.max(), 2))
     key = []
-    for number, (label, look) in looks.APPROACHES.items():
-        drawn = looks.draw_frontier(panel, found, number, Q.N_OPT)
-        if drawn is None:
-            continue
-        if number != 3:  # those of the law are calculated
-            at = found.points(Q.N_OPT, group=Group.of(approach=number))
-            panel.points(at["x"], at["value"], label, "place on the frontier", zorder=4,
-                         markeredgecolor="white", **look)  # fmt: skip
-            drawn |= {"marker": look["marker"]}
-        key.append((label, drawn))
+    for label, rule, look in (("slope of Kaplan et al. (2020)", P.kaplan_allocation, KAPLAN),
+                              ("slope of Hoffmann et al. (2022)", P.chinchilla_allocation,
+                               HOFFMANN)):  # fmt: skip
+        slope = np.ptp(np.log(rule(compute)[0])) / np.ptp(np.log(compute))
+        size = np.exp(log_n.mean() + slope * (np.log(compute) - log_c.mean()))
+        panel.line(compute, size, label, "published slope", **look)
+        key.append((f"{label}, {slope:.2f}", look))
     return key
 
 
@@ -276,10 +285,11 @@ def draw_tokens(spec: ChinchillaTokens, tables: Tables) -> Drawing:
     found = tables.analysed(spec.approaches, spec.called)
     sheet = Sheet(height=3.9)
     panel = sheet.panel(looks.size_label(looks.count_of(found)), "training tokens D")
-    key, ends = [], []
+    key, ends, until = [], [], looks.shown_until(found)
     for number, (label, look) in looks.APPROACHES.items():
         group = Group.of(approach=number)
         size, data = (found.line(quantity, group=group) for quantity in (Q.N_OPT, Q.D_OPT))
+        size, data = (line[line["x"] <= until] for line in (size, data))
         if size.empty or data.empty:
             continue
         panel.line(size["value"], data["value"], label, "path", color=look["color"],
@@ -323,28 +333,36 @@ def _diagonals(panel, ends):
 
 
 def draw_compared(spec: ApproachesCompared, tables: Tables) -> Drawing:
-    """a and b of each approach, above published ones."""
+    """a and b of each approach, above published ones; a row is the same in both panels."""
     found = tables.analysed(spec.approaches, spec.called)
-    sheet = Sheet(2)
+    sheet = Sheet(2, height=3.6)
     notes = []
-    for quantity, name, known in ((Q.A_OPT, "Size, N* ~ C^a", APPROACHES_A),
-                                  (Q.B_OPT, "Data, D* ~ C^b", APPROACHES_B)):  # fmt: skip
+    names = [looks.SHORT[number] for number in looks.APPROACHES]
+    known = list(dict.fromkeys(one.label for one in (*APPROACHES_A, *APPROACHES_B)))
+    places = {name: place for place, name in enumerate([*names, *known])}
+    for quantity, name, others in ((Q.A_OPT, "Size, N* ~ C^a", APPROACHES_A),
+                                   (Q.B_OPT, "Data, D* ~ C^b", APPROACHES_B)):  # fmt: skip
         panel = looks.exponent_panel(sheet, f"exponent {quantity}", name)
-        labels = []
         for number, (label, look) in looks.APPROACHES.items():
             one = found.parameter(quantity, group=Group.of(approach=number))
             looks.ours(
-                panel, len(labels), one, label, look, notes, f"{quantity}, approach {number}"
+                panel,
+                places[looks.SHORT[number]],
+                one,
+                label,
+                look,
+                notes,
+                f"{quantity}, approach {number}",
             )
-            labels.append(f"ours {label}")
-        for one in known:
-            looks.across(panel, len(labels), one.value, one.lo, one.hi, one.label, "published",
-                         **looks.PUBLISHED)  # fmt: skip
-            labels.append(one.label)
-        looks.categories(panel, labels)
+        for one in others:
+            looks.across(panel, places[one.label], one.value, one.lo, one.hi, one.label,
+                         "published", **looks.PUBLISHED)  # fmt: skip
+        looks.categories(panel, list(places))
+        panel.axes.axhline(len(names) - 0.5, color=GREY, linewidth=0.8)
     key = [
-        ("this study, 90 % interval", {"color": COLORS[0], "marker": "o"}),
-        ("published, with the interval given", looks.PUBLISHED),
+        ("this study, 90 %", {"color": "black", "marker": "o"}),
+        ("not determined by its runs", {"color": "black", "marker": "o", "mfc": "white"}),
+        ("published, as given", looks.PUBLISHED),
     ]
     notes += looks.differences_said(found)
     notes += warned(found, Q.A_OPT, "Approach 3", group=Group.of(approach=3))

@@ -35,7 +35,7 @@ class ChinchillaEnvelope(looks.OfApproaches, OfLosses):
     name: Name = "chinchilla_02"
     title: str = "The envelope of learning curves (Hoffmann et al. 2022, Fig. 2)"
     caption: str = (
-        "Left: loss of each size at a constant rate, and the least of any. Middle and right: the "
+        "First: loss of each size at a constant rate, and the least of any. Then the "
         "size that has it, and its tokens. The line goes through changes of that size. Rates have "
         "not decayed, so that these are no final losses."
     )
@@ -49,9 +49,9 @@ class ChinchillaIsoFlop(looks.OfApproaches, OfLosses):
     name: Name = "chinchilla_03"
     title: str = "IsoFLOP valleys (Hoffmann et al. 2022, Fig. 3)"
     caption: str = (
-        "Left: loss against size at equal compute, interpolated between runs of one size, and "
-        "valleys of one common shape, the law's. Middle and right: sizes and tokens of the "
-        "minima. A few sizes do not show how steep a valley is."
+        "First: loss against size at equal compute, interpolated between runs of one size, and "
+        "valleys of one common shape, the law's. Then sizes and tokens of the minima, with 90 % "
+        "bars. A few sizes do not show how steep a valley is."
     )
 
 
@@ -80,7 +80,9 @@ def draw_envelope(spec: ChinchillaEnvelope, tables: Tables) -> Drawing:
     sizes, colors, notes = [], [], []
     if name is not None:
         sizes, colors, notes = _learning_curves(panels[0], spec, tables, COUNTS[name])
-    least = found.points(Q.LOSS, group=WINNER)
+    least = found.points(Q.LOSS, group=WINNER).sort_values("x")
+    # A longer curve of a larger size can lie above a shorter one that ended: no envelope rises.
+    least = least[least["value"] <= least["value"].cummin()]
     panels[0].line(least["x"], least["value"], "least loss", "envelope", color="black",
                    linewidth=1.0, linestyle=DASHED)  # fmt: skip
     look = looks.APPROACHES[1][1]
@@ -91,10 +93,12 @@ def draw_envelope(spec: ChinchillaEnvelope, tables: Tables) -> Drawing:
                                   (edge, "#bbbbbb", "winner at the edge")):  # fmt: skip
             panel.points(at["x"][keep], at["value"][keep], "size with the least loss", what,
                          color=shade, marker=".", markersize=4)  # fmt: skip
-        looks.draw_frontier(panel, found, 1, quantity, beyond=False)
+        looks.draw_frontier(panel, found, 1, quantity)
         at = found.points(quantity, group=FIRST)
         panel.points(at["x"], at["value"], "change of the winner", "place on the frontier",
-                     markeredgecolor="white", zorder=4, **look)  # fmt: skip
+                     markeredgecolor="white", markersize=8, zorder=4, **look)  # fmt: skip
+        if len(at):
+            panel.say(f"the line goes through {len(at)} points", "lower right")
     sheet.key_of_values(sizes, colors, size_label(name))
     key = [
         ("envelope", {"color": "black", "linestyle": DASHED}),
@@ -147,8 +151,9 @@ def draw_isoflop(spec: ChinchillaIsoFlop, tables: Tables) -> Drawing:
     none = []
     for (group, level), color in zip(valleys.items(), colors, strict=True):
         at, label = found.points(Q.LOSS_AT_N, group=group), f"{science(level)} FLOP"
-        panels[0].points(at["x"], at["value"], label, "loss between runs", color=color)
         best, least = found.points(Q.N_OPT, group=group), found.points(Q.LOSS, group=group)
+        fill = {"mfc": "white"} if best.empty else {}
+        panels[0].points(at["x"], at["value"], label, "loss between runs", color=color, **fill)
         if best.empty:
             none.append(f"{label} ({found.all(Q.N_OPT, group=group)['verdict'].iloc[0]})")
             continue
@@ -162,14 +167,18 @@ def draw_isoflop(spec: ChinchillaIsoFlop, tables: Tables) -> Drawing:
         color = colors[int(np.argmin(np.abs(np.log(np.array(levels) / x))))]
         panels[2].points([x], [y], f"{science(x)} FLOP", "minimum", color=color)
     for panel, quantity in zip(panels[1:], (Q.N_OPT, Q.D_OPT), strict=True):
-        looks.draw_frontier(panel, found, 2, quantity, beyond=False)
-    sheet.key_of_values(levels, colors, compute_label(count), science)
+        looks.draw_frontier(panel, found, 2, quantity)
+    sheet.key_of_values(levels, colors, compute_label(count), looks.budget)
     notes = looks.exponents_of(found, 2)
     if none:
         notes.append(f"No minimum between sizes, none is drawn: {', '.join(none)}.")
-    notes.append("Stars: minima of the valleys; bars: 90 %.")
     notes += found.why_not(group=SECOND if found.made else None)
-    return sheet.drawing(notes=notes)
+    look = {"color": GREY, "marker": "o"}
+    key = [("loss between runs", look), ("of a budget without a minimum", look | {"mfc": "white"})]
+    key += [("minimum of a valley", {"color": GREY, "marker": "*", "markersize": 9}),
+            ("line through the minima, 90 % band",
+             {"color": looks.APPROACHES[2][1]["color"], "linestyle": "-"})]  # fmt: skip
+    return sheet.drawing(key if levels else [], notes)
 
 
 def draw_contours(spec: ChinchillaContours, tables: Tables) -> Drawing:
@@ -197,7 +206,7 @@ def draw_contours(spec: ChinchillaContours, tables: Tables) -> Drawing:
     key = [("run", {"color": GREY, "marker": "o"}),
            ("least compute for the loss", {"color": "black", "linestyle": DASHED})]  # fmt: skip
     levels, colors = _slices(slices, found, params, runs, count)
-    sheet.key_of_values(levels, colors, compute_label(count), science, panels=[slices])
+    sheet.key_of_values(levels, colors, compute_label(count), looks.budget, panels=[slices])
     if levels:
         key.append(("loss between runs", {"color": "#333333", "marker": "o"}))
         key.append(("the law", {"color": "#333333", "linestyle": "-"}))
@@ -222,10 +231,12 @@ def _contours(panel, params, n, d, measured):
     losses = sorted({float(f"{loss:.2g}") for loss in losses}, reverse=True)
     sizes = np.geomspace(*ylim, 300)
     colors = ordered_colors(len(losses))
+    drawn = []
     for loss, color in zip(losses, colors, strict=True):
         at = FLOPS_PER_PARAM_TOKEN * sizes * CHINCHILLA.tokens_for(params, loss, sizes)
         seen = (at >= xlim[0]) & (at <= xlim[1])
         if seen.any():
+            drawn.append((loss, color))
             panel.line(at[seen], sizes[seen], f"loss {loss:g}", "equal loss", color=color,
                        linewidth=1.2)  # fmt: skip
     panel.points(compute, n, "run", "run", color=GREY, markersize=3, alpha=0.8)
@@ -234,7 +245,7 @@ def _contours(panel, params, n, d, measured):
     seen = best["n_params"].between(*ylim).to_numpy()
     panel.line(budget[seen], best["n_params"][seen], "least compute", "optimum", color="black",
                linestyle=DASHED, linewidth=1.3)  # fmt: skip
-    return losses, colors
+    return [loss for loss, _ in drawn], [color for _, color in drawn]
 
 
 def _slices(panel, found: Analysed, params, runs: pd.DataFrame, count: str):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from isoloss.charts import COLORS, GREY, MARKERS, Panel, Sheet
+from isoloss.charts import COLORS, GREY, MARKERS, Panel, Sheet, science
 from isoloss.config.section import Name
 from isoloss.exhibits.base import Does, Drawn
 from isoloss.exhibits.chinchilla.allocation import NAMES
@@ -22,7 +23,11 @@ APPROACHES = {
     number: (f"{number}: {name}", {"color": COLORS[number - 1], "marker": MARKERS[number - 1]})
     for number, name in NAMES.items()
 }
+SHORT = {1: "ours 1: envelope", 2: "ours 2: isoFLOP", 3: "ours 3: parametric"}
 PUBLISHED = {"color": GREY, "marker": "d"}
+ENDS = ("value", "lo", "hi")
+BEYOND = 3.0  # times the compute of the last place
+LONGEST_NAME = 22  # characters of a line beside a panel
 DASHED, DOTTED = (0, (4, 2)), (0, (1, 1.5))
 COUNT_OF = {count.axis: name for name, count in COUNTS.items()}  # axis of compute -> its count
 
@@ -57,6 +62,11 @@ def compute_label(count: str | None) -> str:
     return "compute C (FLOP)" if count is None else f"compute C (FLOP, {COUNTS[count].how})"
 
 
+def budget(flops: float) -> str:
+    """A budget in few characters, for keys of colours."""
+    return science(float(f"{flops:.1e}"))
+
+
 def size_label(count: str | None) -> str:
     """The label of an axis of sizes."""
     whole = count is None or COUNTS[count].embeddings
@@ -79,27 +89,42 @@ def valleys_of(found: Analysed) -> dict[Group, float]:
     return {group: float(found.all(Q.N_OPT, group=group)["x"].iloc[0]) for group in groups}
 
 
+def shown_until(found: Analysed) -> float:
+    """The compute (FLOP) up to which lines are drawn: a little beyond the last place of any."""
+    places = [found.points(Q.N_OPT, group=Group.of(approach=number))["x"] for number in NAMES]
+    return BEYOND * max((float(x.max()) for x in places if len(x)), default=np.inf)
+
+
 def draw_frontier(
-    panel: Panel, found: Analysed, number: int, quantity: Q, beyond: bool = True
-) -> dict | None:
-    """N* or D* of an approach: solid where it was measured, dashed beyond; its look, if drawn."""
+    panel: Panel, found: Analysed, number: int, quantity: Q, until: float | None = None
+) -> pd.DataFrame | None:
+    """N* or D* of an approach: solid where it was measured, dashed beyond; the line, if drawn.
+
+    Parameters
+    ----------
+    until : float, optional
+        The compute (FLOP) up to which the line goes on beyond its places.
+    """
     label, look = APPROACHES[number]
     group = Group.of(approach=number)
     line, at = found.line(quantity, group=group), found.points(quantity, group=group)
     if line.empty or at.empty:
         return None
+    if until is not None:
+        line = line[line["x"] <= max(until, float(at["x"].max()) * 1.01)]
     x, color = line["x"].to_numpy(float), look["color"]
     value, lo, hi = (line[name].to_numpy(float) for name in ("value", "lo", "hi"))
     inside = np.geomspace(float(at["x"].min()), float(at["x"].max()), 20)
-    if not beyond:
-        x, value, lo, hi = inside, *(log_log(inside, x, y) for y in (value, lo, hi))
+    if until is None:
+        whole = found.line(quantity, group=group)
+        x, value, lo, hi = inside, *(log_log(inside, whole["x"], whole[y]) for y in ENDS)
     panel.band(x, value, lo, hi, label, "90 % band", color=color)
-    if beyond:
+    if until is not None:
         panel.line(x, value, label, "line beyond its places", color=color, linestyle=DASHED,
                    linewidth=1.1)  # fmt: skip
-    inner = value if not beyond else log_log(inside, x, value)
+    inner = value if until is None else log_log(inside, x, value)
     panel.line(inside, inner, label, "line", color=color, linewidth=1.8)
-    return {"color": color, "linestyle": "-"}
+    return line
 
 
 def exponents_of(found: Analysed, number: int, quantities=(Q.A_OPT, Q.B_OPT)) -> list[str]:
@@ -150,11 +175,15 @@ def ours(
     panel: Panel, place: float, one: pd.Series | None, label: str, look: dict, notes: list[str],
     name: str,
 ) -> None:  # fmt: skip
-    """A marker with its interval, hollow where the runs do not determine it; or a note why not."""
-    if one is None:
-        return
-    if not np.isfinite(float(one["value"])):
-        notes.append(f"{name}: {one['verdict']}.")
+    """A marker with its interval, hollow where the runs do not determine it.
+
+    Where there is no value, the place says so, and a note says why.
+    """
+    if one is None or not np.isfinite(float(one["value"])):
+        panel.axes.annotate(f"{label.split(':')[0]}: none", (0.02, place), va="center", fontsize=9,
+                            xycoords=("axes fraction", "data"), color=look["color"])  # fmt: skip
+        if one is not None:
+            notes.append(f"{name}: {one['verdict']}.")
         return
     fill = {} if identified(one) else {"markerfacecolor": "white"}
     across(panel, place, one["value"], one["lo"], one["hi"], label, "this study", **look, **fill)
@@ -174,7 +203,9 @@ def across(panel: Panel, place: float, value, lo, hi, series: str, what: str, **
 
 
 def categories(panel: Panel, labels: list[str]) -> None:
-    """Name the heights of a panel, from the top."""
-    panel.name_heights(labels)
+    """Name the heights of a panel, from the top; long names have several lines."""
+    panel.name_heights(
+        [textwrap.fill(label, LONGEST_NAME, break_on_hyphens=False) for label in labels]
+    )
     panel.axes.grid(False, axis="y")
     panel.axes.margins(x=0.1)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts import COLORS, MARKERS, Sheet
+from isoloss.charts import COLORS, MARKERS, Sheet, with_interval
 from isoloss.config.section import Name
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
@@ -41,7 +41,7 @@ from isoloss.exhibits.chinchilla.looks import (
 from isoloss.exhibits.chinchilla.noise import Draws, draw_noise
 from isoloss.laws import CHINCHILLA, LAWS
 from isoloss.laws.published_allocation import PEARCE_SONG, PORIAN_LADDER
-from isoloss.results import IDENTIFIED, Group, Kind, Label, Q, Row
+from isoloss.results import IDENTIFIED, Analysed, Group, Kind, Label, Q, Row
 
 PREDICTED_BY = (
     "the law fitted with all parameters, recounted: Pearce and Song (2024), arXiv:2406.12907, "
@@ -188,7 +188,7 @@ def _embeddings(design: Design) -> list[Row]:
 def draw(spec: Recounted, tables: Tables) -> Drawing:
     """a under each way of counting N and C, and what others found when they changed theirs."""
     found = tables.analysed(spec.recount, spec.called)
-    sheet = Sheet(2)
+    sheet = Sheet(2, height=4.6)
     notes = []
     left = exponent_panel(sheet, "exponent a of N* ~ C^a", "The same runs, counted four ways")
     named = {group.get("count") for group in found.groups(Q.A_OPT)}
@@ -202,6 +202,8 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
             ours(left, place + aside, found.parameter(Q.A_OPT, group=group), label, look, notes,
                  name)  # fmt: skip
     categories(left, [COUNTS[count].label for count in counts])
+    left.axes.set_ylim(len(counts) + 0.35, -0.6)  # a line for the answer below
+    left.say(_answer(found), "lower left")
     right = exponent_panel(sheet, "exponent a of N* ~ C^a", "Published")
     labels = []
     for author, year, known in (("Porian", "et al. 2024", PORIAN_LADDER),
@@ -222,14 +224,26 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
         panel.axes.set_xlim(min(low), max(high))
     key = [
         *((label, look) for _, label, look in _marks("embeddings", laws) if look is not PREDICTED),
-        ("predicted: the law of all parameters, recounted", PREDICTED),
+        ("predicted by recounting", PREDICTED),
         ("published", PUBLISHED),
-        ("Kaplan et al., 0.73", {"color": COLORS[1], "linestyle": DASHED}),
-        ("Hoffmann et al., 0.5", {"color": COLORS[0], "linestyle": DASHED}),
+        ("Kaplan et al.: 0.73", {"color": COLORS[1], "linestyle": DASHED}),
+        ("Hoffmann et al.: 0.5", {"color": COLORS[0], "linestyle": DASHED}),
     ]  # fmt: skip
     notes += differences_said(found) if found.made else found.why_not()
     notes.append("Bars: 90 % here, 95 % in Porian et al. Hollow: not determined by the runs.")
     return sheet.drawing(key, notes)
+
+
+def _answer(found: Analysed) -> str:
+    """By how much the predicted a is larger without embeddings than with all parameters."""
+    if not found.made:
+        return ""
+    one = found.parameter(Q.A_DIFFERENCE, group=_group(("kaplan", "embeddings"), None),
+                          optional=True)  # fmt: skip
+    if one is None or not np.isfinite(one["value"]):
+        return ""
+    value, ends = with_interval(one["value"], one["lo"], one["hi"])
+    return f"counting alone moves\na by {value}\n(90 %: {ends})"
 
 
 def _marks(count: str, laws: list[str]):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from isoloss.charts import GREY, MARKERS, Sheet, ordered_colors, science, short
+from isoloss.charts import GREY, MARKERS, Panel, Sheet, ordered_colors, science, short
 from isoloss.config.section import Name
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.exhibits.base import Drawing, Figure, Tables, need
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_POINTS = 100
+MOST_NAMES = 8  # values of `by` that are named at the ends of their lines
+DASHED = (0, (3, 2))
 
 
 class LossGrid(OfRuns):
@@ -31,6 +33,11 @@ class LossGrid(OfRuns):
     by: str = "n_params"  # column of the runs: the colour
     by_label: str  # of the colours
     fit: Name | None = None  # a law of both, drawn dashed
+    laws: dict[Name, str] = {}  # in place of fit: a panel for each law, fit -> its title
+
+    @property
+    def fits_named(self) -> list[str]:
+        return [*super().fits_named, *self.laws]
 
 
 class SameCompute(OfRuns):
@@ -47,18 +54,41 @@ class SameCompute(OfRuns):
 
 
 def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
-    """Medians over seeds; a fitted law of both quantities is dashed."""
+    """Medians over seeds; a fitted law of both quantities is dashed, with its misfit beside it."""
     need(tables.runs, [spec.x, spec.y, spec.by, *spec.where], spec.called, "runs")
     runs, notes = finished(chosen(tables.runs, spec.sweeps, spec.where), spec.y)
-    sheet = Sheet()
-    panel = sheet.panel(spec.x_label, spec.y_label)
+    laws = spec.laws or {spec.fit: ""}
+    sheet = Sheet(len(laws), height=3.6)
+    for fit, title in laws.items():
+        panel = sheet.panel(spec.x_label, spec.y_label, title)
+        if len(sheet.panels) > 1:
+            panel.axes.sharey(sheet.panels[0].axes)
+        found = tables.fitted(fit) if fit else None
+        if fit and (found is None or not found.describes):
+            why = found.verdict if found else "not fitted"
+            notes.append(f"No law is drawn{f' ({title})' if title else ''}: {why}.")
+            found = None
+        values, colors = _lines(panel, spec, tables, runs, found)
+        if found:
+            name = f"{title}: dashed" if title else "Dashed"
+            notes.append(f"{name}, {found.law.formula}, fitted to all of the runs at once.")
+            miss = _miss(found, runs, spec)
+            notes.append(f"{title or 'It'} misses the runs by {miss:.1%} (root mean square).")
+            panel.say(f"misses the runs by {miss:.1%}", "lower left")
+            if not found.identified:
+                notes.append(f"Its parameters are {found.verdict}.")
+    if len(values) > MOST_NAMES:
+        sheet.key_of_values(values, colors, spec.by_label)
+    key = [("run", {"color": GREY, "marker": "o"}),
+           ("fitted law", {"color": GREY, "linestyle": DASHED})]  # fmt: skip
+    return sheet.drawing(key if any(laws) else [], notes)
+
+
+def _lines(panel: Panel, spec: LossGrid, tables: Tables, runs: pd.DataFrame, found: Fitted | None):
+    """A line for each value of `by`, named at its end; the values and their colours."""
     values = sorted(runs[spec.by].unique())
-    colors = ordered_colors(len(values))
-    found = tables.fitted(spec.fit) if spec.fit else None
-    if spec.fit and (found is None or not found.describes):
-        notes.append(f"No law is drawn: {found.verdict if found else 'not fitted'}.")
-        found = None
-    for value, color in zip(values, colors, strict=True):
+    colors = tables.colors_of(values, spec.by)
+    for place, (value, color) in enumerate(zip(values, colors, strict=True)):
         middle = runs[runs[spec.by] == value].groupby(spec.x, sort=True)[spec.y].median()
         x, label = middle.index.to_numpy(float), f"{spec.by_label} {short(value)}"
         look = {"color": color, "linestyle": "none"} if found else {"color": color, "linewidth": 1}
@@ -66,14 +96,12 @@ def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
         if found and len(x) > 1:
             dense = np.geomspace(x[0], x[-1], 50)
             law = found.curve(**{spec.x: dense, spec.by: np.full(50, float(value))})
-            panel.line(dense, law, label, "fitted law", color=color, linestyle=(0, (3, 2)))
-    if found:
-        notes.append(f"Dashed: {found.law.formula}, fitted to all of the runs at once.")
-        notes.append(f"It misses the runs by {_miss(found, runs, spec):.1%} (root mean square).")
-        if not found.identified:
-            notes.append(f"Its parameters are {found.verdict}.")
-    sheet.key_of_values(values, colors, spec.by_label)
-    return sheet.drawing(notes=notes)
+            panel.line(dense, law, label, "fitted law", color=color, linestyle=DASHED)
+        if len(values) <= MOST_NAMES:
+            panel.name_end(short(value), x[-1], middle.iloc[-1], color=color)
+            if place == len(values) - 1:
+                panel.say(spec.by_label, "key")
+    return values, colors
 
 
 def _miss(found: Fitted, runs: pd.DataFrame, spec: LossGrid) -> float:
