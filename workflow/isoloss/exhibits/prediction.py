@@ -32,14 +32,13 @@ class PredictionTested(OfLosses):
 
     draw: Literal["prediction_tested"]
     name: Name = "prediction"
-    title: str = "A held-out run: what was predicted, and what was measured"
+    title: str = "A held-out run: predicted and measured loss"
     caption: str = (
-        "Left: all runs; the predictions were made from the filled ones. Right: what each law said "
-        "of the largest run, and the loss that was measured. It was said before that run could "
-        "start, unless a note says otherwise. The thick bar is the 90 % interval if the law goes "
-        "on unchanged. The thin bar also counts how far losses drift from this law beyond its "
-        "runs, as tried on the smaller ones. One run tests a law at one point. How often both bars "
-        "hold the loss: docs/performance.md."
+        "Left: all runs; the predictions use the filled ones. Right: each law's prediction of "
+        "the largest run, and the measured loss. Predictions are made before that run can start, "
+        "unless a note says otherwise. Thick bar: 90 % interval if the law goes on unchanged. "
+        "Thin bar: it also counts how far losses drift beyond fitted runs, as tried on smaller "
+        "runs."
     )
     sweeps: list[Name]
     labels: dict[str, str] = {}  # fit of the prediction -> what the figure calls it

@@ -61,7 +61,7 @@ class ChinchillaFrontiers(looks.OfApproaches):
 
     draw: Literal["chinchilla_frontiers"]
     name: Name = "chinchilla_01"
-    title: str = "Compute-optimal size by three approaches (Hoffmann et al. 2022, Fig. 1)"
+    title: str = "Compute-optimal size by three approaches (Hoffmann et al. 2022, Figure 1)"
     caption: str = (
         "The size with the least loss at each budget, by three approaches on the same runs, with "
         "90 % bands. Black and grey: the slopes of two published rules, drawn through the middle. "
@@ -74,11 +74,11 @@ class ChinchillaTokens(looks.OfApproaches):
 
     draw: Literal["chinchilla_tokens"]
     name: Name = "chinchilla_a3"
-    title: str = "Best tokens and parameters at fixed FLOPs (Hoffmann et al. 2022, Fig. A3)"
+    title: str = "Best tokens and parameters at fixed FLOPs (Hoffmann et al. 2022, Figure A3)"
     caption: str = (
-        "Each approach's best parameters and tokens, across lines of equal compute. 20 tokens per "
-        "parameter is a reading of the paper's Table 3, for tokens of byte-pair encoding. Tokens "
-        "that hold less text, such as bytes, need not have the same ratio."
+        "Each approach's best parameters and tokens, across lines of equal compute. 20 tokens "
+        "per parameter is a reading of the paper's Table 3, for tokens of byte-pair encoding. "
+        "Tokens that hold less text, such as bytes, can have another ratio."
     )
 
 
@@ -87,11 +87,12 @@ class ApproachesCompared(looks.OfApproaches):
 
     draw: Literal["approaches_compared"]
     name: Name = "approaches"
-    title: str = "Three approaches side by side"
+    title: str = "Exponents by three approaches, and published ones"
     caption: str = (
-        "Exponents of the best size and of its tokens by the three approaches of Hoffmann et al. "
-        "(2022), with 90 % intervals, above published ones. All three have the same runs and the "
-        "same noise. A bar counts that noise alone, not whether the approach's form is right."
+        "Exponents of the best size (a) and of its tokens (b) by the three approaches of "
+        "Hoffmann et al. (2022), above published ones. The approaches share runs and noise. A "
+        "bar is a 90 % interval of this noise. It does not count an error of the approach's "
+        "form."
     )
 
 

@@ -48,11 +48,11 @@ class ChinchillaCurvature(Drawn):
 
     draw: Literal["chinchilla_curvature"]
     name: Name = "chinchilla_a5"
-    title: str = "Is the frontier straight? (Hoffmann et al. 2022, Fig. A5)"
+    title: str = "Slope of the frontier in thirds (Hoffmann et al. 2022, Figure A5)"
     caption: str = (
-        "The best size along the learning curves with its 90 % band, and lines through thirds of "
-        "it. Hoffmann et al. find a slope that falls from third to third. A third with few "
-        "changes of the best size shows only a strong bend."
+        "The best size along the learning curves with its 90 % band, and a line through each "
+        "third of the budgets. Hoffmann et al. find slopes that fall from third to third. A "
+        "third with few changes of the best size shows only a strong bend."
     )
     curvature: Annotated[Name, Does("curvature")] = "curvature"  # the analysis drawn
 

@@ -33,7 +33,7 @@ class ChinchillaEnvelope(looks.OfApproaches, OfLosses):
 
     draw: Literal["chinchilla_envelope"]
     name: Name = "chinchilla_02"
-    title: str = "The envelope of learning curves (Hoffmann et al. 2022, Fig. 2)"
+    title: str = "The envelope of learning curves (Hoffmann et al. 2022, Figure 2)"
     caption: str = (
         "First: loss of each size at a constant rate, and the least of any. Then the "
         "size that has it, and its tokens. The line goes through changes of that size. Rates have "
@@ -47,7 +47,7 @@ class ChinchillaIsoFlop(looks.OfApproaches, OfLosses):
 
     draw: Literal["chinchilla_isoflop"]
     name: Name = "chinchilla_03"
-    title: str = "IsoFLOP valleys (Hoffmann et al. 2022, Fig. 3)"
+    title: str = "IsoFLOP valleys (Hoffmann et al. 2022, Figure 3)"
     caption: str = (
         "First: loss against size at equal compute, interpolated between runs of one size, and "
         "valleys of one common shape, the law's. Then sizes and tokens of the minima, with 90 % "
@@ -60,11 +60,11 @@ class ChinchillaContours(looks.OfApproaches, OfLosses):
 
     draw: Literal["chinchilla_contours"]
     name: Name = "chinchilla_04"
-    title: str = "The fitted law's contours and slices (Hoffmann et al. 2022, Fig. 4)"
+    title: str = "Contours and slices of the fitted law (Hoffmann et al. 2022, Figure 4)"
     caption: str = (
-        "Left: equal loss of L = E + A / N^alpha + B / D^beta, the runs, and the size with the "
-        "least compute for each loss. Right: the law at budgets of the isoFLOP valleys. Over a "
-        "small range of loss the exponents lean on E."
+        "Left: equal loss by L = E + A / N^alpha + B / D^beta, the runs, and the size that "
+        "reaches each loss with the least compute. Right: the law at the budgets of the isoFLOP "
+        "valleys."
     )
     sweeps: list[Name]  # whose runs are drawn
 

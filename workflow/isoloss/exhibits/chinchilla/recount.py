@@ -67,12 +67,12 @@ class Recounted(Drawn):
 
     draw: Literal["recounted"]
     name: Name = "recount"
-    title: str = "The same runs, counted four ways"
+    title: str = "The exponent a under four ways of counting"
     caption: str = (
-        "Left: the exponent a of N* ~ C^a from the same runs, under each way of counting N and C, "
-        "by the three approaches and by other laws in the third's place. "
-        "Black: predicted from one law of all parameters, as Pearce and Song (2024) argue. Right: "
-        "published. The smaller the vocabulary, the less the counts differ."
+        "Left: the exponent a of N* ~ C^a from the same runs. Each row counts N and C in another "
+        "way. Markers: the three approaches, and other laws in place of the third. Black: "
+        "predicted from one law of all parameters (Pearce and Song 2024). Right: published "
+        "exponents."
     )
     recount: Annotated[Name, Does("recount")] = "recount"  # the analysis drawn
 

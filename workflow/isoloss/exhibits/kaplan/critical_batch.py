@@ -61,11 +61,11 @@ class CriticalBatchSize(OfLosses):
 
     draw: Literal["critical_batch_size"]
     name: Name = "kaplan_10"
-    title: str = "The critical batch (Kaplan et al., Fig. 10)"
+    title: str = "Critical batch against loss (Kaplan et al. 2020, Figure 10)"
     caption: str = (
-        "The batch at which steps and tokens are traded evenly (Eq. 5.1), by loss and size, and "
-        "the gradient noise scale from two halves of each batch. A law of the loss alone (Eq. 1.4) "
-        "is drawn if the runs determine it. Compare only the paper's slope."
+        "The critical batch, at which steps and tokens are traded evenly (Eq. 5.1), by loss and "
+        "size. Hollow: the gradient noise scale, from two halves of each batch. The law of the "
+        "loss alone (Eq. 1.4) is drawn if the runs determine it. Compare the paper's slope only."
     )
     critical: Annotated[Name, Does("critical_batch")] = "critical_batch"  # a critical_batch
 
@@ -75,11 +75,11 @@ class BatchTradeoff(OfLosses):
 
     draw: Literal["batch_tradeoff"]
     name: Name = "kaplan_18"
-    title: str = "Steps against tokens at equal loss (Kaplan et al., Fig. 18)"
+    title: str = "Steps against tokens at equal loss (Kaplan et al. 2020, Figure 18)"
     caption: str = (
-        "Steps and tokens that runs of different batch sizes took to a loss, and the hyperbola of "
-        "Eq. 5.1 through them, whose corner is the critical batch. Each point is interpolated "
-        "along one run. Batches all far to one side of the critical one show only one arm."
+        "Steps and tokens that runs of different batch sizes took to a loss. Lines: the "
+        "hyperbola of Eq. 5.1, whose corner is the critical batch. Each point is interpolated "
+        "along one run. Batches far to one side of the corner show only one arm."
     )
     critical: Annotated[Name, Does("critical_batch")] = "critical_batch"  # a critical_batch
     curves: Levels = 5  # losses that are drawn, of those analysed

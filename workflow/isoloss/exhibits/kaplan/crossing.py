@@ -48,9 +48,9 @@ class KaplanCrossing(OfLosses):
     name: Name = "kaplan_15"
     title: str = "Where L(C) and L(D(C)) would meet (Kaplan et al. 2020, Figure 15)"
     caption: str = (
-        "L(C) is the loss of the best size at each budget, extrapolated; L(D(C)) is what that "
-        "size's tokens allow. If they meet, one law ends there. Left by the paper's constants, "
-        "right by ours. A crossing decades beyond the runs is an extrapolation, no measurement."
+        "L(C) is the loss of the best size at each budget, extrapolated. L(D(C)) is the loss "
+        "that the tokens of this size allow. One of the two laws must end where they meet. Left: "
+        "the paper's constants. Right: this study's, if the runs determine them."
     )
     loss_label: str = "loss (nats per token)"  # of the panel of our lines
     crossing: Annotated[Name, Does("crossing")] = "crossing"  # a crossing

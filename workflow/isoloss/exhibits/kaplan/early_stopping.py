@@ -35,11 +35,11 @@ class EarlyStopping(Drawn):
 
     draw: Literal["early_stopping"]
     name: Name = "kaplan_16"
-    title: str = "When to stop early (Kaplan et al., Fig. 16)"
+    title: str = "Step of the lowest held-out loss (Kaplan et al. 2020, Figure 16)"
     caption: str = (
-        "Left: step of the lowest held-out loss, against that at which the same size reaches it on "
-        "endless data: by Eq. 5.7 (filled) and by the run without repetition (hollow). This is a "
-        "lower bound only. Bars reach to the neighbouring evaluations. Right: curves of one size."
+        "Left: step of the lowest held-out loss on repeated data, against the step that reaches "
+        "this loss on fresh data. Filled: the lower bound of Eq. 5.7. Hollow: the run without "
+        "repetition. Bars reach to the neighbouring evaluations. Right: curves of one size."
     )
     loss_label: str = "loss (nats per token)"
     overfitting: Annotated[Name, Does("overfitting")] = "overfitting"  # an overfitting

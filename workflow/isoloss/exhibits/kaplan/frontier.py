@@ -72,11 +72,13 @@ class KaplanFrontiers(OfFrontiers):
 
     draw: Literal["kaplan_frontiers"]
     name: Name = "kaplan_13"
-    title: str = "Compute as spent and the least that would do (Kaplan et al. 2020, Figure 13)"
+    title: str = (
+        "Least loss against compute as spent and against C_min (Kaplan et al. 2020, Figure 13)"
+    )
     caption: str = (
-        "The least loss at each budget, by C = 6 N B S as it was spent, and by C_min, that of a "
-        "batch far below the critical one (Eq. 5.5). C_min rests on the study's own critical "
-        "batch. Bars and bands are 90 % intervals."
+        "The least loss at each budget. C = 6 N B S is compute as spent. C_min is the compute at "
+        "a batch far below the critical one (Eq. 5.5), by the study's own critical batch. Bars "
+        "and bands are 90 % intervals."
     )
 
 
@@ -87,9 +89,9 @@ class KaplanOptimum(OfFrontiers):
     name: Name = "kaplan_14"
     title: str = "Best size and steps against compute (Kaplan et al. 2020, Figure 14)"
     caption: str = (
-        "The best size at each budget, and its steps: S at the runs' batch, and S_min, at a batch"
-        " far above the critical one (Eq. 5.4). Bars and bands are 90 % intervals. N leaves out "
-        "embeddings, and C the output layer."
+        "The best size at each budget, and its steps: S at the runs' batch, S_min at a batch far "
+        "above the critical one (Eq. 5.4). Bars and bands are 90 % intervals. N leaves out "
+        "embeddings, and C leaves out the output layer."
     )
 
 
@@ -98,11 +100,11 @@ class KaplanShares(OfLosses):
 
     draw: Literal["kaplan_shares"]
     name: Name = "kaplan_03"
-    title: str = "What more compute is spent on (Kaplan et al. 2020, Figure 3)"
+    title: str = "How steps, batch and size grow with compute (Kaplan et al. 2020, Figure 3)"
     caption: str = (
-        "By which factors steps, batch and model size grow with compute, if each budget goes to "
-        "its best size. First panel: the paper's exponents. Beside it: ours, where the runs "
-        "determine them, over the budgets whose best size lies inside the grid."
+        "Factors by which steps, batch and model size grow with compute, if each budget goes to "
+        "its best size. First panel: the paper's exponents. A second panel has this study's "
+        "exponents if the runs determine them."
     )
     naive: Annotated[Name, Does("kaplan_frontier")] = "frontier"  # a kaplan_frontier
     adjusted: Annotated[Name | None, Does("kaplan_frontier")] = (

@@ -25,11 +25,11 @@ class JointLaws(OfLosses):
 
     draw: Literal["joint_laws"]
     name: Name = "kaplan_04"
-    title: str = "Two joint laws (Kaplan et al., Fig. 4)"
+    title: str = "L(N, D) and L(N, S) beside the runs (Kaplan et al. 2020, Figure 4)"
     caption: str = (
-        "Left: lowest held-out loss of runs that repeat few different tokens, and L(N, D) "
-        "(Eq. 1.5). Right: learning curves at a constant rate, and L(N, S_min) (Eq. 1.6), which "
-        "is not fitted to the first steps. Constants depend on the tokens, so compare only the "
+        "Left: lowest held-out loss of runs that repeat few different tokens, with L(N, D) (Eq. "
+        "1.5). Right: learning curves at a constant rate, with L(N, S_min) (Eq. 1.6), which is "
+        "not fitted to the first steps. Constants depend on the tokens, so compare only the "
         "form."
     )
     overfitting: Annotated[Name, Does("overfitting")] = "overfitting"  # an overfitting

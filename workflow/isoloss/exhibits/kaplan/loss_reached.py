@@ -39,11 +39,11 @@ class KaplanExcess(OfLosses):
 
     draw: Literal["kaplan_excess"]
     name: Name = "kaplan_12"
-    title: str = "What a size other than the best costs (Kaplan et al. 2020, Figure 12)"
+    title: str = "Cost of a size other than the best (Kaplan et al. 2020, Figure 12)"
     caption: str = (
-        "Compute and steps to the same loss, for sizes around the best: by Equations B.16 and "
-        "B.17, and as measured along the training curves. Only losses whose cheapest size lies "
-        "inside the grid are measured. Each point is one run, without an interval."
+        "Compute and steps to the same loss, for sizes around the best. Lines: Equations B.16 "
+        "and B.17. Points: measured along the training curves, for losses whose cheapest size "
+        "lies inside the grid. Each point is one run, without an interval."
     )
     law: Annotated[Name, Does("size_and_steps")] = "steps_adjusted"  # a size_and_steps
     reached: Annotated[Name, Does("loss_reached")] = "reached"  # a loss_reached
@@ -57,8 +57,8 @@ class KaplanReached(OfLosses):
     title: str = "Steps and tokens to a loss, by size (Kaplan et al. 2020, Figure 19)"
     caption: str = (
         "Steps and tokens to a loss, against size, a line for each loss. Shown are the fewest, "
-        "S_min and E_min, where the critical batch is known, else those at the runs' batch. "
-        "Points are interpolated on one run's curve, without intervals."
+        "S_min and E_min, if the critical batch is known, or else those at the runs' batch. "
+        "Points are interpolated along one run's curve, without intervals."
     )
     naive: Annotated[Name, Does("loss_reached")] = "reached"  # a loss_reached
     adjusted: Annotated[Name, Does("loss_reached")] = (

@@ -57,11 +57,11 @@ class RepeatedData(Drawn):
 
     draw: Literal["repeated_data"]
     name: Name = "kaplan_09"
-    title: str = "What few data cost (Kaplan et al., Fig. 9)"
+    title: str = "Loss on repeated data (Kaplan et al. 2020, Figure 9)"
     caption: str = (
-        "Left: lowest loss against size, by the number of different tokens. Right: its excess over "
-        "the same size without repetition, against the one ratio of Eq. 4.3. Bars are the scatter "
-        "over seeds. Data without repetition are not endless, so that small excesses come out too "
+        "Left: lowest loss against size, by the number of different tokens. Right: its excess "
+        "over the same size without repetition, against the ratio of Eq. 4.3. Bars are the "
+        "scatter over seeds. Data without repetition are finite, so small excesses come out too "
         "small."
     )
     loss_label: str = "lowest held-out loss (nats per token)"

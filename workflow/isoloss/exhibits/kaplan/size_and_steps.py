@@ -64,7 +64,7 @@ class KaplanValleys(OfLosses):
     caption: str = (
         "Losses along the training curves, interpolated to equal compute and to equal steps, "
         "against size. Dashed: L(N, S) = (N_c / N)^alpha_N + (S_c / S)^alpha_S, fitted to all "
-        "curves. The law is a sum of two powers: it cannot follow curves that bend otherwise."
+        "curves."
     )
     law: Annotated[Name, Does("size_and_steps")] = "size_and_steps"  # a size_and_steps
 

@@ -79,8 +79,8 @@ class KaplanDepth(OfLosses):
     title: str = "Size with and without embeddings, by depth (Kaplan et al. 2020, Figure 6)"
     caption: str = (
         "Final losses of models of several depths and widths on the same tokens, against all "
-        "parameters and against those outside the embeddings. Dashed: one power law of all. The "
-        "smaller the vocabulary, the less the two counts differ."
+        "parameters and against those outside the embeddings. Dashed: one power law of all "
+        "points. The two counts differ less for a smaller vocabulary."
     )
     naive: Annotated[Name, Does("size_laws")] = "depths_total"  # size_laws over n_params
     size: Annotated[Name, Does("size_laws")] = (
@@ -93,11 +93,10 @@ class KaplanSizeLaws(OfLosses):
 
     draw: Literal["kaplan_size_laws"]
     name: Name = "kaplan_23"
-    title: str = "A power law of size against a logarithm (Kaplan et al. 2020, Figure 23)"
+    title: str = "A power law of size and a logarithm (Kaplan et al. 2020, Figure 23)"
     caption: str = (
-        "Final losses of the longest runs against size, and laws of one variable fitted to all of"
-        " them. The notes give each law's residuals, also for runs left out of its fit. Over a "
-        "short range of sizes several laws can fit equally well."
+        "Final losses of the longest runs against size, with laws of one variable fitted to all "
+        "of them. The notes give the residuals of each law, also for runs left out of its fit."
     )
     size: Annotated[Name, Does("size_laws")] = "size"  # size_laws with power_law and logarithmic
 

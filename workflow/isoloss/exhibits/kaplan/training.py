@@ -42,7 +42,8 @@ class KaplanSummary(OfTraining):
     caption: str = (
         "Left: training curves at a constant learning rate, their envelope, and the power law of "
         "the least loss at each budget. Middle: final losses of the largest size against tokens. "
-        "Right: those of the longest runs against size. No panel is free of the other limits."
+        "Right: final losses of the longest runs against size. In each panel the other "
+        "quantities also limit the loss."
     )
     frontier: Annotated[Name, Does("kaplan_frontier")] = (
         "frontier"  # a kaplan_frontier: panel of compute
@@ -62,9 +63,9 @@ class KaplanTraining(OfTraining):
     name: Name = "kaplan_02"
     title: str = "Training curves by tokens and by compute (Kaplan et al. 2020, Figure 2)"
     caption: str = (
-        "The longest training curve of each size while its learning rate was constant, after "
-        "warm-up, against tokens and against compute. The envelope is the least loss of any size. "
-        "A curve ends before the cooldown, so that its end is no final loss."
+        "The longest training curve of each size, after warm-up and before the cooldown, against "
+        "tokens and against compute. The envelope is the least loss of any size. The end of a "
+        "curve is no final loss, because its rate has not decayed."
     )
 
 

@@ -22,10 +22,10 @@ class KaplanLaws(Drawn):
 
     draw: Literal["kaplan_laws"]
     name: Name = "kaplan_laws"
-    title: str = "Three power laws (Kaplan et al. 2020, Figure 1)"
+    title: str = "Kaplan et al.'s three power laws (2020, Figure 1)"
     caption: str = (
-        "Loss against compute, data and size, each where the other two do not limit, drawn from "
-        "the published constants over about the ranges that were measured."
+        "Loss against compute, data and size, each where the other two do not limit. Lines "
+        "follow from the published constants, over about the ranges that were measured."
     )
     compute_pf_days: Range = [1e-8, 1e1]  # of C_min, from, to
     n_tokens: Range = [2.1e7, 2.29e10]  # from, to
@@ -39,9 +39,8 @@ class Predictions(Drawn):
     name: Name = "predictions"
     title: str = "What three published laws predict for one model"
     caption: str = (
-        "Each law is given one quantity of the model: its parameters, its tokens or its compute, "
-        "far beyond the range that it was fitted to. The open circle is what the third law gives "
-        "if FLOP are put where PF-days belong."
+        "Each law is given one quantity of the model: its parameters, its tokens or its compute. "
+        "The open circle is what the third law gives if FLOP are put where PF-days belong."
     )
     tabulate: bool = True
     model: str  # its name
@@ -55,10 +54,10 @@ class Doubling(Drawn):
 
     draw: Literal["doubling"]
     name: Name = "doubling"
-    title: str = "What doubling brings"
+    title: str = "How much a doubling lowers the loss"
     caption: str = (
-        "The share by which the loss falls when one quantity doubles and the others do not limit: "
-        "1 - 2^-exponent."
+        "The share by which the loss falls when one quantity doubles and the others do not "
+        "limit: 1 - 2^-exponent."
     )
     tabulate: bool = True
 
@@ -70,9 +69,9 @@ class Allocation(Drawn):
     name: Name = "allocation"
     title: str = "Compute-optimal size and data, as published"
     caption: str = (
-        "Parameters and tokens against the budget. Kaplan's rule is drawn for both readings of its "
-        "C_min. The parametric law as Hoffmann et al. printed it asks for smaller models than "
-        "their other two approaches; the refit by Besiroglu et al. does not."
+        "Best parameters and tokens against the budget, by published rules. Kaplan's rule is "
+        "drawn for both readings of its C_min. Hoffmann's parametric law is drawn as printed and "
+        "as Besiroglu et al. (2024) refit it."
     )
     compute_flops: Range = [1e18, 1e24]  # from, to
 
@@ -82,10 +81,10 @@ class IsoLoss(Drawn):
 
     draw: Literal["iso_loss"]
     name: Name = "iso_loss"
-    title: str = "Lines of equal loss"
+    title: str = "Sizes and data of equal loss, by a published law"
     caption: str = (
-        "Sizes and data that reach the same loss by a published law (which one is said below), and "
-        "the path that reaches each loss with least compute."
+        "Sizes and data that reach the same loss by a published law, which the notes name. The "
+        "path reaches each loss with the least compute."
     )
     law: Literal["hoffmann", "besiroglu"] = "besiroglu"  # whose constants
     n_params: Range = [1e7, 1e12]  # from, to

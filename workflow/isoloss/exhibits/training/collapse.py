@@ -67,10 +67,10 @@ class Collapsed(Drawn):
     name: Name = "collapse"
     title: str = "Do learning curves of all sizes have one shape?"
     caption: str = (
-        "Left: (L - L0) / (L_end - L0) against t / t_end along trunks at a constant rate, after "
-        "Qiu et al. (2025). Larger sizes run longer: t_end ~ N^exponent. Right: how far a size's "
-        "curve lies above those of the others, with 90 % intervals of the scatter over seeds. One "
-        "size with an interval off zero does not train as the others do."
+        "Left: learning curves at a constant rate, rescaled to (L - L0) / (L_end - L0) against t "
+        "/ t_end (Qiu et al. 2025, arXiv:2507.02119). Right: how far the curve of a size lies "
+        "above the others, with 90 % intervals of the seed scatter. An interval off zero marks a "
+        "size that trains differently."
     )
     check: Annotated[Name, Does("collapse")] = "collapse"  # a collapse
 

@@ -62,10 +62,10 @@ class CooldownChecked(OfLosses):
     name: Name = "cooldown"
     title: str = "Cooldowns of a trunk against independent runs"
     caption: str = (
-        "Left: final losses of runs that cool down a shared trunk and of independent runs, about "
-        "the mean of the latter. Diamonds: differences of the means; an interval that holds 0 "
-        "cannot tell them apart. Right: one size's trunk, its cooldowns (straight to their final "
-        "loss) and independent runs."
+        "Left: final losses of runs that cool down a shared trunk and of independent runs, "
+        "around the mean of the independent ones. Diamonds are differences of the means, with 90 "
+        "% intervals. Right: one size's trunk, the ends of its cooldowns, and its independent "
+        "runs."
     )
     check: Annotated[Name, Does("cooldown_check")] = "cooldown"  # a cooldown_check
     sweeps: list[Name]  # whose trunk is drawn

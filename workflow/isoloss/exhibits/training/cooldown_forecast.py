@@ -55,11 +55,10 @@ class CooldownForecasts(OfLosses):
     name: Name = "cooldown_forecast"
     title: str = "Cooldowns forecast from their trunks"
     caption: str = (
-        "Each cooldown's last loss as it was forecast before, from its trunk up to where it "
-        "begins, and from cooldowns of smaller sizes and of shorter runs of its size. The law is "
-        "Luo et al.'s (2025) multi-power law, its drop a share of the loss. Intervals (90 %) are "
-        "as wide as the errors of the forecasts before. Left: forecasts over what was measured. "
-        "Right: the largest size."
+        "Each cooldown's final loss is forecast from its trunk and from cooldowns of smaller or "
+        "shorter runs. The law is the multi-power law of Luo et al. (2025, arXiv:2503.12811). "
+        "Left: forecast over measured loss. Right: the largest size. Intervals (90 %) are as "
+        "wide as the errors of earlier forecasts."
     )
     check: Annotated[Name, Does("cooldown_forecast")] = "cooldown_forecast"  # a cooldown_forecast
 

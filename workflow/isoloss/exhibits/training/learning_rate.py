@@ -52,10 +52,9 @@ class LearningRates(OfLosses):
     name: Name = "learning_rate"
     title: str = "The learning rate at each width"
     caption: str = (
-        "Left: final loss against the learning rate, and a parabola in its logarithm near the "
-        "best. Right: best rates with 90 % intervals, their slope, that of muP for hidden "
-        "matrices, and the study's rates. Other lengths or batches may differ. Intervals leave "
-        "out the scatter over seeds."
+        "Left: final loss against the learning rate, with a parabola in the logarithm of the "
+        "rate. Right: the best rate of each width with its 90 % interval, their slope, the slope "
+        "of muP, and the rates that the study uses. Intervals leave out seed scatter."
     )
     rates: Annotated[Name, Does("learning_rate")] = "learning_rate"  # a learning_rate
     used: list[Name] = []  # sweeps whose rates are shown beside the best

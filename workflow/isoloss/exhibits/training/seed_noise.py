@@ -32,11 +32,11 @@ class SeedScatter(Drawn):
 
     draw: Literal["seed_scatter"]
     name: Name = "seed_noise"
-    title: str = "The scatter over seeds"
+    title: str = "Scatter of the final loss over seeds"
     caption: str = (
-        "Standard deviation of the final loss over seeds, which set the initial weights and the "
-        "order of the batches, with 90 % intervals. Few seeds leave them wide. Single runs cannot "
-        "be compared more closely. Kaplan et al.'s 0.02 is of other losses, in nats per BPE token."
+        "Standard deviation of the final loss over seeds, with 90 % intervals. A seed sets the "
+        "initial weights and the order of the batches. Single runs that differ by less cannot be "
+        "ranked. Kaplan et al. (2020) take 0.02 nats per BPE token."
     )
     noise: Annotated[Name, Does("seed_noise")] = "noise"  # a seed_noise
 
