@@ -1,7 +1,7 @@
 """Drawing without knowledge of laws: axes that record their data, style, text of numbers, files."""
 
 from isoloss.charts.panel import REFERENCE, Panel, Record, finish
-from isoloss.charts.save import save
+from isoloss.charts.save import holds_data, save
 from isoloss.charts.sheet import Drawing, Sheet
 from isoloss.charts.style import (
     COLORS,
@@ -24,6 +24,7 @@ __all__ = [
     "Record",
     "Sheet",
     "finish",
+    "holds_data",
     "look_of",
     "ordered_colors",
     "placed_colors",

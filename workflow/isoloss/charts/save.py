@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".pdf", ".png", ".csv", ".json")
+GUIDES = ("level", "slope")  # what is drawn to compare with, and means nothing alone
+
+
+def holds_data(table: pd.DataFrame) -> bool:
+    """Whether the table of a figure has a row that is more than a guide for the eye."""
+    return len(table) > 0 and not ("what" in table.columns and table["what"].isin(GUIDES).all())
 
 
 def save(
     stem: str | Path, figure: Figure, table: pd.DataFrame, texts: dict[str, Any]
 ) -> list[Path]:
     """Write <stem>.pdf, .png, .csv and .json; return their paths.
+
+    If `table` holds no data, there is nothing to draw. Then PDF, PNG and CSV have no axes and no
+    numbers, but the sentences that say why.
 
     Parameters
     ----------
@@ -40,6 +49,9 @@ def save(
     """
     stem = Path(stem)
     pdf, png, csv, json = (stem.with_name(stem.name + suffix) for suffix in SUFFIXES)
+    texts = texts | {"drawn": holds_data(table)}
+    if not texts["drawn"]:
+        figure, table = _nothing(texts["title"], texts["notes"])
     write_text(csv, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
     with styled():
         _write_png(png, figure)

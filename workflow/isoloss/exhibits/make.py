@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isoloss.charts import save, styled
+from isoloss.charts import holds_data, save, styled
 from isoloss.config import exhibits
 from isoloss.config.section import shown
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysing, Drawing, Drawn, Inputs, Tables
 from isoloss.results import Row
 from isoloss.results.rows import table_of
-from isoloss.results.verdict import not_made
+from isoloss.results.verdict import Status, not_made
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +60,24 @@ def drawing(spec: Drawn, tables: Tables) -> Drawing:
 
 
 def draw(spec: Drawn, tables: Tables, stem: str | Path) -> list[Path]:
-    """Draw and write <stem>.pdf, .png, .csv and .json; give their paths."""
+    """Draw and write <stem>.pdf, .png, .csv and .json; give their paths.
+
+    A figure without data is not drawn: its files say why.
+    """
     made = drawing(spec, tables)
     texts = {"title": spec.title, "caption": spec.caption, "notes": made.notes,
              "tabulate": spec.tabulate}  # fmt: skip
+    if not holds_data(made.table):
+        texts |= {"caption": "", "notes": _reasons(made.notes, tables), "tabulate": False}
     return save(stem, made.figure, made.table, texts)
+
+
+def _reasons(notes: list[str], tables: Tables) -> list[str]:
+    """Why a figure has no data: by its notes, or by the tables that it is made from."""
+    if notes:
+        not_made = [note for note in notes if str(Status.NOT_MADE) in note.lower()]
+        return list(dict.fromkeys(not_made or notes))
+    empty = [name for name in ("runs", "curves", "fits", "analyses") if getattr(tables, name).empty]
+    if not empty:
+        return ["No row of the study's tables has the numbers that this figure draws."]
+    return [f"The study's tables without a row: {', '.join(empty)}."]

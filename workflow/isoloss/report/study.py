@@ -98,7 +98,7 @@ class FitShown:
 
 @dataclass
 class FigureShown:
-    """One figure; `image` is "" where it was not drawn."""
+    """One figure. `image` is "" where it was not drawn; then `notes` may say why."""
 
     name: str
     title: str
@@ -120,6 +120,8 @@ def figure(paths: Paths, study: str, name: str) -> FigureShown:
         texts, image = read_json(text), png.read_bytes()
     except (UserError, OSError):
         return FigureShown(name, name)
+    if not texts.get("drawn", True):
+        return FigureShown(name, texts["title"], notes=texts["notes"])
     shown = FigureShown(
         name, texts["title"], texts["caption"], texts["notes"],
         "data:image/png;base64," + base64.b64encode(image).decode(),
