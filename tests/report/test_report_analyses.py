@@ -88,6 +88,20 @@ def test_a_comparison_takes_its_number_from_the_named_fit_or_analysis_and_its_gr
     ]
 
 
+def test_a_comparison_says_over_which_runs_its_number_was_measured(sets):
+    runs = pd.DataFrame({
+        "run_id": ["one", "two", "three"], "n_params_non_embedding": [1536, 203136, 9e9],
+        "n_tokens": [256000, 256000, 9e9],
+    })  # fmt: skip
+    measured = MEASURED | {"runs": "one two", "warnings": "the fit covers 0.9 decades of compute"}
+    (row,) = compared([ROW | {"scale": "no absolute value"}], None, table(measured), sets, runs)
+    assert row.over == [
+        "2 runs, N (no embeddings) 1536 to 203k, D 256k",
+        "the fit covers 0.9 decades of compute",
+        "no absolute value",
+    ]
+
+
 def test_what_was_not_measured_is_said_not_to_be(sets):
     (shown,) = compared([ROW], None, None, sets)
     assert (shown.value, shown.verdict) == ("", "not measured")

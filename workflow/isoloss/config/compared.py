@@ -15,34 +15,32 @@ class Compared(Section):
     kaplan: str = ""  # the value of Kaplan et al. (2020)
     chinchilla: str = ""  # the value of Hoffmann et al. (2022)
     elsewhere: str = ""  # values of published studies at a small scale
-    scale: str  # the part of it that a study of this size can show
+    scale: str = ""  # the part of it that a study of this size can show
     of: Name  # the fit or the analysis that measures it
     group: str = ""  # the group of the fit or of the analysis
     parameter: str  # the parameter or quantity
 
 
-# Rows that a study names: each number in the article's own way of counting.
+# Rows that a study names: each number in the paper's own way of counting.
 SHIPPED = {
     "a_counted_as_kaplan": {
         "quantity": "exponent a of N* ~ C^a, by Hoffmann's law, counted as Kaplan does",
         "kaplan": "0.73 (C_min); 0.88 by C as spent",
         "chinchilla": "0.50, 0.49, 0.46, by all parameters",
-        "elsewhere": "Porian et al. 2024: 0.835 (0.824-0.846), and 0.706 once the output layer's "
-        "FLOPs count; a nanoGPT study of up to 6.3M parameters: 0.90, 0.72 for C_min",
-        "scale": "to about 0.1, and how it moves with the counting",
+        "elsewhere": "Porian et al. 2024, arXiv:2406.19146: 0.835 (0.824-0.846), and 0.706 once "
+        "the output layer's FLOPs count; github.com/shehper/scaling_laws, up to 6.3M parameters: "
+        "0.90, 0.72 for C_min",
         "of": "surface",
         "parameter": "a",
     },
     "a_by_kaplans_law": {
-        "quantity": "the same, by Kaplan's joint law, a = alpha_D / (alpha_N + alpha_D)",
-        "kaplan": "0.58 by the two exponents below; 0.73 (C_min) measured",
-        "scale": "to about 0.1: how far two laws of the same runs differ",
+        "quantity": "exponent a by Kaplan's joint law, a = alpha_D / (alpha_N + alpha_D)",
+        "kaplan": "0.58 by its alpha_N and alpha_D; 0.73 (C_min) measured",
         "of": "joint",
         "parameter": "a",
     },
     "a_by_skaling": {
-        "quantity": "the same, by the law that holds both (Videau et al. 2026)",
-        "scale": "to about 0.1: how far two laws of the same runs differ",
+        "quantity": "exponent a by skaling, the law that holds both (Videau et al. 2026)",
         "of": "coupled",
         "parameter": "a",
     },
@@ -51,16 +49,15 @@ SHIPPED = {
         "chinchilla": "0.50, 0.49, 0.46",
         "elsewhere": "Porian et al. 2024: 0.497 (0.491-0.505) when all is tuned; Minchilla, on "
         "characters: 0.48",
-        "scale": "to about 0.1",
         "of": "recount",
         "group": "count=exact, approach=3",
         "parameter": "a",
     },
     "a_moved_by_counting": {
-        "quantity": "by how much a moves from all parameters to Kaplan's N and C, in one law",
-        "elsewhere": "Pearce and Song 2024: from 0.52 to 0.78, with a vocabulary of 32,000; Porian "
-        "et al. 2024: 0.129 by the output layer alone",
-        "scale": "its sign; the smaller the vocabulary, the smaller the move",
+        "quantity": "move of a in one law, from all parameters to Kaplan's N and C",
+        "elsewhere": "Pearce and Song 2024, arXiv:2406.12907: from 0.52 to 0.78, with a "
+        "vocabulary of 32,000; Porian et al. 2024: 0.129 by the output layer alone",
+        "scale": "The smaller the vocabulary, the less a moves",
         "of": "recount",
         "group": "count=kaplan - count=embeddings, approach=3",
         "parameter": "a: difference",
@@ -69,18 +66,19 @@ SHIPPED = {
         "quantity": "alpha_N of the joint law L(N, D), Kaplan's Eq. 1.5, no embeddings",
         "kaplan": "0.076",
         "chinchilla": "another law",
-        "elsewhere": "nanoGPT study: 0.076",
-        "scale": "its order; the value depends on the corpus and on the tokens",
+        "elsewhere": "github.com/shehper/scaling_laws: 0.076",
+        "scale": "The value depends on the corpus and on its tokens",
         "of": "joint",
         "parameter": "alpha_N",
     },
     "alpha_D": {
-        "quantity": "alpha_D of the same law",
+        "quantity": "alpha_D of the joint law L(N, D), Kaplan's Eq. 1.5, no embeddings",
         "kaplan": "0.103",
         "chinchilla": "another law",
-        "elsewhere": "nanoGPT study: 0.122; Hestness et al. 2017, characters: 0.094; Cagnetta et "
-        "al. 2026, with the floor removed: 0.141 and 0.185",
-        "scale": "its order",
+        "elsewhere": "github.com/shehper/scaling_laws: 0.122; Hestness et al. 2017, "
+        "arXiv:1712.00409, characters: 0.094; Cagnetta et al. 2026, "
+        "arXiv:2602.07488, with the floor removed: 0.141 and 0.185",
+        "scale": "The value depends on the corpus and on its tokens",
         "of": "joint",
         "parameter": "alpha_D",
     },
@@ -89,7 +87,7 @@ SHIPPED = {
         "kaplan": "another law",
         "chinchilla": "0.34; 0.348 refitted (Besiroglu et al. 2024)",
         "elsewhere": "0.352 (Muennighoff et al. 2023)",
-        "scale": "little, as long as the floor is not known",
+        "scale": "The value depends on the floor E",
         "of": "surface_total",
         "parameter": "alpha",
     },
@@ -98,23 +96,22 @@ SHIPPED = {
         "kaplan": "another law",
         "chinchilla": "0.28; 0.366 refitted (Besiroglu et al. 2024)",
         "elsewhere": "0.352 (Muennighoff et al. 2023)",
-        "scale": "little, as long as the floor is not known",
+        "scale": "The value depends on the floor E",
         "of": "surface_total",
         "parameter": "beta",
     },
     "alpha_C": {
         "quantity": "alpha_C of the best loss against compute as spent",
         "kaplan": "0.057; 0.050 for C_min",
-        "elsewhere": "0.074 (nanoGPT study); 0.072 (models below 1e7 on C4)",
-        "scale": "its order, over the decades of compute that its row states",
+        "elsewhere": "github.com/shehper/scaling_laws: 0.074; davidmoser, models below 1e7 "
+        "parameters on C4: 0.072",
         "of": "frontier",
         "parameter": "alpha_C",
     },
     "inverse_alpha_B": {
         "quantity": "critical batch, B ~ L^(-1 / alpha_B)",
         "kaplan": "1 / alpha_B = 4.76",
-        "elsewhere": "4.26 (nanoGPT study)",
-        "scale": "the batch at the losses reached; the exponent needs losses farther apart",
+        "elsewhere": "github.com/shehper/scaling_laws: 4.26",
         "of": "critical_batch",
         "parameter": "inverse_alpha_B",
     },

@@ -160,7 +160,7 @@ class Texts(Section):
     question: str  # the question that the study answers
     theory: str  # the expected result, with the reason
     notes: list[str] = []  # limits of the result that a reader must know
-    errata: list[str] = []  # errors in the article that the study follows, corrected
+    errata: list[str] = []  # published errors about the same experiment, corrected
     comparison: list[Row] = []  # published numbers beside the study's own
     loss_unit: str = exhibits.UNIT  # unit of the loss in labels of figures
     fits: list[Fit] = []  # laws that are fitted to the runs

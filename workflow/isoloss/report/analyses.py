@@ -6,10 +6,18 @@ from typing import Any
 
 import pandas as pd
 
+from isoloss.charts.text import short
 from isoloss.report.study import Number, Paths, known, number, text
 from isoloss.results.fits import Fitted, FittedNumber, read_fits
 from isoloss.results.quantity import Kind
 from isoloss.results.verdict import Status, Verdict
+
+# What a comparison says of the runs behind a number: its name -> the column of the runs.
+SPANNED = {
+    "N (no embeddings)": "n_params_non_embedding",
+    "D": "n_tokens",
+    "C in FLOP": "compute_flops",
+}
 
 
 @dataclass
@@ -122,7 +130,7 @@ class ComparedShown:
     kaplan: str
     chinchilla: str
     elsewhere: str
-    scale: str
+    over: list[str]  # the runs that were fitted, and what their analysis says of the range
     value: str
     interval: str
     verdict: str
@@ -134,24 +142,45 @@ def compared(
     fits: pd.DataFrame | None,
     made: pd.DataFrame | None,
     sets: RunSets,
+    runs: pd.DataFrame | None = None,
 ) -> list[ComparedShown]:
-    """The comparison with published numbers, with this study's number in each row."""
+    """The comparison with published numbers, with this study's number in each row.
+
+    `runs` is the study's table of runs, for the range that a number is of.
+    """
     shown, laws = [], read_fits(fits)
     for row in rows:
-        value = interval = runs = ""
+        value = interval = anchor = ""
+        over = [row["scale"]] if row["scale"] else []
         verdict = Verdict(Status.NOT_MEASURED)
         found = _of_fits(row, laws) or _of_analyses(row, made)
         if found is not None:
-            ours, verdict, named = found
+            ours, verdict, named, warnings = found
             value, interval = (ours.value if verdict.determined else "–"), ours.interval
-            runs = sets.anchor(named)
-        said = {key: row[key] for key in ("quantity", "kaplan", "chinchilla", "elsewhere", "scale")}
+            anchor = sets.anchor(named)
+            over = [*spans(runs, named), *warnings, *over]
+        said = {key: row[key] for key in ("quantity", "kaplan", "chinchilla", "elsewhere")}
         told = "" if verdict.identified else verdict
-        shown.append(ComparedShown(**said, value=value, interval=interval, verdict=told, runs=runs))
+        shown.append(ComparedShown(**said, over=over, value=value, interval=interval,
+                                   verdict=told, runs=anchor))  # fmt: skip
     return shown
 
 
-Found = tuple[Number, Verdict, str]  # a number, its verdict, and the runs behind it
+def spans(runs: pd.DataFrame | None, named: str) -> list[str]:
+    """How many runs there are, and their sizes and data from the least to the most."""
+    if runs is None or not named:
+        return []
+    chosen = runs[runs["run_id"].isin(named.split())].drop_duplicates("run_id")
+    parts = [f"{len(chosen)} run{'' if len(chosen) == 1 else 's'}"] if len(chosen) else []
+    for name, column in SPANNED.items():
+        values = chosen[column].dropna() if column in chosen.columns else []
+        if len(values):
+            ends = dict.fromkeys(short(float(end)) for end in (values.min(), values.max()))
+            parts.append(f"{name} {' to '.join(ends)}")
+    return [", ".join(parts)] if parts else []
+
+
+Found = tuple[Number, Verdict, str, list[str]]  # a number, its verdict, its runs, its warnings
 
 
 def _of_fits(row: Mapping[str, Any], laws: Sequence[Fitted]) -> Found | None:
@@ -159,11 +188,12 @@ def _of_fits(row: Mapping[str, Any], laws: Sequence[Fitted]) -> Found | None:
     fits = [law for law in laws if law.fit == row["of"]]
     for law in fits:
         if row["group"] in ("", str(law.group)) and (there := law.number(row["parameter"])):
-            return number(there), there.verdict or law.verdict, law.runs
+            warnings = [law.warnings] if law.warnings else []
+            return number(there), there.verdict or law.verdict, law.runs, warnings
     unmade = next((law for law in fits if not law.numbers), None)
     if unmade is None:
         return None
-    return number(FittedNumber.read({}, row["parameter"])), unmade.verdict, unmade.runs
+    return number(FittedNumber.read({}, row["parameter"])), unmade.verdict, unmade.runs, []
 
 
 def _of_analyses(row: Mapping[str, Any], made: pd.DataFrame | None) -> Found | None:
@@ -180,4 +210,5 @@ def _of_analyses(row: Mapping[str, Any], made: pd.DataFrame | None) -> Found | N
         return None
     first = dict(chosen.iloc[0])
     ours = number(FittedNumber.read(first, row["parameter"]))
-    return ours, Verdict.read(first["verdict"]), text(first["runs"])
+    warnings = [said] if (said := text(first["warnings"])) else []
+    return ours, Verdict.read(first["verdict"]), text(first["runs"]), warnings

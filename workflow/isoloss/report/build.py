@@ -120,7 +120,7 @@ def _study(name, texts, paths, planned, code, trunks, command) -> StudyShown:
         constants=published.CONSTANTS if texts["source"] == "published" else (),
         files=[(file, paths.link(path)) for file, path in files if path.exists()],
         command=command.replace("{study}", name),
-        compared=analysed.compared(texts.get("comparison", ()), fitted, made, sets),
+        compared=analysed.compared(texts.get("comparison", ()), fitted, made, sets, table),
         analyses=analysed.analyses(made, sets),
         sets=sets,
         main=main_number(fits),
