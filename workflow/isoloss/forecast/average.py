@@ -338,6 +338,7 @@ def average(
     table: Any,
     settings: FitSettings | None = None,
     laws: Sequence[Law] | None = None,
+    fit: Callable[..., FitResult] = fit_law,
     **keywords: Any,
 ) -> Averaged:
     """Fit all laws of the variables at hand, and weight them by their trials on the table.
@@ -351,6 +352,8 @@ def average(
         and D (and of unique tokens, where a column of them is named).
     laws : sequence of Law, optional
         Other laws than those, all of the same variables.
+    fit : callable
+        Fits a law to the table, as `fit_law` does: for a caller that has fitted some before.
     keywords
         Settings one by one, as `fit_law` takes them.
 
@@ -363,7 +366,7 @@ def average(
     results, left_out, problems = [], {}, []
     for one in laws_at_hand(settings) if laws is None else laws:
         try:
-            result = fit_law(table, settings=dataclasses.replace(settings, law=one))
+            result = fit(table, settings=dataclasses.replace(settings, law=one))
         except UserError as error:
             left_out[one.name] = "; ".join(error.problems)
             problems += [text for text in error.problems if text not in problems]

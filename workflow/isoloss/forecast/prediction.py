@@ -1,5 +1,6 @@
 """The loss that each law predicts of a run before it is trained."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> l
         Columns as `isoloss.tables.schema.PREDICTION_COLUMNS`. A law that cannot be fitted has no
         loss, and its reason as the verdict.
     """
-    rows = []
+    rows, fitted = [], {}
     for fit in fits:
         done = with_values(runs[is_finished(runs)], fit.where)
         row = {
@@ -48,7 +49,8 @@ def predict(fits: list[Fit], runs: pd.DataFrame, columns: dict[str, float]) -> l
             shared = lineage_of(done)
             table = shared.beside(done[list(fit.variables.values())].astype("float64"))
             settings = _settings(fit, shared.cluster)
-            said = (_of_all if _averages(fit) else _of_one)(table, settings, log_x)
+            fit_once = partial(_fit_once, fitted, row["runs"])
+            said = (_of_all if _averages(fit) else _of_one)(table, settings, log_x, fit_once)
         except UserError as error:
             rows.append(row | {"verdict": Verdict(Status.NOT_FITTED, "; ".join(error.problems))})
             continue
@@ -77,8 +79,17 @@ def _settings(fit, cluster=None):
     )
 
 
-def _of_one(table, settings, log_x) -> dict[str, Any]:
-    result = fit_law(table, settings=settings)
+def _fit_once(fitted, runs, table, *, settings):
+    """`fit_law`, or what it gave for this law before: alone and in an average a law is one fit."""
+    name = getattr(settings.law, "name", settings.law)
+    key = runs, name, settings.objective, tuple(sorted(settings.columns.items()))
+    if key not in fitted:
+        fitted[key] = fit_law(table, settings=settings)
+    return fitted[key]
+
+
+def _of_one(table, settings, log_x, fit_once) -> dict[str, Any]:
+    result = fit_once(table, settings=settings)
     said = forecast(result, log_x)
     beyond = f", and the drift of the law ({said.drift.source})" if said.drift else ""
     return _ends(said) | {
@@ -89,8 +100,8 @@ def _of_one(table, settings, log_x) -> dict[str, Any]:
     }
 
 
-def _of_all(table, settings, log_x) -> dict[str, Any]:
-    averaged = average(table, settings)
+def _of_all(table, settings, log_x, fit_once) -> dict[str, Any]:
+    averaged = average(table, settings, fit=fit_once)
     said = averaged.predict({name: np.exp(x) for name, x in log_x.items()}).iloc[0]
     each = ", ".join(
         f"{name} {said[f'loss_{name}']:.4g} (weight {said[f'weight_{name}']:.2f})"
