@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from isoloss.fit import fit_law
+from isoloss.forecast import trials
 from isoloss.forecast.drift import OF_OTHERS, SCATTER, drift_of, forecast
+from isoloss.forecast.trials import trials_of
 from isoloss.laws import LAWS
 
 FITTED = np.geomspace(1e3, 1e6, 30)
@@ -124,3 +126,15 @@ def test_a_law_of_the_loss_has_no_size_to_go_beyond():
     loss = np.linspace(2, 4, 12)
     result = fit_law({"loss_reached": loss, "loss": 2e6 * loss**-4.8}, "kaplan_b_crit", draws=20)
     assert drift_of(result) is None
+
+
+def test_trials_in_one_batch_are_those_of_each_share_of_the_rows_alone(monkeypatch):
+    """A batch leaves the rows beyond a share out by weights of zero."""
+    result = fit_law(grid(0.01, 3), "chinchilla", draws=20)
+    together = trials_of(result)
+    monkeypatch.setattr(trials, "CHUNK", 0)
+    alone = trials_of(result)
+    assert len(together) == len(alone) > 5
+    for one, other in zip(together, alone, strict=True):
+        assert one.error == pytest.approx(other.error, rel=1e-4)
+        assert one.noise == pytest.approx(other.noise, rel=1e-4)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from isoloss.fit.problem import Problem
+from isoloss.fit.problem import CHUNK, Problem
 from isoloss.fit.result import FitResult
 from isoloss.fit.starts import starting_points
 from isoloss.stats.spread import root_mean_square
@@ -99,9 +99,15 @@ def trials_of(result: FitResult, first: int | None = None) -> list[Trial]:
     """
     problem = result.problem
     size = extent(problem.log_x)
+    edges = _edges(size, 2 * problem.n_free if first is None else first)
+    small = [size <= edge + 1e-9 for edge in edges]
+    large = [size > edge + FAR for edge in edges]
+    tried = [i for i in range(len(edges))
+             if large[i].any() and small[i].sum() > problem.n_free]  # fmt: skip
+    thetas = _fits(result, [small[i] for i in tried])
     found = (
-        _trial(result, size, edge)
-        for edge in _edges(size, 2 * problem.n_free if first is None else first)
+        _trial(problem, theta, small[i], large[i], size - edges[i])
+        for i, theta in zip(tried, thetas, strict=True)
     )
     return [trial for trial in found if trial is not None]
 
@@ -134,31 +140,58 @@ def _edges(size, first):
 
 
 @np.errstate(all="ignore")
-def _trial(result, size, edge):
-    problem = result.problem
-    small, large = size <= edge + 1e-9, size > edge + FAR
-    if not large.any() or small.sum() <= problem.n_free:
-        return None
-    part = _rows(problem, small)
+def _fits(result, shares):
+    """theta of the law fitted to each share of the rows, smallest first; None without a minimum."""
+    found = []
+    for group in _groups(shares):
+        part = _rows(result.problem, group[-1])
+        starts = [_starts(result, rows) for rows in group]
+        starts = [np.clip(part.z(thetas), part.lower, part.upper) for thetas in starts]
+        counts = [len(thetas) for thetas in starts]
+        weights = np.repeat([rows[group[-1]] for rows in group], counts, axis=0)
+        ends = part.solve(np.concatenate(starts), weights=weights.astype(float))
+        last = np.cumsum(counts)
+        for first, end in zip(last - counts, last, strict=True):
+            best = first + int(np.argmin(ends.value[first:end]))
+            minimum = ends.decrement[best] < CLOSE
+            found.append(part.theta(ends.z[best])[None] if minimum else None)
+    return found
+
+
+def _groups(shares):
+    """Shares that are solved as one batch, on the rows of the largest: few rows, many shares."""
+    groups = [[]]
+    for rows in shares:
+        if groups[-1] and rows.sum() * (len(groups[-1]) + 1) * (STARTS + 2) > CHUNK:
+            groups.append([])
+        groups[-1].append(rows)
+    return [group for group in groups if group]
+
+
+def _starts(result, rows):
+    """theta of the optimum of all runs, and of starts for some of the rows."""
+    part = _rows(result.problem, rows)
     starts = starting_points(part)
-    starts = starts[:: max(1, len(starts) // STARTS)]
-    whole = np.clip(part.z(result.theta[None]), part.lower, part.upper)
-    ends = part.solve(np.concatenate([whole, starts]))
-    best = int(np.argmin(ends.value))
-    if not ends.decrement[best] < CLOSE:
+    few = starts[:: max(1, len(starts) // STARTS)]
+    return np.concatenate([result.theta[None], part.theta(few)])
+
+
+@np.errstate(all="ignore")
+def _trial(problem, theta, small, large, beyond):
+    if theta is None:
         return None
-    theta = part.theta(ends.z[best])[None]
-    beyond = {name: x[large] for name, x in problem.log_x.items()}
-    error = problem.log_loss[large] - problem.law.log_loss(theta, beyond)[0]
+    log_x = {name: x[large] for name, x in problem.log_x.items()}
+    error = problem.log_loss[large] - problem.law.log_loss(theta, log_x)[0]
     if not np.isfinite(error).all():
         return None
-    residual = part.log_loss - part.law.log_loss(theta, part.log_x)[0]
+    fitted = {name: x[small] for name, x in problem.log_x.items()}
+    residual = problem.log_loss[small] - problem.law.log_loss(theta, fitted)[0]
     freed = np.sqrt(len(residual) / (len(residual) - problem.n_free))
     return Trial(
-        share=small.sum() / len(size),
+        share=small.sum() / len(small),
         error=error,
-        distance=size[large] - edge,
-        shape=shape_of(beyond),
+        distance=beyond[large],
+        shape=shape_of(log_x),
         noise=freed * root_mean_square(residual),
         typical=freed * float(np.median(np.abs(residual))) / 0.6745,
     )
