@@ -64,7 +64,7 @@ def test_tokens_per_parameter_are_those_on_the_page(printed):
 
 def test_answers_are_those_on_the_page(printed):
     table, saved = (text for command, text in printed.items() if command.startswith("predict"))
-    assert "3.27e+21 to 4.3e+21 FLOP" in table
+    assert "it takes at least 2.8e+22 FLOP" in table
     assert "this saves 59" in saved
     assert "D/N = 66" in saved
 

@@ -47,7 +47,7 @@ def least_compute(loss):
 
 def test_the_compute_of_a_loss_is_that_of_the_closed_form(exact):
     path = paths.of_optimum(exact, K)
-    for loss in (2.6, 2.1, 1.9):
+    for loss in (2.2, 2.1, 1.9):
         (reply,) = ask.reaching(exact, path, [loss])
         assert reply.estimates["compute"].value == pytest.approx(least_compute(loss), rel=2e-3)
         there = LAW.optimum(TRUE, least_compute(loss), K)
@@ -144,13 +144,17 @@ def test_without_draws_there_is_no_interval():
     assert "has no interval: too few draws" in reply.sentences[0]
 
 
-def test_a_loss_that_a_run_has_reached_names_the_run(noisy):
-    (reply,) = ask.reaching(noisy, paths.of_optimum(noisy, K), [2.6])
+def test_a_loss_that_a_run_has_reached_is_no_target_of_the_optimum(noisy):
+    """On other paths it is a question, and the answer names the run."""
     rows = table(0.002)
     done = rows["loss"] <= 2.6
     cheapest = (K * rows["n_params"] * rows["n_tokens"])[done].min()
+    with pytest.raises(UserError, match=r"2\.6 is no target: a run has reached it") as caught:
+        ask.reaching(noisy, paths.of_optimum(noisy, K), [2.6])
+    (reply,) = ask.reaching(noisy, paths.of_ratio(20.0, K), [2.6])
     assert reply.sentences[-1].startswith("A run has reached it already: ")
-    assert f"{cheapest:.3g} FLOP" in reply.sentences[-1]
+    for said in (caught.value.problems[0], reply.sentences[-1]):
+        assert f"{cheapest:.3g} FLOP" in said
 
 
 def test_what_no_run_can_say_is_refused_at_once(exact):

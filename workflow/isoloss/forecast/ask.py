@@ -166,7 +166,8 @@ def reaching(averaged: Averaged, path: Path, losses: Sequence[float]) -> list[Re
     Raises
     ------
     UserError
-        A loss is out of reach for all that the runs say, or any run of the table reaches it.
+        A loss is out of reach for all that the runs say, or any run of the table reaches it. Along
+        the optimum of training, a run of the table has reached the loss already.
     """
     log_c = steps(averaged, path.flops_per_param_token, path.served)
     middle = mean_curve(averaged, path, log_c)
@@ -178,6 +179,9 @@ def reaching(averaged: Averaged, path: Path, losses: Sequence[float]) -> list[Re
         if at < cheapest - CHEAPER:
             problems.append(f"a loss of {loss:g} is above what the cheapest run of the table can "
                             f"reach {path.words} ({np.exp(cheapest):.3g} FLOP)")  # fmt: skip
+            continue
+        if path.optimal and (done := _already(averaged, loss, path.flops_per_param_token)):
+            problems.append(f"a loss of {loss:g} is no target: a run has reached it, {done}")
             continue
         by_law = [crossings(log_c, one, np.log(loss)) for one in curves]
         lo, hi, never = mixed(averaged, path, at if np.isfinite(at) else log_c[-1], by_law)
@@ -209,7 +213,8 @@ def _reply(averaged, path, loss, at, lo, hi, never):
         said.append(sentence)
     if np.isfinite(at):
         said += _beyond(averaged, found)
-    said += _already(averaged, loss, path.flops_per_param_token)
+    if done := _already(averaged, loss, path.flops_per_param_token):
+        said.append(f"A run has reached it already: {done}.")
     return Reply(asked, found, tuple(said), never)
 
 
@@ -237,14 +242,15 @@ def _beyond(averaged, estimates):
 
 
 def _already(averaged, loss, flops_per_param_token):
-    """The cheapest run of the table that has reached the loss."""
+    """The cheapest run of the table that has reached the loss, in words; "" where none has."""
     problem = averaged.members[0].result.problem
     n, d = (np.exp(problem.log_x[name]) for name in ("n_params", "n_tokens"))
     compute = np.where(np.exp(problem.log_loss) <= loss, flops_per_param_token * n * d, np.inf)
     best = int(compute.argmin())
-    if np.isfinite(compute[best]):
-        yield (f"A run has reached it already: N = {n[best]:.4g}, D = {d[best]:.4g}, "
-               f"{compute[best]:.3g} FLOP, loss {np.exp(problem.log_loss[best]):.4g}.")  # fmt: skip
+    if not np.isfinite(compute[best]):
+        return ""
+    return (f"N = {n[best]:.4g}, D = {d[best]:.4g}, {compute[best]:.3g} FLOP, "
+            f"loss {np.exp(problem.log_loss[best]):.4g}")  # fmt: skip
 
 
 def _unreachable(path, loss, middle):
