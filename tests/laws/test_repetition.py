@@ -7,6 +7,7 @@ from tests.laws.planted_laws import PLANTED, points
 from isoloss.errors import UserError
 from isoloss.fit import fit_law
 from isoloss.laws import LAWS
+from isoloss.laws.data_constrained import _worth_slopes as worth_slopes
 
 REPEATED, TRUE = LAWS["repetition_penalty"], PLANTED["repetition_penalty"]
 
@@ -74,3 +75,17 @@ def test_unique_tokens_in_billions_are_noticed():
         "'n_unique_tokens' looks like millions or billions of tokens" in text
         for text in caught.value.problems
     )
+
+
+@pytest.mark.parametrize("epochs", [1.5, 30.0])
+def test_the_curvature_of_the_worth_of_repeats_is_the_difference_of_its_slopes(epochs):
+    """Beside the terms of the whole law it is too small to be seen in its curvature."""
+    at, h = np.array([np.log(3e9), np.log(4.0)]), 1e-5
+
+    def slopes(log_unique, log_star):
+        return np.array(worth_slopes(np.log(3e9 * epochs), log_unique, log_star)[1])
+
+    u_u, u_r, r_r = worth_slopes(np.log(3e9 * epochs), *at)[2]
+    by_u = (slopes(*(at + [h, 0])) - slopes(*(at - [h, 0]))) / (2 * h)
+    by_r = (slopes(*(at + [0, h])) - slopes(*(at - [0, h]))) / (2 * h)
+    assert [*by_u, *by_r] == pytest.approx([u_u, u_r, u_r, r_r], rel=1e-6, abs=1e-9)

@@ -8,6 +8,9 @@ import numpy as np
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor, grid
 from isoloss.laws.chinchilla import CHINCHILLA
 
+# Places in theta that each term depends on: ln A, ln B, alpha, beta, ln R_N; ln B, beta, ln R_D.
+OF_FIRST, OF_SECOND = np.array([0, 1, 3, 4, 6]), np.array([1, 4, 5])
+
 
 def repeats(name, meaning):
     """A positive scale of repetitions; the solver moves its logarithm."""
@@ -40,6 +43,7 @@ class DataConstrained(Law):
     )
     linear: tuple[str, ...] = ("A", "B", "E")
     unlimited: ClassVar[tuple[str, ...]] = ("n_unique_tokens",)
+    analytic = True
 
     def frontier(self, params):
         """ln G and a while every token is new: the optimum of Hoffmann's sum.
@@ -72,34 +76,58 @@ class DataConstrained(Law):
         return np.log(np.exp(a - alpha * log_n) + np.exp(b - beta * log_d) + e)
 
     @np.errstate(all="ignore")
-    def _gradient(self, theta, log_x, along):
+    def derivatives(self, theta, log_x, directions=None):
         a, b, e, alpha, beta, r_d, r_n = (theta[:, i, None] for i in range(7))
         log_n, log_d = log_x["n_params"], log_x["n_tokens"]
         log_u = np.minimum(log_x["n_unique_tokens"], log_d)
         optimal = (np.log(alpha) - np.log(beta) + a - b + beta * log_u) / alpha
         limits = optimal < log_n
-        log_u_n = np.where(limits, optimal, log_n)
-        size, data = _worth(log_n, log_u_n, r_n), _worth(log_d, log_u, r_d)
-        by_unique, by_star = _worth_slopes(log_n, log_u_n, r_n)
-        by_unique = (
-            np.where(limits, by_unique, 0.0) / alpha
-        )  # of ln N', per unit of alpha * optimal
-        size_term, data_term = np.exp(a - alpha * size), np.exp(b - beta * data)
-        of_size, of_data = -alpha * size_term, -beta * data_term  # dL / d ln N', dL / d ln D'
-        gradient = np.stack(
-            [
-                size_term + of_size * by_unique,
-                data_term - of_size * by_unique,
-                np.ones_like(size_term),
-                -size_term * size + of_size * by_unique * (1 / alpha - optimal),
-                -data_term * data + of_size * by_unique * (log_u - 1 / beta),
-                of_data * _worth_slopes(log_d, log_u, r_d)[1],
-                of_size * by_star,
-            ],
-            axis=1,
+        size, (of_u, of_r), (u_u, u_r, r_r) = _worth_slopes(
+            log_n, np.where(limits, optimal, log_n), r_n
         )
-        loss = size_term + data_term + e
-        return np.log(loss), np.einsum("spn,pd->sdn", gradient / loss[:, None], along)
+        data, (_, of_star), (_, _, star_star) = _worth_slopes(log_d, log_u, r_d)
+        # d ln U_N by a, b, alpha and beta; zero where U_N is N itself.
+        parts = np.broadcast_arrays(1.0, -1.0, 1 / alpha - optimal, log_u - 1 / beta)
+        u = np.where(limits[:, None], np.stack(parts, axis=1) / alpha[:, None], 0.0)
+        first, second = np.exp(a - alpha * size), np.exp(b - beta * data)
+        loss = first + second + e
+        first, second = first / loss, second / loss  # shares of the loss
+        ln_first = -(alpha * of_u)[:, None] * u  # d ln(part) by a, b, alpha and beta
+        ln_first[:, 0] += 1.0
+        ln_first[:, 2] -= size
+        ln_first = np.concatenate([ln_first, (-alpha * of_r)[:, None]], axis=1)
+        ln_second = np.stack(np.broadcast_arrays(1.0, -data, -beta * of_star), axis=1)
+        gradient = np.zeros((len(theta), 7, loss.shape[1]))
+        gradient[:, 2] = 1 / loss
+        gradient[:, OF_FIRST] = first[:, None] * ln_first
+        gradient[:, OF_SECOND] += second[:, None] * ln_second
+
+        def curvature(weights):
+            total = np.zeros((len(theta), 7, 7))
+            weighted = (weights * first)[:, None]
+            bend = weighted[:, 0]
+            block = (weighted * ln_first) @ ln_first.transpose(0, 2, 1)
+            block[:, :4, :4] -= (weighted * (alpha * u_u)[:, None] * u) @ u.transpose(0, 2, 1)
+            mixed = np.sum(weighted * (alpha * u_r)[:, None] * u, axis=2)
+            mixed[:, 2] += np.sum(bend * of_r, axis=1)
+            block[:, :4, 4] -= mixed
+            block[:, 4, :4] -= mixed
+            block[:, 4, 4] -= np.sum(bend * alpha * r_r, axis=1)
+            # The two other terms of the curvature of U_N cancel those of alpha ln N'.
+            slope = np.sum(bend * of_u * limits, axis=1)
+            block[:, 2, 2] += slope / alpha[:, 0] ** 2
+            block[:, 3, 3] -= slope / beta[:, 0] ** 2
+            total[:, OF_FIRST[:, None], OF_FIRST] = block
+            bend = weights * second
+            block = (bend[:, None] * ln_second) @ ln_second.transpose(0, 2, 1)
+            mixed = np.sum(bend * of_star, axis=1)
+            block[:, 1, 2] -= mixed
+            block[:, 2, 1] -= mixed
+            block[:, 2, 2] -= np.sum(bend * beta * star_star, axis=1)
+            total[:, OF_SECOND[:, None], OF_SECOND] += block
+            return total
+
+        return np.log(loss), gradient, curvature
 
     def shapes(self, log_x, log_loss):
         found = grid(*[np.geomspace(0.2, 0.7, 3)] * 2, np.log([3, 50]), np.log([2, 20]))
@@ -130,12 +158,17 @@ def _worth(log_total, log_unique, log_star):
 
 
 def _worth_slopes(log_total, log_unique, log_star):
-    """Derivatives of `_worth` by ln U and by ln R*."""
+    """`_worth`; its first derivatives by ln U and ln R*; its second: of U, of both, and of R*."""
     star = np.exp(log_star)
     repeated = np.exp(log_total - log_unique) - 1
     new = np.exp(-repeated / star)  # the value of one more repetition
     worth = 1 - star * np.expm1(-repeated / star)
-    return 1 - new * (repeated + 1) / worth, (worth - 1 - repeated * new) / worth
+    all_new, ratio = new * (repeated + 1), repeated / star
+    of_u, of_r = -all_new / worth, (worth - 1 - repeated * new) / worth
+    u_u = all_new * (1 - (repeated + 1) / star) / worth - of_u**2
+    u_r = -all_new * ratio / worth - of_u * of_r
+    r_r = of_r - repeated * new * ratio / worth - of_r**2
+    return log_unique + np.log(worth), (1 + of_u, of_r), (u_u, u_r, r_r)
 
 
 DATA_CONSTRAINED = DataConstrained()
