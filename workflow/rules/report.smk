@@ -12,11 +12,12 @@ rule report:
         audit=[path for path in [f"{RESULTS}/audit.json"] if os.path.exists(path)],
         code=[*code_of("isoloss.jobs.report"), *EXTENSIONS],
     output:
-        report(
+        html=report(
             f"{RESULTS}/report.html",
             category="report",
             caption="../report/workflow.rst",
         ),
+        allocation=f"{FIGURES}/allocation.csv",
     log:
         f"{RESULTS}/logs/report.log",
     conda:
@@ -33,7 +34,8 @@ rule report:
         "Writing the report"
     shell:
         "python -m isoloss.runtime.job report --texts {params.texts:q} --code {params.code:q}"
-        " --options={params.options:q} --results {params.results} --figures {params.figures} --out {output}"
+        " --options={params.options:q} --results {params.results} --figures {params.figures}"
+        " --allocation {output.allocation} --out {output.html}"
         " > {log} 2>&1"
 
 

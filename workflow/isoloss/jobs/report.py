@@ -8,6 +8,7 @@ from pathlib import Path
 from isoloss import __version__
 from isoloss.files import read_json, write_text
 from isoloss.report.build import build
+from isoloss.report.interactive.page import charts, save_allocation
 from isoloss.report.study import Paths
 from isoloss.report.unfinished import unfinished
 from isoloss.tables.schema import ASSUMED
@@ -32,6 +33,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--results", required=True)
     parser.add_argument("--figures", required=True)
     parser.add_argument("--options", default="", help="options that the reader's commands need")
+    parser.add_argument("--allocation", required=True, help="CSV of the allocation table")
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args(argv)
     studies = {texts["name"]: texts for texts in json.loads(arguments.texts)}
@@ -48,6 +50,7 @@ def main(argv: list[str]) -> None:
     planned = {study: _planned(paths.study(study, "plan.json")) for study in studies}
     run_ids = sorted({run_id for ids in planned.values() for run_id in ids if paths.has(run_id)})
     trunks = {study: _trunks(paths, study) for study in studies}
+    live = charts(studies, paths)
     html = build(
         studies,
         paths=paths,
@@ -55,10 +58,12 @@ def main(argv: list[str]) -> None:
         trunks=trunks,
         code=json.loads(arguments.code),
         lack=lack,
+        live=live,
         about=_about(paths.results / "runs", run_ids),
         # The target first: --configfile takes all words that follow it.
         command=f"snakemake study_{{study}} --cores all {arguments.options}".rstrip(),
     )
+    save_allocation(live.rows, arguments.allocation)
     write_text(arguments.out, html)
 
 

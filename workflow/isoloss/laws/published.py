@@ -69,6 +69,14 @@ CONSTANTS = (
              "coefficient of S_min = S_1 C_min^0.03", f"{KAPLAN}, Table 6"),
     Constant("kaplan_s_min_exponent", "exponent of S_min", 0.03, "", "S_min ~ C_min^0.03",
              f"{KAPLAN}, Table 6"),
+    Constant("kaplan_alpha_n_joint", "α_N of L(N, D)", 0.076, "", "exponent of N in L(N, D)",
+             f"{KAPLAN}, Eq. 1.5, Table 2"),
+    Constant("kaplan_alpha_d_joint", "α_D of L(N, D)", 0.103, "", "exponent of D in L(N, D)",
+             f"{KAPLAN}, Eq. 1.5, Table 2"),
+    Constant("kaplan_n_c_joint", "N_c of L(N, D)", 6.4e13, "non-embedding parameters",
+             "scale of N in L(N, D)", f"{KAPLAN}, Eq. 1.5, Table 2"),
+    Constant("kaplan_d_c_joint", "D_c of L(N, D)", 1.8e13, "tokens", "scale of D in L(N, D)",
+             f"{KAPLAN}, Eq. 1.5, Table 2"),
     Constant("kaplan_alpha_n_steps", "α_N of L(N, S)", 0.077, "", "exponent of N in L(N, S_min)",
              f"{KAPLAN}, Table 3"),
     Constant("kaplan_n_c_steps", "N_c of L(N, S)", 6.5e13, "non-embedding parameters",
@@ -163,3 +171,9 @@ def surface(paper: str) -> dict[str, float]:
     """Parameters of L(N, D) = E + A / N**alpha + B / D**beta by "hoffmann" or "besiroglu"."""
     names = {"E": "e", "A": "a", "B": "b", "alpha": "alpha", "beta": "beta"}
     return {name: VALUES[f"{paper}_{key}"] for name, key in names.items()}
+
+
+def joint_kaplan() -> dict[str, float]:
+    """Parameters of L(N, D) = [(Nc / N)**(alpha_N / alpha_D) + Dc / D]**alpha_D (Eq. 1.5)."""
+    names = {"Nc": "n_c", "Dc": "d_c", "alpha_N": "alpha_n", "alpha_D": "alpha_d"}
+    return {name: VALUES[f"kaplan_{key}_joint"] for name, key in names.items()}

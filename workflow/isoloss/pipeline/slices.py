@@ -153,7 +153,8 @@ class Workflow(Jobs):
 
     def texts(self) -> str:
         """The studies' texts for the report, in order, with the names of their figures and fits."""
-        said = {"source", "title", "question", "theory", "notes", "errata", "comparison"}
+        said = {"source", "title", "question", "theory", "notes", "errata", "comparison",
+                "loss_unit"}  # fmt: skip
         return canonical_json(
             [
                 study.model_dump(mode="json", include=said)
@@ -161,6 +162,8 @@ class Workflow(Jobs):
                     "name": name,
                     "figures": [figure.name for figure in study.figures],
                     "fits": [fit.name for fit in study.fits],
+                    "variables": {fit.name: fit.variables for fit in study.fits},
+                    "models": _models(study),
                     "analyses": bool(self.analyses_of(name)),
                 }
                 for name, study in self.studies.items()
@@ -193,6 +196,17 @@ class Workflow(Jobs):
             else:
                 found[name] = self.source(name)
         return found
+
+
+def _models(study: Any) -> list[dict[str, Any]]:
+    """The published models that a study's figures place by size and data."""
+    found = {
+        model.name: model.model_dump(mode="json")
+        for figure in study.figures
+        if figure.draw == "model_planes"
+        for model in figure.models
+    }
+    return list(found.values())
 
 
 def _settings(spec: Any, kind: str, write: Callable[[Any], str]) -> str:

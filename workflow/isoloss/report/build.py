@@ -14,6 +14,7 @@ from isoloss.laws import published
 from isoloss.report import analyses as analysed
 from isoloss.report import study as read
 from isoloss.report.audit import refits
+from isoloss.report.interactive.page import NONE, Charts
 from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
 from isoloss.report.unfinished import NOTHING, Unfinished
 from isoloss.results.verdict import IDENTIFIED, Verdict
@@ -53,6 +54,7 @@ def build(
     about: Sequence[tuple[str, str]] = (),
     command: str = "snakemake --cores all {study}",
     lack: Unfinished = NOTHING,
+    live: Charts = NONE,
 ) -> str:
     """The report as HTML, with the same bytes for the same files.
 
@@ -75,6 +77,8 @@ def build(
         The command that reproduces one study; "{study}" is the study's name.
     lack : Unfinished
         The files that are missing because jobs failed.
+    live : Charts
+        The interactive charts of these studies.
     """
     shown = [
         _study(name, texts, paths, planned.get(name, ()), code, trunks.get(name, {}), command)
@@ -95,8 +99,8 @@ def build(
     environment.filters["seconds"] = seconds
     return environment.get_template("report.html").render(
         studies=shown, totals=totals, about=about, audit=refits(paths.results),
-        failed=lack.failed,
-        css=Markup((HERE / "report.css").read_text(encoding="utf-8")),
+        failed=lack.failed, live=live,
+        css=Markup((HERE / "report.css").read_text(encoding="utf-8") + live.css),
     )  # fmt: skip
 
 
