@@ -13,7 +13,7 @@ from isoloss.charts.text import power_of_ten, science, short
 from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
 from isoloss.report.interactive.budgets import PUBLISHED, QUANTITIES, own_budgets, said
-from isoloss.report.interactive.joint import COUNTS, JointFit, by_study
+from isoloss.report.interactive.joint import JointFit, by_study
 from isoloss.results.verdict import Verdict
 from isoloss.stats.intervals import LEVEL
 
@@ -62,12 +62,15 @@ class Allocation:
         Published laws, a column each.
     rows : list of (str, list of Cell)
         A budget, and a cell of each published law.
+    apart : str
+        By what factor the published laws differ in N* at the largest budget.
     own, others : list of OwnRow
         Of the law of each study that misses its runs least, and of its other laws.
     """
 
     rules: list[str]
     rows: list[tuple[str, list[Cell]]]
+    apart: str
     own: list[OwnRow]
     others: list[OwnRow]
 
@@ -100,14 +103,14 @@ def allocation_rows(fits: Sequence[JointFit]) -> list[dict[str, Any]]:
     budgets = np.array([float(f"1e{decade}") for decade in DECADES])
     for label, at in rules(budgets):
         for place, compute in enumerate(budgets):
-            row = {"law": label, "compute_flops": compute, "loss_unit": "nats per token"}
+            row = {"law": label, "compute_flops": float(compute), "loss_unit": "nats per token"}
             found.append(row | {name: float(at[name][place]) for name in QUANTITIES})
     for one in by_study(fits):
         own = own_budgets(one, ASKED)
         for place, factor in enumerate(ASKED if own else ()):
             row = {
                 "law": one.label, "study": one.study, "fit": one.fitted.fit,
-                "n_counted": COUNTS[one.count], "compute_flops": float(own.compute[place]),
+                "n_counted": one.count, "compute_flops": float(own.compute[place]),
                 "over_largest_run": factor,
             }  # fmt: skip
             for name in QUANTITIES:
@@ -131,6 +134,9 @@ def shown(rows: Sequence[Mapping[str, Any]]) -> Allocation:
         first.setdefault(row["study"], (row["fit"], row["law"]))
     is_first = [first[row["study"]] == (row["fit"], row["law"]) for row in ours]
     own = [_own(row) for row in ours]
+    largest = [row["n_params"] for row in published
+               if row["compute_flops"] == float(f"1e{DECADES[-1]}")]  # fmt: skip
+    factor = short(float(f"{max(largest) / min(largest):.1e}"))
     return Allocation(
         rules=list(dict.fromkeys(row["law"] for row in published)),
         rows=[
@@ -138,6 +144,7 @@ def shown(rows: Sequence[Mapping[str, Any]]) -> Allocation:
              [_cell(row) for row in published if row["compute_flops"] == float(f"1e{decade}")])
             for decade in DECADES
         ],
+        apart=f"At {power_of_ten(DECADES[-1])} FLOP they differ by a factor of {factor} in N*.",
         own=[row for row, chosen in zip(own, is_first, strict=True) if chosen],
         others=[row for row, chosen in zip(own, is_first, strict=True) if not chosen],
     )  # fmt: skip
@@ -159,7 +166,7 @@ def _own(row: Mapping[str, Any]) -> OwnRow:
         for name, text in zip(QUANTITIES, (short, short, _ratio, "{:.3f}".format), strict=True)
     ]
     return OwnRow(
-        row["study"], f"{row['law']}, {row['n_counted']}", science(row["compute_flops"]),
+        row["study"], row["law"], science(row["compute_flops"]),
         f"{row['over_largest_run']:g}", cells,
         "; ".join(f"{what}: {text}" for what, text in parts.items() if text),
     )  # fmt: skip

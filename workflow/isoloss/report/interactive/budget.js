@@ -75,7 +75,7 @@ for (const root of document.querySelectorAll("[data-live=budget]")) {
     const ok = (values) => values.filter((v) => v !== null);
     const [least, most] = [Math.min(...sizes, ...ok(law.at.n)), Math.max(...sizes, ...ok(law.at.n))];
     return { N: [Math.max(Math.min(least, ...ok(law.at.n_lo)), least / 3) / 2, Math.min(Math.max(most, ...ok(law.at.n_hi)), most * 9) * 2],
-      L: [Math.min(...seen, ...ok(law.at.loss)) * 0.93, Math.max(...seen) * 1.08] };
+      L: [Math.max(Math.min(...seen, ...ok(law.at.loss_lo)), Math.min(...ok(law.at.loss)) / 1.5) * 0.93, Math.max(...seen) * 1.08] };
   };
   const draw = () => {
     const law = chosen(), values = stops(law), i = Number(slider.value), C = values[i];

@@ -12,7 +12,7 @@ from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.fit.questions import FACTOR, OF_RANGE, Asked, answer, ends_of
 from isoloss.laws import published as P
 from isoloss.report.interactive.formulas import EXACT, IN_SCRIPT, rounded
-from isoloss.report.interactive.joint import COUNTS, JointFit
+from isoloss.report.interactive.joint import JointFit
 from isoloss.results.verdict import Status, Verdict
 from isoloss.stats.intervals import LEVEL, bounds
 
@@ -113,7 +113,7 @@ class OwnBudgets:
                    "loss_lo": self.lo["loss"], "loss_hi": self.hi["loss"]}  # fmt: skip
         return {
             "key": f"{one.study}/{fitted.fit}/{fitted.group}",
-            "study": one.study, "label": f"{one.label}, {COUNTS[one.count]}",
+            "study": one.study, "label": one.label,
             "law": fitted.law_name, "unit": one.unit, "tokens": one.tokens,
             "synthetic": one.synthetic,
             "params": {name: rounded(fitted.params[name], EXACT) for name in fitted.law.names}

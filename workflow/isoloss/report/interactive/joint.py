@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class JointFit:
         As the table of fits has it.
     count : str
         The column that is the law's N.
+    counted : str
+        How N is counted, in words; "" where all laws of the study count alike.
     runs : DataFrame
         The fitted runs, by D and then by N.
     """
@@ -43,13 +45,15 @@ class JointFit:
     synthetic: bool
     fitted: Fitted
     count: str
+    counted: str
     runs: pd.DataFrame
 
     @property
     def label(self) -> str:
-        """The law's name, and its group of runs if it has one."""
+        """The law's name, its group of runs if it has one, and how N is counted."""
         name = LABELS.get(self.fitted.law_name, self.fitted.law_name)
-        return f"{name} ({self.fitted.group})" if str(self.fitted.group) else name
+        group = f" ({self.fitted.group})" if str(self.fitted.group) else ""
+        return f"{name}{group}{f', {self.counted}' if self.counted else ''}"
 
     @property
     def tokens(self) -> str:
@@ -126,10 +130,12 @@ def joint_fits(
                 JointFit(
                     study=study, unit=texts.get("loss_unit", ""),
                     synthetic=texts["source"] == "planted",
-                    fitted=fitted, count=of["n_params"], runs=fit_runs,
+                    fitted=fitted, count=of["n_params"], counted="", runs=fit_runs,
                 )
             )  # fmt: skip
-    return found
+    if len({one.count for one in found}) == 1:
+        return found
+    return [replace(one, counted=COUNTS[one.count]) for one in found]
 
 
 def _is_joint(fitted: Fitted, columns: Mapping[str, str]) -> bool:

@@ -15,7 +15,7 @@ from isoloss.files import write_text
 from isoloss.report.interactive.allocation import COLUMNS, Allocation, allocation_rows, shown
 from isoloss.report.interactive.budgets import PUBLISHED, own_budgets, published_data
 from isoloss.report.interactive.formulas import embedded, rounded
-from isoloss.report.interactive.joint import COUNTS, JointFit, by_study, joint_fits
+from isoloss.report.interactive.joint import JointFit, by_study, joint_fits
 from isoloss.report.interactive.runs import runs_chart
 from isoloss.report.study import Paths, table
 
@@ -90,11 +90,7 @@ def charts(studies: Mapping[str, Mapping[str, Any]], paths: Paths) -> Charts:
 
 def _runs(fits: list[JointFit], texts: Mapping[str, Any], paths: Paths) -> RunsShown:
     chart = runs_chart(fits)
-    several = len(chart.counts) > 1
-    laws = [
-        (place, f"{one.label}{f', {COUNTS[one.count]}' if several else ''}")
-        for place, one in enumerate(chart.laws)
-    ]
+    laws = [(place, one.label) for place, one in enumerate(chart.laws)]
     laws.sort(key=lambda law: law[0] != chart.best)
     return RunsShown(
         Markup(embedded(chart.data())), _figure_of(chart.runs["loss"], texts, paths, fits[0].study),

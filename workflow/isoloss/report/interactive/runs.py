@@ -100,7 +100,7 @@ class RunsChart:
         law = self.laws[self.best]
         predicted = dict(zip(law.runs["run_id"], law.predicted, strict=True))
         header = [*(COUNTS[count] for count in self.counts), f"D ({tokens_of(self.unit)})",
-                  "C (FLOP)", "loss", f"{law.label}, {COUNTS[law.count]}", "run"]  # fmt: skip
+                  "C (FLOP)", "loss", law.label, "run"]  # fmt: skip
         rows = [
             [
                 *(f"{row[count]:,.0f}" for count in self.counts),
