@@ -38,6 +38,7 @@ OF_A_PEER = {
 # Declared and never imported by us, each with its reason.
 NOT_IMPORTED = {
     "snakemake-executor-plugin-slurm": "Snakemake loads it by its name",
+    "playwright": "tests in a browser ask for it by name",
     "pytest-xdist": "an option of pytest",
     "ruff": "run as a program",
     "setuptools": "a test builds the wheel in another process",
