@@ -15,7 +15,7 @@ Each name is imported when it is first asked for. It is also there in its own mo
 the name of what they do, not of a subcommand: `isoloss.fit` is a package. docs/python.md is a tour.
 
 Data flows one way, and imports point only back along it:
-constants, errors, extras, files, extensions | stats | laws | tables | results | charts |
+constants, errors, extras, files, extensions | stats | laws | tables | logs | results | charts |
 config, counting | corpus | models, tasks | plan | runtime | train | runs | fit, schedules |
 forecast, decide | exhibits | report | jobs | pipeline, reference, cli.
 """

@@ -15,6 +15,7 @@ from isoloss.fit import progress
 
 COMMANDS = {
     "plan": ("isoloss.cli.plan", "what the studies would cost, before any job *"),
+    "import": ("isoloss.cli.import_logs", "read run logs of other tools into a table of runs"),
     "fit": ("isoloss.cli.fit", "fit a scaling law to a table of runs"),
     "optimal": ("isoloss.cli.optimal", "compute-optimal size and data for a budget"),
     "predict": ("isoloss.cli.predict", "the loss of a run, or the compute that reaches a loss"),

@@ -88,3 +88,11 @@ def advance(number: int) -> None:
     if line is not None and now is not None:
         now["done"] += number
         line.write(**now)
+
+
+def reached(done: int, total: int) -> None:
+    """Say how much of the present phase is done, where it is known as a whole."""
+    line, now = LINE.get(), PHASE.get()
+    if line is not None and now is not None:
+        now |= {"done": done, "total": total}
+        line.write(**now)
