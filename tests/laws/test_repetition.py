@@ -86,6 +86,6 @@ def test_the_curvature_of_the_worth_of_repeats_is_the_difference_of_its_slopes(e
         return np.array(worth_slopes(np.log(3e9 * epochs), log_unique, log_star)[1])
 
     u_u, u_r, r_r = worth_slopes(np.log(3e9 * epochs), *at)[2]
-    by_u = (slopes(*(at + [h, 0])) - slopes(*(at - [h, 0]))) / (2 * h)
-    by_r = (slopes(*(at + [0, h])) - slopes(*(at - [0, h]))) / (2 * h)
+    by_u = (slopes(at[0] + h, at[1]) - slopes(at[0] - h, at[1])) / (2 * h)
+    by_r = (slopes(at[0], at[1] + h) - slopes(at[0], at[1] - h)) / (2 * h)
     assert [*by_u, *by_r] == pytest.approx([u_u, u_r, u_r, r_r], rel=1e-6, abs=1e-9)
