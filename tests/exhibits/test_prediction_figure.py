@@ -47,7 +47,7 @@ def test_a_prediction_that_was_made_after_the_run_is_not_shown_as_one_made_befor
 def test_losses_are_in_the_unit_of_the_study():
     given = in_unit({"draw": "prediction_tested", "sweeps": ["grid"]}, "bits per byte")
     drawn = drawing(PredictionTested(**given), tables([*SMALL, TESTED]))
-    assert [axes.get_xlabel() for axes in drawn.figure.axes][1].endswith("run (bits per byte)")
+    assert [axes.get_xlabel() for axes in drawn.figure.axes][1].endswith("(bits per byte)")
     assert drawn.figure.axes[0].get_ylabel() == "held-out loss (bits per byte)"
 
 

@@ -20,6 +20,7 @@ STYLE = Path(__file__).with_name("isoloss.mplstyle")
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#6f6f6f"
+WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}  # behind a text on a line
 
 # The report shows 100 pixels an inch in a column of 736 pixels; files have twice as many.
 PIXELS = 100  # an inch
@@ -141,6 +142,15 @@ def key_of_values(
     bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)
     grow(figure, KEY_HEIGHT + 0.2 * above)
+
+
+def mark_synthetic(figure: Figure) -> None:
+    """Say above every panel that its data were not measured, wherever the picture goes alone."""
+    for axes in figure.axes:
+        if axes.get_xlabel():  # no key of colours
+            place = "center" if axes.get_title(loc="right") else "right"
+            axes.set_title("SYNTHETIC DATA", loc=place, fontsize=9, color=COLORS[1],
+                           fontweight="bold")  # fmt: skip
 
 
 def grow(figure: Figure, height: float) -> None:

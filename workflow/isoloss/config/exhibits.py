@@ -91,7 +91,10 @@ REMOVED = {
     "does `approaches`",
 }
 # A key of a figure that there was -> the edit that a study needs.
-REMOVED_KEYS = {("seed_scatter", "loss_label"): "delete it: the figure draws no loss"}
+REMOVED_KEYS = {
+    ("seed_scatter", "loss_label"): "delete it: the figure draws no loss",
+    ("prediction_tested", "predicted_label"): "delete it: loss_label is the label of both panels",
+}
 
 # Analyses and figures of the user's own modules: `do` or `draw` -> Analysis or Figure.
 REGISTERED_ANALYSES: dict[str, Any] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isoloss.charts import holds_data, save, styled
+from isoloss.charts import holds_data, mark_synthetic, save, styled
 from isoloss.config import exhibits
 from isoloss.config.section import shown
 from isoloss.errors import UserError
@@ -54,6 +54,8 @@ def drawing(spec: Drawn, tables: Tables) -> Drawing:
     """
     with styled():
         made = exhibits.figure(spec.draw).draw(spec, tables)
+        if tables.truth is not None and isinstance(made, Drawing):
+            mark_synthetic(made.figure)
     if not isinstance(made, Drawing):
         raise TypeError(f"the figure {spec.draw} must return a Drawing, got {shown(made)}")
     return made

@@ -134,12 +134,15 @@ def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
             size = np.sqrt(level / (FLOPS_PER_PARAM_TOKEN * ratio))
             loss = curve(size, ratio * size)
             panel.line(ratio, loss, f"{science(level)} FLOP", name, color=color, linewidth=1.1)
-        for marker, (sweep, label) in zip(MARKERS, spec.series.items(), strict=False):
+        for i, (sweep, label) in enumerate(spec.series.items()):
             middle = of_level[of_level["sweep"] == sweep].groupby("ratio")["loss"].median()
             panel.points(middle.index, middle, label, f"median at {science(level)} FLOP",
-                         color=color, marker=marker, markersize=7,
+                         color=color, marker=MARKERS[i % len(MARKERS)], markersize=7,
+                         aside=3.0 * (i - (len(spec.series) - 1) / 2),
                          markeredgecolor="white")  # fmt: skip
-    sheet.key_of_values(levels, colors, "compute, 6 N D (FLOP)", science)
+        last = of_level.loc[of_level["ratio"].idxmax()]
+        panel.name_end(science(level), last["ratio"], last["loss"], color=color)
+    panel.say("6 N D (FLOP)", "key")
     key = [(label, {"color": GREY, "marker": marker})
            for marker, label in zip(MARKERS, spec.series.values(), strict=False)]  # fmt: skip
     key += [(name, {"color": GREY, "linestyle": "-"})] if name else []

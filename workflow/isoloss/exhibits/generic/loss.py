@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import cycle, pairwise
+from textwrap import fill
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -97,11 +98,14 @@ def extrapolation(spec: Extrapolation, tables: Tables) -> Drawing:
 
 
 def _drawn(spec, tables, at):
-    sheet = Sheet()
-    panel = sheet.panel(spec.x_label, spec.y_label, x_scale=spec.x_scale, y_scale=spec.y_scale)
+    compared = isinstance(spec, Extrapolation) and tables.truth is not None
+    sheet = Sheet(2 if compared else 1)
+    panel = sheet.panel(spec.x_label, spec.y_label, "Loss" if compared else "",
+                        x_scale=spec.x_scale, y_scale=spec.y_scale)  # fmt: skip
     parts = _split(spec, tables)
     notes, ends, key, said = [], [], [], {}
-    colors = ordered_colors(len(parts)) if spec.by and len(parts) > 3 else COLORS
+    ordered = bool(spec.by) and len(parts) > 3
+    colors = ordered_colors(len(parts)) if ordered else COLORS
     laws = [tables.fitted(spec.fits[name], group, spec.x) if name in spec.fits else None
             for name, _, group, _ in parts]  # fmt: skip
     apart = 0.0 if any(law is not None and law.determined for law in laws) else ASIDE
@@ -120,23 +124,53 @@ def _drawn(spec, tables, at):
         if name in spec.fits:
             drawn, text = _law(panel, spec, laws[i], middle, series, color, at)
             said.setdefault(text, []).append(series.label)
-        key.append((series.label, {"color": color, "marker": marker,
-                                   "linestyle": "-" if drawn else "none"}))  # fmt: skip
+        if ordered:
+            panel.name_end(series.label, middle["x"].iloc[-1], middle["median"].iloc[-1],
+                           color=color)  # fmt: skip
+        else:
+            key.append((series.label, {"color": color, "marker": marker,
+                                       "linestyle": "-" if drawn else "none"}))  # fmt: skip
     notes += [f"{', '.join(labels)}: {text}" for text, labels in said.items()]
     if isinstance(spec, Extrapolation):
         shown, told = _truth(panel, spec, tables, ends)
         key, notes = key + shown, notes + told
+    if compared:
+        _over_truth(sheet, spec, tables, laws[0], ends, COLORS[0])
     dashes = cycle(DASHES)
     for level in spec.levels:
         look = {"color": GREY, "linewidth": 1.1, "linestyle": next(dashes)}
         panel.level(level.value, level.label, **look)
-        key.append((level.label, look))
+        panel.name_end(fill(level.label, 12), 1.0, level.value, color=GREY)
     for slope in spec.slopes:
         key += _slope(panel, slope, ends, next(dashes))
     if any(middle["count"].max() > 1 for _, middle in ends):
         notes.append("Large markers: median over the seeds; bars: their whole range; "
                      "small markers: single runs.")  # fmt: skip
-    return sheet.drawing(key, notes)
+    return sheet.drawing(key if len(key) > 1 else [], notes)
+
+
+def _over_truth(sheet: Sheet, spec: Extrapolation, tables: Tables, found, ends, color) -> None:
+    """A panel of the fitted law and the runs, over the law that was planted."""
+    panel = sheet.panel(spec.x_label, "over the planted law - 1 (%)", "Fitted / planted",
+                        x_scale=spec.x_scale, y_scale="linear")  # fmt: skip
+    planted, params = law(tables.truth[0]), tables.truth[1]
+
+    def over(x, y):
+        return 100 * (np.asarray(y, float) / planted(params, **{spec.x: x}, **spec.at) - 1)
+
+    for name, middle in ends[:1]:
+        x = middle["x"].to_numpy(float)
+        panel.intervals(x, *(over(x, middle[y]) for y in ("median", "min", "max")), name, "run",
+                        color=color)  # fmt: skip
+        if found is not None and found.determined:
+            x = np.geomspace(x.min(), spec.law_to, N_POINTS)
+            y = over(x, found.curve(**{spec.x: x}, **spec.at))
+            band = found.band(**{spec.x: x}, **spec.at)
+            if band is not None:
+                panel.band(x, y, *(over(x, end) for end in band), name, "fitted law, 90 % band",
+                           color=color)  # fmt: skip
+            panel.line(x, y, name, "fitted law", color=color)
+    panel.level(0.0, "planted law", linestyle=(0, (1, 1.5)), color="black")
 
 
 def _split(spec, tables) -> list[tuple[str, Series, float | None, pd.DataFrame]]:
@@ -216,20 +250,38 @@ def _truth(panel, spec, tables, ends):
 
 
 def _slope(panel, slope, ends, dash):
-    """A grey line below the series: over half of its range, and no steeper than half its height."""
+    """A grey line below the series, where the series is nearest to its slope.
+
+    It is as long as half of the series, and no steeper than a third of its height.
+    """
     beside = [middle for name, middle in ends if slope.series in (None, name)]
     if not beside:
         return []
-    log_x, log_y = np.log(beside[0]["x"]), np.log(beside[0]["median"])
+    log_x, log_y = np.log(beside[0]["x"].to_numpy()), np.log(beside[0]["median"].to_numpy())
     half = (log_x.max() - log_x.min()) / 4
     if slope.exponent:
         half = min(half, np.ptp(log_y) / 3 / abs(slope.exponent))
-    span = log_x.mean() + np.array([-half, half])
-    near = np.interp(span.mean(), log_x, log_y) - 0.12 * np.ptp(log_y) - 0.1
-    x, y = np.exp(span), np.exp(near + slope.exponent * (span - span.mean()))
+    middle = _nearest_slope(log_x, log_y, slope.exponent)
+    middle = float(np.clip(middle, log_x.min() + half, log_x.max() - half))
+    span = middle + np.array([-half, half])
+    near = np.interp(middle, log_x, log_y) - 0.12 * np.ptp(log_y) - 0.1
+    x, y = np.exp(span), np.exp(near + slope.exponent * (span - middle))
     look = {"color": GREY, "linewidth": 1.6, "linestyle": dash}
     panel.line(x, y, slope.label, "slope", **look)
     return [(slope.label, look)]
+
+
+def _nearest_slope(log_x: np.ndarray, log_y: np.ndarray, exponent: float) -> float:
+    """The middle of those neighbours whose slope is nearest to `exponent`; of all, if it is a tie.
+
+    Neighbours are three points, so that the noise of one does not decide.
+    """
+    if len(log_x) < 4:
+        return float(log_x.mean())
+    slopes = (log_y[2:] - log_y[:-2]) / (log_x[2:] - log_x[:-2])
+    off = np.abs(slopes - exponent)
+    near = off <= off.min() + 0.1 * abs(exponent)
+    return float(np.mean(((log_x[2:] + log_x[:-2]) / 2)[near]))
 
 
 FIGURES = {

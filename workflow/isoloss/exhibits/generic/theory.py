@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from isoloss.charts import COLORS, GREY, Sheet, look_of
+from isoloss.charts import COLORS, GREY, WHITE, Sheet, look_of
 from isoloss.config.section import Name
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need
@@ -56,7 +56,7 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
     notes = [f"{str(fit.group) or fit.fit}: {verdict}." for fit in fits
              if not (verdict := _verdict(spec, fit)).identified]  # fmt: skip
     rows = _judged(spec, fits)
-    sheet = Sheet(height=3.9)
+    sheet = Sheet(height=4.2)
     panel = sheet.panel(spec.x_label, spec.y_label)
     ends = rows[["predicted", "value", "lo", "hi"]].to_numpy(float)
     ends = ends[ends > 0]
@@ -67,7 +67,7 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
                         "fitted exponent", color=COLORS[0])  # fmt: skip
         for row in rows.itertuples():
             label = spec.group_label.replace("{}", row.group.value)
-            panel.write(label, row.predicted, row.value, xytext=(7, -5))
+            panel.write(label, row.predicted, row.value, xytext=(8, -9), bbox=WHITE)
         panel.axes.set(xlim=(span[0], span[1] * 1.1), ylim=span)
     else:
         notes.append("No group has an exponent that the data determine: nothing is drawn.")

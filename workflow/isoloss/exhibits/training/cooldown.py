@@ -62,12 +62,15 @@ class CooldownChecked(OfLosses):
     name: Name = "cooldown"
     title: str = "Cooldowns of a trunk against independent runs"
     caption: str = (
-        "Left: final losses of runs that cool down a shared trunk and of independent runs, "
-        "around the mean of the independent ones. Diamonds are differences of the means, with 90 "
-        "% intervals. Right: one size's trunk, the ends of its cooldowns, and its independent "
-        "runs."
+        "Final losses of runs that cool down a shared trunk and of independent runs, around the "
+        "mean of the independent ones. Diamonds are differences of the means, with 90 % "
+        "intervals. Last: one size's trunk, and its cooldowns, drawn straight from the last "
+        "evaluation before them."
     )
     check: Annotated[Name, Does("cooldown_check")] = "cooldown"  # a cooldown_check
+    check_label: str = "Against independent runs"  # of its panel
+    also: Annotated[Name | None, Does("cooldown_check")] = None  # another, in a panel of its own
+    also_label: str = "Against another schedule"  # of that panel
     sweeps: list[Name]  # whose trunk is drawn
     independent: list[Name]  # whose runs are drawn beside it
     width: PositiveInt | None = None  # of the right panel; null: the largest that was compared
@@ -165,28 +168,33 @@ def _saved(grid: pd.DataFrame) -> list[Row]:
 
 
 def draw(spec: CooldownChecked, tables: Tables) -> Drawing:
-    """Left: cooled and independent runs, about the mean of the latter. Right: one size's curves."""
+    """Cooled and independent runs, about the mean of the latter; then one size's curves."""
+    checks = [(spec.check, spec.check_label)] + ([(spec.also, spec.also_label)] * bool(spec.also))
+    sheet, notes = Sheet(len(checks) + 1), []
+    for check, label in checks:
+        rows = tables.analysed(check, spec.called)
+        notes += rows.why_not()
+        panel = sheet.panel("size of the runs", "over their mean - 1 (%)", label,
+                            x_scale="linear", y_scale="linear")  # fmt: skip
+        names = _compared(panel, rows)
+        panel.level(0.0, "mean of independent runs", linestyle="-", linewidth=0.8)
+        panel.axes.set_xticks(range(len(names)), names)
+        panel.axes.set_xlim(-0.6, max(1, len(names)) - 0.4)
+        panel.axes.grid(False, axis="x")
+        ratio = rows.parameter(Q.COOLED_RATIO)
+        if ratio is not None:
+            value, interval = with_interval(*(100 * ratio[end] for end in ("value", "lo", "hi")))
+            notes.append(f"{label}, all sizes: cooled runs differ by {value} % "
+                         f"(90 % interval {interval} %).")  # fmt: skip
     rows = tables.analysed(spec.check, spec.called)
-    notes = rows.why_not()
-    sheet = Sheet(2)
-    left = sheet.panel("", "loss / mean of independent runs - 1 (%)", "Final loss",
-                       x_scale="linear", y_scale="linear")  # fmt: skip
-    names = _compared(left, rows)
-    left.level(0.0, "mean of independent runs", linestyle="-", linewidth=0.8)
-    left.axes.set_xticks(range(len(names)), names)
-    left.axes.set_xlim(-0.6, max(1, len(names)) - 0.4)
-    left.axes.grid(False, axis="x")
     _trunk(spec, tables, rows, sheet)
     key = [
         ("cooled from a trunk", COOLED),
         ("independent", ALONE),
-        ("difference of the means, 90 % interval", DIFFERENCE),
+        ("difference of the means, 90 %", DIFFERENCE),
         ("trunk, constant rate", {"color": GREY, "linestyle": "-"}),
     ]  # fmt: skip
-    ratio, share = rows.parameter(Q.COOLED_RATIO), rows.parameter(Q.TRAINED_SHARE)
-    if ratio is not None:
-        value, interval = with_interval(*(100 * ratio[end] for end in ("value", "lo", "hi")))
-        notes.append(f"All sizes: cooled runs differ by {value} % (90 % interval {interval} %).")
+    share = rows.parameter(Q.TRAINED_SHARE)
     if share is not None and np.isfinite(share["value"]):
         notes.append(f"The {share['n_runs']:.0f} runs of the grid trained {share['value']:.0%} of "
                      "the FLOPs that independent runs would.")  # fmt: skip
@@ -234,6 +242,7 @@ def _trunk(spec: CooldownChecked, tables: Tables, rows: Analysed, sheet: Sheet):
             panel.line(trunk["n_tokens"], trunk["loss"], "trunk", "constant rate", color=GREY)
         begun = run.n_tokens * run.trunk_flops / run.compute_flops
         if np.isfinite(begun) and len(trunk):
+            begun = min(begun, float(trunk["n_tokens"].max()))  # where it was last measured
             left_at = log_log(begun, trunk["n_tokens"], trunk["loss"])
             panel.line([begun, run.n_tokens], [left_at, run.loss], run.run_id, "cooldown",
                        color=COLORS[0], linewidth=1.1)  # fmt: skip

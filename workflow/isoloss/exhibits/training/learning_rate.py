@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts import COLORS, GREY, Panel, Sheet, ordered_colors, with_interval
+from isoloss.charts import COLORS, GREY, WHITE, Panel, Sheet, ordered_colors, with_interval
 from isoloss.config.section import Name, PositiveFloat
 from isoloss.errors import UserError
 from isoloss.exhibits.base import (
@@ -224,14 +224,31 @@ def draw(spec: LearningRates, tables: Tables) -> Drawing:
     if len(diverged):
         key.append(("diverged", {"color": GREY, "marker": "x"}))
     key += _slopes(right, found, best, notes)
-    used = chosen(tables.runs, spec.used) if spec.used else tables.runs[:0]
-    if len(used):
-        rates = used.groupby("width")["peak_lr"].median()
-        look = {"color": COLORS[1], "marker": "_", "markersize": 12, "markeredgewidth": 2}
-        right.points(rates.index, rates, "used in the study", "rate", **look)
-        key.append(("rate that the study uses", look))
+    key += _used(right, spec, tables, best, notes)
     sheet.key_of_values(widths, colors, "width d_model")
     return sheet.drawing(key, notes)
+
+
+def _used(panel: Panel, spec, tables: Tables, best, notes) -> list[tuple[str, dict]]:
+    """The rates of the study's runs, and by which factor they lie off the best of a width."""
+    used = chosen(tables.runs, spec.used) if spec.used else tables.runs[:0]
+    if used.empty:
+        return []
+    rates = used.groupby("width")["peak_lr"].median()
+    look = {"color": COLORS[1], "marker": "_", "markersize": 12, "markeredgewidth": 2}
+    panel.points(rates.index, rates, "used in the study", "rate", **look)
+    for one in best.itertuples():
+        if one.x not in rates.index or not (np.isfinite(one.lo) and np.isfinite(one.hi)):
+            continue
+        rate = float(rates[one.x])
+        if not one.lo <= rate <= one.hi:
+            panel.write(f"{rate / one.value:.2g} × best", one.x, rate, xytext=(-9, 0), ha="right",
+                        color=COLORS[1], bbox=WHITE)  # fmt: skip
+            notes.append(
+                f"Width {one.x:g}: the study uses {rate / one.value:.2g} times the best rate, "
+                "outside its 90 % interval."
+            )
+    return [("rate that the study uses", look)]
 
 
 def _slopes(panel: Panel, found: Analysed, best, notes) -> list[tuple[str, dict]]:
