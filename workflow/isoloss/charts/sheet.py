@@ -46,10 +46,13 @@ class Sheet:
         Pairs of axes: two side by side, and more in further rows.
     height : float, optional
         Inches of one row of panels. Legends and keys add theirs.
+    across : int
+        Panels side by side: 1 or 2.
     """
 
-    def __init__(self, panels: int = 1, height: float | None = None):
-        columns, rows = min(panels, 2), -(-panels // 2)
+    def __init__(self, panels: int = 1, height: float | None = None, across: int = 2):
+        columns = min(panels, across)
+        rows = -(-panels // columns)
         width = SINGLE_WIDTH if columns == 1 else PAGE_WIDTH
         height = height or (3.6 if columns == 1 else 3.3)
         self.figure, self.axes = new_figure(columns, rows, width, height * rows)

@@ -44,7 +44,7 @@ FIGURES = {
     "loss_grid": "isoloss.exhibits.generic.grid",
     "same_compute": "isoloss.exhibits.generic.grid",
     "allocation": "isoloss.exhibits.published.laws",
-    "iso_loss": "isoloss.exhibits.published.laws",
+    "iso_loss": "isoloss.exhibits.published.models",
     "learning_curves": "isoloss.exhibits.generic.curves",
     "frontier": "isoloss.exhibits.generic.curves",
     "kaplan_laws": "isoloss.exhibits.published.laws",

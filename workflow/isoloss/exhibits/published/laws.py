@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from isoloss.charts import COLORS, Sheet, ordered_colors, science, short
+from isoloss.charts import COLORS, Sheet, science, short
 from isoloss.config.section import Name, PositiveFloat, Range
-from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
+from isoloss.constants import FLOPS_PER_PF_DAY
 from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables
 from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
@@ -76,44 +76,27 @@ class Allocation(Drawn):
     compute_flops: Range = [1e18, 1e24]  # from, to
 
 
-class IsoLoss(Drawn):
-    """Lines of equal loss over model size and data, with the compute-optimal path."""
-
-    draw: Literal["iso_loss"]
-    name: Name = "iso_loss"
-    title: str = "Sizes and data of equal loss, by a published law"
-    caption: str = (
-        "Sizes and data that reach the same loss by a published law, which the notes name. The "
-        "path reaches each loss with the least compute."
-    )
-    law: Literal["hoffmann", "besiroglu"] = "besiroglu"  # whose constants
-    n_params: Range = [1e7, 1e12]  # from, to
-    n_tokens: Range = [1e8, 1e14]  # from, to
-    losses: list[PositiveFloat] = [2.0, 2.2, 2.5, 3.0, 3.5, 4.5]  # nats per token
-
-
 def kaplan_laws(spec: KaplanLaws, tables: Tables) -> Drawing:
     """Kaplan et al. (2020), Fig. 1, from the constants of its Table 5: lines, no measurements."""
     panels = (
-        ("Compute", "compute C_min (PF-days)", spec.compute_pf_days, "c_c_min", "alpha_c_min",
+        ("Compute", "compute C_min (PF-days)", spec.compute_pf_days, "c_c_min", "alpha_c_min", "C",
          lambda x: P.kaplan_loss(compute_min_flops=x * FLOPS_PER_PF_DAY)),
-        ("Data", "dataset size D (tokens)", spec.n_tokens, "d_c", "alpha_d",
+        ("Data", "dataset size D (tokens)", spec.n_tokens, "d_c", "alpha_d", "D",
          lambda x: P.kaplan_loss(n_tokens=x)),
-        ("Size", "parameters N (non-embedding)", spec.n_params, "n_c", "alpha_n",
+        ("Size", "parameters N (non-embedding)", spec.n_params, "n_c", "alpha_n", "N",
          lambda x: P.kaplan_loss(n_params=x)),
     )  # fmt: skip
     sheet = Sheet(3)
-    for title, label, span, scale, exponent, law in panels:
+    for title, label, span, scale, exponent, symbol, law in panels:
         panel = sheet.panel(label, LOSS, title)
         panel.axes.sharey(sheet.panels[0].axes)
         x = np.geomspace(*span, 50)
         scale, exponent = P.VALUES[f"kaplan_{scale}"], P.VALUES[f"kaplan_{exponent}"]
-        name = f"L = ({science(scale)} / x)^{exponent:g}"
-        panel.line(x, law(x), name, "law", color=COLORS[1])
-        panel.axes.annotate(name, (0.96, 0.93), xycoords="axes fraction", ha="right", va="top",
-                            fontsize=9)  # fmt: skip
+        name = f"L = ({science(scale)} / {symbol})ᵃ\na = {exponent:g}"
+        panel.line(x, law(x), f"L = ({science(scale)} / {symbol})^{exponent:g}", "law",
+                   color=COLORS[1])  # fmt: skip
+        panel.say(name, "upper right")
     return sheet.drawing(notes=[
-        "x is the quantity on the axis, in its unit.",
         "Compute is C_min in PF-days (1 PF-day = 8.64e19 FLOP); the legend of the original has "
         "2.3e8 where text and Table 5 have 3.1e8, which changes the loss by 1.5 %.",
         "Each law holds where the other two quantities do not limit; none has an irreducible term.",
@@ -182,7 +165,7 @@ def rules(compute: np.ndarray) -> list[tuple[str, np.ndarray, np.ndarray, dict]]
         ("Kaplan 2020, C = C_min (small batch)", *P.kaplan_allocation(compute, 1.0),
          {"color": COLORS[1], "linestyle": (0, (4, 2))}),
         ("Hoffmann 2022, 20 tokens per parameter", *P.chinchilla_allocation(compute),
-         {"color": COLORS[0]}),
+         {"color": COLORS[0], "linewidth": 5.0, "alpha": 0.35}),  # wide: other lines lie on it
         ("Hoffmann 2022, parametric as printed", hoffmann["n_params"], hoffmann["n_tokens"],
          {"color": COLORS[0], "linestyle": (0, (1, 1.5))}),
         ("Besiroglu 2024, parametric refitted", besiroglu["n_params"], besiroglu["n_tokens"],
@@ -208,41 +191,9 @@ def allocation(spec: Allocation, tables: Tables) -> Drawing:
     ])  # fmt: skip
 
 
-def iso_loss(spec: IsoLoss, tables: Tables) -> Drawing:
-    """Lines of equal loss, and the sizes and data that reach each loss with least compute."""
-    import pandas as pd
-
-    params = P.surface(spec.law)
-    sheet = Sheet(height=3.9)
-    panel = sheet.panel("parameters N", "training tokens D")
-    panel.axes.set(xlim=spec.n_params, ylim=spec.n_tokens)
-    colors = ordered_colors(len(spec.losses))
-    sizes = np.geomspace(*spec.n_params, 400)
-    losses = sorted(spec.losses, reverse=True)
-    for loss, color in zip(losses, colors, strict=True):
-        tokens = CHINCHILLA.tokens_for(params, loss, sizes)
-        seen = (tokens >= spec.n_tokens[0]) & (tokens <= spec.n_tokens[1])
-        label = f"{loss:g} nats per token"
-        panel.line(sizes[seen], tokens[seen], label, "equal loss", color=color)
-    compute = np.geomspace(*(FLOPS_PER_PARAM_TOKEN * n * d
-                             for n, d in zip(spec.n_params, spec.n_tokens, strict=True)),
-                           2 * N_LINE)  # fmt: skip
-    best = pd.DataFrame(CHINCHILLA.optimum(params, compute))
-    best = best[best["n_params"].between(*spec.n_params) & best["n_tokens"].between(*spec.n_tokens)]
-    panel.line(best["n_params"], best["n_tokens"], "least compute", "optimum", color="black",
-               linestyle=(0, (4, 2)), linewidth=1.2)  # fmt: skip
-    sheet.key_of_values(losses, colors, LOSS)
-    key = [("least compute for the loss, 6 N D", {"color": "black", "linestyle": (0, (4, 2))})]
-    constants = ", ".join(f"{name} {value:g}" for name, value in params.items())
-    return sheet.drawing(key, [
-        f"L = E + A / N^alpha + B / D^beta with {constants} ({spec.law.capitalize()} et al.).",
-    ])  # fmt: skip
-
-
 FIGURES = {
     "kaplan_laws": Figure(KaplanLaws, kaplan_laws),
     "predictions": Figure(Predictions, predictions),
     "doubling": Figure(Doubling, doubling),
     "allocation": Figure(Allocation, allocation),
-    "iso_loss": Figure(IsoLoss, iso_loss),
 }
