@@ -133,6 +133,13 @@ def test_a_verdict_is_of_the_draws_beside_it():
     assert wide[0] and not own.verdicts["n_params"][0].identified
 
 
+def test_no_end_of_an_interval_is_less_than_one_parameter_or_one_token():
+    own = own_budgets(found(spread=(30.0, 30.0))[1], (1.0,))
+    assert own.lo["n_params"] >= 1 and own.lo["n_tokens"] >= 1 - 1e-9
+    assert own.lo["n_params"] * own.hi["n_tokens"] * K == pytest.approx(own.compute)
+    assert not own.verdicts["n_params"][0].identified
+
+
 def test_a_fit_without_draws_has_no_interval_and_no_value():
     table = grid.fits(RUNS)
     table["diagnostics"] = None

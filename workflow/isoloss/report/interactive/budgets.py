@@ -151,16 +151,19 @@ def own_budgets(one: JointFit, factors: Sequence[float] | None = None) -> OwnBud
     at = law.optimum(fitted.params, compute)
     if not np.isfinite(at["n_params"]).any():
         return None
-    drawn = {name: np.asarray(fitted.draws[name])[:, None] for name in law.names if fitted.draws}
+    whole = set(law.names) <= set(fitted.draws)
+    drawn = {name: np.asarray(fitted.draws[name])[:, None] for name in law.names if whole}
     many = law.optimum(drawn, compute) if drawn else {
         name: np.empty((0, len(compute))) for name in QUANTITIES
     }  # fmt: skip
+    product = compute / FLOPS_PER_PARAM_TOKEN
+    # A draw may have its optimum at less than one parameter, or than one token.
+    many["n_params"] = np.clip(many["n_params"], 1.0, product)
     lo, hi = {}, {}
     for name in ("n_params", "loss"):
         lo[name], hi[name] = bounds(many[name], LEVEL)
-    product = compute / FLOPS_PER_PARAM_TOKEN
     for name, power in (("n_tokens", 1), ("tokens_per_param", 2)):
-        lo[name], hi[name] = product / hi["n_params"] ** power, product / lo["n_params"] ** power
+        lo[name], hi[name] = (product / ends["n_params"] ** power for ends in (hi, lo))
     widest = OF_RANGE * float(np.ptp(one.loss))
     verdicts = {
         "n_params": _verdicts(fitted, at["n_params"], many["n_params"], FACTOR, True),

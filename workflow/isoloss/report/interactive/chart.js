@@ -98,12 +98,12 @@ const chart = (() => {
       tip.hidden = true;
       list.forEach((one) => one.node.classList.remove("on"));
     };
-    const stop = (i, focus) => {
+    const stop = (i, focus, still) => {
       if (!list.length) return;
       list[at]?.node.setAttribute("tabindex", "-1");
       at = Math.max(0, Math.min(list.length - 1, i));
       list[at].node.setAttribute("tabindex", "0");
-      if (focus) list[at].node.focus();
+      if (focus) list[at].node.focus({ preventScroll: Boolean(still) });
     };
     const nearest = (event) => {
       const frame = svg.getBoundingClientRect(), x = event.clientX - frame.x, y = event.clientY - frame.y;
@@ -125,7 +125,7 @@ const chart = (() => {
       const found = point(event);
       if (found < 0) return hide();
       event.preventDefault();
-      stop(found, true);
+      stop(found, true, true);
     });
     svg.addEventListener("pointerleave", () => {
       if (!svg.contains(document.activeElement)) hide();
@@ -155,7 +155,7 @@ const chart = (() => {
           one.node.parentNode.append(one.node);
         });
         tip.hidden = true;
-        stop(at, held);
+        stop(at, held, true);
       },
     };
   };
