@@ -1,4 +1,4 @@
-"""Aim: its repository is a database of its own, so that a table is exported from it."""
+"""Aim: its repository is a database of its own, so that its library has to export a table."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def read(place: Place) -> list[Log]:
     raise UserError(
         str(place.folder),
         [
-            "is a repository of Aim, which only Aim reads: in Python, aim.Repo(FOLDER)"
-            ".query_metrics(\"metric.name == 'loss'\").dataframe().to_csv('history.csv'), which "
-            "isoloss import takes"
+            "is a repository of Aim, which only Aim's library reads: aim.Repo(FOLDER).iter_runs(), "
+            "Run.metrics() and Metric.dataframe() give each run's losses; write the last held-out "
+            "one of each run into a table, with its size and tokens, for isoloss fit"
         ],
     )

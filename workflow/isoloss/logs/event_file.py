@@ -73,17 +73,17 @@ def _records(content: bytes):
         starts.append(at + 12)
         ends.append(at + 12 + length)
         at += 16 + length
-    if damage and starts and not _length_holds(content, at):
-        damage = f"is damaged at byte {at:,}: what follows cannot be read"
-    return np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64), damage
-
-
-def _length_holds(content: bytes, at: int) -> bool:
-    """Whether a length agrees with its checksum, where both are there."""
-    if at + 12 > len(content):
-        return True
-    bytes_of = np.frombuffer(content, np.uint8)[at : at + 8][np.newaxis]
-    return int(_masked(_crc(bytes_of))[0]) == NUMBER.unpack_from(content, at + 8)[0]
+    begin, end = np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64)
+    # after a length that is wrong, nothing says where the next record begins
+    raw = np.frombuffer(content, np.uint8)
+    heads = np.append(begin - 12, at if at + 12 <= size else [])
+    heads = heads.astype(np.int64)[:, np.newaxis]
+    stored = raw[heads + 8 + np.arange(4)].copy().view("<u4").ravel()
+    wrong = np.flatnonzero(_masked(_crc(raw[heads + np.arange(8)])) != stored)
+    if len(wrong):
+        damage = f"is damaged at byte {int(heads[wrong[0], 0]):,}: what follows cannot be read"
+        begin, end = begin[: wrong[0]], end[: wrong[0]]
+    return begin, end, damage
 
 
 def _checked(content: bytes, starts, ends) -> np.ndarray:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 LISTED = 5  # the most runs named in one message
 NO_TOKENS = (
     "nothing says how many tokens a step has: --tokens-per-step NUMBER, or --batch-size and "
-    "--context (sequences over all devices and accumulation, tokens in each)"
+    "--context (sequences over all devices and accumulation, tokens in each); for runs with one "
+    "evaluation also --tokens NUMBER"
 )
 
 
@@ -216,6 +217,7 @@ def _problems(whole: _Said, options: Options, others) -> list[str]:
             problems += [
                 f"{option.option}: {pattern!r} matches no run"
                 for pattern in option.unused(everyone)
+                if pattern != "*"
             ]
     return problems
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from isoloss.errors import UserError
 from isoloss.logs.reading import read_json
-from isoloss.logs.records import HELD_OUT, Log, Place, is_count, series
+from isoloss.logs.records import HELD_OUT, NO_STEP, Log, Place, is_count, series
 
 NAME = "lm-eval"
 STEP = re.compile(r"(?:revision=|/|-|_)(?:checkpoint|step|iter|global_step)[-_]?(\d+)")
@@ -56,6 +56,8 @@ def read(place: Place) -> list[Log]:
         step = int(found[1]) if found else 0
         log = logs.setdefault(run, Log(run, path))
         log.source = path
+        if not step:
+            log.set(NO_STEP, 1, "lm-eval")
         n_params = config.get("model_num_parameters")
         if is_count(n_params):
             log.settings["n_params"] = float(n_params)

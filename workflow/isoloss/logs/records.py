@@ -13,9 +13,10 @@ import numpy as np
 from isoloss.errors import UserError
 
 HELD_OUT, TRAINING, TOKENS, FLOP, OTHER = "held-out", "training", "tokens", "flop", "other"
+NO_STEP = "no_step"  # a setting: nothing says the step of an evaluation
 SETTINGS = (
     *("n_params", "n_params_non_embedding", "tokens_per_step", "batch_size", "context"),
-    *("planned_steps", "n_tokens", "n_params_of_flop"),
+    *("planned_steps", "n_tokens", "n_params_of_flop", NO_STEP),
 )
 
 

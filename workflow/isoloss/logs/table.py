@@ -8,7 +8,7 @@ import numpy as np
 
 from isoloss.logs import tags
 from isoloss.logs.join import Run
-from isoloss.logs.records import FLOP, TOKENS, TRAINING, Options, Series
+from isoloss.logs.records import FLOP, NO_STEP, TOKENS, TRAINING, Options, Series
 from isoloss.tables import names
 
 FLOPS = 6.0  # of each parameter and token
@@ -96,15 +96,17 @@ def _trained(columns):
 def tokens_of(run: Run, one: Series, options: Options) -> tuple[np.ndarray, str]:
     """Tokens seen before each value of a series, shape (point,), and how they are known."""
     done = (one.step + one.ahead).astype(float)
+    total = options.tokens.of_run(run.name)
+    if total is not None and len(done) == 1:
+        return np.full(len(done), total), "tokens by --tokens"
+    if NO_STEP in run.settings:
+        raise NoTokens
     step = options.tokens_per_step.of_run(run.name)
     if step is not None:
         return done * step, f"{step:,.15g} tokens a step (--tokens-per-step)"
     if options.batch_size and options.context:
         step = options.batch_size * options.context
         return done * step, f"{step:,.15g} tokens a step (--batch-size x --context)"
-    total = options.tokens.of_run(run.name)
-    if total is not None and len(done) == 1:
-        return np.full(len(done), total), "tokens by --tokens"
     recorded = _of_kind(run, TOKENS)
     if recorded is not None:
         tag, counted = recorded

@@ -21,7 +21,9 @@ def kind_of(tag: str) -> str:
     for suffix in ("_step", "_epoch"):  # of Lightning
         tag = tag.removesuffix(suffix)
     plain = names.plain(tag)
-    if plain.endswith(("vs_samples", "vs_tokens")) or not names.is_loss(tag):
+    # "lm loss validation" is a loss, too
+    base = " ".join(word for word in names.words(tag) if word not in names.HELD_OUT)
+    if plain.endswith(("vs_samples", "vs_tokens")) or not names.is_loss(base):
         return OTHER
     if names.is_held_out(tag):
         return HELD_OUT

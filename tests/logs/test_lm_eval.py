@@ -1,0 +1,74 @@
+"""Results of lm-eval: bits and perplexities of a finished model, the newest of each task."""
+
+import pytest
+from tests.logs.imports import imported, library, points, refused, write
+
+METRICS = {"alias": "wikitext", "word_perplexity,none": 20.0, "word_perplexity_stderr,none": "N/A",
+           "byte_perplexity,none": 1.8, "bits_per_byte,none": 0.85}  # fmt: skip
+NAME = "results_2026-11-2{}T10-00-00.000000.json"
+
+
+def results(model="m0", metrics=METRICS, **config):
+    return {"results": {"wikitext": metrics}, "model_name": model,
+            "config": {"model": "hf", "model_num_parameters": 1000, "limit": None, **config}}  # fmt: skip
+
+
+def test_bits_stand_for_perplexities_of_the_same_text_and_the_newest_file_holds(tmp_path):
+    old = {**METRICS, "bits_per_byte,none": 0.99}
+    write(tmp_path / "run" / "m0" / NAME.format(9), results())
+    write(tmp_path / "run" / "m0" / NAME.format(8), results(metrics=old))
+    table, text = imported(tmp_path / "run", "--tokens", 5000)
+    assert points(table, "run_id", "n_tokens", "n_params", "eval_bits_per_byte") == [
+        ("m0", 5000, 1000, 0.85)
+    ]
+    assert "eval_loss" not in table
+    assert "is the newest of several files" in text
+    assert "they compare with no other task's" in text
+
+
+def test_tokens_are_of_the_step_of_a_checkpoint_or_asked_for(tmp_path):
+    write(tmp_path / "run" / NAME.format(1), results("org/pythia", model_args="revision=step3000"))
+    write(tmp_path / "run" / NAME.format(2), results("out/checkpoint-70"))
+    table, _ = imported(tmp_path / "run", "--tokens-per-step", 10)
+    assert points(table, "run_id", "n_tokens") == [
+        ("org/pythia@step3000", 30_000),
+        ("out/checkpoint-70", 700),
+    ]
+    write(tmp_path / "other" / NAME.format(3), results("final"))
+    assert "nothing says how many tokens" in refused(tmp_path / "other")
+    table, _ = imported(tmp_path / "other", "--tokens", "fin*=7e9")
+    assert table["n_tokens"].tolist() == [7e9]
+
+
+def test_a_part_of_a_task_is_said_and_several_tasks_are_a_choice(tmp_path):
+    two = results(limit=8)
+    two["results"]["c4"] = {"bits_per_byte,none": 0.9}
+    write(tmp_path / "run" / NAME.format(1), two)
+    message = refused(tmp_path / "run", "--tokens", 1)
+    assert "several held-out losses: c4/bits_per_byte, wikitext/bits_per_byte" in message
+    table, text = imported(tmp_path / "run", "--tokens", 1, "--loss", "wikitext/word_perplexity")
+    assert table["eval_perplexity"].tolist() == [20.0]
+    assert "limit 8: only that part of each task" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"results": {"wikitext": {"alias": "w", "bits_per_byte,none": ', "is no whole JSON"),
+        (results(metrics={"bits_per_byte,none": "N/A"}), "bits_per_byte,none is no number"),
+        ({"results": [1], "alias": 1}, "has no results of tasks"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, content, words):
+    write(tmp_path / "run" / NAME.format(1), content)
+    assert words in refused(tmp_path / "run", "--tokens", 1)
+
+
+def test_what_lm_eval_saves_is_read(tmp_path):
+    loggers = library("lm_eval.loggers", "0.4.13")
+    tracker = loggers.EvaluationTracker(output_path=str(tmp_path / "run"))
+    tracker.general_config_tracker.model_name = "org/m0"
+    tracker.general_config_tracker.model_name_sanitized = "org__m0"
+    tracker.save_results_aggregated(results("org/m0"))
+    table, _ = imported(tmp_path / "run", "--tokens", 5000)
+    assert points(table, "run_id", "n_params", "eval_bits_per_byte") == [("org/m0", 1000, 0.85)]
