@@ -4,6 +4,7 @@ import math
 import warnings
 
 import pytest
+
 from tests.logs.imports import imported, library, points, refused, write
 
 

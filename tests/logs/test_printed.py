@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from tests.logs.imports import imported, points, refused, write
 
 NANOGPT = """\

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.logs.imports import said
-from tests.logs.mutations import spoilt, whole_logs
 
 from isoloss.files import read_parquet, sha256
+from tests.logs.imports import said
+from tests.logs.mutations import spoilt, whole_logs
 
 EXAMPLES = int(os.environ.get("ISOLOSS_SPOILT", "6"))
 OPTIONS = ("--tokens-per-step", 64, "--tokens", 64)
