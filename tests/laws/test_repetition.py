@@ -80,12 +80,22 @@ def test_unique_tokens_in_billions_are_noticed():
 @pytest.mark.parametrize("epochs", [1.5, 30.0])
 def test_the_curvature_of_the_worth_of_repeats_is_the_difference_of_its_slopes(epochs):
     """Beside the terms of the whole law it is too small to be seen in its curvature."""
-    at, h = np.array([np.log(3e9), np.log(4.0)]), 1e-5
+    total, u, r, h = np.log(3e9 * epochs), np.log(3e9), np.log(4.0), 1e-5
 
     def slopes(log_unique, log_star):
-        return np.array(worth_slopes(np.log(3e9 * epochs), log_unique, log_star)[1])
+        return np.array(worth_slopes(total, log_unique, log_star)[1])
 
-    u_u, u_r, r_r = worth_slopes(np.log(3e9 * epochs), *at)[2]
-    by_u = (slopes(at[0] + h, at[1]) - slopes(at[0] - h, at[1])) / (2 * h)
-    by_r = (slopes(at[0], at[1] + h) - slopes(at[0], at[1] - h)) / (2 * h)
+    u_u, u_r, r_r = worth_slopes(total, u, r)[2]
+    by_u = (slopes(u + h, r) - slopes(u - h, r)) / (2 * h)
+    by_r = (slopes(u, r + h) - slopes(u, r - h)) / (2 * h)
     assert [*by_u, *by_r] == pytest.approx([u_u, u_r, u_r, r_r], rel=1e-6, abs=1e-9)
+
+
+def test_a_law_without_a_size_for_its_tokens_has_finite_derivatives():
+    """The solver passes exponents near zero, where U_N is 0."""
+    law = LAWS["data_constrained"]
+    theta = law.internal(PLANTED["data_constrained"] | {"alpha": 0.02, "A": 1e-5})[None]
+    log_x = {name: np.log(x) for name, x in points("data_constrained").items()}
+    value, gradient, curvature = law.derivatives(theta, log_x)
+    assert np.isfinite(value).all() and np.isfinite(gradient).all()
+    assert np.isfinite(curvature(np.ones_like(value))).all()

@@ -12,6 +12,9 @@ from isoloss.laws.chinchilla import CHINCHILLA
 OF_FIRST, OF_SECOND = np.array([0, 1, 3, 4, 6]), np.array([1, 4, 5])
 
 
+ENDLESS = 300.0  # ln of repetitions whose square still is a number; another is worth nothing
+
+
 def repeats(name, meaning):
     """A positive scale of repetitions; the solver moves its logarithm."""
     return Parameter(name, "repetitions", meaning, log=True, lower=1e-3, upper=1e6)
@@ -160,7 +163,7 @@ def _worth(log_total, log_unique, log_star):
 def _worth_slopes(log_total, log_unique, log_star):
     """`_worth`; its first derivatives by ln U and ln R*; its second: of U, of both, and of R*."""
     star = np.exp(log_star)
-    repeated = np.exp(log_total - log_unique) - 1
+    repeated = np.exp(np.minimum(log_total - log_unique, ENDLESS)) - 1
     new = np.exp(-repeated / star)  # the value of one more repetition
     worth = 1 - star * np.expm1(-repeated / star)
     all_new, ratio = new * (repeated + 1), repeated / star
