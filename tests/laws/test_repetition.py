@@ -91,10 +91,11 @@ def test_the_curvature_of_the_worth_of_repeats_is_the_difference_of_its_slopes(e
     assert [*by_u, *by_r] == pytest.approx([u_u, u_r, u_r, r_r], rel=1e-6, abs=1e-9)
 
 
-def test_a_law_without_a_size_for_its_tokens_has_finite_derivatives():
-    """The solver passes exponents near zero, where U_N is 0."""
+@pytest.mark.parametrize("extreme", [{"alpha": 0.02, "A": 1e-5}, {"beta": 0.0}])
+def test_a_law_without_a_size_for_its_tokens_has_finite_derivatives(extreme):
+    """The solver passes exponents near zero, where U_N is 0 or endless."""
     law = LAWS["data_constrained"]
-    theta = law.internal(PLANTED["data_constrained"] | {"alpha": 0.02, "A": 1e-5})[None]
+    theta = law.internal(PLANTED["data_constrained"] | extreme)[None]
     log_x = {name: np.log(x) for name, x in points("data_constrained").items()}
     value, gradient, curvature = law.derivatives(theta, log_x)
     assert np.isfinite(value).all() and np.isfinite(gradient).all()

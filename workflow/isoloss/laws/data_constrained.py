@@ -105,6 +105,7 @@ class DataConstrained(Law):
         gradient[:, OF_FIRST] = first[:, None] * ln_first
         gradient[:, OF_SECOND] += second[:, None] * ln_second
 
+        @np.errstate(all="ignore")
         def curvature(weights):
             total = np.zeros((len(theta), 7, 7))
             weighted = (weights * first)[:, None]
@@ -117,9 +118,9 @@ class DataConstrained(Law):
             block[:, 4, :4] -= mixed
             block[:, 4, 4] -= np.sum(bend * alpha * r_r, axis=1)
             # The two other terms of the curvature of U_N cancel those of alpha ln N'.
-            slope = np.sum(bend * of_u * limits, axis=1)
-            block[:, 2, 2] += slope / alpha[:, 0] ** 2
-            block[:, 3, 3] -= slope / beta[:, 0] ** 2
+            for place, rate, sign in ((2, alpha, 1), (3, beta, -1)):
+                bent = of_u * np.where(limits, sign / rate**2, 0.0)
+                block[:, place, place] += np.sum(bend * bent, axis=1)
             total[:, OF_FIRST[:, None], OF_FIRST] = block
             bend = weights * second
             block = (bend[:, None] * ln_second) @ ln_second.transpose(0, 2, 1)
