@@ -25,7 +25,7 @@ EMPTY_IN_A_SMALL_STUDY = [
     ("text", "kaplan_09"),
     ("text", "kaplan_13"),
     ("text", "kaplan_18"),
-    ("text", "seed_noise"),  # has a level to compare with, and nothing to compare
+    ("noise", "data"),  # has a level to compare with, and nothing to compare
 ]
 
 

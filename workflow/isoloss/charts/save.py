@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoloss.charts.parts import parts
-from isoloss.charts.style import PIXELS, styled
+from isoloss.charts.style import PAGE_WIDTH, PIXELS, styled
 from isoloss.files import whole, write_json, write_text
 
 if TYPE_CHECKING:
@@ -65,6 +65,21 @@ def save(
     width, height = (round(PIXELS * size) for size in figure.get_size_inches())
     write_json(json, texts | {"width": width, "height": height, "parts": parts(figure)})
     return [pdf, png, csv, json]
+
+
+def _nothing(title: str, reasons: list[str]) -> tuple[Figure, pd.DataFrame]:
+    """A page of text in place of a figure without data, and a table of the same reasons."""
+    import pandas as pd
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    said = [textwrap.fill(one, 96) for one in (f"{title}: not drawn.", *reasons)]
+    text = "\n\n".join(said)
+    with styled():
+        figure = Figure(figsize=(PAGE_WIDTH, 0.3 + 0.18 * (1 + text.count("\n"))))
+        FigureCanvasAgg(figure)
+        figure.text(0.02, 0.5, text, va="center", parse_math=False)
+    return figure, pd.DataFrame({"not_drawn_because": reasons})
 
 
 def _write_png(path: Path, figure: Figure) -> None:
