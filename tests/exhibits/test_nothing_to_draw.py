@@ -25,7 +25,7 @@ EMPTY_IN_A_SMALL_STUDY = [
     ("text", "kaplan_09"),
     ("text", "kaplan_13"),
     ("text", "kaplan_18"),
-    ("noise", "data"),  # has a level to compare with, and nothing to compare
+    ("text", "collapse"),  # has a level to compare with, and nothing to compare
 ]
 
 
