@@ -165,7 +165,7 @@ def test_our_areas_fill_the_compute():
 def test_the_paper_has_an_axis_of_its_own_and_of_the_same_ratio():
     for draw, panels in (("kaplan_summary", 3), ("kaplan_frontiers", 1), ("kaplan_size_laws", 1)):
         figure = drawing(spec(draw), study()).figure
-        pairs = [figure.axes[:panels], figure.axes[panels:]]
+        pairs = [figure.axes[:panels], figure.axes[-panels:]]
         for own, other in zip(*pairs, strict=True):
             low, high = own.get_ylim()
             assert "BPE" not in own.get_ylabel()

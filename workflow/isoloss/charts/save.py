@@ -62,6 +62,7 @@ def save(
         with whole(pdf) as partial:
             undated = dict.fromkeys(("CreationDate", "Creator", "Producer"))
             figure.savefig(partial, format="pdf", metadata=undated | {"Title": texts["title"]})
+        figure.draw_without_rendering()  # legends keep the places of the last drawing
     width, height = (round(PIXELS * size) for size in figure.get_size_inches())
     write_json(json, texts | {"width": width, "height": height, "parts": parts(figure)})
     return [pdf, png, csv, json]

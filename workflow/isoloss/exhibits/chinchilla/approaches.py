@@ -359,7 +359,8 @@ def draw_compared(spec: ApproachesCompared, tables: Tables) -> Drawing:
             looks.across(panel, places[one.label], one.value, one.lo, one.hi, one.label,
                          "published", **looks.PUBLISHED)  # fmt: skip
         looks.categories(panel, list(places))
-        panel.axes.axhline(len(names) - 0.5, color=GREY, linewidth=0.8)
+        panel.axes.hlines(len(names) - 0.5, 0, 1, color=GREY, linewidth=0.8,
+                          transform=panel.axes.get_yaxis_transform())  # fmt: skip
     key = [
         ("this study, 90 %", {"color": "black", "marker": "o"}),
         ("not determined by its runs", {"color": "black", "marker": "o", "mfc": "white"}),

@@ -126,9 +126,7 @@ def configurations(spec: Configurations, tables: Tables) -> Drawing:
                 panel.write(f"{off:+.0f} % →" if off > 0 else f"← {off:+.0f} %",
                             np.sign(off) * MOST_OFF, place, xytext=(0, 0),
                             ha="right" if off > 0 else "left", color=look["color"])  # fmt: skip
-    panel.axes.axvline(0.0, color=COLORS[1], linewidth=1.2)
-    sheet.record.add(panel="", series=["claimed"], what="level", x_quantity="", x=[0.0],
-                     y_quantity="", y=[np.nan])  # fmt: skip
+    panel.axes.vlines(0.0, -0.5, len(rows) - 0.5, color=COLORS[1], linewidth=1.2, zorder=1)
     panel.name_heights([f"{row['model']} ({row['n_layer']} × {row['d_model']})" for row in rows])
     panel.axes.set_xlim(-MOST_OFF, MOST_OFF)
     key = [(label, look) for _, label, look in looks]
