@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isoloss.charts.style import PANEL_WIDTH, PIXELS
+from isoloss.charts.style import PANEL_WIDTH, PIXELS, SINGLE_WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,10 +46,12 @@ def parts(figure: Figure) -> list[list[float]]:
 def _columns(legend: Legend, figure: Figure) -> list[Bbox]:
     """The columns of a legend; neighbours are one where both fit into the width of a panel."""
     boxes: list[Bbox] = []
+    width = figure.get_figwidth()
+    room = PANEL_WIDTH if width > SINGLE_WIDTH else width  # of one panel
     for column in legend.get_children()[0].get_children()[-1].get_children():
         box = column.get_window_extent()
         both = box.union([boxes[-1], box]) if boxes else box
-        if boxes and both.width <= PANEL_WIDTH * figure.dpi:
+        if boxes and both.width <= room * figure.dpi:
             boxes[-1] = both
         else:
             boxes.append(box)
