@@ -120,7 +120,7 @@ def test_axes_are_labelled_as_the_table_is(drawn):
 
 
 def test_axes_are_labelled_as_asked(drawn):
-    """Of kinds that are asked for labels; that of the loss may stand on the key of colours."""
+    """Of kinds that are asked for labels; that of the loss may stand in the legend."""
     spec, result = drawn
     shown = [(axes.get_xlabel(), axes.get_ylabel()) for axes in panels(result.figure)]
     for place, key in enumerate(("x_label", "y_label")):
@@ -132,7 +132,8 @@ def test_axes_are_labelled_as_asked(drawn):
         every = [axes.get_ylabel() for axes in result.figure.axes]
         every += [axes.get_xlabel() for axes in result.figure.axes]
         every += [axes.get_title() for axes in result.figure.axes]  # of a key of colours
-        assert any(label.startswith(spec.loss_label) for label in every)
+        every += [text.get_text() for legend in result.figure.legends for text in legend.texts]
+        assert any(spec.loss_label in label for label in every)
 
 
 def test_tick_labels_do_not_touch(drawn):

@@ -8,6 +8,7 @@ import pytest
 
 from isoloss.errors import UserError
 from isoloss.exhibits.kaplan.batch_law import law_of
+from isoloss.exhibits.kaplan.overfitting import within
 from isoloss.exhibits.make import drawing
 from tests.exhibits import batch_cases as C
 from tests.exhibits import planted
@@ -185,16 +186,69 @@ def test_steps_and_bounds_drawn_are_those_of_the_rows(study):
     np.testing.assert_array_equal(C.numbers(result, *BARS), expected)
 
 
-def test_least_steps_that_fall_with_the_loss_are_said(study):
-    """With B_crit ~ L^-40 a curve of S_min turns back."""
+def steep(study):
+    """The same study with B_crit ~ L^-40, by which S_min would fall with the loss."""
     rows = study.analyses
     here = (rows["analysis"] == "batches") & rows["quantity"].isin(["B_star", "inverse_alpha_B"])
     steep = rows.assign(value=rows["value"].where(~here, rows["quantity"].map(
         {"B_star": 1e25, "inverse_alpha_B": 40.0})))  # fmt: skip
-    tables = dataclasses.replace(study, analyses=steep)
-    said = "S_min falls along the curves of N = "
-    assert any(note.startswith(said) for note in drawn("joint_laws", tables).notes)
-    assert not any(note.startswith(said) for note in drawn("joint_laws", study).notes)
+    return dataclasses.replace(study, analyses=steep)
+
+
+@pytest.mark.parametrize("change", [lambda study: study, steep])
+def test_least_steps_rise_where_they_are_drawn(study, change):
+    """The least number of steps cannot fall with the loss."""
+    result = drawn("joint_laws", change(study))
+    curves = of(result, "learning curve")
+    for _, curve in curves.groupby("series"):
+        assert (np.diff(curve["x"]) > 0).all() and (np.diff(curve["y"]) < 0).all()
+    said = any("S_min would fall" in note for note in result.notes)
+    assert said == (change is steep)
+
+
+def test_the_points_that_a_law_of_steps_is_fitted_to_are_drawn_on_their_curves(study):
+    result = drawn("joint_laws", study)
+    points, curves = of(result, "fitted point"), of(result, "learning curve")
+    rows = some(study.analyses, "loss", analysis="steps", kind="point", x_quantity="steps")
+    assert sorted(points["y"]) == sorted(rows["value"])
+    points, curves = (table.assign(y=table["y"].round(9)) for table in (points, curves))
+    on_curves = curves.merge(points, on=["series", "y"])  # both come from one curve
+    assert len(on_curves) == len(points) > 20
+    np.testing.assert_allclose(on_curves["x_x"], on_curves["x_y"], rtol=1e-6)
+
+
+def test_the_law_of_steps_is_drawn_where_it_is_fitted(study):
+    result = drawn("joint_laws", study)
+    lines, points = (
+        of(result, what).groupby("series")["x"] for what in ("Eq. 1.6", "fitted point")
+    )
+    np.testing.assert_allclose(lines.min(), points.min())
+    np.testing.assert_allclose(lines.max(), points.max())
+
+
+def test_points_in_a_band_are_counted_and_said(study):
+    line = pd.DataFrame({"x": [1.0, 100.0], "lo": [0.0, 2.0], "hi": [1.0, 3.0]})
+    points = pd.DataFrame({"x": [1.0, 10.0, 10.0, 100.0], "value": [0.5, 0.9, 2.1, 1.9]})
+    assert within(points, line) == (1, 2)  # at x = 10 the band goes from 1 to 2
+    result = drawn("repeated_data", study)
+    inside, below = within(of(result, "excess").rename(columns={"y": "value"}),
+                           of(result, "90 % band"))  # fmt: skip
+    assert any(note.startswith(f"{inside} of 16 excesses lie in the 90 % band of Eq. 4.3, {below}")
+               for note in result.notes)  # fmt: skip
+    shown = [text.get_text() for axes in result.figure.axes for text in axes.texts]
+    assert f"{inside} of 16 in the band" in shown
+
+
+def test_a_number_of_tokens_has_one_colour_in_both_figures_of_repeated_data(study):
+    def colors(draw, what):
+        result = drawn(draw, study)
+        named = some(result.table, what=what)
+        lines = {(x, y): line.get_color() for axes in result.figure.axes for line in axes.lines
+                 for x, y in line.get_xydata()}  # fmt: skip
+        return {row.series: lines[row.x, row.y] for row in named.itertuples()}
+
+    losses, curves = colors("repeated_data", "lowest loss"), colors("early_stopping", "lowest")
+    assert losses == curves and len(set(losses.values())) == 4
 
 
 def test_the_critical_batch_of_a_figure_is_the_one_that_it_names(study):

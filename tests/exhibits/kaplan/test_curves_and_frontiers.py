@@ -12,7 +12,13 @@ from isoloss.errors import UserError
 from isoloss.exhibits.kaplan.crossing import Crossing
 from isoloss.exhibits.kaplan.frontier import KaplanFrontier
 from isoloss.exhibits.kaplan.optima import Frontier
-from isoloss.exhibits.kaplan.size_curves import min_compute, min_steps, min_tokens
+from isoloss.exhibits.kaplan.size_curves import (
+    SizeCurve,
+    adjusted,
+    min_compute,
+    min_steps,
+    min_tokens,
+)
 from isoloss.laws import LAWS
 from isoloss.laws.base import Parameter, coefficient, exponent
 from isoloss.results.group import G, Group
@@ -440,3 +446,16 @@ def test_a_study_makes_them_in_the_order_of_the_config():
     of_min = table[table["analysis"] == "min"]
     assert len(of_min) == 1 and "no critical batch" in of_min["verdict"].iloc[0]
     pd.testing.assert_frame_equal(table, analyse_study("s", specs, *STUDY))
+
+
+def test_least_steps_end_where_they_would_fall_with_the_loss():
+    """B_crit / B = L^-10: S_min = S / (1 + L^-10) is 10 / 2, then 12 / (1 + 0.9^-10), ..."""
+    loss = np.array([1.0, 0.9, 0.7])
+    steps = np.array([10.0, 40.0, 80.0])
+    curve = SizeCurve(1e4, 256.0, steps, 256 * steps, steps, loss, ("a",))
+    least = adjusted(curve, lambda at: 256 * at**-10.0)
+    expected = steps / (1 + loss**-10.0)
+    assert expected[2] < expected[1] > expected[0]
+    np.testing.assert_allclose(least.steps, [*expected[:2], np.nan])
+    assert np.isfinite(least.tokens).all() and np.isfinite(least.compute).all()
+    assert np.isnan(least.needed("steps", 0.75)) and np.isfinite(least.needed("tokens", 0.75))

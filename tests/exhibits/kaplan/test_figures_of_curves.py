@@ -11,7 +11,9 @@ from isoloss.config import exhibits
 from isoloss.config.study import Figure
 from isoloss.exhibits.base import Tables
 from isoloss.exhibits.kaplan.crossing import published_crossing
+from isoloss.exhibits.kaplan.frontier import local_exponents
 from isoloss.exhibits.kaplan.loss_reached import excess_steps
+from isoloss.exhibits.kaplan.training import slopes_of
 from isoloss.exhibits.make import drawing
 from isoloss.results.analysed import MissingQuantity
 from tests.exhibits.kaplan.cases import (
@@ -42,14 +44,9 @@ DRAWN = {
     ("kaplan_optimum", "power law"): [
         (name, quantity, "line") for name in BOTH for quantity in ("n_opt", "steps")
     ],
-    ("kaplan_valleys", "interpolated"): [("steps", "loss", "point")],
+    ("kaplan_valleys", "interpolated"): [("steps", "loss", "point")],  # by size
     ("kaplan_valleys", "L(N, S)"): [("steps", "loss", "line")],
-    ("kaplan_excess", "measured"): [
-        ("reached", f"excess {what}", "point") for what in ("compute", "steps")
-    ],
-    ("kaplan_reached", "first reached"): [
-        ("reached_min", quantity, "point") for quantity in ("steps", "tokens")
-    ],
+    ("kaplan_reached", "first reached"): [("reached_min", "tokens", "point")],
     ("kaplan_depth", "run"): [(name, "loss", "point") for name in ("total", "depths")],
     ("kaplan_depth", "fitted law"): [(name, "loss", "line") for name in ("total", "depths")],
     ("kaplan_size_laws", "final loss"): [("size", "loss", "point")],
@@ -66,8 +63,10 @@ def test_the_numbers_drawn_are_those_of_the_rows(draw, what):
         some(known, quantity, analysis=analysis, kind=kind)
         for analysis, quantity, kind in DRAWN[draw, what]
     ])  # fmt: skip
-    if draw == "kaplan_excess":  # which shows sizes near the best
-        rows = rows[(rows["x"] > 0.2) & (rows["x"] < 20) & (rows["value"] < 6)]
+    if (
+        draw == "kaplan_valleys"
+    ):  # which does not show the points by steps that the law is fitted to
+        rows = rows[rows["x_quantity"] == "n_params_non_embedding"]
     drawn = some(drawing(spec(draw), study()).table, what=what)
     expected = sorted(rows[["x", "value"]].itertuples(index=False, name=None))
     assert sorted(drawn[["x", "y"]].itertuples(index=False, name=None)) == expected
@@ -162,22 +161,85 @@ def test_our_areas_fill_the_compute():
     assert ours["hi"].max() == pytest.approx(ours["x"].max(), rel=0.02)
 
 
-def test_the_paper_has_an_axis_of_its_own_and_of_the_same_ratio():
-    for draw, panels in (("kaplan_summary", 3), ("kaplan_frontiers", 1), ("kaplan_size_laws", 1)):
-        figure = drawing(spec(draw), study()).figure
-        pairs = [figure.axes[:panels], figure.axes[-panels:]]
-        for own, other in zip(*pairs, strict=True):
-            low, high = own.get_ylim()
-            assert "BPE" not in own.get_ylabel()
-            assert other.get_ylim()[1] / other.get_ylim()[0] == pytest.approx(high / low)
+@pytest.mark.parametrize(("draw", "panel", "series", "exponent"), [
+    ("kaplan_summary", "Compute", "Kaplan et al. 2020", -0.050),
+    ("kaplan_summary", "Data, largest size", "Kaplan et al. 2020", -0.095),
+    ("kaplan_summary", "Size, longest runs", "Kaplan et al. 2020", -0.076),
+    ("kaplan_frontiers", "Least loss", "Kaplan et al. 2020, C", -0.057),
+    ("kaplan_frontiers", "Least loss", "Kaplan et al. 2020, C_min", -0.050),
+    ("kaplan_optimum", "Best size", "Kaplan et al. 2020, C", 0.88),
+    ("kaplan_optimum", "Best size", "Kaplan et al. 2020, C_min", 0.73),
+    ("kaplan_optimum", "Steps at the best size", "Kaplan et al. 2020, C_min", 0.03),
+])  # fmt: skip
+def test_the_papers_line_has_its_exponent_and_meets_ours_in_the_middle(
+    draw, panel, series, exponent
+):
+    table = some(drawing(spec(draw), study()).table, panel=panel)
+    paper = some(table, series=series, what="the paper's slope, moved")
+    x, y = np.log(paper["x"].to_numpy()), np.log(paper["y"].to_numpy())
+    np.testing.assert_allclose(np.diff(y) / np.diff(x), exponent, rtol=1e-6)
+    fitted = table[table["what"].isin(["fitted law", "power law"])]
+    of_ours = fitted[fitted["series"].str.contains("C_min") == ("C_min" in series)]
+    middle = of_ours.iloc[len(of_ours) // 2]
+    assert np.exp(np.interp(np.log(middle["x"]), x, y)) == pytest.approx(middle["y"])
 
 
-def test_the_papers_losses_are_recorded_in_their_own_unit():
-    table = drawing(spec("kaplan_summary"), study()).table
-    paper = table[table["series"] == "Kaplan et al. 2020"]
-    assert set(paper["y_quantity"]) == {"the paper's loss (nats per BPE token)"}
-    size = some(paper[paper["panel"].str.startswith("Size")])
-    np.testing.assert_allclose(size["y"], (8.8e13 / size["x"]) ** 0.076)
+def test_all_panels_of_the_summary_span_the_same_losses():
+    figure = drawing(spec("kaplan_summary"), study()).figure
+    assert len({axes.get_ylim() for axes in figure.axes if axes.get_ylabel()}) == 1
+
+
+def test_the_envelope_has_an_exponent_below_among_and_above_the_budgets_that_are_fitted():
+    x = np.geomspace(1e-12, 1e-6, 61)
+    low = np.where(x < 1e-10, x**-0.04, 1e-10 ** (0.03) * x**-0.07)
+    fitted = pd.DataFrame({"x": [1.01e-10, 1e-9]})
+    (said,) = slopes_of(x, low, fitted)
+    assert "over 1.0 decades" in said
+    assert "0.040 below" in said and "0.070 among" in said and "0.070 above" in said
+    assert slopes_of(x, low, fitted[:0]) == []
+
+
+def test_local_exponents_of_a_power_law_are_its_exponent():
+    x = np.geomspace(1e-11, 1e-9, 7)
+    at, local = local_exponents(x, 3 * x**-0.05)
+    np.testing.assert_allclose(local, 0.05)
+    np.testing.assert_allclose(at, x[1:-1])
+    assert len(local_exponents(x[:2], x[:2])[0]) == 0
+
+
+def test_the_cheapest_size_measured_costs_one_and_the_others_keep_their_ratios():
+    known = some(study().analyses, "excess compute", analysis="reached")
+    table = some(drawing(spec("kaplan_excess"), study()).table, what="measured")
+    for loss, rows in known.groupby("group"):
+        compute, steps = (some(table, panel=name, series=loss) for name in ("Compute", "Steps"))
+        assert compute["y"].min() == 1.0
+        assert one(compute, y=1.0)["x"] == one(steps, x=1.0)["y"] == 1.0
+        cheapest = rows.loc[rows["value"].idxmin()]
+        ratios = dict(zip(rows["x"] / cheapest["x"], rows["value"] / cheapest["value"],
+                          strict=True))  # fmt: skip
+        for x, y in compute[["x", "y"]].itertuples(index=False):
+            assert ratios[x] == y
+        np.testing.assert_allclose(steps["x"] * steps["y"], compute["y"])
+
+
+def test_a_size_has_the_colour_that_it_has_in_all_figures_of_the_study():
+    found = drawing(spec("kaplan_training"), study())
+    colors = {(x, y): line.get_color() for axes in found.figure.axes for line in axes.lines
+              for x, y in line.get_xydata()}  # fmt: skip
+    ends = some(found.table, what="final loss", panel="Tokens")
+    sizes = ends["series"].str.removeprefix("N = ").astype(float).tolist()
+    drawn = [colors[point] for point in zip(ends["x"], ends["y"], strict=True)]
+    assert drawn == study().colors_of(sizes, "n_params_non_embedding")
+    assert len(set(drawn)) == 7
+
+
+def test_a_loss_takes_fewer_tokens_than_every_lower_loss_at_every_size():
+    """Lines of losses cannot cross."""
+    table = some(drawing(spec("kaplan_reached"), study()).table, what="first reached")
+    for _, of_size in table.groupby("x"):
+        by_loss = of_size.assign(loss=of_size["series"].str.removeprefix("loss ").astype(float))
+        tokens = by_loss.sort_values("loss", ascending=False)["y"].dropna()
+        assert len(tokens) > 1 and (np.diff(tokens) > 0).all()
 
 
 def test_the_envelope_falls():
@@ -190,7 +252,8 @@ def test_training_curves_are_at_the_papers_compute():
     """C = 6 N B S in PF-days, N without embeddings; the last row at a constant rate, not after."""
     table = drawing(spec("kaplan_training"), study()).table
     curve, tokens = (
-        some(table, series="N = 38400", panel=panel) for panel in ("Compute", "Tokens")
+        some(table, series="N = 38400", panel=panel, what="training")
+        for panel in ("Compute", "Tokens")
     )
     np.testing.assert_allclose(curve["x"], 6 * 38400 * tokens["x"].to_numpy() / 8.64e19)
     assert curve["y"].iloc[-1] == pytest.approx(float(LAW.loss(38400, 8398, 256)), rel=0.01)
@@ -202,7 +265,7 @@ def test_depths_lie_closer_together_without_embeddings():
         float(one(study().analyses, "miss", analysis=name)["value"]) for name in ("total", "depths")
     ]
     assert misses[1] < misses[0]
-    notes = drawing(spec("kaplan_depth"), study()).notes
+    notes = [note for note in drawing(spec("kaplan_depth"), study()).notes if "misses" in note]
     for note, missed in zip(notes, misses, strict=True):
         assert f"by {missed:.1%} (root mean square)" in note
 
@@ -225,7 +288,7 @@ def test_without_a_critical_batch_only_what_needs_none_is_drawn():
         assert not any(name.startswith(("C_min", "Ours, C_min")) for name in drawn)
         assert len(result.table)
     axes = drawing(spec("kaplan_reached"), tables).table
-    assert set(axes["y_quantity"]) == {"S at our batch (steps)", "E at our batch (tokens)"}
+    assert set(axes["y_quantity"]) == {"tokens E at the runs' batch"}
 
 
 @pytest.mark.parametrize("draw", sorted(set(FIGURES) - {"kaplan_summary", "kaplan_training"}))
@@ -254,13 +317,32 @@ def test_too_few_training_curves_leave_a_note_and_what_else_there_is(draw):
     assert ("run" in drawn) == (draw == "kaplan_summary")
 
 
-def test_what_is_not_identified_says_so():
+def test_growth_that_is_not_identified_belongs_to_either():
+    """Only the ends of the interval of the steps are drawn, and for C_min nothing."""
     tables = study()
     known = tables.analyses.copy()
-    known.loc[known["quantity"] == "a", "verdict"] = "not identified: wide"
+    wide = known["quantity"].isin(["a", "exponent of steps"])
+    known.loc[wide, ["verdict", "lo", "hi"]] = ["not identified: wide", 0.2, 0.8]
     result = drawing(spec("kaplan_shares"), Tables(runs=tables.runs, analyses=known))
-    assert set(result.table["panel"]) == {"Kaplan et al. 2020"}
+    assert set(result.table["panel"]) == {"Kaplan et al. 2020", "Ours, C at a fixed batch"}
+    ours = some(result.table, panel="Ours, C at a fixed batch", series="steps or size")
+    np.testing.assert_allclose(np.log(ours["lo"][1:]) / np.log(ours["x"][1:]), 0.2)
+    np.testing.assert_allclose(np.log(ours["hi"][1:]) / np.log(ours["x"][1:]), 0.8)
     assert any("not identified: wide" in note for note in result.notes)
+    assert any(note.startswith("Ours, C_min: not drawn") for note in result.notes)
+
+
+def test_a_crossing_that_is_not_known_has_no_panel():
+    known = study().analyses
+    nothing = {"quantity": None, "kind": None, "group": None, "value": np.nan}
+    row = (
+        known[known["analysis"] == "crossing"]
+        .iloc[:1]
+        .assign(**nothing, verdict="not made: too few")
+    )
+    result = drawing(spec("kaplan_crossing"), Tables(runs=study().runs, analyses=row))
+    assert len(result.figure.axes) == 1
+    assert set(result.table["panel"]) == {"Kaplan et al. 2020"}
 
 
 def test_a_law_of_any_name_is_drawn():

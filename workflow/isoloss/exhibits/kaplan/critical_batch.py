@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts import GREY, REFERENCE, Panel, Sheet, look_of, ordered_colors, short
+from isoloss.charts import GREY, Panel, Sheet, short, with_interval
 from isoloss.config.section import Levels, Name
 from isoloss.errors import UserError
 from isoloss.exhibits.base import (
@@ -19,6 +19,7 @@ from isoloss.exhibits.base import (
     OfLosses,
     Tables,
 )
+from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.batch_law import LAW
 from isoloss.exhibits.kaplan.batch_scan import (
     SIZE,
@@ -45,6 +46,8 @@ ALPHA_B = VALUES["kaplan_alpha_b"]
 SOURCE = "Kaplan et al. (2020), arXiv:2001.08361, Table 5"
 PAPER = (VALUES["kaplan_b_star"], 4.8)  # B_crit = 2.1e8 tokens / L**4.8, the legend of Fig. 10
 N_LINE = 30
+STEPS, TOKENS = "optimiser steps S", "tokens processed E = B S"
+HOLLOW = {"marker": "o", "markerfacecolor": "white", "linestyle": ":", "linewidth": 1.0}
 FITTED = {"color": "black", "linewidth": 1.3, "linestyle": "-"}
 
 
@@ -64,8 +67,8 @@ class CriticalBatchSize(OfLosses):
     title: str = "Critical batch against loss (Kaplan et al. 2020, Figure 10)"
     caption: str = (
         "The critical batch, at which steps and tokens are traded evenly (Eq. 5.1), by loss and "
-        "size. Hollow: the gradient noise scale, from two halves of each batch. The law of the "
-        "loss alone (Eq. 1.4) is drawn if the runs determine it. Compare the paper's slope only."
+        "size. Hollow: the gradient noise scale. Black: the law of the loss alone (Eq. 1.4), if "
+        "the runs determine it. Dashed: the paper's slope."
     )
     critical: Annotated[Name, Does("critical_batch")] = "critical_batch"  # a critical_batch
 
@@ -211,41 +214,53 @@ def draw_size(spec: CriticalBatchSize, tables: Tables) -> Drawing:
     panel = sheet.panel(f"{spec.loss_label}, falling", "batch (tokens)")
     found, scale = rows.points(Q.B_CRIT), rows.points(Q.NOISE_SCALE)
     sizes = sorted({*found["of"], *scale["of"]})
-    key = []
-    for i, size in enumerate(sizes):
-        look = look_of(i)
+    colors = looks.size_colors(sizes, tables)
+    words = [(f"N = {short(size)}", color) for size, color in colors.items()]
+    key, slopes = [], []
+    for i, (size, color) in enumerate(colors.items()):
         name, aside = f"N = {short(size)}", 4.0 * (i - (len(sizes) - 1) / 2)
         sure = found[(found["of"] == size) & ~undetermined(found)]
-        if len(sure):
-            panel.intervals_of(sure, name, "B_crit", aside=aside, **look)
-            key.append((f"{name}: B_crit, Eq. 5.1", look))
+        panel.intervals_of(sure, name, "B_crit", aside=aside, color=color)
         known = scale[(scale["of"] == size) & ~undetermined(scale)]
         if len(known):
-            hollow = look | {"markerfacecolor": "white", "linestyle": ":", "linewidth": 1.0}
-            panel.intervals_of(known, name, "noise scale", aside=-aside, **hollow)
-            key.append((f"{name}: gradient noise scale", hollow))
+            panel.intervals_of(known, name, "noise scale", aside=-aside, color=color, **HOLLOW)
+        if len(known) > 2:
+            steep = np.polyfit(np.log(known["x"]), np.log(known["value"]), 1)[0]
+            slopes.append(f"{-steep:.1f} at {name}")
+    if len(found):
+        key.append(("B_crit, Eq. 5.1", {"color": GREY, "marker": "o"}))
+    if len(scale):
+        key.append(("gradient noise scale", {"color": GREY, **HOLLOW}))
     left_out = int(undetermined(found).sum())
     if left_out:
         notes.append(f"{left_out} of {len(found)} B_crit of one size and loss are not determined "
                      "by the batches tried, and are not drawn.")  # fmt: skip
-    key += _law(panel, rows, notes)
+    ends = _law(panel, rows, notes)
+    if slopes:
+        notes.append("By a line through its points, the noise scale goes as L^-e, with e = "
+                     f"{', '.join(slopes)}.")  # fmt: skip
     panel.axes.set_xlim(*reversed(panel.axes.get_xlim()))
+    sheet.finish()
+    looks.name_ends(panel, ends)
+    looks.in_corner(panel, words)
     return sheet.drawing(key, notes)
 
 
-def _law(panel: Panel, rows: Analysed, notes: list[str]) -> list[tuple[str, dict]]:
-    """The fitted law with its band, and the paper's slope through its middle."""
+def _law(panel: Panel, rows: Analysed, notes: list[str]) -> list[tuple[str, float, float, str]]:
+    """The fitted law with its band, and the paper's slope through its middle; their ends."""
     line, middle = rows.line(Q.B_CRIT, group=LAW), rows.parameter(Q.B_CRIT)
     exponent = rows.parameter(Q.INVERSE_ALPHA_B)
     if line.empty or middle is None or exponent is None:
         return []
     verdict = Verdict.read(line["verdict"].iloc[0])
-    key = []
+    ends, least = [], line["x"].idxmin()
     if verdict.identified:
         panel.band(line["x"], line["value"], line["lo"], line["hi"], "law", "90 % band",
                    color="black")  # fmt: skip
         panel.line(line["x"], line["value"], "law", "fitted law", **FITTED)
-        key.append((f"all sizes, exponent {exponent['value']:.2f}", FITTED))
+        value, interval = with_interval(exponent["value"], exponent["lo"], exponent["hi"])
+        ends.append((f"exponent {value}", line["x"][least], line["value"][least], "black"))
+        ends.append((f"({interval})", line["x"][least], line["value"][least] * 0.999, "black"))
     else:
         notes.append(f"No law is drawn: {verdict}.")
     notes.append(f"1 / alpha_B: {in_words(exponent)}; the paper has 4.8.")
@@ -255,13 +270,13 @@ def _law(panel: Panel, rows: Analysed, notes: list[str]) -> list[tuple[str, dict
         notes.append(f"At equal loss B_crit goes with N to the power {in_words(size)}; the paper "
                      "has it depend on the loss alone, a power of 0.")  # fmt: skip
     slope = middle["value"] * (line["x"] / middle["x"]) ** -PAPER[1]
-    panel.line(line["x"], slope, "the paper's exponent", "slope", **REFERENCE)
-    key.append(("exponent 4.8 of the paper, slope only", REFERENCE))
+    panel.line(line["x"], slope, "the paper's exponent", "slope", **looks.PAPER)
+    ends.append((f"the paper: {PAPER[1]}", line["x"][least], slope[least], looks.PAPER["color"]))
     notes.append(f"The paper's own line is {PAPER[0]:.1e} tokens / L^{PAPER[1]}, which is "
                  f"{short(PAPER[0] / middle['x'] ** PAPER[1])} at a loss of {middle['x']:.3g}: of "
                  "BPE tokens of WebText2, whose losses are others; only its slope is "
                  "drawn.")  # fmt: skip
-    return key
+    return ends
 
 
 def draw_tradeoff(spec: BatchTradeoff, tables: Tables) -> Drawing:
@@ -272,27 +287,35 @@ def draw_tradeoff(spec: BatchTradeoff, tables: Tables) -> Drawing:
     losses = sorted(s_min["x"].unique(), reverse=True)
     losses = [losses[i] for i in np.unique(np.linspace(0, len(losses) - 1, spec.curves).round()
                                            .astype(int))] if losses else []  # fmt: skip
-    colors = ordered_colors(len(losses))
     sheet = Sheet(max(1, len(sizes)))
+    named = []
     for size in sizes:
-        panel = sheet.panel("optimiser steps S", "tokens processed E = B S", f"N = {short(size)}")
-        for loss, color in zip(losses, colors, strict=True):
+        panel, ends = sheet.panel(STEPS, TOKENS, f"N = {short(size)}"), []
+        for loss, color in looks.level_colors(losses).items():
             runs = rows.points(Q.STEPS, group=at_loss(size, loss))
             name = f"loss {loss:.3g}"
             panel.points(runs["value"], runs["x"], name, "a run", color=color)
+            if runs.empty:
+                continue
+            last = runs.loc[runs["value"].idxmax()]
+            ends.append((f"{loss:.2f}", last["value"] * 1.1, last["x"], color))
             least = [
                 table[(table["of"] == size) & (table["x"] == loss)] for table in (s_min, e_min)
             ]
-            if runs.empty or any(table.empty or undetermined(table).any() for table in least):
+            if any(table.empty or undetermined(table).any() for table in least):
                 continue
             steps, tokens = (float(table["value"].iloc[0]) for table in least)
             _hyperbola(panel, runs, steps, tokens, name, color)
+        named.append((panel, ends))
     if not sizes:
-        sheet.panel("optimiser steps S", "tokens processed E = B S")
-    sheet.key_of_values(losses, colors, spec.loss_label, lambda loss: f"{loss:.2f}")
+        sheet.panel(STEPS, TOKENS)
+    sheet.finish()
+    for panel, ends in named:
+        looks.name_ends(panel, ends)
     key = [
         ("a run of one batch size", {"color": GREY, "marker": "o"}),
         ("(S / S_min - 1)(E / E_min - 1) = 1", {"color": GREY, "linestyle": "-"}),
+        (f"at the right: {spec.loss_label}", {"linestyle": "none"}),
     ]
     return sheet.drawing(key, rows.why_not())
 

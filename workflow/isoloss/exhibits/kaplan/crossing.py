@@ -10,17 +10,17 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts import COLORS, Sheet, science
+from isoloss.charts import COLORS, Panel, Sheet, science
 from isoloss.config.section import Name
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.exhibits.base import Analysis, Does, Drawing, Figure, Inputs, OfLosses, Tables
+from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.frontier import SIZES, KaplanFrontier, axis_of, frontier_of
-from isoloss.exhibits.kaplan.looks import ADJUSTED, COMPUTE, OURS
 from isoloss.exhibits.kaplan.size_curves import finished_runs
 from isoloss.exhibits.notes import told
 from isoloss.fit import fit_law
 from isoloss.laws.published import VALUES, kaplan_loss
-from isoloss.results import IDENTIFIED, Group, Kind, Label, Q, Row, points, row
+from isoloss.results import IDENTIFIED, Analysed, Group, Kind, Label, Q, Row, points, row
 from isoloss.results.verdict import not_identified, scale_verdict
 from isoloss.runs.lineage import lineage_of
 
@@ -30,7 +30,9 @@ BEYOND = 1e4  # the lines are drawn so many times farther than the data, or ten 
 SHARE = 0.05  # of the draws that may not meet
 FURTHEST = 1e14
 OF_C, OF_D = Group.of(Label.L_OF_C), Group.of(Label.L_OF_D_OF_C)
-LOOKS = {OF_C: OURS, OF_D: ADJUSTED}
+LOOKS = {OF_C: looks.OURS, OF_D: looks.ADJUSTED}
+RING = {"color": "black", "marker": "o", "markersize": 10, "fillstyle": "none"}
+COMPUTE = "compute C (PF-days)"
 
 
 class Crossing(KaplanFrontier):
@@ -48,9 +50,9 @@ class KaplanCrossing(OfLosses):
     name: Name = "kaplan_15"
     title: str = "Where L(C) and L(D(C)) would meet (Kaplan et al. 2020, Figure 15)"
     caption: str = (
-        "L(C) is the loss of the best size at each budget, extrapolated. L(D(C)) is the loss "
-        "that the tokens of this size allow. One of the two laws must end where they meet. Left: "
-        "the paper's constants. Right: this study's, if the runs determine them."
+        "L(C) is the loss of the best size at each budget, extrapolated. L(D(C)) is the loss that "
+        "the tokens of this size allow. One of the two laws must end where they meet. A second "
+        "panel has this study's lines, if known."
     )
     loss_label: str = "loss (nats per token)"  # of the panel of our lines
     crossing: Annotated[Name, Does("crossing")] = "crossing"  # a crossing
@@ -130,45 +132,59 @@ def meeting(met: np.ndarray, logs: dict[Q, tuple[np.ndarray, str]], said: dict) 
 
 
 def draw(spec: KaplanCrossing, tables: Tables) -> Drawing:
-    """Both lines extrapolated until they meet, the paper's and ours."""
+    """Both lines extrapolated until they meet, the paper's, and ours where they are known."""
     found = tables.analysed(spec.crossing, spec.called)
-    sheet = Sheet(2)
+    sheet = Sheet(1 + found.made)
     theirs = sheet.panel(
         "compute C_min (PF-days)", "loss (nats per BPE token)", "Kaplan et al. 2020"
     )
-    ours = sheet.panel(COMPUTE, spec.loss_label, "Ours")
     compute = np.geomspace(1e-8, 1e7, N_POINTS)
     least = kaplan_loss(compute_min_flops=compute * FLOPS_PER_PF_DAY)
     tokens = VALUES["kaplan_d_opt"] * compute ** VALUES["kaplan_d_opt_exponent"]
+    named: list[tuple[Panel, list]] = [(theirs, [])]
     for group, y in ((OF_C, least), (OF_D, kaplan_loss(n_tokens=tokens))):
         theirs.line(compute, y, str(group), "the paper's law", **LOOKS[group])
+        named[0][1].append((str(group), compute[-1], y[-1], LOOKS[group]["color"]))
     at, loss = published_crossing()
-    ring = {"color": "black", "marker": "o", "markersize": 10, "fillstyle": "none"}
-    theirs.points([at], [loss], "where they meet", "calculated", **ring)
+    theirs.points([at], [loss], "where they meet", "calculated", **RING)
     notes = [f"By the constants of Tables 5 and 6 the paper's lines meet at {science(at)} PF-days "
-             f"and {loss:.2f} nats per token; the paper says about 10^4 and 1.7."]  # fmt: skip
-    for group, look in LOOKS.items():
-        ours.line_of(found.line(Q.LOSS, group=group), str(group), "extrapolated law", **look)
-    ours.intervals_of(found.points(Q.LOSS), str(OF_C), "lowest loss", color=COLORS[0],
-                      marker="o", markersize=3.5)  # fmt: skip
-    meeting = found.number(Q.C_STAR)
-    if meeting is not None:
-        height = found.number(Q.L_STAR)
-        ours.points([meeting["value"]], [height["value"]], "where they meet", "extrapolated",
-                    **ring)  # fmt: skip
-    notes += found.why_not()
+             f"and {loss:.2f} nats per token; the paper says about 10^4 and 1.7.",
+             *found.why_not()]  # fmt: skip
+    if found.made:
+        named.append(_ours(sheet.panel(COMPUTE, spec.loss_label, "Ours"), found))
     notes += told(found, Q.ALPHA_C, "Exponent of L(C)")
     notes += told(found, Q.ALPHA_D_OF_C, "Exponent of L(D(C))")
     notes += told(found, Q.C_STAR, "They meet at C* in PF-days")
     for quantity, name in ((Q.N_STAR, "N*"), (Q.D_STAR, "D* in tokens"), (Q.L_STAR, "L*")):
         # Optional: lines that do not meet have only a C*, which says so.
         notes += told(found, quantity, name, optional=True)
+    sheet.finish()
+    for panel, ends in named:
+        looks.name_ends(panel, ends)
+    theirs.write(f"{science(at)} PF-days", at, loss, xytext=(6, 10))
     key = [
-        ("L(C), the best size at each budget", OURS),
-        ("L(D(C)), the limit of that size's data", ADJUSTED),
-        ("where they would meet", ring),
+        ("L(C), the best size at each budget", looks.OURS),
+        ("L(D(C)), the limit of that size's data", looks.ADJUSTED),
+        ("where they would meet", RING),
     ]
     return sheet.drawing(key, notes)
+
+
+def _ours(panel: Panel, found: Analysed) -> tuple[Panel, list]:
+    """Our lines, extrapolated; the panel, and where the lines end."""
+    ends = []
+    for group, look in LOOKS.items():
+        line = found.line(Q.LOSS, group=group)
+        if panel.line_of(line, str(group), "extrapolated law", **look):
+            ends.append((str(group), line["x"].iloc[-1], line["value"].iloc[-1], look["color"]))
+    panel.intervals_of(found.points(Q.LOSS), str(OF_C), "lowest loss", color=COLORS[0],
+                       marker="o", markersize=3.5)  # fmt: skip
+    meeting = found.number(Q.C_STAR)
+    if meeting is not None:
+        height = found.number(Q.L_STAR)
+        panel.points([meeting["value"]], [height["value"]], "where they meet", "extrapolated",
+                     **RING)  # fmt: skip
+    return panel, ends
 
 
 def published_crossing() -> tuple[float, float]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts import GREY, REFERENCE, Panel, Sheet, ordered_colors, short
+from isoloss.charts import GREY, REFERENCE, Panel, Sheet, short
 from isoloss.config.section import Name, PositiveInt
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Does, Drawing, Drawn, Figure, Tables
+from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.batch_scan import SIZE, steady_curves, steps_to_reach
 from isoloss.exhibits.kaplan.size_curves import fit_along_steps, spread_out
 from isoloss.results import IDENTIFIED, Group, Kind, Q, Row, Verdict, X, row, undetermined
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SOURCE = "Kaplan et al. (2020), arXiv:2001.08361, Eq. 5.7"
 STILL_FALLING = not_identified("the lowest loss is the run's last")
 DATA = "unique tokens D"
-DASH = (0, (3, 2))
+NAMED_ROOM = 1.5  # as a factor of steps
 
 
 class EarlyStopping(Drawn):
@@ -37,9 +38,9 @@ class EarlyStopping(Drawn):
     name: Name = "kaplan_16"
     title: str = "Step of the lowest held-out loss (Kaplan et al. 2020, Figure 16)"
     caption: str = (
-        "Left: step of the lowest held-out loss on repeated data, against the step that reaches "
-        "this loss on fresh data. Filled: the lower bound of Eq. 5.7. Hollow: the run without "
-        "repetition. Bars reach to the neighbouring evaluations. Right: curves of one size."
+        "Step of the lowest held-out loss on repeated data, against the step that reaches this "
+        "loss on fresh data. Filled: the bound of Eq. 5.7. Hollow: the run without repetition. "
+        "Bars reach to the neighbouring evaluations. Beside it: curves of one size."
     )
     loss_label: str = "loss (nats per token)"
     overfitting: Annotated[Name, Does("overfitting")] = "overfitting"  # an overfitting
@@ -140,67 +141,97 @@ def draw(spec: EarlyStopping, tables: Tables) -> Drawing:
     """Left: the step of the lowest loss against its bound. Right: curves of one size, by data."""
     rows = tables.analysed(spec.overfitting, spec.called)
     notes = rows.why_not()
-    sheet = Sheet(2)
-    left = sheet.panel("lower bound of S_stop (steps)", "step of the lowest loss", "When to stop")
     best = rows.points(Q.BEST_STEP).set_index("runs")
-    data = sorted(best["x"].unique())
-    colors = dict(zip(data, ordered_colors(len(data)), strict=True))
+    limited = rows.points(Q.BEST_LOSS, optional=True)["x"].unique()
+    colors = looks.data_colors(sorted(limited if len(limited) else _repeated(spec, tables)))
     stopped = best[best["verdict"] != STILL_FALLING]
     if len(stopped) < len(best):
         notes.append(f"{len(best) - len(stopped)} of {len(best)} limited runs had their lowest "
                      "loss at their end: they were not overfitted yet, and are not in the left "
                      "panel.")  # fmt: skip
-    open_ends = 0
-    for quantity, what, look in (
-        (Q.UNLIMITED_STEP, "same loss on endless data", {"fillstyle": "none"}),
-        (Q.STOP_BOUND, "Eq. 5.7", {}),
-    ):
+    bounds, open_ends = {}, 0
+    for quantity in (Q.UNLIMITED_STEP, Q.STOP_BOUND):
         # Neither is there where no limited run comes down to the loss of endless data.
         bound = rows.points(quantity, optional=True).set_index("runs")
         open_ends += int(undetermined(bound).sum())
         bound = bound[~undetermined(bound)]
-        both = stopped.join(bound["value"].rename("bound"), how="inner")
-        for tokens, group in both.groupby("x"):
-            left.intervals(group["bound"], group["value"], group["lo"], group["hi"],
-                           f"D {short(tokens)}", what, color=colors[tokens], **look)  # fmt: skip
+        bounds[quantity] = stopped.join(bound["value"].rename("bound"), how="inner")
     if open_ends:
         notes.append(f"{open_ends} bounds of Eq. 5.7 are not determined, and are not drawn.")
-    _diagonal(left)
-    _repeated_curves(spec, tables, sheet, colors)
-    sheet.key_of_values(data, colors.values(), DATA)
-    key = [
-        ("bound by Eq. 5.7", {"color": GREY, "marker": "o"}),
-        ("same loss reached on endless data", {"color": GREY, "marker": "o", "fillstyle": "none"}),
-        ("equal", REFERENCE),
+    bounded = any(len(both) for both in bounds.values())
+    sheet = Sheet(1 + bounded)
+    key, ends = [], []
+    if bounded:
+        left = sheet.panel("lower bound of S_stop (steps)", "step of the lowest loss",
+                           "When to stop")  # fmt: skip
+        ends = _steps_and_bounds(left, bounds, colors)
+        key = [
+            ("bound by Eq. 5.7", {"color": GREY, "marker": "o"}),
+            ("same loss reached on endless data",
+             {"color": GREY, "marker": "o", "fillstyle": "none"}),
+            ("equal", REFERENCE),
+        ]  # fmt: skip
+    right, names = _repeated_curves(spec, tables, sheet, colors)
+    key += [
         ("held-out loss", {"color": GREY, "linestyle": "-"}),
         ("held-out loss, every token seen once", {"color": "black", "linestyle": "-"}),
-        ("training loss", {"color": GREY, "linestyle": DASH}),
-    ]  # fmt: skip
+        ("training loss", {"color": GREY, "linestyle": looks.DASH}),
+    ]
     # No share where no run both stopped and has a bound that is determined.
     share = rows.parameter(Q.BEYOND_BOUND, optional=True)
+    words = [("unique tokens D at the right", GREY)] if names else []
+    sheet.finish()
     if share is not None:
-        notes.append(f"{share['value']:.0%} of {share['n_runs']:.0f} runs have their lowest loss "
-                     "at or beyond the bound of Eq. 5.7.")  # fmt: skip
-    return sheet.drawing(key, notes)
+        held = round(share["value"] * share["n_runs"])
+        notes.append(f"{held} of {share['n_runs']:.0f} runs have their lowest loss at or beyond "
+                     "the bound of Eq. 5.7.")  # fmt: skip
+        if bounded:
+            looks.in_corner(left, [(f"{held} of {share['n_runs']:.0f} at or beyond", GREY),
+                                   ("the bound of Eq. 5.7", GREY)])  # fmt: skip
+    if bounded:
+        looks.name_ends(left, ends, left=True)
+    looks.name_ends(right, names)
+    looks.in_corner(right, words)
+    return sheet.drawing(key if len(sheet.record.table()) else (), notes)
 
 
-def _diagonal(panel: Panel) -> None:
+def _repeated(spec: EarlyStopping, tables: Tables) -> set[float]:
+    """The numbers of unique tokens that runs repeat."""
+    runs = chosen(tables.runs, spec.sweeps)
+    return set(runs["n_unique_tokens"][runs["n_unique_tokens"] < runs["n_tokens"]])
+
+
+def _steps_and_bounds(panel: Panel, bounds: dict, colors: dict) -> list:
+    """The step of the lowest loss against both bounds; the data, beside their first points."""
+    ends = {}
+    for quantity, what, look in (
+        (Q.UNLIMITED_STEP, "same loss on endless data", {"fillstyle": "none"}),
+        (Q.STOP_BOUND, "Eq. 5.7", {}),
+    ):
+        for tokens, group in bounds[quantity].groupby("x"):
+            panel.intervals(group["bound"], group["value"], group["lo"], group["hi"],
+                            f"D {short(tokens)}", what, color=colors[tokens], **look)  # fmt: skip
+            last = group.loc[group["bound"].idxmin()]
+            if last["bound"] < ends.get(tokens, (0, np.inf))[1]:
+                ends[tokens] = (short(tokens), last["bound"], last["value"], colors[tokens])
     lines = panel.record.table()
-    if lines.empty:
-        return
-    ends = [
+    across = [
         min(lines["x"].min(), lines["y"].min()) / 1.3,
         max(lines["x"].max(), lines["y"].max()) * 1.3,
     ]
-    panel.line(ends, ends, "equal", "reference", **REFERENCE)
+    panel.line(across, across, "equal", "reference", **REFERENCE)
+    panel.axes.set_xlim(across[0] / NAMED_ROOM, across[1] * 1.1)
+    return list(ends.values())
 
 
-def _repeated_curves(spec: EarlyStopping, tables: Tables, sheet: Sheet, colors: dict) -> None:
-    """Held-out and training loss of one size's runs, and the step of the lowest."""
+def _repeated_curves(
+    spec: EarlyStopping, tables: Tables, sheet: Sheet, colors: dict
+) -> tuple[Panel, list]:
+    """Held-out and training loss of one size's runs; the panel, and the data at the line ends."""
     runs = chosen(tables.runs, spec.sweeps).drop_duplicates("run_id")
     sizes = sorted(runs[SIZE].dropna().unique())
     size = spec.n_params or (sizes[-1] if sizes else 0)
-    panel = sheet.panel("steps", spec.loss_label, f"N = {short(size)}")
+    panel, ends = sheet.panel("steps", spec.loss_label, f"N = {short(size)}"), []
     of_size = runs[runs[SIZE] == size].sort_values("n_unique_tokens")
     for run in of_size.itertuples():
         curve = tables.curves[tables.curves["run_id"] == run.run_id].sort_values("step")
@@ -208,11 +239,16 @@ def _repeated_curves(spec: EarlyStopping, tables: Tables, sheet: Sheet, colors: 
         color = colors.get(run.n_unique_tokens, GREY) if limited else "black"
         name = f"D {short(run.n_unique_tokens)}" if limited else "every token seen once"
         panel.line(curve["step"], curve["loss"], name, "held-out loss", color=color, linewidth=1.3)
+        if len(curve):
+            last = curve.iloc[-1]
+            text = short(run.n_unique_tokens) if limited else "all"
+            ends.append((text, last["step"], last["loss"], color))
         if limited:
             panel.line(curve["step"], curve["train_loss"], name, "training loss", color=color,
-                       linewidth=1.0, linestyle=DASH)  # fmt: skip
+                       linewidth=1.0, linestyle=looks.DASH)  # fmt: skip
             panel.points([run.best_step], [run.best_loss], name, "lowest", color=color,
                          markeredgecolor="white", markersize=6)  # fmt: skip
+    return panel, ends
 
 
 FIGURES = {"early_stopping": Figure(EarlyStopping, draw)}

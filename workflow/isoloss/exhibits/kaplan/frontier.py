@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
-from isoloss.charts import COLORS, Panel, Sheet
+from isoloss.charts import COLORS, GREY, Panel, Sheet, with_interval
 from isoloss.config.section import Levels, Name, PositiveFloat
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.exhibits.base import Analysis, Does, Drawing, Figure, Inputs, OfLosses, Tables
@@ -39,6 +39,7 @@ WIDEST = 0.5  # interval of an exponent that is a share: all shares make one
 N_POINTS = 120
 AREAS = (COLORS[2], COLORS[4], COLORS[0])  # steps, batch, size: from the bottom
 NAMES = ("serial steps S", "batch size B", "model size N")
+COMPUTE = "compute (PF-days)"
 PAPER_EXPONENTS = tuple(
     VALUES[name]
     for name in ("kaplan_s_min_exponent", "kaplan_batch_exponent", "kaplan_n_opt_exponent")
@@ -76,9 +77,9 @@ class KaplanFrontiers(OfFrontiers):
         "Least loss against compute as spent and against C_min (Kaplan et al. 2020, Figure 13)"
     )
     caption: str = (
-        "The least loss at each budget. C = 6 N B S is compute as spent. C_min is the compute at "
-        "a batch far below the critical one (Eq. 5.5), by the study's own critical batch. Bars "
-        "and bands are 90 % intervals."
+        "Left: the least loss at each budget. C = 6 N B S is compute as spent, C_min that at a "
+        "batch far below the critical one (Eq. 5.5). Bars and bands are 90 % intervals. Right: "
+        "exponents between neighbouring budgets."
     )
 
 
@@ -90,8 +91,8 @@ class KaplanOptimum(OfFrontiers):
     title: str = "Best size and steps against compute (Kaplan et al. 2020, Figure 14)"
     caption: str = (
         "The best size at each budget, and its steps: S at the runs' batch, S_min at a batch far "
-        "above the critical one (Eq. 5.4). Bars and bands are 90 % intervals. N leaves out "
-        "embeddings, and C leaves out the output layer."
+        "above the critical one (Eq. 5.4). Bars, bands and brackets are 90 % intervals. N leaves "
+        "out embeddings, and C the output layer."
     )
 
 
@@ -103,8 +104,8 @@ class KaplanShares(OfLosses):
     title: str = "How steps, batch and size grow with compute (Kaplan et al. 2020, Figure 3)"
     caption: str = (
         "Factors by which steps, batch and model size grow with compute, if each budget goes to "
-        "its best size. First panel: the paper's exponents. A second panel has this study's "
-        "exponents if the runs determine them."
+        "its best size. First panel: the paper's exponents. Further panels: this study's. Grey: "
+        "growth that the 90 % interval leaves to either steps or size."
     )
     naive: Annotated[Name, Does("kaplan_frontier")] = "frontier"  # a kaplan_frontier
     adjusted: Annotated[Name | None, Does("kaplan_frontier")] = (
@@ -253,73 +254,94 @@ def _parameters(spec, found: Frontier, values, said: dict[str, Any]) -> list[Row
 
 
 def draw_frontiers(spec: KaplanFrontiers, tables: Tables) -> Drawing:
-    """The least loss by compute, as points and power laws; the paper's lines on their own axis."""
-    sheet = Sheet(height=3.9)
-    panel = sheet.panel("compute (PF-days, without embeddings)", spec.loss_label)
-    key, notes, known = [], [], None
-    shown = (
-        ("naive", "C as spent", "C", looks.OURS, "o"),
-        ("adjusted", "C_min", "C_min", looks.ADJUSTED, "s"),
-    )
-    for name, label, symbol, look, marker in shown:
+    """The least loss by compute with its power laws, and the exponent from budget to budget."""
+    sheet = Sheet(2)
+    left = sheet.panel(COMPUTE, spec.loss_label, "Least loss")
+    right = sheet.panel(COMPUTE, "local exponent of the loss", "Exponent between neighbours",
+                        y_scale="linear")  # fmt: skip
+    key, notes, words = [], [], []
+    for name, label, symbol, look, marker, paper, dotted in (
+        ("naive", "C as spent", "C", looks.OURS, "o", "kaplan_{}_c", False),
+        ("adjusted", "C_min", "C_min", looks.ADJUSTED, "s", "kaplan_{}_c_min", True),
+    ):
         found = tables.analysed(getattr(spec, name), spec.called)
         notes += [f"{symbol}: {text}" for text in found.why_not()]
         notes += told(found, Q.ALPHA_C, f"Exponent of {symbol}") + warned(found, Q.ALPHA_C, symbol)
-        panel.intervals_of(found.points(Q.LOSS), label, "lowest loss", color=look["color"],
-                           marker=marker, markersize=4)  # fmt: skip
-        line = found.line(Q.LOSS)
-        if panel.line_of(line, label, "fitted law", **look):
-            key.append((f"ours, {label}", look | {"marker": marker, "markersize": 4}))
-            known = line if known is None else known
-    if known is not None:
-        dense = np.geomspace(*panel.axes.get_xlim(), 40)
-        naive = (VALUES["kaplan_c_c_legend"] / dense) ** VALUES["kaplan_alpha_c"]
-        least = (VALUES["kaplan_c_c_min_legend"] / dense) ** VALUES["kaplan_alpha_c_min"]
-        other = looks.own_axis(panel, dense, naive, known)
-        key += [
-            looks.paper_line(other, dense, naive, "Kaplan et al. 2020, L(C)"),
-            looks.paper_line(other, dense, least, "Kaplan et al. 2020, L(C_min)", dotted=True),
-        ]
-        theirs = "The paper's lines are (2.0e7 / C)^0.057 and (2.3e8 / C_min)^0.050, in PF-days."
-        notes = [looks.OWN_AXIS, theirs, *notes]
-    return sheet.drawing(key, notes)
+        best, line = found.points(Q.LOSS), found.line(Q.LOSS)
+        marked = look | {"marker": marker, "markersize": 4}
+        left.intervals_of(best, label, "lowest loss", **marked | {"linestyle": "none"})
+        if not left.line_of(line, label, "fitted law", **look):
+            continue
+        alpha = VALUES[paper.format("alpha")]
+        y = (VALUES[paper.format("c") + "_legend"] / line["x"]) ** alpha
+        theirs = looks.slope(left, line["x"], y, line, f"Kaplan et al. 2020, {symbol}",
+                             dotted=dotted)  # fmt: skip
+        right.level(alpha, f"Kaplan et al. 2020, {symbol}", **theirs)
+        key += [(f"ours, {label}", marked), (f"the slope of the paper, {symbol}", theirs)]
+        local = local_exponents(best["x"].to_numpy(float), best["value"].to_numpy(float))
+        right.line(*local, label, "local exponent", **marked)
+        if len(local[1]):
+            notes.append(f"The local exponent of {symbol} goes from {local[1][0]:.3f} at the least "
+                         f"budgets to {local[1][-1]:.3f} at the largest.")  # fmt: skip
+        number, decades = found.number(Q.ALPHA_C), np.log10(line["x"].max() / line["x"].min())
+        if number is not None:
+            words.append((f"{symbol}: {number['value']:.3f} over {decades:.1f} decades",
+                          look["color"]))  # fmt: skip
+            words.append((f"the paper: {alpha:.3f}", looks.PAPER["color"]))
+    sheet.finish()
+    looks.in_corner(left, words)
+    return sheet.drawing(key, [looks.SLOPES] * bool(key) + notes)
+
+
+def local_exponents(compute: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where budgets have their middle, and -d ln L / d ln C between them (over three budgets)."""
+    if len(compute) < 3:
+        return np.empty(0), np.empty(0)
+    x, y = np.log(compute), np.log(loss)
+    return np.exp((x[2:] + x[:-2]) / 2), -(y[2:] - y[:-2]) / (x[2:] - x[:-2])
 
 
 def draw_optimum(spec: KaplanOptimum, tables: Tables) -> Drawing:
-    """The best size and its steps by compute, with their power laws; the paper's lines dashed."""
+    """The best size and its steps by compute with power laws, and the slopes of the paper."""
     sheet = Sheet(2)
-    label = "compute (PF-days, without embeddings)"
     names = ((looks.SIZE_LABEL, "Best size"), ("optimiser steps", "Steps at the best size"))
-    panels = [sheet.panel(label, y, title) for y, title in names]
-    key, notes, ends = [], [], []
-    shown = (("naive", "C", "C as spent: N, S", looks.OURS, "o"),
-             ("adjusted", "C_min", "C_min: N, S_min", looks.ADJUSTED, "s"))  # fmt: skip
-    for name, symbol, of, look, marker in shown:
+    panels = [sheet.panel(COMPUTE, y, title) for y, title in names]
+    key, notes, words = [], [], ([], [])
+    for name, symbol, of, look, marker, papers in (
+        ("naive", "C", "C as spent: N, S", looks.OURS, "o", ("kaplan_n_opt_naive", None)),
+        ("adjusted", "C_min", "C_min: N, S_min", looks.ADJUSTED, "s",
+         ("kaplan_n_opt", "kaplan_s_min")),
+    ):  # fmt: skip
         found = tables.analysed(getattr(spec, name), spec.called)
         notes += [f"{symbol}: {text}" for text in found.why_not()]
-        for panel, quantity in zip(panels, (Q.N_OPT, Q.STEPS), strict=True):
-            best = found.points(quantity)
-            ends += [*best["x"]]
-            panel.intervals_of(best, of, "best", color=look["color"], marker=marker, markersize=4)
-            if panel.line_of(found.line(quantity), of, "power law", **look):
-                key.append((f"ours, {of}", look | {"marker": marker, "markersize": 4}))
+        marked = look | {"marker": marker, "markersize": 4}
+        of_panels = zip(panels, (Q.N_OPT, Q.STEPS), (Q.A_OPT, Q.EXPONENT_OF_STEPS), papers, words,
+                        strict=True)  # fmt: skip
+        for panel, quantity, exponent, paper, said in of_panels:
+            best, line = found.points(quantity), found.line(quantity)
+            panel.intervals_of(best, of, "best", **marked | {"linestyle": "none"})
+            number = found.number(exponent)
+            if panel.line_of(line, of, "power law", **look) and number is not None:
+                value, ends = with_interval(number["value"], number["lo"], number["hi"])
+                said.append((f"{symbol}: {value} ({ends})", look["color"]))
+                key.append((f"ours, {of}", marked))
+                if paper:
+                    power = VALUES[f"{paper}_exponent"]
+                    theirs = looks.slope(panel, line["x"], line["x"] ** power, line,
+                                         f"Kaplan et al. 2020, {symbol}",
+                                         dotted=name == "adjusted")  # fmt: skip
+                    said.append((f"the paper: {power:.2f}", looks.PAPER["color"]))
+                    key.append((f"the slope of the paper, {symbol}", theirs))
         notes += told(found, Q.A_OPT, f"Exponent of N in {symbol}")
         notes += told(found, Q.EXPONENT_OF_STEPS, f"Exponent of steps in {symbol}")
         notes += warned(found, Q.A_OPT, symbol)
-    if ends:
-        x = np.geomspace(min(ends), max(ends), 40)
-        naive = VALUES["kaplan_n_opt_naive"] * x ** VALUES["kaplan_n_opt_naive_exponent"]
-        least = VALUES["kaplan_n_opt"] * x ** VALUES["kaplan_n_opt_exponent"]
-        steps = VALUES["kaplan_s_min"] * x ** VALUES["kaplan_s_min_exponent"]
-        key += [
-            looks.paper_line(panels[0], x, naive, "Kaplan et al. 2020, C"),
-            looks.paper_line(panels[0], x, least, "Kaplan et al. 2020, C_min", dotted=True),
-            looks.paper_line(panels[1], x, steps, "Kaplan et al. 2020, C_min", dotted=True),
-        ]
-        notes.append("The paper's lines are N = 1.6e9 C^0.88, N = 1.3e9 C_min^0.73 and S_min = "
-                     "5.4e3 C_min^0.03: in the units of the axes, but fitted to 1e-7 PF-days and "
-                     "more, on other text and tokens.")  # fmt: skip
-    return sheet.drawing(key, notes)
+    for panel, said in zip(panels, words, strict=True):
+        said[:0] = [("exponents", GREY)] * bool(said)
+        looks.room(panel, len(said))
+    sheet.finish()
+    for panel, said in zip(panels, words, strict=True):
+        looks.in_corner(panel, said)
+    return sheet.drawing(key, [looks.SLOPES] * bool(key) + notes)
 
 
 def draw_shares(spec: KaplanShares, tables: Tables) -> Drawing:
@@ -333,38 +355,69 @@ def draw_shares(spec: KaplanShares, tables: Tables) -> Drawing:
         found = tables.analysed(name, spec.called)
         a, steps = found.number(Q.A_OPT), found.number(Q.EXPONENT_OF_STEPS)
         notes += [f"{symbol}: {text}" for text in found.why_not()]
-        if a is None or steps is None or not (identified(a) and identified(steps)):
-            for quantity, said in ((Q.A_OPT, "N"), (Q.EXPONENT_OF_STEPS, "steps")):
-                notes += told(found, quantity, f"{symbol}, exponent of {said}, not drawn")
+        if a is None or steps is None:
             continue
-        line = found.line(Q.LOSS)
-        # Optional: at a fixed batch, none of the growth is the batch's.
-        batch = found.number(Q.EXPONENT_OF_BATCH, optional=True)
-        grown = (steps["value"], 0.0 if batch is None else batch["value"], a["value"])
-        shown.append((title, grown, float(line["x"].max() / line["x"].min())))
         notes += told(found, Q.A_OPT, f"{title}, exponent of N")
         notes += told(found, Q.EXPONENT_OF_STEPS, f"{title}, exponent of S")
+        line = found.line(Q.LOSS)
+        reach = float(line["x"].max() / line["x"].min())
+        # Optional: at a fixed batch, none of the growth is the batch's.
+        batch = found.number(Q.EXPONENT_OF_BATCH, optional=True)
+        if identified(a) and identified(steps):
+            grown = (steps["value"], 0.0 if batch is None else batch["value"], a["value"])
+            shown.append((title, grown, reach))
+        elif batch is None and 0 <= steps["lo"] < steps["hi"] <= 1:
+            shown.append((title, (steps["lo"], steps["hi"]), reach))
+        else:
+            notes.append(f"{title}: not drawn, since the runs do not determine the shares.")
     sheet = Sheet(len(shown))
+    named = []
     for title, exponents, reach in shown:
         panel = sheet.panel("compute, relative", "growth by a factor of", title)
-        _stack(panel, exponents, np.geomspace(1, reach, N_POINTS))
-    key = [(name, {"color": color, "linestyle": "-", "linewidth": 7, "alpha": 0.55})
-           for name, color in zip(NAMES, AREAS, strict=True)]  # fmt: skip
+        x = np.geomspace(1, reach, N_POINTS)
+        stack = _stack_open if len(exponents) == 2 else _stack
+        named.append((panel, stack(panel, exponents, x)))
+    sheet.finish()
+    for panel, names in named:
+        looks.name_ends(panel, names)
     notes.insert(0, "Areas are factors: on the log axis their heights add up. The paper's panel "
                  "has no budget of its own; ours span the budgets between which the best size lies "
-                 "inside the grid. A factor that falls would be drawn below one.")  # fmt: skip
-    return sheet.drawing(key, notes)
+                 "inside the grid.")  # fmt: skip
+    return sheet.drawing(notes=notes)
 
 
-def _stack(panel: Panel, exponents: tuple[float, ...], x: np.ndarray) -> None:
-    below = np.ones_like(x)
+Ends = list[tuple[str, float, float, str]]  # names of areas, and where their ends are
+
+
+def _stack(panel: Panel, exponents: tuple[float, ...], x: np.ndarray) -> Ends:
+    """Factors on top of each other, steps at the bottom; one that falls is drawn below one."""
+    below, ends = np.ones_like(x), []
     for exponent, name, color in zip(exponents, NAMES, AREAS, strict=True):
         if exponent == 0.0:
             continue
         above = below * x**exponent
-        ends = np.minimum(below, above), np.maximum(below, above)
-        panel.band(x, above, *ends, name, f"a factor of C^{exponent:.3g}", color=color, alpha=0.55)
+        between = np.minimum(below, above), np.maximum(below, above)
+        panel.band(x, above, *between, name, f"a factor of C^{exponent:.3g}", color=color,
+                   alpha=0.55)  # fmt: skip
+        middle = np.sqrt(below[-1] * above[-1])
+        ends.append((f"{name[-1]}: C^{exponent:.2f}", x[-1], middle, looks.INK))
         below = above
+    return ends
+
+
+def _stack_open(panel: Panel, steps: tuple[float, float], x: np.ndarray) -> Ends:
+    """Steps and size at a fixed batch, and between them what may belong to either."""
+    lo, hi = steps
+    ends = []
+    for first, last, name, color, text in (
+        (0.0, lo, NAMES[0], AREAS[0], f"S: at least C^{lo:.2f}"),
+        (lo, hi, "steps or size", GREY, "S or N: either"),
+        (hi, 1.0, NAMES[2], AREAS[2], f"N: at least C^{1 - hi:.2f}"),
+    ):
+        panel.band(x, x**last, x**first, x**last, name, f"C^{first:.3g} to C^{last:.3g}",
+                   color=color, alpha=0.25 if color == GREY else 0.55)  # fmt: skip
+        ends.append((text, x[-1], x[-1] ** ((first + last) / 2), looks.INK))
+    return ends
 
 
 ANALYSES = {"kaplan_frontier": Analysis(KaplanFrontier, analyse)}

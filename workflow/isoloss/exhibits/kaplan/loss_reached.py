@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
-from isoloss.charts import GREY, Sheet, ordered_colors
+from isoloss.charts import GREY, Sheet
 from isoloss.config.section import Levels, Name, PositiveFloat
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis, Does, Drawing, Figure, Inputs, OfLosses, Tables
+from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.batch_law import REACH, Law, critical_batch_of, law_of
 from isoloss.exhibits.kaplan.looks import OURS, PAPER, SIZE_LABEL
 from isoloss.exhibits.kaplan.optima import valley
 from isoloss.exhibits.kaplan.size_curves import OfCurves, SizeCurve, Width, adjusted, curves_of
 from isoloss.exhibits.notes import told
 from isoloss.laws.published import VALUES
-from isoloss.results import IDENTIFIED, Group, Q, Row, X, identified, points
+from isoloss.results import IDENTIFIED, G, Group, Q, Row, X, identified, points
+from isoloss.stats.spread import root_mean_square
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEWEST = 3  # sizes that must reach a loss
 N_POINTS = 120
@@ -41,9 +46,9 @@ class KaplanExcess(OfLosses):
     name: Name = "kaplan_12"
     title: str = "Cost of a size other than the best (Kaplan et al. 2020, Figure 12)"
     caption: str = (
-        "Compute and steps to the same loss, for sizes around the best. Lines: Equations B.16 "
-        "and B.17. Points: measured along the training curves, for losses whose cheapest size "
-        "lies inside the grid. Each point is one run, without an interval."
+        "Compute and steps to the same loss, over those of the cheapest size. Lines: Equations "
+        "B.16 and B.17. Points: measured along the training curves, for losses whose cheapest "
+        "size lies inside the grid. Each point is one run, without an interval."
     )
     law: Annotated[Name, Does("size_and_steps")] = "steps_adjusted"  # a size_and_steps
     reached: Annotated[Name, Does("loss_reached")] = "reached"  # a loss_reached
@@ -56,9 +61,9 @@ class KaplanReached(OfLosses):
     name: Name = "kaplan_19"
     title: str = "Steps and tokens to a loss, by size (Kaplan et al. 2020, Figure 19)"
     caption: str = (
-        "Steps and tokens to a loss, against size, a line for each loss. Shown are the fewest, "
-        "S_min and E_min, if the critical batch is known, or else those at the runs' batch. "
-        "Points are interpolated along one run's curve, without intervals."
+        "Tokens to a loss, against size, a line for each loss. Shown are the fewest, E_min, if "
+        "the critical batch is known, or else those at the runs' batch. At one loss the steps "
+        "S_min are E_min over the critical batch."
     )
     naive: Annotated[Name, Does("loss_reached")] = "reached"  # a loss_reached
     adjusted: Annotated[Name, Does("loss_reached")] = (
@@ -155,9 +160,9 @@ def draw_excess(spec: KaplanExcess, tables: Tables) -> Drawing:
     law = tables.analysed(spec.law, spec.called)
     reached = tables.analysed(spec.reached, spec.called)
     sheet = Sheet(2)
-    size = "size over the best, N / N_eff"
+    size = "size over the cheapest"
     panels = [sheet.panel(size, "compute over the least", "Compute"),
-              sheet.panel(size, "steps over those of the best", "Steps")]  # fmt: skip
+              sheet.panel(size, "steps over those of the cheapest", "Steps")]  # fmt: skip
     ratio = np.geomspace(0.25, 16, N_POINTS)
     curves = [("Kaplan et al. 2020", VALUES["kaplan_alpha_n_steps"], VALUES["kaplan_alpha_s"],
                PAPER)]  # fmt: skip
@@ -182,49 +187,89 @@ def draw_excess(spec: KaplanExcess, tables: Tables) -> Drawing:
         within = ratio[seen & (compute <= CHEAP)]
         notes.append(f"{label}: sizes from {within.min():.2g} to {within.max():.2g} times the best "
                      "cost at most 20 % more compute.")  # fmt: skip
-    measured = {"color": "black", "marker": "o", "markersize": 3.5, "alpha": 0.7}
-    for panel, quantity in zip(panels, (Q.EXCESS_COMPUTE, Q.EXCESS_STEPS), strict=True):
+    measured = {"color": "black", "marker": "o", "markersize": 4, "alpha": 0.8}
+    rows = [
+        over_cheapest(of_loss)
         # Optional: the cheapest size may lie at the edge of the grid for every loss.
-        for group, rows in reached.points(quantity, optional=True).groupby("group", sort=True):
-            rows = rows[(rows["x"] > 0.2) & (rows["x"] < 20) & (rows["value"] < MOST)]
-            panel.points(rows["x"], rows["value"], str(group), "measured", **measured)
+        for _, of_loss in reached.points(Q.EXCESS_COMPUTE, optional=True).groupby("group")
+    ]
+    for panel, column in zip(panels, ("compute", "steps"), strict=True):
+        for found in rows:
+            near = found[(found["size"] > 0.2) & (found["size"] < 20) & (found[column] < MOST)]
+            panel.points(near["size"], near[column], near["group"].iloc[0], "measured", **measured)
     key = [
         *((label, look) for label, *_, look in curves),
-        ("measured, one size at one loss", measured),
         ("the paper: 0.6 to 2.2 times the best cost 20 %",
          {"color": GREY, "alpha": 0.3, "linewidth": 7, "linestyle": "-"}),
     ]  # fmt: skip
+    if rows:
+        key.insert(1, ("measured, one size at one loss", measured))
+        losses = ", ".join(f"{Group.read(found['group'].iloc[0])[G.LOSS]:g}" for found in rows)
+        notes.append(f"Measured at a loss of {losses}.")
+        about = [excess_steps(found["size"], curves[-1][1], curves[-1][2]) for found in rows]
+        apart = np.concatenate([np.log(f["steps"] / y) for f, y in zip(rows, about, strict=True)])
+        apart = apart[np.isfinite(apart)]
+        notes.append(f"The measured points miss the equations of {curves[-1][0]} by "
+                     f"{root_mean_square(apart):.0%} (root mean square).")  # fmt: skip
     return sheet.drawing(key, notes)
 
 
+def over_cheapest(excess: pd.DataFrame) -> pd.DataFrame:
+    """Size, compute and steps at one loss, over those of the size that was measured cheapest.
+
+    Parameters
+    ----------
+    excess : DataFrame
+        Rows of the excess compute at one loss: x is a size and value its compute, both over some
+        common size and compute.
+
+    Returns
+    -------
+    DataFrame
+        Columns size, compute, steps and group. The least compute is 1, at size 1.
+    """
+    import pandas as pd
+
+    least = excess.loc[excess["value"].astype(float).idxmin()]
+    size, compute = excess["x"] / least["x"], excess["value"] / least["value"]
+    return pd.DataFrame({"size": size, "compute": compute, "steps": compute / size,
+                         "group": excess["group"]})  # fmt: skip
+
+
 def draw_reached(spec: KaplanReached, tables: Tables) -> Drawing:
-    """S_min and E_min to a loss; S and E of the runs' batch where B_crit is not known."""
+    """E_min to a loss; E at the runs' batch where B_crit is not known.
+
+    At one loss S_min is E_min over B_crit: the same line, moved.
+    """
     found = tables.analysed(spec.adjusted, spec.called)
-    notes = found.why_not()
-    names = ("S_min (steps)", "E_min (tokens)")
+    notes, name = found.why_not(), "fewest tokens E_min"
     if not found.made:
-        found = tables.analysed(spec.naive, spec.called)
-        names = ("S at our batch (steps)", "E at our batch (tokens)")
+        found, name = tables.analysed(spec.naive, spec.called), "tokens E at the runs' batch"
         notes += found.why_not()
-    sheet = Sheet(2)
-    losses = sorted(found.points(Q.STEPS)["of"].unique())
-    colors = ordered_colors(len(losses))
-    titles = ("Steps to a loss", "Tokens to a loss")
-    for quantity, name, title in zip((Q.STEPS, Q.TOKENS), names, titles, strict=True):
-        panel = sheet.panel(SIZE_LABEL, name, title)
-        fallen = []
-        for loss, color in zip(losses, colors, strict=True):
-            here = found.points(quantity, group=Group.of(loss=float(loss)))
-            panel.line(here["x"], here["value"], f"loss {loss:g}", "first reached", color=color,
-                       marker="o", markersize=4, linewidth=1.0)  # fmt: skip
-            if len(here) > 1:
-                fallen.append(float(here["value"].iloc[0] / here["value"].iloc[-1]))
-        if fallen:
-            few, many = min(fallen), max(fallen)
-            notes.append(f"{title}: the largest size takes {few:.2g} to {many:.2g} times fewer "
-                         "than the smallest that gets there.")  # fmt: skip
-    sheet.key_of_values(losses, colors, spec.loss_label, lambda loss: f"{loss:.3g}")
-    return sheet.drawing(notes=notes)
+    sheet = Sheet(height=3.9)
+    panel = sheet.panel(SIZE_LABEL, name)
+    losses = sorted(found.points(Q.TOKENS)["of"].unique())
+    ends, fallen = [], []
+    for loss, color in looks.level_colors(losses).items():
+        here = found.points(Q.TOKENS, group=Group.of(loss=float(loss)))
+        panel.line(here["x"], here["value"], f"loss {loss:g}", "first reached", color=color,
+                   marker="o", markersize=4, linewidth=1.2)  # fmt: skip
+        last = here.iloc[-1]
+        ends.append((f"{loss:.3g}", last["x"], last["value"], color))
+        if len(here) > 1:
+            fallen.append(float(here["value"].iloc[0] / last["value"]))
+    words = []
+    if fallen:
+        fewer = f"{min(fallen):.2g} to {max(fallen):.2g} times fewer tokens"
+        words = [("from the smallest to the largest:", looks.INK), (fewer, looks.INK)]
+        notes.append(f"To one loss, the largest size takes {fewer} than the smallest that gets "
+                     "there.")  # fmt: skip
+    looks.room(panel, len(words), above=True)
+    sheet.finish()
+    looks.name_ends(panel, ends)
+    looks.in_corner(panel, words)
+    key = [(f"at the right: {spec.loss_label}", {"marker": "o", "color": GREY, "linestyle": "-"})]
+    return sheet.drawing(key if ends else (), notes)
 
 
 ANALYSES = {"loss_reached": Analysis(LossReached, analyse)}

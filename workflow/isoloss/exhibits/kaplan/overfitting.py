@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
-from isoloss.charts import GREY, Panel, Sheet, ordered_colors, short, with_interval
+from isoloss.charts import GREY, Panel, Sheet, short, with_interval
 from isoloss.config.section import Name, PositiveFloat, PositiveInt
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysing, Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
+from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.batch_scan import SIZE
-from isoloss.exhibits.kaplan.early_stopping import DASH, DATA, early_stopping
+from isoloss.exhibits.kaplan.early_stopping import early_stopping
+from isoloss.exhibits.kaplan.looks import DASH
 from isoloss.exhibits.notes import warned
 from isoloss.fit.api import fit_law
 from isoloss.laws import law
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from isoloss.fit.result import FitResult
 
 SIZE_LABEL = "parameters N (no embeddings)"
+ENDLESS = "black"
 N_LINE, N_POINTS = 40, 60  # of Eq. 4.3 and of Eq. 1.5, drawn
 EXPONENTS = {Q.ALPHA_N: 0.076, Q.ALPHA_D: 0.103}  # Table 2
 RULE = {Q.K: 5e3, Q.P: 0.74}  # Eq. 4.4
@@ -59,10 +62,9 @@ class RepeatedData(Drawn):
     name: Name = "kaplan_09"
     title: str = "Loss on repeated data (Kaplan et al. 2020, Figure 9)"
     caption: str = (
-        "Left: lowest loss against size, by the number of different tokens. Right: its excess "
-        "over the same size without repetition, against the ratio of Eq. 4.3. Bars are the "
-        "scatter over seeds. Data without repetition are finite, so small excesses come out too "
-        "small."
+        "Lowest loss against size, by the number of different tokens. Right: its excess over the "
+        "same size without repetition, against the ratio of Eq. 4.3. Bars are the scatter over "
+        "seeds. Data without repetition are finite, so small excesses come out too small."
     )
     loss_label: str = "lowest held-out loss (nats per token)"
     overfitting: Annotated[Name, Does("overfitting")] = "overfitting"  # an overfitting
@@ -247,46 +249,73 @@ def draw(spec: RepeatedData, tables: Tables) -> Drawing:
     """Left: lowest loss against size, by data. Right: its excess over endless data."""
     rows = tables.analysed(spec.overfitting, spec.called)
     notes = rows.why_not()
-    sheet = Sheet(2)
-    left = sheet.panel(SIZE_LABEL, spec.loss_label, "Lowest loss")
-    power = rows.values([Q.P])
-    ratio = "N^p / D" if power is None else f"N^p / D with p = {power[Q.P]:.2f}"
-    right = sheet.panel(ratio, "L(N, D) / L(N, all) - 1", "Excess", y_scale="linear")
     limited, endless = rows.points(Q.BEST_LOSS), rows.points(Q.UNLIMITED_LOSS)
     # No excess where no size was trained both with repetition and without.
-    excess = rows.points(Q.EXCESS, optional=True)
-    data = sorted(limited["x"].unique())
-    colors = ordered_colors(len(data) + 1)
-    joint = joint_law(rows, notes)
-    sizes = [*limited["of"], *endless["of"]]
-    for tokens, color in zip(data, colors, strict=False):
-        name = f"D {short(tokens)}"
-        of_data = limited[limited["x"] == tokens]
-        left.points(of_data["of"], of_data["value"], name, "lowest loss", color=color)
-        once = endless[endless["x"] == tokens]
-        if len(once):
-            draw_endless(left, once["of"], once["value"], name, color)
-        if joint:
-            dense = np.geomspace(min(sizes), max(sizes), N_POINTS)
-            left.line(dense, joint(dense, tokens), name, "Eq. 1.5", color=color, linestyle=DASH)
-        here = excess[excess["runs"].isin(of_data["runs"])]
-        right.intervals_of(here, name, "excess", color=color)
-    if len(endless):
-        draw_endless(left, endless["of"], endless["value"], "every token seen once", colors[-1])
-    line = rows.line(Q.EXCESS)
-    if len(line):
+    excess, line = rows.points(Q.EXCESS, optional=True), rows.line(Q.EXCESS)
+    colors = looks.data_colors(sorted(limited["x"].unique()))
+    sheet = Sheet(1 + bool(len(excess)))
+    left = sheet.panel(SIZE_LABEL, spec.loss_label, "Lowest loss")
+    ends = _lowest_losses(left, rows, limited, endless, colors, notes)
+    key = [
+        ("lowest loss of a run, or its excess", {"color": GREY, "marker": "o"}),
+        ("Eq. 1.5, fitted", {"color": GREY, "linestyle": DASH}),
+    ]
+    right, words = None, []
+    if len(excess):
+        power = rows.values([Q.P])
+        ratio = "N^p / D" if power is None else f"N^p / D with p = {power[Q.P]:.2f}"
+        right = sheet.panel(ratio, "L(N, D) / L(N, all) - 1", "Excess", y_scale="linear")
         right.band(line["x"], line["value"], line["lo"], line["hi"], "Eq. 4.3", "90 % band",
                    color=GREY)  # fmt: skip
         right.line(line["x"], line["value"], "Eq. 4.3", "fitted law", color=GREY)
+        for tokens, color in colors.items():
+            of_data = limited["runs"][limited["x"] == tokens]
+            here = excess[excess["runs"].isin(of_data)]
+            right.line(here["x"], here["value"], f"D {short(tokens)}", "of the same data",
+                       color=color, linewidth=0.8, linestyle=looks.DOTS)  # fmt: skip
+            right.intervals_of(here, f"D {short(tokens)}", "excess", color=color)
+        inside, below = within(excess, line)
+        words = [(f"{inside} of {len(excess)} in the band", GREY), (f"{below} below it", GREY)]
+        notes.append(f"{inside} of {len(excess)} excesses lie in the 90 % band of Eq. 4.3, {below} "
+                     f"below it and {len(excess) - inside - below} above it.")  # fmt: skip
+        key.append(("Eq. 4.3 with its 90 % band", {"color": GREY, "linestyle": "-"}))
     notes += _rule(rows)
-    sheet.key_of_values(data, colors[:-1], DATA)
-    key = [
-        ("lowest loss of a run, or its excess", {"color": GREY, "marker": "o"}),
-        ("every token seen once", {"color": colors[-1], "marker": "o", "fillstyle": "none"}),
-        ("Eq. 1.5, fitted", {"color": GREY, "linestyle": DASH}),
-        ("Eq. 4.3, from that fit", {"color": GREY, "linestyle": "-"}),
-    ]  # fmt: skip
+    sheet.finish()
+    looks.name_ends(left, ends)
+    if ends:
+        looks.in_corner(left, [("at the right: unique tokens", GREY)])
+    if right:
+        looks.in_corner(right, words)
     return sheet.drawing(key, notes)
+
+
+def _lowest_losses(panel: Panel, rows: Analysed, limited, endless, colors, notes) -> list:
+    """Losses by size for each data set, and Eq. 1.5; the names of the data, at the line ends."""
+    joint, ends = joint_law(rows, notes), []
+    sizes = [*limited["of"], *endless["of"]]
+    for tokens, color in colors.items():
+        name = f"D {short(tokens)}"
+        of_data, once = limited[limited["x"] == tokens], endless[endless["x"] == tokens]
+        panel.points(of_data["of"], of_data["value"], name, "lowest loss", color=color)
+        if len(once):
+            draw_endless(panel, once["of"], once["value"], name, color)
+        if joint:
+            dense = np.geomspace(min(sizes), max(sizes), N_POINTS)
+            panel.line(dense, joint(dense, tokens), name, "Eq. 1.5", color=color, linestyle=DASH)
+        last = of_data.iloc[-1]
+        ends.append((short(tokens), last["of"], last["value"], color))
+    if len(endless):
+        draw_endless(panel, endless["of"], endless["value"], "every token seen once", ENDLESS)
+        last = endless.iloc[-1]
+        ends.append(("no repetition", last["of"], last["value"], ENDLESS))
+    return ends
+
+
+def within(points: pd.DataFrame, line: pd.DataFrame) -> tuple[int, int]:
+    """How many points lie inside the band of a line, and how many below it."""
+    x, y = np.log(points["x"].to_numpy(float)), points["value"].to_numpy(float)
+    lo, hi = (np.interp(x, np.log(line["x"]), line[end].to_numpy(float)) for end in ("lo", "hi"))
+    return int(np.sum((lo <= y) & (y <= hi))), int(np.sum(y < lo))
 
 
 def draw_endless(panel: Panel, x, loss, name: str, color: str) -> None:

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from isoloss.charts import GREY, Sheet, ordered_colors, science, short
+from isoloss.charts import GREY, Sheet, science, short
 from isoloss.config.section import Levels, Name, NonNegativeInt
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis, Does, Drawing, Figure, Inputs, OfLosses, Tables
+from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.batch_law import Critical, Law, critical_batch_of, law_of
-from isoloss.exhibits.kaplan.looks import SIZE_LABEL
+from isoloss.exhibits.kaplan.looks import DASH, SIZE_LABEL
 from isoloss.exhibits.kaplan.size_curves import (
     FEWEST_SIZES,
     OfCurves,
@@ -26,12 +27,29 @@ from isoloss.exhibits.kaplan.size_curves import (
 from isoloss.exhibits.notes import told, warned
 from isoloss.fit.result import FitResult
 from isoloss.laws.published import KAPLAN, VALUES
-from isoloss.results import IDENTIFIED, G, Group, Kind, Q, Row, Verdict, X, estimated, points, row
+from isoloss.results import (
+    IDENTIFIED,
+    Analysed,
+    Axis,
+    G,
+    Group,
+    Kind,
+    Q,
+    Row,
+    Verdict,
+    X,
+    estimated,
+    points,
+    row,
+)
 from isoloss.results.verdict import exponent_verdict, not_made
 from isoloss.stats.spread import root_mean_square
 
 DRAWS = 300
+STEPS = Axis.read("steps")  # S, or S_min
 N_LINE = 40
+NAMED_ROOM = 9.0  # as a factor of size, for names at the left of valleys
+FILLED, HOLLOW = {"fillstyle": "full"}, {"marker": "o", "fillstyle": "none"}
 # A parameter of the law, its unit, and the paper's value of it (Table 3).
 PARAMETERS = (
     (Q.ALPHA_N, "", VALUES["kaplan_alpha_n_steps"]),
@@ -41,7 +59,6 @@ PARAMETERS = (
 )
 # What Eqs. 6.4 and 6.5 make of them.
 PREDICTED = {Q.ALPHA_C_PREDICTED: 0.054, Q.A_PREDICTED: 0.71}
-DASH = (0, (3, 2))
 
 
 class SizeAndSteps(OfCurves):
@@ -64,7 +81,7 @@ class KaplanValleys(OfLosses):
     caption: str = (
         "Losses along the training curves, interpolated to equal compute and to equal steps, "
         "against size. Dashed: L(N, S) = (N_c / N)^alpha_N + (S_c / S)^alpha_S, fitted to all "
-        "curves."
+        "curves. Hollow points lie before the steps that are fitted."
     )
     law: Annotated[Name, Does("size_and_steps")] = "size_and_steps"  # a size_and_steps
 
@@ -94,7 +111,7 @@ def analyse(spec: SizeAndSteps, inputs: Inputs) -> list[Row]:
         "warnings": "; ".join([*_said(result, known), *result.warnings]),
         "runs": " ".join(run_id for curve in found for run_id in curve.runs),
     }
-    rows = _parameters(result, said) + _predicted(result, said, known)
+    rows = _parameters(result, said) + _predicted(result, said, known) + _fitted(result, said)
     for what in (G.COMPUTE, G.STEPS):
         rows += _cut(what, spec, found, result, critical, said)
     return rows
@@ -105,7 +122,7 @@ def _fit(spec, found: list[SizeCurve], used: list[SizeCurve], known: Law | None)
 
     parts = []
     for raw, curve in zip(found, used, strict=True):
-        late = raw.steps >= max(spec.first_step, 1)
+        late = (raw.steps >= max(spec.first_step, 1)) & np.isfinite(curve.steps)
         late = np.flatnonzero(late & known.knows(raw.loss) if known else late)
         if not len(late):
             continue
@@ -140,6 +157,19 @@ def _parameters(result: FitResult, said: dict[str, Any]) -> list[Row]:
                   theory=theory, theory_source=source)
         for quantity, unit, theory in PARAMETERS
     ]  # fmt: skip
+
+
+def _fitted(result: FitResult, said: dict[str, Any]) -> list[Row]:
+    """The points that the law was fitted to: losses against S, or S_min, for each size."""
+    log_n, log_s = (result.problem.log_x[name] for name in ("n_params", "n_steps"))
+    rows = []
+    for size in np.unique(log_n):
+        here = log_n == size
+        rows += points(Q.LOSS, STEPS, np.exp(log_s[here]), np.exp(result.problem.log_loss[here]),
+                       group=Group.of(n_params_non_embedding=round(np.exp(size))),
+                       unit="nats per token", n_runs=1, verdict=IDENTIFIED,
+                       runs=said["runs"])  # fmt: skip
+    return rows
 
 
 def _predicted(result: FitResult, said: dict[str, Any], critical: Law | None) -> list[Row]:
@@ -216,21 +246,42 @@ def draw(spec: KaplanValleys, tables: Tables) -> Drawing:
     found = tables.analysed(spec.law, spec.called)
     losses, lines = found.points(Q.LOSS), found.line(Q.LOSS)
     sheet = Sheet(2)
-    for cut, title, unit, text in ((G.COMPUTE, "Fixed compute", "compute (PF-days)", science),
+    named = []
+    for cut, title, unit, text in ((G.COMPUTE, "Fixed compute", "PF-days", science),
                                    (G.STEPS, "Fixed steps", "steps", short)):  # fmt: skip
         panel = sheet.panel(SIZE_LABEL, spec.loss_label, title)
         of_level = {group[cut]: group for group in found.groups(Q.LOSS) if cut in group}
-        levels = sorted(of_level)
-        colors = ordered_colors(len(levels))
-        for level, color in zip(levels, colors, strict=True):
-            group, label = str(of_level[level]), f"{unit} {text(level)}"
+        ends = []
+        for level, color in looks.level_colors(sorted(of_level)).items():
+            group, label = str(of_level[level]), f"{text(level)} {unit}"
             here, line = (rows[rows["group"] == group] for rows in (losses, lines))
-            panel.points(here["x"], here["value"], label, "interpolated", color=color, markersize=4)
+            look = {"color": color, "markersize": 4}
+            panel.line(here["x"], here["value"], label, "along the sizes", color=color,
+                       linewidth=0.9)  # fmt: skip
+            fitted = here["x"].between(line["x"].min(), line["x"].max())
+            for part, what in ((fitted, FILLED), (~fitted, HOLLOW)):
+                panel.points(here["x"][part], here["value"][part], label, "interpolated",
+                             **look | what)  # fmt: skip
             panel.line(line["x"], line["value"], label, "L(N, S)", color=color, linestyle=DASH,
-                       linewidth=1.2)  # fmt: skip
-        sheet.key_of_values(levels, colors, unit, text, panels=[panel])
+                       linewidth=1.6)  # fmt: skip
+            end = here.iloc[0 if cut is G.COMPUTE else -1]  # valleys lie free at their left
+            ends.append((text(level), end["x"], end["value"], color))
+        named.append((panel, ends, cut is G.COMPUTE, unit))
+    for panel, ends, left, _ in named:
+        if left and ends:
+            low, high = panel.axes.dataLim.intervalx
+            panel.axes.set_xlim(low / NAMED_ROOM, high * 1.2)
+    sheet.finish()
+    missed = _missed(found)
+    for panel, ends, left, unit in named:
+        looks.name_ends(panel, ends, left=left)
+        words = [(f"at the {'left' if left else 'right'}: {unit}", GREY)] if ends else []
+        if missed is not None and not left:
+            words += [("L(N, S) misses the curves", GREY), (f"by {missed:.1%}", GREY)]
+        looks.in_corner(panel, words)
     key = [
-        ("along a training curve", {"color": GREY, "marker": "o"}),
+        ("along the training curves", {"color": GREY, "marker": "o"}),
+        ("the same before the steps that are fitted", {"color": GREY, **HOLLOW}),
         ("L(N, S), fitted to all curves", {"color": GREY, "linestyle": DASH}),
     ]
     notes = found.why_not()
@@ -239,6 +290,18 @@ def draw(spec: KaplanValleys, tables: Tables) -> Drawing:
     notes += told(found, Q.A_PREDICTED, "Exponent of N_opt that L(N, S) predicts")
     notes += warned(found, Q.ALPHA_N, "The law")
     return sheet.drawing(key, notes)
+
+
+def _missed(found: Analysed) -> float | None:
+    """Root mean square of ln L less the law, over the points that the law was fitted to."""
+    values = found.values([quantity for quantity, *_ in PARAMETERS])
+    losses = found.points(Q.LOSS)
+    fitted = losses[losses["x_quantity"] == STEPS]
+    if values is None or fitted.empty:
+        return None
+    law = (values[Q.N_C] / fitted["of"]) ** values[Q.ALPHA_N]
+    law += (values[Q.S_C] / fitted["x"]) ** values[Q.ALPHA_S]
+    return root_mean_square(np.log(fitted["value"].to_numpy(float) / law.to_numpy(float)))
 
 
 ANALYSES = {"size_and_steps": Analysis(SizeAndSteps, analyse)}

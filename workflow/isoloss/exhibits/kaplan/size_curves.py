@@ -157,11 +157,16 @@ def min_compute(compute, batch_tokens, critical_tokens):
 
 
 def adjusted(curve: SizeCurve, critical) -> SizeCurve:
-    """The curve by S_min, E_min and C_min; `critical` gives B_crit in tokens at a loss."""
+    """The curve by S_min, E_min and C_min; `critical` gives B_crit in tokens at a loss.
+
+    S_min is NaN after its largest value: the least number of steps cannot fall with the loss, so
+    that B_crit is no measurement there.
+    """
     at = critical(curve.loss)
+    steps = min_steps(curve.steps, curve.batch_tokens, at)
     return replace(
         curve,
-        steps=min_steps(curve.steps, curve.batch_tokens, at),
+        steps=np.where(np.arange(len(steps)) <= np.argmax(steps), steps, np.nan),
         tokens=min_tokens(curve.tokens, curve.batch_tokens, at),
         compute=min_compute(curve.compute, curve.batch_tokens, at),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts import COLORS, GREY, Sheet, look_of
+from isoloss.charts import COLORS, GREY, Sheet, look_of, short
 from isoloss.config.section import Draws, Name, Values
 from isoloss.errors import UserError
 from isoloss.exhibits.base import (
@@ -25,9 +25,9 @@ from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.size_curves import finished_runs
 from isoloss.exhibits.notes import told
 from isoloss.fit import FitResult, fit_law
-from isoloss.laws.published import VALUES, kaplan_loss
 from isoloss.results import Axis, G, Group, Kind, Q, Quantity, Row, estimated, points, row
 from isoloss.results.verdict import IDENTIFIED, Verdict
+from isoloss.stats.interpolation import log_log
 from isoloss.stats.spread import root_mean_square
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ class KaplanSizeLaws(OfLosses):
     title: str = "A power law of size and a logarithm (Kaplan et al. 2020, Figure 23)"
     caption: str = (
         "Final losses of the longest runs against size, with laws of one variable fitted to all "
-        "of them. The notes give the residuals of each law, also for runs left out of its fit."
+        "of them, and what each law misses of each run. The percentages are of runs left out of "
+        "the fit (root mean square)."
     )
     size: Annotated[Name, Does("size_laws")] = "size"  # size_laws with power_law and logarithmic
 
@@ -188,65 +189,98 @@ def _miss_left_out(result: FitResult) -> float:
 def draw_depth(spec: KaplanDepth, tables: Tables) -> Drawing:
     """The same runs by all parameters and by those outside the embeddings, by depth."""
     sheet = Sheet(2)
-    notes, key = [], {}
+    notes, named = [], []
     shown = ((spec.naive, "parameters (all)", "With embeddings"),
              (spec.size, looks.SIZE_LABEL, "Without embeddings"))  # fmt: skip
-    dashed = {"color": GREY, "linestyle": (0, (3, 2))}
+    dashed = {"color": GREY, "linestyle": looks.DASH}
     for name, label, title in shown:
         found = tables.analysed(name, spec.called)
         panel = sheet.panel(label, spec.loss_label, title)
-        losses = found.points(Q.LOSS)
+        losses, ends = found.points(Q.LOSS), []
         for i, depth in enumerate(sorted(losses["of"].unique())):
             of_depth = losses[losses["of"] == depth]
             layers = f"{depth:.0f} layer" + ("s" if depth != 1 else "")
             look = look_of(i)
             panel.line(of_depth["x"], of_depth["value"], layers, "run", linewidth=1.0, **look)
-            key[layers] = look | {"linestyle": "-"}
-        if panel.line_of(found.line(Q.LOSS), "one power law", "fitted law", linewidth=1.2,
-                         **dashed):  # fmt: skip
-            key["one power law of all depths"] = dashed
+            last = of_depth.iloc[-1]
+            end = (layers, last["x"], last["value"], look["color"])
+            ends.append((end, _others_come_down(losses, depth, last)))
+        panel.line_of(found.line(Q.LOSS), "one power law", "fitted law", linewidth=1.2, **dashed)
         notes += [f"{title}: {text}" for text in found.why_not()]
-        missed = found.number(Q.MISS)
+        missed, words = found.number(Q.MISS), []
         if missed is not None:
+            words = [("one power law", GREY), (f"misses by {missed['value']:.1%}", GREY)]
             notes.append(f"{title}: one power law misses the runs of all depths by "
                          f"{missed['value']:.1%} (root mean square).")  # fmt: skip
-    return sheet.drawing(key.items(), notes)
+        notes += [f"{title}: {text}" for text in _loss_by_depth(losses)]
+        named.append((panel, ends, words))
+    sheet.finish()
+    for panel, ends, words in named:
+        looks.name_ends(panel, [end for end, left in ends if not left])
+        looks.name_ends(panel, [end for end, left in ends if left], left=True)
+        looks.in_corner(panel, words)
+    key = [("one power law of all depths", dashed)]
+    return sheet.drawing(key if any(words for *_, words in named) else (), notes)
+
+
+def _others_come_down(losses: pd.DataFrame, depth: float, end: pd.Series) -> bool:
+    """Whether another depth passes above the end of a line, and so crosses what is right of it."""
+    others = losses[losses["of"] != depth].groupby("of")
+    above = [log_log(end["x"], rows["x"], rows["value"], beyond=np.nan) for _, rows in others]
+    return bool(np.any(np.array(above, float) > end["value"]))
+
+
+def _loss_by_depth(losses: pd.DataFrame) -> list[str]:
+    """The loss of each depth in the middle of the sizes that two depths or more span."""
+    depths = {depth: rows for depth, rows in losses.groupby("of") if len(rows) > 1}
+    ends = [(rows["x"].min(), rows["x"].max()) for rows in depths.values()]
+    low, high = max((e[0] for e in ends), default=1.0), min((e[1] for e in ends), default=0.0)
+    if len(depths) < 2 or low > high:
+        return []
+    at = float(np.sqrt(low * high))
+    loss = {depth: float(log_log(at, rows["x"], rows["value"])) for depth, rows in depths.items()}
+    told = ", ".join(f"{loss[depth]:.3f} with {depth:.0f}" for depth in sorted(loss))
+    return [f"at N = {short(at)} the loss is {told} layers (interpolated)."]
 
 
 def draw_size_laws(spec: KaplanSizeLaws, tables: Tables) -> Drawing:
-    """Laws of one variable through the same runs; the paper's pair on its own axis."""
+    """Laws of one variable through the same runs, and by how much each misses every run."""
     found = tables.analysed(spec.size, spec.called)
-    sheet = Sheet(height=3.9)
-    panel = sheet.panel(looks.SIZE_LABEL, spec.loss_label)
-    panel.intervals_of(found.points(Q.LOSS), "runs", "final loss", color="black", marker="o")
-    key, notes = [("a run", {"color": "black", "marker": "o"})], found.why_not()
-    all_lines = found.line(Q.LOSS)
+    notes, runs = found.why_not(), found.points(Q.LOSS)
     groups = [group for group in found.groups(Q.LOSS) if G.LAW in group]
+    sheet = Sheet(2 if groups else 1)
+    panel = sheet.panel(looks.SIZE_LABEL, spec.loss_label, "Loss")
+    panel.intervals_of(runs, "runs", "final loss", color="black", marker="o")
+    key = [("a run", {"color": "black", "marker": "o"})]
+    missed_by = sheet.panel(looks.SIZE_LABEL, "loss over the law's - 1 (%)", "What each law misses",
+                            y_scale="linear") if groups else None  # fmt: skip
+    if missed_by:
+        missed_by.level(0, "as the law says")
+    words = []
     for i, group in enumerate(groups):
-        look, words = LOOKS[i % len(LOOKS)], WORDS.get(group[G.LAW], group[G.LAW])
+        look, name = LOOKS[i % len(LOOKS)], WORDS.get(group[G.LAW], group[G.LAW])
         line = found.line(Q.LOSS, group=group)
-        panel.line_of(line, words, "fitted law", band=False, **look)
-        key.append((f"ours, {words}", look))
-        name = words.capitalize()
+        panel.line_of(line, name, "fitted law", band=False, **look)
+        key.append((name, look))
+        rest = 100 * (runs["value"] / log_log(runs["x"], line["x"], line["value"]) - 1)
+        missed_by.line(runs["x"], rest, name, "residual", marker="o", markersize=4, **look)
         missed = found.number(Q.MISS, group=group)
         # Optional: as few runs as a law has parameters leave none out.
         out = found.number(Q.MISS_LEFT_OUT, group=group, optional=True)
         if missed is not None and out is not None:
-            notes.append(f"{name}: misses the runs by {missed['value']:.2%}, and one that "
-                         f"was left out by {out['value']:.2%} (root mean square).")  # fmt: skip
+            words.append((out["value"], f"{name}: {out['value']:.1%}", look["color"]))
+            notes.append(f"{name.capitalize()}: misses the runs by {missed['value']:.2%}, and one "
+                         f"that was left out by {out['value']:.2%} (root mean square)."
+                         )  # fmt: skip
         # Optional: a logarithm has no exponent.
-        notes += told(found, Q.ALPHA, f"{name}, exponent", group=group, optional=True)
-    if groups:
-        x = np.geomspace(all_lines["x"].min(), all_lines["x"].max(), 60)
-        power, first = kaplan_loss(n_params=x), found.line(Q.LOSS, group=groups[0])
-        logarithm = VALUES["kaplan_log_k"] * np.log(VALUES["kaplan_log_n"] / x)
-        other = looks.own_axis(panel, x, power, first)
-        key += [
-            looks.paper_line(other, x, power, "Kaplan et al. 2020, power law"),
-            looks.paper_line(other, x, logarithm, "Kaplan et al. 2020, logarithm", dotted=True),
-        ]
-        theirs = "The paper's lines are (8.8e13 / N)^0.076 and -0.25 ln(N / 7.1e12)."
-        notes = [looks.OWN_AXIS, theirs, *notes]
+        notes += told(found, Q.ALPHA, f"{name.capitalize()}, exponent", group=group, optional=True)
+    if words:
+        least = min(words)[1].partition(":")[0]
+        notes.insert(0, f"Of these laws, {least} misses a run that was left out least.")
+    sheet.finish()
+    if words:
+        title = [("misses a run left out by", GREY)]
+        looks.in_corner(panel, title + [(text, color) for _, text, color in sorted(words)])
     return sheet.drawing(key, notes)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts import COLORS, Sheet, ordered_colors
+from isoloss.charts import COLORS, GREY, Sheet, short
 from isoloss.config.section import Name
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
@@ -15,15 +15,31 @@ from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.size_curves import SizeCurve, curves_of, finished_runs
 from isoloss.exhibits.notes import told
 from isoloss.laws import published as P
-from isoloss.results import Q
+from isoloss.results import Q, Verdict, identified
 
 if TYPE_CHECKING:
     import pandas as pd
 
 N_ENVELOPE = 200
+N_SLOPE = 40
+MARGIN = 1.04  # of the axis of losses, beyond the losses
+SHORT = 0.3  # decades; less shows no exponent
+COMPUTE = "compute C (PF-days)"
 ENVELOPE = {"color": "black", "linestyle": "-", "linewidth": 1.3}
+BENEATH = {"color": "#c4c4c4", "linestyle": "-", "linewidth": 7}  # the curves
+COOLING = {"linestyle": looks.DOTS, "linewidth": 1.0}
+FITTED = looks.OURS | {"linewidth": 2.6}
+HOLLOW = {"marker": "o", "markersize": 4, "fillstyle": "none", "linestyle": "none"}
 LIGHT = {"color": "#9ecae1", "linewidth": 0.9}
 FINAL = {"color": COLORS[0], "marker": "o", "markersize": 3, "alpha": 0.6, "markeredgewidth": 0}
+PAPER_LAWS = (
+    lambda c: (P.VALUES["kaplan_c_c_min_legend"] / c) ** P.VALUES["kaplan_alpha_c_min"],
+    lambda d: P.kaplan_loss(n_tokens=d),
+    lambda n: P.kaplan_loss(n_params=n),
+)
+PAPER_EXPONENTS = tuple(
+    P.VALUES[name] for name in ("kaplan_alpha_c_min", "kaplan_alpha_d", "kaplan_alpha_n")
+)
 ENVELOPE_IS = "The envelope skips budgets at which a cheaper run was better."
 
 
@@ -40,10 +56,9 @@ class KaplanSummary(OfTraining):
     name: Name = "kaplan_01"
     title: str = "Loss against compute, data and size (Kaplan et al. 2020, Figure 1)"
     caption: str = (
-        "Left: training curves at a constant learning rate, their envelope, and the power law of "
-        "the least loss at each budget. Middle: final losses of the largest size against tokens. "
-        "Right: final losses of the longest runs against size. In each panel the other "
-        "quantities also limit the loss."
+        "Training curves at a constant learning rate, their envelope, and the power law of the "
+        "least loss, over the budgets that it is fitted to. Final losses of the largest size "
+        "against tokens, and of the longest runs against size."
     )
     frontier: Annotated[Name, Does("kaplan_frontier")] = (
         "frontier"  # a kaplan_frontier: panel of compute
@@ -64,8 +79,8 @@ class KaplanTraining(OfTraining):
     title: str = "Training curves by tokens and by compute (Kaplan et al. 2020, Figure 2)"
     caption: str = (
         "The longest training curve of each size, after warm-up and before the cooldown, against "
-        "tokens and against compute. The envelope is the least loss of any size. The end of a "
-        "curve is no final loss, because its rate has not decayed."
+        "tokens and against compute. Dotted: to the final loss, after the cooldown. Grey: the "
+        "envelope, the least loss of any size before its cooldown."
     )
 
 
@@ -76,22 +91,16 @@ def draw_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
     found = {name: tables.analysed(getattr(spec, name), spec.called)
              for name in ("frontier", "data", "size")}  # fmt: skip
     sheet = Sheet(3)
-    names = ((looks.COMPUTE, "Compute"), ("tokens D", "Data, largest size"),
+    names = ((COMPUTE, "Compute"), ("tokens D", "Data, largest size"),
              (looks.SIZE_LABEL, "Size, longest runs"))  # fmt: skip
     panels = [sheet.panel(label, spec.loss_label, title) for label, title in names]
     for curve in curves:
         panels[0].line(curve.compute, curve.loss, f"N = {curve.n_params:.0f}", "training", **LIGHT)
     panels[0].points(finals["compute"], finals["loss"], "final losses", "run", **FINAL)
-    if curves:
-        x, low = envelope(curves, "compute")
-        panels[0].line(x, low, "envelope", "lowest loss of any size", **ENVELOPE)
-    laws = (
-        lambda c: (P.VALUES["kaplan_c_c_min_legend"] / c) ** P.VALUES["kaplan_alpha_c_min"],
-        lambda d: P.kaplan_loss(n_tokens=d),
-        lambda n: P.kaplan_loss(n_params=n),
-    )
+    key = [("final loss of a run", FINAL)]
     exponents = (("frontier", Q.ALPHA_C), ("data", Q.ALPHA), ("size", Q.ALPHA))
-    for panel, (name, exponent), law in zip(panels, exponents, laws, strict=True):
+    words = []
+    for panel, (name, exponent), law in zip(panels, exponents, PAPER_LAWS, strict=True):
         of_panel = found[name]
         if name != "frontier":  # whose points lie on the envelope
             panel.intervals_of(of_panel.points(Q.LOSS), "runs", "final loss", color=COLORS[0],
@@ -99,45 +108,98 @@ def draw_summary(spec: KaplanSummary, tables: Tables) -> Drawing:
         line = of_panel.line(Q.LOSS)
         notes += of_panel.why_not()
         # Optional: not every law of one variable has an exponent alpha.
-        notes += told(of_panel, exponent, f"Exponent, {panel.name.lower()}",
-                      optional=exponent is Q.ALPHA)  # fmt: skip
-        if panel.line_of(line, "fitted power law", "fitted law", zorder=4, **looks.OURS):
-            ends = panel.axes.get_xlim() if name == "frontier" else (
-                line["x"].min(), line["x"].max())  # fmt: skip
-            dense = np.geomspace(*ends, 40)
-            other = looks.own_axis(panel, dense, law(dense), line)
-            looks.paper_line(other, dense, law(dense), "Kaplan et al. 2020")
-    for other in [panel.other for panel in panels if panel.other][:-1]:
-        other.axes.set_ylabel("")
-    key = [
-        ("training at a constant rate", LIGHT | {"linestyle": "-"}),
-        ("final loss of a run", FINAL), ("envelope", ENVELOPE), ("our power law", looks.OURS),
-        ("Kaplan et al. 2020 (right axes)", looks.PAPER),
-    ]  # fmt: skip
-    notes.append("The paper's exponents are 0.050, of C_min, 0.095 and 0.076; ours of compute is "
-                 "of C as it was spent. " + ENVELOPE_IS)  # fmt: skip
-    return sheet.drawing(key, [looks.OWN_AXIS, *notes])
+        optional = exponent is Q.ALPHA
+        notes += told(of_panel, exponent, f"Exponent, {panel.name.lower()}", optional=optional)
+        if panel.line_of(line, "fitted power law", "fitted law", zorder=4, **FITTED):
+            x = np.geomspace(line["x"].min(), line["x"].max(), N_SLOPE)
+            looks.slope(panel, x, law(x), line, "Kaplan et al. 2020")
+            number = of_panel.number(exponent, optional=optional)
+            words.append((panel, number, line))
+    if curves:
+        x, low = envelope(curves, "compute")
+        panels[0].line(x, low, "envelope", "lowest loss of any size", **ENVELOPE)
+        notes += [*slopes_of(x, low, found["frontier"].line(Q.LOSS)), ENVELOPE_IS]
+        key += [("training at a constant rate", LIGHT | {"linestyle": "-"}), ("envelope", ENVELOPE)]
+    _one_loss_axis(sheet)
+    for panel, number, line in words:
+        looks.in_corner(panel, _in_words(number, line, PAPER_EXPONENTS[panels.index(panel)]))
+    if words:
+        key += [("our power law, where it is fitted", FITTED),
+                ("the slope of Kaplan et al. 2020", looks.PAPER)]  # fmt: skip
+        notes = [looks.SLOPES, *notes]
+    return sheet.drawing(key, notes)
+
+
+def _one_loss_axis(sheet: Sheet) -> None:
+    """All panels span the same losses, so that their slopes can be compared."""
+    ends = np.array([panel.axes.dataLim.intervaly for panel in sheet.panels])
+    ends = ends[np.isfinite(ends).all(axis=1) & (ends[:, 0] > 0)]
+    if len(ends):
+        low, high = ends[:, 0].min(), ends[:, 1].max()
+        for panel in sheet.panels:
+            panel.axes.set_ylim(low / MARGIN, high * MARGIN)
+    sheet.finish()
+
+
+def _in_words(number: pd.Series | None, line: pd.DataFrame, paper: float) -> list:
+    """Our exponent, over how many decades, and the paper's, with the colours of their lines."""
+    decades = f"over {np.log10(line['x'].max() / line['x'].min()):.1f} decades"
+    lines = [decades] if number is None else [f"ours: {number['value']:.3f}", decades]
+    if number is not None and not identified(number):
+        lines.append(str(Verdict.read(number["verdict"]).status))
+    ours = [(text, FITTED["color"]) for text in lines]
+    return [*ours, (f"the paper: {paper:.3f}", looks.PAPER["color"])]
+
+
+def slopes_of(x: np.ndarray, low: np.ndarray, fitted: pd.DataFrame) -> list[str]:
+    """The exponents of the envelope below, among and above the budgets that were fitted."""
+    if fitted.empty:
+        return []
+    first, last = fitted["x"].min(), fitted["x"].max()
+    parts = {"below": x < first, "among": (first <= x) & (x <= last), "above": x > last}
+    said = []
+    for where, here in parts.items():
+        if here.any() and np.log10(x[here][-1] / x[here][0]) > SHORT:
+            exponent = -np.polyfit(np.log(x[here]), np.log(low[here]), 1)[0]
+            said.append(f"{exponent:.3f} {where} these budgets")
+    decades = f"{np.log10(last / first):.1f} decades"
+    return [f"The power law of compute is fitted over {decades}. The exponent of the envelope is "
+            f"{', '.join(said)}."] if said else []  # fmt: skip
 
 
 def draw_training(spec: KaplanTraining, tables: Tables) -> Drawing:
-    """The same training curves by tokens and by compute."""
+    """The same training curves by tokens and by compute, and where their runs ended."""
     notes = []
     curves = _curves(spec, tables, notes)
     sheet = Sheet(2)
     panels = [sheet.panel("tokens processed", spec.loss_label, "Tokens"),
-              sheet.panel(looks.COMPUTE, spec.loss_label, "Compute")]  # fmt: skip
-    colors = ordered_colors(len(curves))
-    for curve, color in zip(curves, colors, strict=True):
-        for panel, x in zip(panels, (curve.tokens, curve.compute), strict=True):
-            panel.line(x, curve.loss, f"N = {curve.n_params:.0f}", "training", color=color)
+              sheet.panel(COMPUTE, spec.loss_label, "Compute")]  # fmt: skip
+    colors = looks.size_colors([curve.n_params for curve in curves], tables)
+    longest = _finals(spec, tables).drop_duplicates("n_params_non_embedding", keep="last")
+    ended = longest.set_index("n_params_non_embedding")
+    ends = []
+    for curve in curves:
+        name, color = f"N = {curve.n_params:.0f}", colors[curve.n_params]
+        final = ended.loc[curve.n_params]
+        for panel, x, end in ((panels[0], curve.tokens, final["n_tokens"]),
+                              (panels[1], curve.compute, final["compute"])):  # fmt: skip
+            panel.line(x, curve.loss, name, "training", color=color)
+            panel.line([x[-1], end], [curve.loss[-1], final["loss"]], name, "cooldown",
+                       color=color, **COOLING)  # fmt: skip
+            panel.points([end], [final["loss"]], name, "final loss", color=color, **HOLLOW)
+        ends.append((short(curve.n_params), float(final["n_tokens"]), float(final["loss"]), color))
+    key = []
     if curves:
         x, low = envelope(curves, "compute")
-        look = ENVELOPE | {"linewidth": 0.9}
-        panels[1].line(x, low, "envelope", "lowest loss of any size", **look)
+        panels[1].line(x, low, "envelope", "lowest loss of any size", zorder=1, **BENEATH)
         notes += [*_fewer_tokens(curves), ENVELOPE_IS]
-    sizes = [curve.n_params for curve in curves]
-    sheet.key_of_values(sizes, colors, looks.SIZE_LABEL)
-    key = [("envelope: the lowest loss of any size", ENVELOPE)]
+        key = [("training at a constant rate", {"color": GREY, "linestyle": "-"}),
+               ("final loss, after the cooldown", {"color": GREY, **HOLLOW, **COOLING}),
+               ("envelope: the lowest loss of any size", BENEATH)]  # fmt: skip
+    _one_loss_axis(sheet)
+    looks.name_ends(panels[0], ends)
+    if ends:
+        looks.in_corner(panels[0], [("N, without embeddings, at the right", GREY)])
     return sheet.drawing(key, notes)
 
 
