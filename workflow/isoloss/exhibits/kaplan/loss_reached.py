@@ -202,15 +202,19 @@ def draw_excess(spec: KaplanExcess, tables: Tables) -> Drawing:
         ("the paper: 0.6 to 2.2 times the best cost 20 %",
          {"color": GREY, "alpha": 0.3, "linewidth": 7, "linestyle": "-"}),
     ]  # fmt: skip
+    named = []
     if rows:
         key.insert(1, ("measured, one size at one loss", measured))
         losses = ", ".join(f"{Group.read(found['group'].iloc[0])[G.LOSS]:g}" for found in rows)
         notes.append(f"Measured at a loss of {losses}.")
+        named = [("measured", looks.INK), (f"at a loss of {losses}", looks.INK)]
         about = [excess_steps(found["size"], curves[-1][1], curves[-1][2]) for found in rows]
         apart = np.concatenate([np.log(f["steps"] / y) for f, y in zip(rows, about, strict=True)])
         apart = apart[np.isfinite(apart)]
         notes.append(f"The measured points miss the equations of {curves[-1][0]} by "
                      f"{root_mean_square(apart):.0%} (root mean square).")  # fmt: skip
+    sheet.finish()
+    looks.in_corner(panels[1], named)
     return sheet.drawing(key, notes)
 
 

@@ -188,11 +188,11 @@ def draw_training(spec: KaplanTraining, tables: Tables) -> Drawing:
                        color=color, **COOLING)  # fmt: skip
             panel.points([end], [final["loss"]], name, "final loss", color=color, **HOLLOW)
         ends.append((short(curve.n_params), float(final["n_tokens"]), float(final["loss"]), color))
-    key = []
+    key, words = [], []
     if curves:
         x, low = envelope(curves, "compute")
         panels[1].line(x, low, "envelope", "lowest loss of any size", zorder=1, **BENEATH)
-        notes += [*_fewer_tokens(curves), ENVELOPE_IS]
+        notes += [*_fewer_tokens(curves, words), ENVELOPE_IS]
         key = [("training at a constant rate", {"color": GREY, "linestyle": "-"}),
                ("final loss, after the cooldown", {"color": GREY, **HOLLOW, **COOLING}),
                ("envelope: the lowest loss of any size", BENEATH)]  # fmt: skip
@@ -200,6 +200,7 @@ def draw_training(spec: KaplanTraining, tables: Tables) -> Drawing:
     looks.name_ends(panels[0], ends)
     if ends:
         looks.in_corner(panels[0], [("N, without embeddings, at the right", GREY)])
+        looks.in_corner(panels[1], [(text, looks.INK) for text in words])
     return sheet.drawing(key, notes)
 
 
@@ -231,14 +232,19 @@ def _finals(spec: OfTraining, tables: Tables) -> pd.DataFrame:
     return runs.assign(compute=compute)
 
 
-def _fewer_tokens(curves: list[SizeCurve]) -> list[str]:
-    """How many times fewer tokens the largest size takes to the lowest loss of some smaller one."""
+def _fewer_tokens(curves: list[SizeCurve], words: list[str]) -> list[str]:
+    """How many times fewer tokens the largest size takes to the lowest loss of some smaller one.
+
+    The same in few words goes into `words`.
+    """
     large = curves[-1]
     for small in curves:
         goal = float(small.loss.min())
         tokens = float(large.needed("tokens", goal))
         if np.isfinite(tokens):
             ratio = float(small.needed("tokens", goal)) / tokens
+            words += [f"to {goal:.3g}, {short(large.n_params)} takes", f"{ratio:.3g} times fewer",
+                      f"tokens than {short(small.n_params)}"]  # fmt: skip
             return [
                 f"To a loss of {goal:.3g}, the lowest of N = {small.n_params:,.0f}, the largest "
                 f"size (N = {large.n_params:,.0f}) takes {ratio:.3g} times fewer tokens."
