@@ -14,7 +14,7 @@ from isoloss.charts.style import (
     placed_colors,
     styled,
 )
-from isoloss.charts.text import science, short, with_interval
+from isoloss.charts.text import science, sentences, short, with_interval
 
 __all__ = [
     "COLORS",
@@ -34,6 +34,7 @@ __all__ = [
     "placed_colors",
     "save",
     "science",
+    "sentences",
     "short",
     "styled",
     "with_interval",

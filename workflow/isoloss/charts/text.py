@@ -5,12 +5,31 @@ import re
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 POWER = re.compile(r"\^(-?\d+)(?![.\d/])")
+PARTS = re.compile(r"; (?![^(]*\))")  # of a message; a semicolon in brackets parts nothing
+SYMBOLS = frozenset(("alpha", "beta", "gamma"))  # words that are names of parameters
 SUFFIXES = ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
 
 
 def superscripts(text: str) -> str:
     """Text with its numeric powers raised: N^-4 is N⁻⁴."""
     return POWER.sub(lambda found: found[1].translate(SUPERSCRIPT), text)
+
+
+def sentences(message: str) -> str:
+    """A message, whose parts are separated by semicolons, as sentences.
+
+    >>> sentences("runs of one trunk are one cluster; alpha = 0.1 lies at its bound")
+    'Runs of one trunk are one cluster. alpha = 0.1 lies at its bound.'
+    """
+    parts = [part.strip().rstrip(".") for part in PARTS.split(message) if part.strip()]
+    return " ".join(f"{_capital(part)}." for part in parts)
+
+
+def _capital(text: str) -> str:
+    """Text with a capital letter at its start, unless it starts with a symbol."""
+    word = text.split(" ")[0]
+    plain = len(word) > 1 and word.isalpha() and word not in SYMBOLS
+    return text[0].upper() + text[1:] if plain else text
 
 
 def power_of_ten(exponent: int) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isoloss.charts import short, with_interval
-from isoloss.results import Analysed, Group, Quantity, identified
+from isoloss.charts import sentences, short, with_interval
+from isoloss.results import Analysed, Group, Quantity
+from isoloss.results.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,8 +17,16 @@ WIDE = 8.0  # ends of an interval farther apart than this factor are written eac
 def in_words(row: pd.Series, interval: str = ", 90 % interval {}") -> str:
     """The value of a row, its interval, and in brackets its verdict where it is not identified."""
     value, ends = with_interval(row["value"], row["lo"], row["hi"])
-    unsure = "" if identified(row) else f" ({row['verdict']})"
-    return value + (interval.format(ends) if ends else "") + unsure
+    return value + (interval.format(ends) if ends else "") + _doubt(row, bool(ends))
+
+
+def _doubt(row: pd.Series, bounded: bool) -> str:
+    """The verdict, where it is not "identified"; without a range that the interval has already."""
+    verdict = Verdict.read(row["verdict"])
+    if verdict.identified:
+        return ""
+    said = verdict.status if bounded and "anything from" in verdict.reason else verdict
+    return f" ({said})"
 
 
 def told(
@@ -30,8 +39,7 @@ def told(
         return []
     if row["lo"] > 0 and row["hi"] > WIDE * row["lo"]:  # a scale
         value, *ends = (short(float(f"{row[end]:.1e}")) for end in ("value", "lo", "hi"))
-        unsure = "" if identified(row) else f" ({row['verdict']})"
-        return [f"{name}: {value}, 90 % interval {' to '.join(ends)}{unsure}."]
+        return [f"{name}: {value}, 90 % interval {' to '.join(ends)}{_doubt(row, True)}."]
     return [f"{name}: {in_words(row)}."]
 
 
@@ -43,4 +51,4 @@ def warned(
     text = None if row is None else row["warnings"]
     if not isinstance(text, str) or not text:
         return []
-    return [f"{name}: {text}." if name else f"{text[0].upper()}{text[1:]}."]
+    return [f"{name}: {sentences(text)}" if name else sentences(text)]

@@ -110,7 +110,7 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
                 color=COLORS[1], marker="*", markersize=13)  # fmt: skip
     right = sheet.panel(spec.loss_label, "", panel, x_scale="linear", y_scale="linear")
     drawn = said.dropna(subset=["value"])
-    places = np.arange(len(drawn))
+    places, hollow = np.arange(len(drawn)), 0
     for place, (_, law) in zip(places, drawn.iterrows(), strict=True):
         name = spec.labels.get(law["group"], law["group"])
         narrow = plain.loc[law["group"]]
@@ -126,7 +126,9 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
         right.axes.plot([law["value"]], [place], color=COLORS[0], marker="o",
                         mfc=COLORS[0] if sure else "white")  # fmt: skip
         if not sure:
-            notes.append(f"{name}: {law['verdict']} (hollow marker).")
+            hollow += 1
+    if hollow:
+        notes.append(f"Hollow: the fitted runs do not determine {hollow} of {len(drawn)} laws.")
     for _, law in said[said["value"].isna()].iterrows():
         notes.append(f"{spec.labels.get(law['group'], law['group'])}: {law['verdict']}.")
     measured = float(said["theory"].iloc[0])
@@ -138,8 +140,8 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
         inside = ((drawn["lo"] <= measured) & (measured <= drawn["hi"])).sum()
         plain = plain.loc[drawn["group"]]
         narrow = ((plain["lo"] <= measured) & (measured <= plain["hi"])).sum()
-        notes.append(f"The measured loss, {measured:.4f}, lies within {inside} of {len(drawn)} "
-                     f"90 % intervals, and within {narrow} of those without drift.")  # fmt: skip
+        notes.append(f"The measured loss is {measured:.4f}. It lies within {inside} of "
+                     f"{len(drawn)} intervals with drift, and {narrow} without.")  # fmt: skip
     right.name_heights([spec.labels.get(group, group) for group in drawn["group"]])
     right.axes.set_ylim(len(drawn) + 0.1, -0.6)  # a line for the measured loss below
     right.axes.margins(x=0.12)

@@ -127,7 +127,7 @@ def fit_problem(
         sampled = problem.theta(ends.z[good])
         lost = float(np.mean(~good))
         if lost:
-            warnings.append(f"{lost:.1%} of the resampled tables have no minimum; left out")
+            warnings.append(f"{lost:.1%} of the resampled tables have no minimum and are left out")
         if good.any():
             warnings += near_bounds(problem, z, ends.z[good])
         if certificate.converged:

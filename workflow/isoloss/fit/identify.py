@@ -47,8 +47,7 @@ def verdict(
         return Verdict(
             Status.NOT_A_POWER_LAW,
             f"the local exponent goes from {bend.exponent_first:.3g} to "
-            f"{bend.exponent_last:.3g} over the runs (curvature {bend.curvature:.3g}, "
-            f"{bend.lo:.3g} to {bend.hi:.3g}; p = {bend.p_value:.2g})",
+            f"{bend.exponent_last:.3g} over the runs (p = {bend.p_value:.2g})",
         )
     judged = draws if len(draws) >= fewest_draws(level) else normal_draws(problem, theta)
     reasons = list(why_not(problem, certificate, theta, judged, level, loose))

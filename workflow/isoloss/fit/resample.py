@@ -48,8 +48,8 @@ def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[s
         ratio = np.nanmax(widths["cluster"] / widths["residual"])
     if ratio > MISFIT:
         return "cluster", (
-            f"rows drawn with replacement spread {ratio:.1f} times as wide as new noise on the "
-            "same design: the residuals are no even noise, and the wider intervals are given"
+            f"resampled rows spread {ratio:.1f} times as wide as new noise on the same design, so "
+            "the residuals are no even noise; the wider intervals are given"
         )
     return "residual", None
 

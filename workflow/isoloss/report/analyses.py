@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from isoloss.charts.text import short
+from isoloss.charts.text import sentences, short
 from isoloss.report.study import Number, Paths, known, number, text
 from isoloss.results.fits import Fitted, FittedNumber, read_fits
 from isoloss.results.quantity import Kind
@@ -90,7 +90,7 @@ def analyses(table: pd.DataFrame | None, sets: RunSets) -> list[AnalysisShown]:
                 name=str(name).replace("_", " "),
                 do=text(rows.iloc[0]["do"]),
                 numbers=[one(row, sets) for _, row in numbers.iterrows()],
-                warnings=list(dict.fromkeys(said)),
+                warnings=[sentences(one) for one in dict.fromkeys(said)],
                 methods=[f"{100 * level:.3g} % intervals: {method}"
                          for method, level in methods.items() if method and known(level)],
             )
@@ -158,7 +158,7 @@ def compared(
             ours, verdict, named, warnings = found
             value, interval = (ours.value if verdict.determined else "–"), ours.interval
             anchor = sets.anchor(named)
-            over = [*spans(runs, named), *warnings, *over]
+            over = [*spans(runs, named), *map(sentences, warnings), *over]
         said = {key: row[key] for key in ("quantity", "kaplan", "chinchilla", "elsewhere")}
         told = "" if verdict.identified else verdict
         shown.append(ComparedShown(**said, over=over, value=value, interval=interval,
@@ -188,8 +188,7 @@ def _of_fits(row: Mapping[str, Any], laws: Sequence[Fitted]) -> Found | None:
     fits = [law for law in laws if law.fit == row["of"]]
     for law in fits:
         if row["group"] in ("", str(law.group)) and (there := law.number(row["parameter"])):
-            warnings = [law.warnings] if law.warnings else []
-            return number(there), there.verdict or law.verdict, law.runs, warnings
+            return number(there), there.verdict or law.verdict, law.runs, []
     unmade = next((law for law in fits if not law.numbers), None)
     if unmade is None:
         return None

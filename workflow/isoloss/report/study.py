@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from isoloss.charts.text import with_interval
+from isoloss.charts.text import sentences, with_interval
 from isoloss.errors import UserError
 from isoloss.files import read_json, read_parquet
 from isoloss.results.fits import Fitted, FittedNumber, read_fits
@@ -173,7 +173,7 @@ def fit_shown(found: Fitted) -> FitShown:
         level=f"{100 * found.level:.3g} %" if known(found.level) else "",
         method=found.method,
         n_runs="" if found.n_runs is None else str(found.n_runs),
-        warnings=[found.warnings] if found.warnings else [],
+        warnings=[sentences(found.warnings)] if found.warnings else [],
         numbers=numbers,
         runs=found.runs,
     )

@@ -23,7 +23,7 @@ from isoloss.stats.intervals import LEVEL, bounds
 from isoloss.stats.line import through_rows
 
 FEWEST = 3  # places that a line is drawn through
-METHOD = "new noise for every run, shared by runs of one size as far as theirs is"
+METHOD = "new noise for every run, correlated within a size as the residuals are"
 NAMES = {1: "envelope of learning curves", 2: "isoFLOP valleys", 3: "parametric law"}
 UNITS = {Q.N_OPT: "parameters", Q.D_OPT: "tokens"}
 
@@ -201,8 +201,8 @@ def difference(group: Group, one: Allocation, other: Allocation, same: str, diff
     return row(
         Q.A_DIFFERENCE, one.a - other.a, good, group=group, method=METHOD, n_runs=len(runs),
         runs=" ".join(runs),
-        warnings=f"{same}: the interval has zero in it" if lo <= 0 <= hi
-        else f"{different}: zero lies outside the interval",
+        warnings=f"{same}: the interval holds 0" if lo <= 0 <= hi
+        else f"{different}: the interval lies off 0",
     )  # fmt: skip
 
 

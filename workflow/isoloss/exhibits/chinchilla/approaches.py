@@ -134,7 +134,7 @@ def agreement(found: dict[int, Allocation]) -> list[Row]:
     """Differences of a between approaches, with the same noise in both."""
     return [
         allocation.difference(Group.of(approach=(other, first)), found[other], found[first],
-                              "the two agree", "the two differ")
+                              "no difference is seen", "the two differ")
         for first, other in combinations(sorted(found), 2)
     ]  # fmt: skip
 
@@ -156,7 +156,7 @@ def _noise(design: Design, draws: Draws) -> Row:
         group=Group.of(Label.NOISE), kind=Kind.PARAMETER, quantity=Q.SD_LN_LOSS, value=draws.sd,
         n_runs=len(design.run_ids), runs=design.ids, verdict=IDENTIFIED,
         method="what a polynomial in ln N and ln D leaves",
-        warnings=f"{draws.shared:.0%} of the variance is common to the runs of a size",
+        warnings=f"runs of one size share {draws.shared:.0%} of the variance",
     )  # fmt: skip
 
 
@@ -368,9 +368,10 @@ def draw_compared(spec: ApproachesCompared, tables: Tables) -> Drawing:
     ]
     notes += looks.differences_said(found)
     notes += warned(found, Q.A_OPT, "Approach 3", group=Group.of(approach=3))
-    notes.append("Hollow: not determined by the runs. Hoffmann et al.'s intervals are 10th to 90th "
-                 "percentiles; that of Besiroglu et al. is made of their standard error, .02, for "
-                 "90 %.")  # fmt: skip
+    notes.append(
+        "Hollow: not determined by the runs. The intervals of Hoffmann et al. are 10th to 90th "
+        "percentiles. That of Besiroglu et al. is from their standard error, 0.02."
+    )
     return sheet.drawing(key, notes + looks.why_not(found))
 
 

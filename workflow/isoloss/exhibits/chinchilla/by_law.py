@@ -102,8 +102,8 @@ def _misfit(fit: FitResult) -> str:
     if pattern is None or not pattern.rejects:
         return ""
     return (
-        f"the law misses the runs by {pattern.miss:.1%}, of which {pattern.noise:.1%} is noise: it "
-        "is not their form, and the interval counts its misfit"
+        f"the law misses the runs by {pattern.miss:.1%}, of which {pattern.noise:.1%} is noise; "
+        "the form of the law is wrong here, and the interval counts this misfit"
     )
 
 

@@ -6,6 +6,7 @@ beyond them. All valleys have one shape, that of the law (`isoloss.fit.valleys`)
 minimum does not lie between its sizes is reported as such.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -167,7 +168,8 @@ def _too_few(found: list[Valley]) -> str:
     if not found:
         return (f"isoFLOP valleys need {FEWEST_AT_ALL} sizes with runs of less and of more tokens "
                 "at one compute; there is no such compute")  # fmt: skip
-    said = [f"{one.compute:.2g} FLOP {one.verdict}" for one in found if not one.verdict.identified]
+    lacking = Counter(str(one.verdict) for one in found if not one.verdict.identified)
+    said = [f"{count} of {len(found)} budgets: {verdict}" for verdict, count in lacking.items()]
     return "; ".join(["three budgets with a minimum between their sizes are needed", *said])
 
 

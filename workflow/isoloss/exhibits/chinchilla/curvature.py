@@ -108,8 +108,8 @@ def _bend(value: float, draws: np.ndarray, common: dict) -> Row:
     if found.lo is None:
         return found
     straight = found.lo <= 0 <= found.hi
-    said = "the interval has zero in it: a straight line will do" if straight else (
-        "zero lies outside the interval: the frontier bends")  # fmt: skip
+    said = "no bend is seen: the interval holds 0" if straight else (
+        "the frontier bends: the interval lies off 0")  # fmt: skip
     return replace(found, verdict=IDENTIFIED, warnings=said)
 
 

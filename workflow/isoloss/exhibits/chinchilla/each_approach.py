@@ -14,7 +14,7 @@ from isoloss.exhibits.chinchilla import looks
 from isoloss.exhibits.chinchilla.design import COUNTS, Count
 from isoloss.exhibits.chinchilla.looks import DASHED, compute_label, size_label
 from isoloss.laws import CHINCHILLA
-from isoloss.results import Analysed, Group, Label, Q, Quantity, identified, undetermined
+from isoloss.results import Analysed, Group, Label, Q, Quantity, Verdict, undetermined
 from isoloss.runs.curves import at_peak_rate
 from isoloss.runs.select import chosen, finished
 from isoloss.stats.interpolation import log_log
@@ -212,9 +212,12 @@ def draw_contours(spec: ChinchillaContours, tables: Tables) -> Drawing:
         key.append(("the law", {"color": "#333333", "linestyle": "-"}))
     constants = ", ".join(f"{name} {value:.3g}" for name, value in params.items())
     miss = CHINCHILLA(params, n_params=n, n_tokens=d) / runs["loss"].to_numpy(float)
-    notes.append(f"{CHINCHILLA.formula} with {constants}; it misses the runs by "
-                 f"{root_mean_square(np.log(miss)):.1%} (root mean square).")  # fmt: skip
-    notes += [f"{name}: {one['verdict']}." for name, one in law.items() if not identified(one)]
+    notes.append(f"{CHINCHILLA.formula} with {constants}.")
+    notes.append(f"The law misses the runs by {root_mean_square(np.log(miss)):.1%} (root mean "
+                 "square).")  # fmt: skip
+    unknown = [name for name, one in law.items() if not Verdict.read(one["verdict"]).determined]
+    if unknown:
+        notes.append(f"The runs do not determine {', '.join(unknown)}. The fits have their ranges.")
     return sheet.drawing(key, notes)
 
 

@@ -168,7 +168,7 @@ def _moved_by_counting(made) -> list[Row]:
     """By how much a is larger without embeddings than with all parameters, noise for noise."""
     return [
         difference(_group(("kaplan", "embeddings"), number), made["kaplan", number],
-                   made["embeddings", number], "counting may move nothing", "counting moves it")
+                   made["embeddings", number], "no move of a is seen", "counting moves a")
         for number in (*NAMES, None)
         if ("kaplan", number) in made and ("embeddings", number) in made
     ]  # fmt: skip

@@ -73,7 +73,7 @@ def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
             name = f"{title}: dashed" if title else "Dashed"
             notes.append(f"{name}, {found.law.formula}, fitted to all of the runs at once.")
             miss = _miss(found, runs, spec)
-            notes.append(f"{title or 'It'} misses the runs by {miss:.1%} (root mean square).")
+            notes.append(f"{title or 'The law'} misses the runs by {miss:.1%} (root mean square).")
             panel.say(f"misses the runs by {miss:.1%}", "lower left")
             if not found.identified:
                 notes.append(f"Its parameters are {found.verdict}.")
@@ -150,7 +150,7 @@ def same_compute(spec: SameCompute, tables: Tables) -> Drawing:
     for sweep, label in spec.series.items():
         won = [science(row.level) for row in best.itertuples() if row.sweep == sweep]
         if won:
-            notes.append(f"{label}: the lowest loss at {', '.join(won)} FLOP.")
+            notes.append(f"The lowest loss at {', '.join(won)} FLOP: {label}.")
     return sheet.drawing(key, notes)
 
 

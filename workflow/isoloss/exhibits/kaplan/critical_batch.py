@@ -267,8 +267,8 @@ def _law(panel: Panel, rows: Analysed, notes: list[str]) -> list[tuple[str, floa
     # Runs of one size alone do not show what the size does.
     size = rows.parameter(Q.SIZE_EXPONENT_B_CRIT, optional=True)
     if size is not None:
-        notes.append(f"At equal loss B_crit goes with N to the power {in_words(size)}; the paper "
-                     "has it depend on the loss alone, a power of 0.")  # fmt: skip
+        notes.append(f"At equal loss, B_crit goes as N to the power {in_words(size)}. In the paper "
+                     "the power is 0.")  # fmt: skip
     slope = middle["value"] * (line["x"] / middle["x"]) ** -PAPER[1]
     panel.line(line["x"], slope, "the paper's exponent", "slope", **looks.PAPER)
     ends.append((f"the paper: {PAPER[1]}", line["x"][least], slope[least], looks.PAPER["color"]))

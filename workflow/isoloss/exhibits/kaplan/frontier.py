@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -144,8 +145,8 @@ def analyse(spec: KaplanFrontier, inputs: Inputs) -> list[Row]:
         values[Q.BATCH] = (batch, "tokens a step")
     said = {"verdict": IDENTIFIED, "method": METHOD, "n_runs": len(found.runs)}
     said["warnings"] = "; ".join([
-        f"over {np.log10(found.compute[-1] / found.compute[0]):.1f} decades of compute",
-        f"in a draw a whole curve moves by {found.sd:.2%}",
+        f"the fit covers {np.log10(found.compute[-1] / found.compute[0]):.1f} decades of compute",
+        f"each draw moves whole curves by {found.sd:.2%}",
         *(_extrapolated(found, law_of(inputs.first("critical_batch"))) if spec.adjusted else ()),
     ])  # fmt: skip
     rows = _parameters(spec, found, values, said | {"runs": " ".join(found.runs)})
@@ -202,8 +203,8 @@ def _extrapolated(found: Frontier, law: Law) -> list[str]:
     low, high = float(np.nanmin(found.loss[0])), float(np.nanmax(found.loss[0]))
     if law.lo_loss <= low and high <= law.hi_loss:
         return []
-    return [f"B_crit(L) was measured at losses from {law.lo_loss:.3g} to {law.hi_loss:.3g} and is "
-            f"used from {low:.3g} to {high:.3g}"]  # fmt: skip
+    return [f"B_crit(L) was measured at losses from {law.lo_loss:.3g} to {law.hi_loss:.3g}",
+            f"the fit uses it from {low:.3g} to {high:.3g}"]  # fmt: skip
 
 
 def _batch_of(spec: KaplanFrontier, runs: pd.DataFrame) -> np.ndarray:
@@ -238,8 +239,13 @@ def _parameters(spec, found: Frontier, values, said: dict[str, Any]) -> list[Row
 
     optimum = "kaplan_n_opt_exponent" if spec.adjusted else "kaplan_n_opt_naive_exponent"
     s_min = VALUES["kaplan_s_min_exponent"] if spec.adjusted else None
+    alpha_c = one(Q.ALPHA_C, -p, "", falls, VALUES[f"kaplan_alpha_{law}"])
+    if local := found.local_exponents(found.loss[0]):
+        first, last = local
+        along = f"the local exponent goes from {-first:.3f} to {-last:.3f} over this range"
+        alpha_c = replace(alpha_c, warnings="; ".join([alpha_c.warnings, along]))
     rows = [
-        one(Q.ALPHA_C, -p, "", falls, VALUES[f"kaplan_alpha_{law}"]),
+        alpha_c,
         one(Q.C_C, scale, "PF-days", scale_verdict(scale[1:])),
         one(Q.A_OPT, a, "", allocation, VALUES[optimum]),
         one(Q.N_OPT_AT_PF_DAY, np.exp(log_n), SIZES, scale_verdict(np.exp(log_n[1:]))),

@@ -171,7 +171,7 @@ def draw_excess(spec: KaplanExcess, tables: Tables) -> Drawing:
     if all(row is not None and identified(row) for row in ours):
         curves.append(("ours, Eq. 1.6", *(float(row["value"]) for row in ours), OURS))
     elif all(row is not None for row in ours):
-        notes.append("The equations are not drawn with our exponents: the runs do not determine "
+        notes.append("The equations are not drawn with our exponents. The runs do not determine "
                      "those of L(N, S).")  # fmt: skip
     for quantity in (Q.ALPHA_N, Q.ALPHA_S):
         notes += told(law, quantity, f"{quantity} of L(N, S)")

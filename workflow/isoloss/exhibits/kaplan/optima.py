@@ -73,6 +73,17 @@ class Frontier:
         reason = f"the local exponent goes from {abs(first):.2g} to {abs(last):.2g}"
         return Verdict(Status.NOT_A_POWER_LAW, reason)
 
+    def local_exponents(self, values: np.ndarray) -> tuple[float, float] | None:
+        """d ln value / d ln C at the least and the most compute, or None of few budgets.
+
+        `values` has one value for each budget. The slope is that of a parabola in logs.
+        """
+        x, seen = np.log(self.compute / self.compute[0]), np.isfinite(values)
+        if seen.sum() < FEWEST_TO_BEND:
+            return None
+        bend, first, _ = np.polyfit(x[seen], np.log(values[seen]), 2)
+        return float(first), float(first + 2 * bend * x[-1])
+
 
 @dataclass(frozen=True)
 class Valley:

@@ -214,8 +214,8 @@ def _short_of_endless(spec: Overfitting, at: Collapse, fitted) -> Iterator[str]:
         return
     most = float(at.excess(unlimited["n_params"], unlimited["n_tokens"]).max())
     if most > spec.threshold / 2:
-        yield (f"by the law the unlimited runs are themselves up to {most:.1%} above endless data, "
-               "so that the measured excess is too small by as much")  # fmt: skip
+        yield (f"by the law, runs without repetition lie up to {most:.1%} above endless data; "
+               "the measured excess is too small by as much")  # fmt: skip
 
 
 def _measured(table, result: FitResult, relative_sd: float | None) -> list[Row]:
@@ -332,27 +332,37 @@ def joint_law(rows: Analysed, notes: list[str]) -> Callable | None:
     verdict = Verdict.read(fitted["verdict"])
     if verdict.status is Status.NOT_FITTED:
         return None
-    notes.append(f"Eq. 1.5 misses the runs by {misfit[Q.MISFIT_LN_L]:.1%} (root mean square)"
-                 + ("" if verdict.identified else f"; it is {verdict}") + ".")  # fmt: skip
+    notes.append(f"Eq. 1.5 misses the runs by {misfit[Q.MISFIT_LN_L]:.1%} (root mean square)."
+                 + ("" if verdict.identified else f" Eq. 1.5 is {verdict.status}."))  # fmt: skip
     notes += warned(rows, Q.ALPHA_D)
     named = {str(quantity): value for quantity, value in params.items()}
     return lambda n, d: law("kaplan_nd")(named, n_params=n, n_tokens=d)
 
 
+def _within_the_band(excess: pd.DataFrame, line: pd.DataFrame) -> list[str]:
+    """How many points lie on each side of the band of Eq. 4.3, and within it."""
+    if excess.empty or line["lo"].isna().any() or len(line) < 2:
+        return []
+    x = np.log(excess["x"].to_numpy(float))
+    line = line.sort_values("x")
+    lo, hi = (np.interp(x, np.log(line["x"]), line[end]) for end in ("lo", "hi"))
+    below, above = int((excess["value"] < lo).sum()), int((excess["value"] > hi).sum())
+    return [f"Of {len(x)} points, {len(x) - below - above} lie within the band of Eq. 4.3, {below} "
+            f"below it and {above} above it."]  # fmt: skip
+
+
 def _rule(rows: Analysed) -> list[str]:
     """What the fit says of how many tokens suffice."""
     texts = {
-        Q.P: "D ~ N^p keeps the excess the same: p is {}, 90 % interval {}; the paper has 0.74.",
-        Q.K: "From D = k N^p on it is below the threshold: k is {}, 90 % interval {}; the paper "
+        Q.P: "Data that grow as D ~ N^p keep the excess the same. p is {}; the paper has 0.74.",
+        Q.K: "From D = k N^p tokens on, the excess is below the threshold. k is {}; the paper "
         "has 5000, in its tokens.",
     }
     said = []
     for quantity, text in texts.items():
         found = rows.parameter(quantity)
         if found is not None:
-            known = text.format(*with_interval(found["value"], found["lo"], found["hi"]))
-            verdict = Verdict.read(found["verdict"])
-            said.append(known if verdict.identified else f"{known} It is {verdict.status}.")
+            said.append(text.format(in_words(found)))
     return said
 
 

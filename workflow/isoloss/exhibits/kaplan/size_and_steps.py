@@ -142,11 +142,11 @@ def _said(result: FitResult, known: Law | None) -> Iterator[str]:
     problem = result.problem
     fitted = problem.law.log_loss(result.theta[None], problem.log_x)[0]
     miss = root_mean_square(problem.log_loss - fitted)
-    yield f"misses the curves by {miss:.1%} (root mean square)"
+    yield f"it misses the curves by {miss:.1%} (root mean square)"
     if known:
-        yield f"B_crit(L) is held at its estimate, and used where it was measured ({known.range})"
+        yield f"B_crit(L) is used at its estimate, where it was measured ({known.range})"
     else:
-        yield "S at the runs' own batch, not S_min"
+        yield "steps are those at the runs' own batch, not S_min"
 
 
 def _parameters(result: FitResult, said: dict[str, Any]) -> list[Row]:

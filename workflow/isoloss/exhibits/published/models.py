@@ -211,7 +211,7 @@ def model_planes(spec: ModelPlanes, tables: Tables) -> Drawing:
     notes = ["N counts all parameters; C = 6 N D, which differs from some papers' own counts."]
     if hidden:
         names = ", ".join(model.name for model in hidden)
-        notes.append(f"At the axis, by size alone, as their tokens were not disclosed: {names}.")
+        notes.append(f"At the axis: models whose tokens were not disclosed ({names}).")
     drawing = sheet.drawing(key, notes)
     sheet.figure.draw_without_rendering()
     for panel, names in placed.items():

@@ -158,7 +158,7 @@ def _warning(value: float, other: float, half: float) -> str:
     """What another floor does to whether a size departs."""
     if not np.isfinite(half) or (abs(value) > half) == (abs(other) > half):
         return ""
-    return f"with another floor {other:+.2%}: whether this size departs depends on L0"
+    return f"with another floor it departs by {other:+.2%}, so the verdict depends on L0"
 
 
 def _apart(inside: list[tuple[_Trunk, float]], floor: float) -> np.ndarray:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 FEWEST_ERRORS = 4  # of earlier forecasts, for an interval of the next
 FEW = not_identified(f"fewer than {FEWEST_ERRORS} earlier forecasts say how far forecasts err")
-NO_DROP = not_identified("the first cooldown has none before it that would tell what one gains")
+NO_DROP = not_identified("no earlier cooldown says how much one gains")
 COLUMNS = ("width", "n_layer", "n_params", "n_tokens", "steps", "seed", "trunk_flops",
            "compute_flops", "loss")  # fmt: skip
 FORECAST = {"color": "black", "marker": "D"}
@@ -195,21 +195,21 @@ def _said(rows) -> list[str]:
     if LAW not in found:
         return []
     ours, rival = found[LAW], found[LAST_DROP]
-    better = "no closer than" if ours.value >= 0.9 * rival.value else "closer than"
+    better = "The two are alike" if ours.value >= 0.9 * rival.value else "The law is closer"
     if rival.value < 0.9 * ours.value:
-        better = "farther off than"
+        better = "The law is farther off"
     said = [
-        f"{ours.n_runs:.0f} cooldowns were forecast: the law is {ours.value:.2%} off (root mean "
-        f"square), {better} the share that the last cooldown gained ({rival.value:.2%})."
+        f"{ours.n_runs:.0f} cooldowns were forecast. The law errs by {ours.value:.2%} (root mean "
+        f"square). The gain of the last cooldown, repeated, errs by {rival.value:.2%}. {better}."
     ]
     held = rows.number(Q.FORECASTS_HELD, optional=True)
     if held is not None:
         said.append(f"{held['value']:.0%} of {held['n_runs']:.0f} intervals hold the measured "
-                    "loss. Forecasts of one size share its trunk, and err together.")  # fmt: skip
+                    "loss. Forecasts of one size err together: they share a trunk.")  # fmt: skip
     worst = rows.points(Q.COOLED_FORECAST)
     if len(worst):
-        said.append(f"The largest run is {short(worst['x'].max())} tokens long. The forecasts say "
-                    "nothing of another shape or length of the cooldown.")  # fmt: skip
+        said.append(f"The longest run has {short(worst['x'].max())} tokens. The forecasts cover no "
+                    "other shape or length of the cooldown.")  # fmt: skip
     return said
 
 

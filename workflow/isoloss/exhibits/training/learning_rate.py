@@ -28,6 +28,7 @@ from isoloss.results.verdict import OFTEN, exponent_verdict, not_identified
 from isoloss.runs.select import chosen, is_finished
 from isoloss.stats import parabola, student
 from isoloss.stats.line import slopes_of_columns
+from isoloss.stats.spread import root_mean_square
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +114,7 @@ def analyse(spec: LearningRate, inputs: Inputs) -> list[Row]:
             if width not in good]  # fmt: skip
     said += [f"{len(lost)} of {len(lost) + len(tried)} runs diverged"] * bool(len(lost))
     if not tried.duplicated(["width", "peak_lr"]).any():
-        said.append("one seed at every rate: what another seed would move is not in the intervals")
+        said.append("every rate has one seed, so intervals leave out the scatter over seeds")
     rows = [_slope(bowls, tried, said)]
     for width, group in tried.groupby("width", sort=True):
         rows += _of_width(bowls.get(float(width)), width, group)
@@ -160,7 +161,7 @@ def _slope(bowls: dict[float, Bowl], tried: pd.DataFrame, said: list[str]) -> Ro
     draws = draws[np.isfinite(draws)]
     used = tried[tried["width"].astype(float).isin(widths)]
     if lost:
-        said = [*said, f"{lost:.0%} of the draws have a width without a minimum; left out"]
+        said = [*said, f"{lost:.0%} of the draws lack a minimum at some width and are left out"]
     return row(Q.RATE_SLOPE, value, draws, theory=MUP,
                theory_source=SOURCE, verdict=verdict,
                warnings="; ".join(said), n_runs=len(used), runs=" ".join(used["run_id"]),
@@ -225,6 +226,7 @@ def draw(spec: LearningRates, tables: Tables) -> Drawing:
         key.append(("diverged", {"color": GREY, "marker": "x"}))
     key += _slopes(right, found, best, notes)
     key += _used(right, spec, tables, best, notes)
+    notes += _missed(losses, lines)
     sheet.key_of_values(widths, colors, "width d_model")
     return sheet.drawing(key, notes)
 
@@ -237,18 +239,31 @@ def _used(panel: Panel, spec, tables: Tables, best, notes) -> list[tuple[str, di
     rates = used.groupby("width")["peak_lr"].median()
     look = {"color": COLORS[1], "marker": "_", "markersize": 12, "markeredgewidth": 2}
     panel.points(rates.index, rates, "used in the study", "rate", **look)
-    for one in best.itertuples():
+    for one in best.sort_values("x").itertuples():
         if one.x not in rates.index or not (np.isfinite(one.lo) and np.isfinite(one.hi)):
             continue
         rate = float(rates[one.x])
-        if not one.lo <= rate <= one.hi:
+        inside = one.lo <= rate <= one.hi
+        value, ends = with_interval(one.value, one.lo, one.hi)
+        notes.append(f"Width {one.x:g}: rate used {rate:.3g}, best {value} ({ends}): "
+                     f"{'inside' if inside else 'outside'} the interval.")  # fmt: skip
+        if not inside:
             panel.write(f"{rate / one.value:.2g} × best", one.x, rate, xytext=(-9, 0), ha="right",
                         color=COLORS[1], bbox=WHITE)  # fmt: skip
-            notes.append(
-                f"Width {one.x:g}: the study uses {rate / one.value:.2g} times the best rate, "
-                "outside its 90 % interval."
-            )
     return [("rate that the study uses", look)]
+
+
+def _missed(losses: pd.DataFrame, lines: pd.DataFrame) -> list[str]:
+    """How far the parabolas are off the runs that they go through."""
+    off = []
+    for width, bowl in lines.groupby("of"):
+        runs, x = losses[losses["of"] == width], np.log(bowl["x"])
+        there = np.interp(np.log(runs["x"]), x, bowl["value"], left=np.nan, right=np.nan)
+        off += [*(runs["value"] - there).dropna()]
+    if not off:
+        return []
+    miss = root_mean_square(np.array(off))
+    return [f"The parabolas miss the runs by {miss:.3f} nats (root mean square)."]
 
 
 def _slopes(panel: Panel, found: Analysed, best, notes) -> list[tuple[str, dict]]:
