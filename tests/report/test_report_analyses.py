@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from isoloss.report.analyses import RunSets, analyses, compared
+from isoloss.report.analyses import analyses, compared
+from isoloss.report.run_sets import RunSets
 from isoloss.report.study import Paths, runs
 from isoloss.tables.schema import ANALYSIS_COLUMNS, FIT_COLUMNS, typed
 
@@ -42,7 +43,10 @@ def test_a_number_has_its_interval_and_the_list_of_its_runs_and_points_are_left_
     assert (number.quantity, number.value, number.agrees) == ("a", "0.512", True)
     assert number.interval == "0.480 to 0.550"
     assert number.n_runs == "2"
-    assert sets.shown() == [(number.runs, [("one", "runs/one/about.json"), ("two", "")])]
+    (behind,) = sets.shown()
+    assert behind.anchor == number.runs
+    assert behind.runs == [("one", "runs/one/about.json"), ("two", "")]
+    assert (behind.behind, behind.back) == ("a", shown.anchor)
     assert shown.methods == ["90 % intervals: residual"]
 
 
@@ -69,7 +73,7 @@ def test_an_analysis_that_could_not_be_made_says_why(sets):
 
 def test_numbers_of_the_same_runs_share_one_list(sets):
     analyses(table(MEASURED, UNSURE, MEASURED | {"quantity": "b"}), sets)
-    assert [len(runs) for _, runs in sets.shown()] == [2, 1]
+    assert [(len(one.runs), one.behind) for one in sets.shown()] == [(2, "a, b"), (1, "a")]
 
 
 def test_a_comparison_takes_its_number_from_the_named_fit_or_analysis_and_its_group(sets):

@@ -63,7 +63,7 @@ def test_an_audit_that_was_made_is_in_the_report(audited):
     assert 'href="https://example.org/runs.csv"' in section
     for value in ("1.8", "1.7"):
         assert f'<td class="number">{value}' in section
-    assert "<script>" not in html
+    assert HOSTILE not in html
 
 
 def test_the_files_numbers_are_those_of_the_report(audited):

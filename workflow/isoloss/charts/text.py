@@ -69,11 +69,14 @@ def with_interval(
 ) -> tuple[str, str]:
     """A value and its interval, as text, to the digits that the interval's width supports.
 
-    Two significant digits of half the width; without an interval, three of the value. The
-    second text is "" without an interval.
+    Two significant digits of half the width; without an interval, three of the value. A number
+    that these digits would show as zero has two digits of its own. Each number has its own power
+    of ten. The second text is "" without an interval.
 
     >>> with_interval(0.34781, 0.317, 0.3729)
     ('0.348', '0.317 to 0.373')
+    >>> with_interval(4.1e6, 5.7, 2.6e10)
+    ('4.1×10⁶', '5.7 to 2.6×10¹⁰')
     """
     if value is None or not math.isfinite(value):
         return "–", ""
@@ -82,14 +85,35 @@ def with_interval(
     size = max(abs(value), abs(lo), abs(hi)) if known else abs(value)
     if size == 0:
         return "0", "0 to 0" if known else ""
-    power = math.floor(math.log10(size))
-    shift = power if not -4 <= power < 6 else 0
     step = width if width > 0 else abs(value) / 10 or size / 10
-    digits = min(1 - math.floor(math.log10(step)) + shift, 8)
-    tail = f"×{power_of_ten(shift)}" if shift else ""
+    place = math.floor(math.log10(step)) - 1
+    ends = f"{_to_place(lo, place)} to {_to_place(hi, place)}" if known else ""
+    return _to_place(value, place), ends
 
-    def text(number: float) -> str:
-        rounded = round(number / 10.0**shift, digits)
-        return f"{rounded:.{max(0, digits)}f}".replace("-", "−")
 
-    return text(value) + tail, f"{text(lo)} to {text(hi)}{tail}" if known else ""
+def plain_or_science(text: str) -> str:
+    """A number as code writes it (1.3e9, 8.99e+03), with its digits, as people read it.
+
+    >>> plain_or_science("1.3e9"), plain_or_science("8.99e+03")
+    ('1.3×10⁹', '8,990')
+    """
+    mantissa, _, power = text.partition("e")
+    digits = len(mantissa.partition(".")[2])
+    return _to_place(float(text), int(power) - digits)
+
+
+def _to_place(number: float, place: int) -> str:
+    """A number to the digit of 10^place: plain from 0.0001 to 999,999, else with its power."""
+    if number and abs(number) < 0.5 * 10.0**place:
+        place = math.floor(math.log10(abs(number))) - 1
+    # Above 8 digits behind the point a float's own error shows.
+    exponent = math.floor(math.log10(abs(number)) + 1e-12) if number else 0
+    place = max(place, exponent - 8 if not -4 <= exponent < 6 else -8)
+    rounded = round(number, -place)
+    exponent = math.floor(math.log10(abs(rounded)) + 1e-12) if rounded else 0
+    if -4 <= exponent < 6:
+        return f"{rounded:,.{max(0, -place)}f}".replace("-", "−")
+    lead = f"{abs(rounded) / 10.0**exponent:.{max(0, exponent - place)}f}"
+    sign = "−" if number < 0 else ""
+    tail = power_of_ten(exponent)
+    return sign + (tail if lead == "1" else f"{lead}×{tail}")

@@ -84,6 +84,13 @@ FIGURES = {
     "kaplan_size_laws": "isoloss.exhibits.kaplan.size_laws",
 }
 
+# Modules of figures -> the part of a study where the report shows them; others are findings.
+PARTS = {
+    "isoloss.exhibits.kaplan": "Kaplan's figures",
+    "isoloss.exhibits.chinchilla": "Chinchilla's figures",
+    "isoloss.exhibits.training": "Checks",
+}
+FINDINGS = "Findings"
 
 # A figure of earlier versions -> the edit that a study needs.
 REMOVED = {
@@ -165,6 +172,12 @@ def figure(draw: str) -> Any:
     if draw in REGISTERED_FIGURES:
         return REGISTERED_FIGURES[draw]
     return importlib.import_module(FIGURES[draw]).FIGURES[draw]
+
+
+def part_of(spec: Any) -> str:
+    """The part of a study where the report shows a figure."""
+    module = FIGURES.get(spec.draw, "")
+    return spec.part or PARTS.get(module.rpartition(".")[0], FINDINGS)
 
 
 def in_unit(given: Any, unit: str) -> Any:

@@ -61,6 +61,7 @@ class Drawn(Section):
     name: Name  # of its files
     title: str  # above it, in the report
     caption: str  # what is drawn and how to read it, and what it cannot show
+    part: str = ""  # of the study, where the report shows it; empty: as the kind of figure says
     tabulate: bool = False  # the report shows the numbers that are drawn, not only a link to them
 
     analyses_drawn: ClassVar[dict[str, str]] = {}  # key with `Does` -> what that analysis must do

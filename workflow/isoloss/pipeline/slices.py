@@ -121,7 +121,8 @@ class Workflow(Jobs):
     def figure(self, study: str, name: str) -> str:
         """One figure of a study."""
         # Not with sorted keys: series are drawn in the order in which they are given.
-        return without_tags(_settings(self._figure(study, name), "draw", json.dumps))
+        spec = self._figure(study, name).model_copy(update={"part": ""})  # of the report alone
+        return without_tags(_settings(spec, "draw", json.dumps))
 
     def caption(self, study: str, name: str) -> str:
         """The caption of a figure for Snakemake's own report, with its markup escaped."""
@@ -161,10 +162,12 @@ class Workflow(Jobs):
                 | {
                     "name": name,
                     "figures": [figure.name for figure in study.figures],
+                    "parts": {figure.name: exhibits.part_of(figure) for figure in study.figures},
                     "fits": [fit.name for fit in study.fits],
                     "variables": {fit.name: fit.variables for fit in study.fits},
                     "models": _models(study),
                     "analyses": bool(self.analyses_of(name)),
+                    "about": {one.name: _about(one) for one in study.analyses},
                 }
                 for name, study in self.studies.items()
             ]
@@ -213,6 +216,12 @@ def _settings(spec: Any, kind: str, write: Callable[[Any], str]) -> str:
     """Settings that are not at their defaults, and the key that names their kind."""
     found = spec.model_dump(mode="json", exclude_defaults=True)
     return write({kind: getattr(spec, kind)} | found)
+
+
+def _about(spec: Any) -> str:
+    """What an analysis does: the first sentence of its settings' docstring."""
+    first = (type(spec).__doc__ or "").strip().partition("\n\n")[0]
+    return " ".join(first.split())
 
 
 def too_long(slices: Mapping[str, str]) -> list[str]:

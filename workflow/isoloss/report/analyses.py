@@ -1,16 +1,20 @@
 """The report's sections on a study's analyses, and the comparison with published numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from isoloss.charts.text import sentences, short
-from isoloss.report.study import Number, Paths, known, number, text
+from isoloss.report import names
+from isoloss.report.run_sets import RunSets
+from isoloss.report.study import Number, known, number, text
 from isoloss.results.fits import Fitted, FittedNumber, read_fits
 from isoloss.results.quantity import Kind
 from isoloss.results.verdict import Status, Verdict
+
 
 # What a comparison says of the runs behind a number: its name -> the column of the runs.
 SPANNED = {
@@ -22,7 +26,11 @@ SPANNED = {
 
 @dataclass
 class NumberShown:
-    """One measured number."""
+    """One measured number.
+
+    `span` is the number of rows, from this one on, that share its verdict; 0 where an earlier row
+    has shown it.
+    """
 
     group: str
     quantity: str
@@ -36,90 +44,105 @@ class NumberShown:
     verdict: str  # "" where the data determine the number
     n_runs: str
     runs: str  # the anchor of the list of runs behind it; "" where there is none
+    span: int = 1
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """What is the same in two rows that show the same number."""
+        return self.group, self.quantity, self.at, self.value, self.interval, self.runs
 
 
 @dataclass
 class AnalysisShown:
-    """One analysis, with its parameters; its points and lines are in the figures."""
+    """One analysis, with its parameters; its points and lines are in the figures.
+
+    `about` says what it does. `same_as` names the earlier analysis that has all of its numbers.
+    """
 
     name: str
-    do: str
+    anchor: str
+    about: str
     numbers: list[NumberShown]
     warnings: list[str]
     methods: list[str]
+    same_as: str = ""
 
 
-@dataclass
-class RunSets:
-    """The sets of runs behind the numbers, each listed once."""
+def analyses(
+    table: pd.DataFrame | None, sets: RunSets, about: Mapping[str, str] = MappingProxyType({})
+) -> list[AnalysisShown]:
+    """Every analysis of a study that has a number, in order.
 
-    paths: Paths
-    anchors: dict[str, str] = field(default_factory=dict)  # runs, separated by spaces -> anchor
-    study: str = ""
-
-    def anchor(self, runs: Any) -> str:
-        """The anchor of a set of runs; "" for none."""
-        named = text(runs)
-        if not named:
-            return ""
-        return self.anchors.setdefault(named, f"{self.study}-runs-{len(self.anchors) + 1}")
-
-    def shown(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """(anchor, [(run, link to what it is)]) in the order in which they were named."""
-        return [
-            (anchor, [(run, self._link(run)) for run in runs.split()])
-            for runs, anchor in self.anchors.items()
-        ]
-
-    def _link(self, run: str) -> str:
-        path = self.paths.results / "runs" / run / "about.json"
-        return self.paths.link(path) if path.exists() else ""
-
-
-def analyses(table: pd.DataFrame | None, sets: RunSets) -> list[AnalysisShown]:
-    """Every analysis of a study, in order."""
+    `about` has what each analysis does, by its name.
+    """
     if table is None or table.empty:
         return []
-    shown = []
+    shown: list[AnalysisShown] = []
     for name, rows in table.groupby("analysis", sort=False):
-        numbers = rows[rows["kind"].isna() | (rows["kind"] == Kind.PARAMETER)]
+        kept = rows[rows["kind"].isna() | (rows["kind"] == Kind.PARAMETER)]
+        if kept.empty:
+            continue
+        anchor = f"{sets.study}-analysis-{name}"
+        numbers = [one(row, sets, anchor) for _, row in kept.iterrows()]
         said = [text(value) for value in rows["warnings"] if text(value)]
-        methods = {text(row["method"]): row["level"] for _, row in numbers.iterrows()}
+        methods = {text(row["method"]): row["level"] for _, row in kept.iterrows()}
+        measured = {row.measured for row in numbers}
+        same = [old.name for old in shown if measured <= {row.measured for row in old.numbers}]
         shown.append(
             AnalysisShown(
                 name=str(name).replace("_", " "),
                 do=text(rows.iloc[0]["do"]),
-                numbers=[one(row, sets) for _, row in numbers.iterrows()],
+                anchor=anchor,
+                about=about.get(str(name), ""),
+                numbers=share_verdicts(numbers),
                 warnings=[sentences(one) for one in dict.fromkeys(said)],
                 methods=[f"{100 * level:.3g} % intervals: {method}"
                          for method, level in methods.items() if method and known(level)],
+                same_as=same[0] if same else "",
             )
         )  # fmt: skip
     return shown
 
 
-def one(row: Mapping, sets: RunSets) -> NumberShown:
-    """A row of the table of analyses."""
+def share_verdicts(numbers: list[NumberShown]) -> list[NumberShown]:
+    """The numbers, of which neighbours with one verdict show it once."""
+    first = None
+    for row in numbers:
+        if first is not None and row.verdict and row.verdict == first.verdict:
+            first.span, row.span = first.span + 1, 0
+        else:
+            first = row
+    return numbers
+
+
+def one(row: Mapping, sets: RunSets, place: str) -> NumberShown:
+    """A row of the table of analyses; `place` is the anchor of the table that shows it."""
     shown, verdict = number(FittedNumber.read(row, text(row["quantity"]))), text(row["verdict"])
     said = Verdict.read(verdict) if verdict else Verdict(Status.NOT_MEASURED)
     sure = said.identified
-    at = ""
-    if known(row["x"]):
-        at = f"at {text(row['x_quantity']).replace('_', ' ')} = {float(row['x']):.3g}"
+    quantity = names.quantity(shown.parameter)
     return NumberShown(
-        group=text(row["group"]),
-        quantity=shown.parameter.replace("_", " "),
-        at=at,
-        value=shown.value if said.determined else "–",
+        group=names.group(text(row["group"])),
+        quantity=quantity,
+        at=names.place(text(row["x_quantity"]), float(row["x"])) if known(row["x"]) else "",
+        value=value_beside(shown, said),
         interval=shown.interval,
         unit=shown.unit,
         theory=shown.theory,
         theory_source=shown.theory_source,
         agrees=shown.agrees if sure else None,
         verdict="" if sure else verdict,
-        n_runs=f"{int(row['n_runs'])}" if known(row["n_runs"]) else "",
-        runs=sets.anchor(row["runs"]),
+        n_runs=f"{int(row['n_runs']):,}" if known(row["n_runs"]) else "",
+        runs=sets.anchor(row["runs"], [quantity], place),
     )
+
+
+def value_beside(shown: Number, verdict: Verdict) -> str:
+    """The value; a dash where many values fit equally well and an interval says which.
+
+    A number without an interval was measured, so that its verdict can only stand beside it.
+    """
+    return shown.value if verdict.determined or not shown.interval else "–"
 
 
 @dataclass
@@ -156,8 +179,8 @@ def compared(
         found = _of_fits(row, laws) or _of_analyses(row, made)
         if found is not None:
             ours, verdict, named, warnings = found
-            value, interval = (ours.value if verdict.determined else "–"), ours.interval
-            anchor = sets.anchor(named)
+            value, interval = value_beside(ours, verdict), ours.interval
+            anchor = sets.anchor(named, [names.quantity(ours.parameter)], f"{sets.study}-compared")
             over = [*spans(runs, named), *map(sentences, warnings), *over]
         said = {key: row[key] for key in ("quantity", "kaplan", "chinchilla", "elsewhere")}
         told = "" if verdict.identified else verdict

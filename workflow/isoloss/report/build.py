@@ -1,6 +1,5 @@
 """Build the report: one HTML file that needs no other file."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,22 +7,22 @@ from types import MappingProxyType
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from isoloss.laws import published
 from isoloss.report import analyses as analysed
+from isoloss.report import figures as drawn
+from isoloss.report import markup
 from isoloss.report import study as read
 from isoloss.report.audit import refits
+from isoloss.report.figures import FigureShown, PartShown
 from isoloss.report.interactive.page import NONE, Charts
-from isoloss.report.study import FigureShown, FitShown, Paths, RunsShown
+from isoloss.report.run_sets import RunSets, sweeps_of
+from isoloss.report.study import FitShown, Paths, RunsShown
 from isoloss.report.unfinished import NOTHING, Unfinished
 from isoloss.results.verdict import IDENTIFIED, Verdict
 
 HERE = Path(__file__).parent
-CARET = re.compile(r"\^(\{[^{}]{1,40}\}|\([^()]{1,40}\)|[-−+]?\w+(?:[./]\w+)*)")
-STARS = re.compile(r"\*\*(\([^()]{1,40}\)|\w+)")  # powers in formulas as code writes them
-SCIENCE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([-+]?\d+)\b")
-CODE = re.compile(r"`([^`]{1,200})`")
 
 
 @dataclass
@@ -32,7 +31,7 @@ class StudyShown:
 
     name: str
     texts: Mapping[str, Any]
-    figures: list[FigureShown]
+    parts: list[PartShown]
     fits: list[FitShown]
     runs: RunsShown
     constants: Sequence[published.Constant]
@@ -40,8 +39,18 @@ class StudyShown:
     command: str
     compared: list[analysed.ComparedShown]
     analyses: list[analysed.AnalysisShown]
-    sets: analysed.RunSets
+    sets: RunSets
     main: tuple[str, str, str, str]  # the number, its interval, theory, verdict
+
+    @property
+    def figures(self) -> list[FigureShown]:
+        """The figures in the order of the page."""
+        return [figure for part in self.parts for figure in part.figures]
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether there are tables of numbers, apart from those of figures."""
+        return bool(self.fits or self.analyses or self.constants)
 
 
 def build(
@@ -61,8 +70,9 @@ def build(
     Parameters
     ----------
     studies : mapping
-        Study -> its texts: source, title, question, theory, notes, errata, and the names of its
-        figures (strings) and fits.
+        Study -> its texts: source, title, question, theory, notes, errata, the names of its figures
+        (strings) and fits, and where they are known the `parts` of figures, and what each analysis
+        is `about`.
     paths : Paths
         The folders of the tables and the figures, and the path of the report.
     planned : mapping
@@ -84,6 +94,8 @@ def build(
         _study(name, texts, paths, planned.get(name, ()), code, trunks.get(name, {}), command)
         for name, texts in studies.items()
     ]
+    for place, figure in enumerate((one for study in shown for one in study.figures), 1):
+        figure.number = place
     wanted = sorted({run for runs in planned.values() for run in runs})
     losses = read.table(paths.results / "losses.parquet")
     if paths.missing:
@@ -95,37 +107,48 @@ def build(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters["prose"] = prose
-    environment.filters["seconds"] = seconds
+    environment.filters |= {
+        "prose": markup.prose, "plain": markup.plain, "verdict": markup.verdict,
+        "seconds": markup.seconds, "count": markup.count, "linked": markup.linked,
+    }  # fmt: skip
     return environment.get_template("report.html").render(
         studies=shown, totals=totals, about=about, audit=refits(paths.results),
         failed=lack.failed, live=live,
         css=Markup((HERE / "report.css").read_text(encoding="utf-8") + live.css),
+        js=Markup((HERE / "report.js").read_text(encoding="utf-8")),
     )  # fmt: skip
 
 
 def _study(name, texts, paths, planned, code, trunks, command) -> StudyShown:
     fitted = read.table(paths.study(name, "fits.parquet"))
     made = read.table(paths.study(name, "analyses.parquet")) if texts.get("analyses") else None
-    sets = analysed.RunSets(paths, study=name)
-    fits = read.fits(fitted)
     table = read.table(paths.study(name, "runs.parquet"))
     if table is None and planned and paths.missing:
         table = read.rows(paths, planned)
+    sets = RunSets(paths, study=name, sweeps=sweeps_of(table))
+    compared = analysed.compared(texts.get("comparison", ()), fitted, made, sets, table)
+    fits = read.fits(fitted)
+    for fit in fits:
+        numbers = [number.parameter for number in fit.numbers]
+        fit.anchor = sets.anchor(fit.runs, numbers, f"{name}-fits")
     trained = texts["source"] == "training"
     files = [(file, paths.study(name, file)) for file in
              ("runs.parquet", "curves.parquet", "fits.parquet", "analyses.parquet",
               "prediction.parquet")]  # fmt: skip
     return StudyShown(
         name=name, texts=texts,
-        figures=[read.figure(paths, name, figure) for figure in texts["figures"]],
+        parts=drawn.parts(
+            name,
+            [drawn.figure(paths, name, figure) for figure in texts["figures"]],
+            texts.get("parts", {}),
+        ),
         fits=fits,
         runs=read.runs(table, planned, code, trunks) if trained else RunsShown(),
         constants=published.CONSTANTS if texts["source"] == "published" else (),
         files=[(file, paths.link(path)) for file, path in files if path.exists()],
         command=command.replace("{study}", name),
-        compared=analysed.compared(texts.get("comparison", ()), fitted, made, sets, table),
-        analyses=analysed.analyses(made, sets),
+        compared=compared,
+        analyses=analysed.analyses(made, sets, texts.get("about", {})),
         sets=sets,
         main=main_number(fits),
     )  # fmt: skip
@@ -153,29 +176,3 @@ def main_number(fits: Sequence[FitShown]) -> tuple[str, str, str, str]:
     elif judged:
         verdict = f"{sum(judged)} of {len(judged)} agree with theory"
     return (label, number.interval, number.theory, verdict)
-
-
-def prose(value: Any) -> Markup:
-    """Text of a study as HTML: escaped; then `code`, x^-0.5, x**a and 1.3e9 are marked up."""
-    parts = CODE.split(str(escape(value)))
-    marked = [f"<code>{part}</code>" if i % 2 else _raised(part) for i, part in enumerate(parts)]
-    return Markup("".join(marked))
-
-
-def _raised(html: str) -> str:
-    def superscript(found: re.Match) -> str:
-        return f"<sup>{found[1].strip('{}()').replace('-', '−')}</sup>"
-
-    def science(found: re.Match) -> str:
-        lead = "" if found[1] == "1" else f"{found[1]}×"
-        return f"{lead}10<sup>{int(found[2])}</sup>".replace("-", "−")
-
-    html = SCIENCE.sub(science, html)
-    return CARET.sub(superscript, STARS.sub(superscript, html))
-
-
-def seconds(value: float) -> str:
-    """A duration as text."""
-    if value < 10:
-        return f"{value:.1f} s"
-    return f"{value:,.0f} s" if value < 3600 else f"{value / 3600:.1f} h"

@@ -1,6 +1,5 @@
 """The report's section on one study, read from its files; the report computes only sums."""
 
-import base64
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -12,13 +11,10 @@ from typing import Any
 import pandas as pd
 
 from isoloss.charts.text import sentences, with_interval
-from isoloss.errors import UserError
 from isoloss.files import read_json, read_parquet
 from isoloss.results.fits import Fitted, FittedNumber, read_fits
 from isoloss.runs.select import is_finished
 from isoloss.tables.schema import RUN_COLUMNS, typed
-
-MOST_ROWS = 60  # the most rows of a table that the report shows whole
 
 
 @dataclass(frozen=True)
@@ -85,6 +81,12 @@ class FitShown:
     warnings: list[str]
     numbers: list[Number]
     runs: str = ""  # the runs that were fitted, separated by spaces
+    anchor: str = ""  # of the list of these runs in the report
+
+    @property
+    def runs_counted(self) -> str:
+        """How many runs were fitted, as text."""
+        return f"{self.n_runs} run{'' if self.n_runs == '1' else 's'}"
 
     @property
     def sources(self) -> list[tuple[str, str]]:
@@ -94,58 +96,6 @@ class FitShown:
             if number.theory:
                 said.setdefault(number.theory_source, []).append(number.parameter)
         return [(", ".join(parameters), source) for source, parameters in said.items()]
-
-
-@dataclass
-class FigureShown:
-    """One figure. `image` is "" where it was not drawn; then `notes` may say why."""
-
-    name: str
-    title: str
-    caption: str = ""
-    notes: list[str] = field(default_factory=list)
-    image: str = ""
-    links: list[tuple[str, str]] = field(default_factory=list)
-    header: list[str] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
-
-
-def figure(paths: Paths, study: str, name: str) -> FigureShown:
-    """A figure with its texts; for a missing figure, the reason."""
-    stem = paths.figures / study / name
-    png, text = stem.with_name(name + ".png"), stem.with_name(name + ".json")
-    if png in paths.missing:
-        return FigureShown(name, name)
-    try:
-        texts, image = read_json(text), png.read_bytes()
-    except (UserError, OSError):
-        return FigureShown(name, name)
-    if not texts.get("drawn", True):
-        return FigureShown(name, texts["title"], notes=texts["notes"])
-    shown = FigureShown(
-        name, texts["title"], texts["caption"], texts["notes"],
-        "data:image/png;base64," + base64.b64encode(image).decode(),
-        [(end, paths.link(stem.with_name(f"{name}.{end}"))) for end in ("pdf", "png", "csv")],
-    )  # fmt: skip
-    if texts.get("tabulate"):
-        table = pd.read_csv(stem.with_name(name + ".csv"), keep_default_na=False)
-        if len(table) <= MOST_ROWS:
-            shown.header = [column.replace("_", " ") for column in table.columns]
-            shown.rows = [[cell(value) for value in row] for row in table.itertuples(index=False)]
-    return shown
-
-
-def cell(value: Any) -> str:
-    """A cell of a table as the report shows it."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return str(value)
-    if not math.isfinite(number):
-        return "–"
-    if number == int(number) and abs(number) < 1e15:
-        return f"{int(number):,}"
-    return f"{number:.4g}"
 
 
 def fits(table: pd.DataFrame | None) -> list[FitShown]:
