@@ -140,11 +140,10 @@ def fit_problem(
         settings = {"level": level, "draws": draws if method != "none" else 0}
         found = profiles(problem, z, data, method=method, seed=seed, **settings)
     flat = {name: profile.flat for name, profile in found.items() if profile.flat}
-    says = verdict(problem, certificate, theta, sampled, lost, level, bend, pattern, flat, unknown)
     if pattern is not None and pattern.significant:
         warnings.append(pattern.text)
     warnings += [one.text for one in off]
-    seen = seen_pattern(pattern, bend)
+    seen, without = seen_pattern(pattern, bend), 0.0
     if seen is not None and len(sampled):
         moved = counted(problem, z, problem.z(sampled), *seen, rng)
         sampled = problem.theta(moved.z[moved.converged])
@@ -153,8 +152,10 @@ def fit_problem(
         if without > FAILED:
             text = f"{without:.0%} of the draws that count the law's misfit have no minimum"
             warnings.append(f"{text}; left out")
-            if says.determined:
-                says = not_identified(text)
+    # The verdict is of the draws that the intervals are made of.
+    says = verdict(problem, certificate, theta, sampled, lost, level, bend, pattern, flat, unknown)
+    if without > FAILED and says.determined:
+        says = not_identified(text)
     names, values = law.names, law.natural(theta)
     natural = law.natural(sampled)
     params = {

@@ -20,7 +20,7 @@ from isoloss.results.verdict import (
     not_identified,
     only_if,
 )
-from isoloss.stats.intervals import fewest_draws
+from isoloss.stats.intervals import bounds, fewest_draws
 
 FAILED = 0.05  # share of the draws that may fail
 STAND_IN = 400  # normal draws for the verdict of a fit without draws
@@ -99,7 +99,7 @@ def why_not(problem, certificate, theta, draws, level, loose):
         if parameter.name in problem.fixed or parameter.name in named or parameter.name in loose:
             continue
         column = natural[:, i]
-        lo, hi = np.quantile(column, [(1 - level) / 2, (1 + level) / 2])
+        lo, hi = bounds(column, level)
         share = np.mean(column <= parameter.lower + 1e-9)
         if parameter.log:
             # A coefficient varies with its exponent, which is judged; only scales are judged here.

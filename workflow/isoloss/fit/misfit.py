@@ -34,6 +34,7 @@ FREEDOM = 4  # least residual degrees of freedom of the test
 REPEATS = 10  # with so many repeated runs, the test compares with their spread
 CUT = 2.5  # standard deviations; residuals beyond are cut there
 ROUNDS = 5  # rounds of reweighting
+LACK_OF_FIT = "lack of fit"  # how the warning begins
 MAY_FIT = "another law may fit better"
 SEEN = 0.05  # share of a bend that the law's own parameters must leave of it
 
@@ -96,7 +97,7 @@ class Misfit:
         size, noise, there = 100 * self.size, 100 * self.noise, 100 * self.worst["residual"]
         p_value = f"= {self.p_value:.2g}" if self.p_value > 1e-99 else "< 1e-99"
         return (
-            f"lack of fit (p {p_value}): residuals {pattern}; the pattern is "
+            f"{LACK_OF_FIT} (p {p_value}): residuals {pattern}; the pattern is "
             f"{size:.2g} % of the loss beside {noise:.2g} % of noise, most at {at} "
             f"({there:+.2g} %): {MAY_FIT}"
         )

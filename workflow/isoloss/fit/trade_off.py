@@ -6,6 +6,7 @@ import numpy as np
 
 from isoloss.laws.base import Law
 from isoloss.results.verdict import WIDE
+from isoloss.stats.intervals import bounds
 
 TOGETHER = 0.8  # rank correlation of the draws, from which on two parameters trade off
 
@@ -24,7 +25,7 @@ def trade_offs(law: Law, values: np.ndarray, draws: np.ndarray, level: float) ->
     for pair in law.trade_offs:
         places = [law.names.index(name) for name in pair]
         both = draws[:, places]
-        ends = np.quantile(both, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        ends = np.stack(bounds(both, level))
         wide = np.any(np.diff(ends, axis=0)[0] > WIDE * np.abs(values[places]))
         if wide and np.all(np.ptp(both, axis=0) > 0):
             ranks = np.argsort(np.argsort(both, axis=0, kind="stable"), axis=0, kind="stable")

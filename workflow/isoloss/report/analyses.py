@@ -15,6 +15,8 @@ from isoloss.results.fits import Fitted, FittedNumber, read_fits
 from isoloss.results.quantity import Kind
 from isoloss.results.verdict import Status, Verdict
 
+MISFIT_COUNTED = "the interval counts its misfit"  # as warnings of analyses say it
+
 
 # What a comparison says of the runs behind a number: its name -> the column of the runs.
 SPANNED = {
@@ -43,6 +45,7 @@ class NumberShown:
     agrees: bool | None
     verdict: str  # "" where the data determine the number
     n_runs: str
+    misfit: bool  # whether the interval counts the misfit of its law
     runs: str  # the anchor of the list of runs behind it; "" where there is none
     span: int = 1
 
@@ -133,6 +136,7 @@ def one(row: Mapping, sets: RunSets, place: str) -> NumberShown:
         agrees=shown.agrees if sure else None,
         verdict="" if sure else verdict,
         n_runs=f"{int(row['n_runs']):,}" if known(row["n_runs"]) else "",
+        misfit=bool(shown.interval) and MISFIT_COUNTED in text(row["warnings"]),
         runs=sets.anchor(row["runs"], [quantity], place),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from isoloss.config.exhibits import UNIT
 from isoloss.laws import published
 from isoloss.report import analyses as analysed
 from isoloss.report import figures as drawn
@@ -131,6 +132,11 @@ def _study(name, texts, paths, planned, code, trunks, command) -> StudyShown:
     for fit in fits:
         numbers = [number.parameter for number in fit.numbers]
         fit.anchor = sets.anchor(fit.runs, numbers, f"{name}-fits")
+    analyses = analysed.analyses(made, sets, texts.get("about", {}))
+    of_loss = texts.get("loss_unit", UNIT)
+    for number in (one for shown in (*fits, *analyses) for one in shown.numbers):
+        if number.unit in ("loss", UNIT):
+            number.unit = of_loss
     trained = texts["source"] == "training"
     files = [(file, paths.study(name, file)) for file in
              ("runs.parquet", "curves.parquet", "fits.parquet", "analyses.parquet",
@@ -148,7 +154,7 @@ def _study(name, texts, paths, planned, code, trunks, command) -> StudyShown:
         files=[(file, paths.link(path)) for file, path in files if path.exists()],
         command=command.replace("{study}", name),
         compared=compared,
-        analyses=analysed.analyses(made, sets, texts.get("about", {})),
+        analyses=analyses,
         sets=sets,
         main=main_number(fits),
     )  # fmt: skip

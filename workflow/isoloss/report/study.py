@@ -12,6 +12,8 @@ import pandas as pd
 
 from isoloss.charts.text import sentences, with_interval
 from isoloss.files import read_json, read_parquet
+from isoloss.fit.counted import NOTE as MISFIT_COUNTED
+from isoloss.fit.misfit import LACK_OF_FIT
 from isoloss.results.fits import Fitted, FittedNumber, read_fits
 from isoloss.runs.select import is_finished
 from isoloss.tables.schema import RUN_COLUMNS, typed
@@ -80,8 +82,18 @@ class FitShown:
     n_runs: str
     warnings: list[str]
     numbers: list[Number]
+    rejected: bool = False  # whether the runs reject the law
+    counted: bool = False  # whether the intervals count the law's misfit
     runs: str = ""  # the runs that were fitted, separated by spaces
     anchor: str = ""  # of the list of these runs in the report
+
+    @property
+    def misfit(self) -> str:
+        """What the intervals say of a law that the runs reject; "" for other laws."""
+        if not self.rejected:
+            return ""
+        how = "count" if self.counted else "do not count"
+        return f"The runs reject this law; its intervals {how} that."
 
     @property
     def runs_counted(self) -> str:
@@ -125,6 +137,8 @@ def fit_shown(found: Fitted) -> FitShown:
         n_runs="" if found.n_runs is None else str(found.n_runs),
         warnings=[sentences(found.warnings)] if found.warnings else [],
         numbers=numbers,
+        rejected=LACK_OF_FIT in found.warnings,
+        counted=MISFIT_COUNTED in found.warnings,
         runs=found.runs,
     )
 

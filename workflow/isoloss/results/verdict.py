@@ -4,15 +4,16 @@ A verdict is text in the tables and in the report: its status, then a colon and 
 this module writes that text and reads it back.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from isoloss.results.quantity import Explained
-from isoloss.stats.intervals import LEVEL
+from isoloss.stats.intervals import LEVEL, bounds
 
 WIDE = 0.7  # widest interval of an identified exponent or floor, in units of its value
 RATIO = 10.0  # largest ratio of the ends of an identified scale's interval
+FEW = "there are too few draws for an interval"
 OFTEN = 0.05  # largest share of the draws on a bound, or without a value
 
 
@@ -113,7 +114,9 @@ def scale_verdict(draws: np.ndarray, lost: np.ndarray | None = None, *, name: st
         return not_identified("there is no interval")
     if share > OFTEN:
         return not_identified(f"{share:.0%} of the draws lie far outside what was tried")
-    lo, hi = _ends(draws)
+    lo, hi = bounds(draws, LEVEL)
+    if not np.isfinite(hi):
+        return not_identified(FEW)
     if hi > RATIO * lo:
         return not_identified(f"{name} may be anything from {lo:.2g} to {hi:.2g}".strip())
     return IDENTIFIED
@@ -126,14 +129,12 @@ def exponent_verdict(value: float, draws: np.ndarray) -> Verdict:
         return not_identified("there is no interval")
     if share > OFTEN:
         return not_identified(f"{share:.0%} of the draws have no value")
-    lo, hi = _ends(draws)
+    lo, hi = bounds(draws, LEVEL)
+    if not np.isfinite(hi):
+        return not_identified(FEW)
     if hi - lo > WIDE * abs(value):
         return not_identified(f"may be anything from {lo:.2g} to {hi:.2g}")
     return IDENTIFIED
-
-
-def _ends(draws: np.ndarray) -> Any:
-    return np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
 
 
 def _kept(draws, lost: np.ndarray | None) -> tuple[np.ndarray, float]:
