@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
-from isoloss.charts import GREY, Panel, Sheet, short, with_interval
+from isoloss.charts import GREY, Panel, Sheet, short
 from isoloss.config.section import Name, PositiveFloat, PositiveInt
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysing, Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
@@ -16,7 +16,7 @@ from isoloss.exhibits.kaplan import looks
 from isoloss.exhibits.kaplan.batch_scan import SIZE
 from isoloss.exhibits.kaplan.early_stopping import early_stopping
 from isoloss.exhibits.kaplan.looks import DASH
-from isoloss.exhibits.notes import warned
+from isoloss.exhibits.notes import in_words, warned
 from isoloss.fit.api import fit_law
 from isoloss.laws import law
 from isoloss.laws.published import KAPLAN
