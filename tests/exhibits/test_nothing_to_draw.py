@@ -11,7 +11,8 @@ from isoloss.config import exhibits
 from isoloss.config.load import parse_config, read_config, whole_studies
 from isoloss.exhibits.base import Tables
 from isoloss.exhibits.make import draw
-from isoloss.report.study import Paths, figure
+from isoloss.report.figures import figure
+from isoloss.report.study import Paths
 from isoloss.results import Row
 from isoloss.results.rows import table_of
 from isoloss.results.verdict import not_made
