@@ -1,6 +1,7 @@
 """Each question has a verdict of its own: the exponents, a, N* at a budget, and the loss there."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,16 @@ def test_a_rejected_law_says_that_its_numbers_hold_only_if_it_does():
     assert result.verdict.status == "identified only if the law holds"
     assert not result.identified
     assert not any(answer.verdict.identified for answer in result.answers([1e21]))
+
+
+def test_a_rejected_law_is_open_over_the_ranges_of_its_intervals():
+    result = fit_law(coupled(sd=0.002), "chinchilla", draws=60)
+    assert result.misfit.rejects
+    ranges = re.findall(r"(\w+) may be anything from (\S+) to ([^\s;]+)", result.verdict.reason)
+    assert len(ranges) >= 2
+    for name, *ends in ranges:
+        one = result.params[name]
+        assert ends == [f"{one.lo:.2g}", f"{one.hi:.2g}"]
 
 
 def test_a_bend_too_weak_to_be_seen_makes_nothing_known():

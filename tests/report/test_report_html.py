@@ -1,6 +1,7 @@
 """The report holds every figure and every number, and nothing that the data do not determine."""
 
 import base64
+import gzip
 import re
 from html.parser import HTMLParser
 
@@ -14,7 +15,9 @@ from isoloss.exhibits.make import draw
 from isoloss.files import write_parquet
 from isoloss.laws import published
 from isoloss.report.build import HERE, build, main_number
-from isoloss.report.markup import prose, seconds
+from isoloss.report.figures import FigureShown, parts
+from isoloss.report.markup import prose, seconds, verdict
+from isoloss.report.run_sets import RunSets
 from isoloss.report.study import Paths, fits, runs
 
 HOSTILE = '<script>alert("x")</script><img src=http://example.org/x onerror=alert(1)>'
@@ -102,7 +105,7 @@ class Parsed(HTMLParser):
     def __init__(self, page):
         super().__init__()
         self.tags, self.links, self.images, self.texts, self.open = [], [], [], [], []
-        self.ids = []
+        self.ids, self.unfolded = [], []
         self.feed(page)
         assert not self.open
 
@@ -123,6 +126,8 @@ class Parsed(HTMLParser):
     def handle_data(self, data):
         if self.open and self.open[-1] not in ("style", "script"):
             self.texts.append(data)
+            if "details" not in self.open or "summary" in self.open:
+                self.unfolded.append(data)
 
     @property
     def text(self):
@@ -155,6 +160,58 @@ def test_links_lead_to_files_and_sections_that_are_there(html, project):
             assert link[1:] in page.ids
         elif not link.startswith("data:"):
             assert (project / "results" / link).is_file(), link
+
+
+def test_theory_notes_and_tables_are_folded_and_figures_are_not(html):
+    page = Parsed(html)
+    shown = " ".join(" ".join(page.unfolded).split())
+    assert len(shown) < len(page.text)
+    for folded in ("As N", "run-7", "2.90 to 3.10", "7 of 9 runs", "It is"):
+        assert folded in page.text and folded not in shown, folded
+    for open_text in ("How fast?", "Figure 1.", "It falls as", "What theory says"):
+        assert open_text in shown, open_text
+
+
+def test_every_image_has_its_size_and_says_more_than_its_title(html):
+    (image,) = re.findall(r"<img ([^>]*)>", html)
+    told = dict(re.findall(r'(\w+)="([^"]*)"', image))
+    png = base64.b64decode(told["src"].partition("base64,")[2])
+    assert png[1:4] == b"PNG"
+    ratio = int.from_bytes(png[16:20]) / int.from_bytes(png[20:24])
+    assert int(told["width"]) / int(told["height"]) == pytest.approx(ratio, rel=0.01)
+    assert "It falls as N" in told["alt"]
+
+
+def test_the_drawn_numbers_are_inside(html, project):
+    (packed,) = re.findall(r'href="data:application/gzip;base64,([^"]+)"', html)
+    drawn = (project / "figures" / "sine" / "width.csv").read_bytes()
+    assert gzip.decompress(base64.b64decode(packed)) == drawn
+
+
+def test_a_fit_leads_to_its_runs_which_lead_back(project):
+    table = pd.read_parquet(project / "results" / "studies" / "sine" / "fits.parquet")
+    fitted = table[table["fit"] == "width_law"].assign(runs="run-0 run-1 run-2")
+    sets = RunSets(
+        Paths(project, project, project), "sine", {f"run-{i}": ["width"] for i in range(8)}
+    )
+    (fit,) = fits(fitted)
+    anchor = sets.anchor(fit.runs, [number.parameter for number in fit.numbers], "sine-fits")
+    (behind,) = sets.shown()
+    assert (behind.anchor, behind.back, behind.of_sweeps) == (
+        anchor,
+        "sine-fits",
+        "of the sweep width",
+    )
+    assert behind.behind == "A, alpha"
+
+
+def test_parts_come_in_the_order_of_their_first_figures():
+    shown = [FigureShown(name, name) for name in ("grid", "kaplan", "valley", "late")]
+    of = {"grid": "Findings", "kaplan": "Kaplan's", "valley": "Chinchilla's", "late": "Findings"}
+    found = parts("text", shown, of)
+    assert [part.name for part in found] == ["Findings", "Kaplan's", "Chinchilla's"]
+    assert [one.name for one in found[0].figures] == ["grid", "late"]
+    assert [part.name for part in parts("text", shown, {})] == [""]
 
 
 def test_every_identified_number_is_there_with_its_interval(html):
@@ -259,6 +316,21 @@ def test_prose_marks_up_powers_and_code_only():
         "10<sup>−5</sup> of 1.3×10<sup>9</sup>, a1e5 <code>2e3</code>"
     )
     assert prose("It falls as D^-1. Then") == "It falls as D<sup>−1</sup>. Then"
+
+
+def test_numbers_have_one_notation_and_identifiers_are_links():
+    assert prose("8.99e+03, -0.5 and 25%") == "8,990, −0.5 and 25\N{NO-BREAK SPACE}%"
+    assert prose("alpha_N, C_min, 3.1×10⁸") == "α<sub>N</sub>, C<sub>min</sub>, 3.1×10<sup>8</sup>"
+    assert prose("arXiv:2203.15556") == (
+        '<a href="https://arxiv.org/abs/2203.15556">arXiv:2203.15556</a>'
+    )
+
+
+def test_a_verdict_is_explained_and_does_not_repeat_the_interval_beside_it():
+    said = verdict("not identified: may be anything from 0.35 to 0.75", beside=True)
+    assert re.fullmatch(r'<abbr title="Many values fit [^"]*">not identified</abbr>', said)
+    assert "0.35" in verdict("not identified: may be anything from 0.35 to 0.75")
+    assert verdict("agrees with theory") == "agrees with theory"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_few_draws_without_a_value_hide_no_wide_interval():
 
 def test_an_interval_through_zero_leaves_an_exponent_open():
     verdict = exponent_verdict(1.0, np.linspace(-1, 3, 101))
-    assert verdict == "not identified: may be anything from -0.8 to 2.8"
+    assert verdict == "not identified: may be anything from -0.84 to 2.8"
 
 
 def test_without_draws_nothing_is_identified_and_no_interval_is_written():

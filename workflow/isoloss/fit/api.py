@@ -23,7 +23,7 @@ from isoloss.fit.rival import without_pattern
 from isoloss.fit.settings import FitSettings, documented
 from isoloss.fit.together import settle
 from isoloss.laws import Law
-from isoloss.results.verdict import not_identified
+from isoloss.results.verdict import Status, not_identified
 from isoloss.stats.intervals import Estimate, estimate, fewest_draws
 from isoloss.tables.data import Data, read
 
@@ -140,10 +140,11 @@ def fit_problem(
         settings = {"level": level, "draws": draws if method != "none" else 0}
         found = profiles(problem, z, data, method=method, seed=seed, **settings)
     flat = {name: profile.flat for name, profile in found.items() if profile.flat}
+    says = verdict(problem, certificate, theta, sampled, lost, level, bend, pattern, flat, unknown)
     if pattern is not None and pattern.significant:
         warnings.append(pattern.text)
     warnings += [one.text for one in off]
-    seen, without = seen_pattern(pattern, bend), 0.0
+    seen = seen_pattern(pattern, bend)
     if seen is not None and len(sampled):
         moved = counted(problem, z, problem.z(sampled), *seen, rng)
         sampled = problem.theta(moved.z[moved.converged])
@@ -152,10 +153,13 @@ def fit_problem(
         if without > FAILED:
             text = f"{without:.0%} of the draws that count the law's misfit have no minimum"
             warnings.append(f"{text}; left out")
-    # The verdict is of the draws that the intervals are made of.
-    says = verdict(problem, certificate, theta, sampled, lost, level, bend, pattern, flat, unknown)
-    if without > FAILED and says.determined:
-        says = not_identified(text)
+            if says.determined:
+                says = not_identified(text)
+        if says.status is Status.NOT_IDENTIFIED:
+            # The reasons state ranges, which must be those of the intervals.
+            again = verdict(problem, certificate, theta, sampled, lost, level, bend, pattern, flat,
+                            unknown)  # fmt: skip
+            says = again if again.status is Status.NOT_IDENTIFIED else says
     names, values = law.names, law.natural(theta)
     natural = law.natural(sampled)
     params = {
