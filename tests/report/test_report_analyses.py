@@ -101,7 +101,7 @@ def test_a_comparison_says_over_which_runs_its_number_was_measured(sets):
     (row,) = compared([ROW | {"scale": "no absolute value"}], None, table(measured), sets, runs)
     assert row.over == [
         "2 runs, N (no embeddings) 1536 to 203k, D 256k",
-        "the fit covers 0.9 decades of compute",
+        "The fit covers 0.9 decades of compute.",
         "no absolute value",
     ]
 

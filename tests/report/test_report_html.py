@@ -166,7 +166,7 @@ def test_theory_notes_and_tables_are_folded_and_figures_are_not(html):
     page = Parsed(html)
     shown = " ".join(" ".join(page.unfolded).split())
     assert len(shown) < len(page.text)
-    for folded in ("As N", "run-7", "2.90 to 3.10", "7 of 9 runs", "It is"):
+    for folded in ("As N", "run-8", "2.90 to 3.10", "7 of 9 runs", "It is"):
         assert folded in page.text and folded not in shown, folded
     for open_text in ("How fast?", "Figure 1.", "It falls as", "What theory says"):
         assert open_text in shown, open_text

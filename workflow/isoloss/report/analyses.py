@@ -94,7 +94,6 @@ def analyses(
         shown.append(
             AnalysisShown(
                 name=str(name).replace("_", " "),
-                do=text(rows.iloc[0]["do"]),
                 anchor=anchor,
                 about=about.get(str(name), ""),
                 numbers=share_verdicts(numbers),
