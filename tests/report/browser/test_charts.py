@@ -1,7 +1,6 @@
 """Both charts answer mouse, keyboard and slider in a real browser, with the tables' values."""
 
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -10,42 +9,24 @@ from tests import joint_study as grid
 from isoloss.charts.text import science, short
 from isoloss.laws import LAWS, published
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 STUDIES = {"grid": grid.TEXTS, "published": grid.PUBLISHED}
 RUNS = grid.runs().set_index("run_id")
 
 
 @pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-@pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    root = tmp_path_factory.mktemp("report")
-    paths = grid.project(root)
+    """The path of a report whose runs follow a known law."""
+    paths = grid.project(tmp_path_factory.mktemp("report"))
     paths.report.write_text(grid.page(STUDIES, paths), encoding="utf-8")
-    return paths.report.as_uri()
+    return paths.report
 
 
 @pytest.fixture
-def page(browser, report):
+def page(opened):
     """The report in a window, without an error in its console when the test ends."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened, errors = context.new_page(), []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda said: errors.append(said.text))
-    opened.goto(report)
-    yield opened
-    context.close()
-    assert errors == []
+    made = opened()
+    yield made
+    assert made.bad == []
 
 
 def live(page, name):
@@ -177,25 +158,18 @@ def test_models_stand_where_the_law_puts_them(page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_nothing_is_wider_than_the_screen_and_a_tap_answers(browser, report, scheme):
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, color_scheme=scheme
-    )
-    page = context.new_page()
-    page.goto(report)
+def test_on_a_phone_nothing_is_wider_than_the_screen_and_a_tap_answers(opened, scheme):
+    page = opened(390, 844, has_touch=True, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     runs = live(page, "runs")
     runs.locator("circle").nth(4).tap()
     check_run(told(runs))
     tip, stage = (runs.locator(one).bounding_box() for one in ("[data-part=tip]", ".stage"))
     assert tip["x"] >= stage["x"] and tip["x"] + tip["width"] <= stage["x"] + stage["width"] + 1
-    context.close()
+    assert page.bad == []
 
 
-def test_without_scripts_the_charts_are_not_there_and_the_allocation_table_is(browser, report):
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(report)
+def test_without_scripts_the_charts_are_not_there_and_the_allocation_table_is(opened):
+    page = opened(java_script_enabled=False)
     assert page.locator("[data-live=runs]").is_hidden()
     assert page.locator("#budget table.allocation").first.is_visible()
-    context.close()
