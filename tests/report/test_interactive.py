@@ -16,7 +16,7 @@ from isoloss.fit.questions import FACTOR
 from isoloss.laws import LAWS, published
 from isoloss.report import interactive
 from isoloss.report.interactive.allocation import COLUMNS, allocation_rows, shown
-from isoloss.report.interactive.budgets import PUBLISHED, own_budgets, published_data
+from isoloss.report.interactive.budgets import PUBLISHED, model_table, own_budgets, published_data
 from isoloss.report.interactive.formulas import IN_SCRIPT, embedded
 from isoloss.report.interactive.joint import best, joint_fits, tokens_of
 from isoloss.report.interactive.page import charts, save_allocation
@@ -160,6 +160,16 @@ def test_every_published_allocation_spends_its_budget():
     kaplan = rows[(rows["compute_flops"] == 1e21) & rows["law"].str.contains("C = 2 C_min")]
     assert kaplan["loss"].item() == pytest.approx((3.1e8 / (0.5e21 / 8.64e19)) ** 0.050)
     assert at.filter(like="C = C_min").iloc[0] == pytest.approx(1.3e9 * (1e21 / 8.64e19) ** 0.73)
+
+
+def test_a_model_has_the_loss_of_each_law_and_the_least_one_without_its_tokens():
+    header, rows = model_table(grid.PUBLISHED["models"])
+    gpt2, gpt3 = (dict(zip(header, row, strict=True)) for row in rows)
+    sizes = (6.4e13 / 1.75e11) ** (0.076 / 0.103) + 1.8e13 / 3e11
+    assert gpt3["loss by Kaplan 2020"] == f"{sizes**0.103:.3f}"
+    endless = 1.69 + 406.4 / 1.558e9**0.34
+    assert gpt2["loss by Hoffmann 2022"] == f"at least {endless:.3f}"
+    assert gpt2["D"] == "not disclosed"
 
 
 def test_the_saved_table_has_every_row_and_its_columns_without_any(tmp_path):

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from isoloss.charts.text import short
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.fit.questions import FACTOR, OF_RANGE, Asked, answer, ends_of
+from isoloss.laws import LAWS
 from isoloss.laws import published as P
 from isoloss.report.interactive.formulas import EXACT, IN_SCRIPT, rounded
 from isoloss.report.interactive.joint import JointFit
@@ -31,7 +33,7 @@ class Published:
     where the paper states another.
     """
 
-    key: str
+    name: str
     label: str
     law: str
     params: Mapping[str, float]
@@ -43,18 +45,18 @@ class Published:
 
 PUBLISHED = (
     Published(
-        "besiroglu", "Besiroglu 2024: Hoffmann's law, refitted", "chinchilla",
+        "Besiroglu 2024", "Besiroglu 2024: Hoffmann's law, refitted", "chinchilla",
         P.surface("besiroglu"), (7e7, 1.6e10),
         "models of 70M to 16B parameters (Hoffmann et al.'s runs)",
         "The paper prints errors of single constants, and no interval of N*.",
     ),
     Published(
-        "hoffmann", "Hoffmann 2022, approach 3, as printed", "chinchilla",
+        "Hoffmann 2022", "Hoffmann 2022, approach 3, as printed", "chinchilla",
         P.surface("hoffmann"), (7e7, 1.6e10), "models of 70M to 16B parameters",
         "The paper prints no interval of N*.",
     ),
     Published(
-        "kaplan", "Kaplan 2020, Table 6 and Eq. 1.3", "kaplan_nd", P.joint_kaplan(),
+        "Kaplan 2020", "Kaplan 2020, Table 6 and Eq. 1.3", "kaplan_nd", P.joint_kaplan(),
         (768.0, 1.5e9), "models of 768 to 1.5B parameters, without embeddings",
         "The paper prints no interval of N*.",
         rule={
@@ -69,12 +71,34 @@ PUBLISHED = (
 def published_data(one: Published) -> dict[str, Any]:
     """A published law as `budget.js` reads it."""
     return {
-        "key": one.key, "label": one.label, "law": one.law, "unit": "nats per token",
+        "label": one.label, "law": one.law, "unit": "nats per token",
         "tokens": "tokens",
         "params": {name: rounded(value, EXACT) for name, value in one.params.items()},
         "rule": dict(one.rule) if one.rule else None,
         "fitted_to": list(one.fitted_to), "said": one.said, "why": one.why_no_interval,
     }  # fmt: skip
+
+
+def model_table(
+    models: Sequence[Mapping[str, Any]],
+) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of published models with the loss that each law gives them.
+
+    The loss of a model whose tokens were not disclosed is at least that of endless tokens.
+    """
+    header = ["model", "N", "D", *(f"loss by {one.name}" for one in PUBLISHED)]
+    rows = []
+    for model in models:
+        n_params, n_tokens = model["n_params"], model["n_tokens"]
+        losses = [
+            float(LAWS[one.law](one.params, n_params=n_params, n_tokens=n_tokens or np.inf))
+            for one in PUBLISHED
+        ]
+        least = "" if n_tokens else "at least "
+        rows.append([model["name"], short(n_params),
+                     short(n_tokens) if n_tokens else "not disclosed",
+                     *(f"{least}{loss:.3f}" for loss in losses)])  # fmt: skip
+    return header, rows
 
 
 @dataclass(frozen=True)
@@ -112,7 +136,6 @@ class OwnBudgets:
                    "n_hi": self.hi["n_params"], "loss": self.at["loss"],
                    "loss_lo": self.lo["loss"], "loss_hi": self.hi["loss"]}  # fmt: skip
         return {
-            "key": f"{one.study}/{fitted.fit}/{fitted.group}",
             "study": one.study, "label": one.label,
             "law": fitted.law_name, "unit": one.unit, "tokens": one.tokens,
             "synthetic": one.synthetic,

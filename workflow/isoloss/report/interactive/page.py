@@ -13,7 +13,7 @@ from markupsafe import Markup
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.files import write_text
 from isoloss.report.interactive.allocation import COLUMNS, Allocation, allocation_rows, shown
-from isoloss.report.interactive.budgets import PUBLISHED, own_budgets, published_data
+from isoloss.report.interactive.budgets import PUBLISHED, model_table, own_budgets, published_data
 from isoloss.report.interactive.formulas import embedded, rounded
 from isoloss.report.interactive.joint import JointFit, by_study, joint_fits
 from isoloss.report.interactive.runs import runs_chart
@@ -43,6 +43,8 @@ class BudgetShown:
     choices: list[tuple[str, list[tuple[int, str]]]]
     allocation: Allocation
     picture: str  # the anchor of the figure that shows published allocations; "" without one
+    header: list[str]  # of the table of published models
+    models: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,8 @@ def _budget(
     allocation: list[dict[str, Any]],
 ) -> BudgetShown:
     own = [made.data() for one in by_study(fits) if (made := own_budgets(one)) is not None]
-    models = {
-        model["name"]: [model["name"], rounded(model["n_params"]), rounded(model["n_tokens"])]
-        for texts in studies.values()
-        for model in texts.get("models", ())
-    }
+    models = {model["name"]: model for texts in studies.values()
+              for model in texts.get("models", ())}.values()  # fmt: skip
     of_papers = [published_data(one) for one in PUBLISHED]
     laws = [*of_papers, *own]
     choices = [("published laws", [(i, one["label"]) for i, one in enumerate(of_papers)])]
@@ -132,8 +131,16 @@ def _budget(
         choices.append((f"fitted to the runs of {study}{mark}", named))
     picture = next((f"{name}-allocation" for name in published
                     if "allocation" in studies[name]["figures"]), "")  # fmt: skip
-    data = {"k": FLOPS_PER_PARAM_TOKEN, "laws": laws, "models": list(models.values())}
-    return BudgetShown(Markup(embedded(data)), choices, shown(allocation), picture)
+    data = {
+        "k": FLOPS_PER_PARAM_TOKEN,
+        "laws": laws,
+        "models": [
+            [one["name"], rounded(one["n_params"]), rounded(one["n_tokens"])] for one in models
+        ],
+    }
+    return BudgetShown(
+        Markup(embedded(data)), choices, shown(allocation), picture, *model_table(models)
+    )
 
 
 def save_allocation(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
