@@ -29,13 +29,40 @@ def changed(table):
     return Tables(runs=tables.runs, curves=tables.curves, analyses=table)
 
 
-def test_kaplans_line_has_the_convention_of_hoffmann_et_al():
-    # Hoffmann et al. (2022), App. D.4: Kaplan et al. predict 4.68e9 parameters at 1e21 FLOP. At C
-    # FLOP the line is that times (C / 1e21)**0.73.
-    line = drawn("chinchilla_frontiers").table
-    line = some(line[line["series"].str.startswith("Kaplan")])
-    expected = 4.683e9 * (line["x"] / 1e21) ** 0.73
-    np.testing.assert_allclose(line["y"], expected, rtol=2e-3)
+def test_published_rules_have_their_slopes_and_go_through_the_middle_of_the_lines():
+    # Kaplan et al. (2020), Table 6: N* ~ C**0.73; 20 tokens per parameter are C**0.5.
+    table = drawn("chinchilla_frontiers").table
+    ours = table[table["what"] == "line beyond its places"]
+    middle = [np.log(ours[axis]).mean() for axis in "xy"]
+    for author, slope in (("Kaplan", 0.73), ("Hoffmann", 0.5)):
+        line = np.log(table.loc[table["series"].str.contains(author), ["x", "y"]].to_numpy())
+        assert np.diff(line[:, 1]) / np.diff(line[:, 0]) == pytest.approx(slope, abs=1e-6)
+        assert np.interp(middle[0], *line.T) == pytest.approx(middle[1])
+
+
+def test_the_frame_is_that_of_the_runs():
+    table = drawn("chinchilla_frontiers").table
+    most = cases.tables().runs["compute_6nd_flops"].max()
+    assert table["x"].max() <= 3 * most * 1.0001
+
+
+def test_the_envelope_of_learning_curves_never_rises():
+    tables = cases.tables()
+    rows = tables.analyses.copy()
+    least = (rows["quantity"] == "loss") & rows["group"].str.contains("winner")
+    assert least.sum() > 10
+    rows.loc[rows.index[least][5:8], "value"] *= 1.2  # a curve that ended is below the next one
+    table = drawn("chinchilla_envelope", changed(rows)).table
+    envelope = table[table["what"] == "envelope"].sort_values("x")
+    assert (np.diff(envelope["y"]) <= 0).all()
+    assert len(envelope) == least.sum() - 3
+
+
+def test_rows_of_both_panels_of_the_approaches_line_up():
+    table = drawn("approaches_compared").table
+    size, data = (rows.set_index("series")["y"] for _, rows in table.groupby("panel"))
+    both = size.index.intersection(data.index)
+    assert len(both) >= 5 and (size[both] == data[both]).all()
 
 
 def test_lines_beyond_the_runs_are_told_from_those_between_them():

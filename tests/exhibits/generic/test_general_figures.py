@@ -12,6 +12,7 @@ from isoloss.charts.text import with_interval
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Tables, plain
 from isoloss.exhibits.generic.curves import efficient
+from isoloss.exhibits.generic.loss import _nearest_slope
 from isoloss.exhibits.generic.series import Series
 from isoloss.exhibits.make import drawing
 from isoloss.laws import CHINCHILLA
@@ -62,7 +63,8 @@ def test_the_law_is_dashed_where_runs_were_left_out_of_the_fit():
 
 
 def test_an_extrapolation_is_told_with_its_interval_and_the_truth():
-    result = drawing(*CASES["extrapolation"]())
+    of_loss = result.table[result.table["panel"] == "Loss"]
+    end = rows(of_loss, "fitted law, 90 % band").iloc[-1]
     end = rows(result.table, "fitted law, 90 % band").iloc[-1]
     truth = S.surface(1e12, 1e11, **S.CHINCHILLA)
     assert end["x"] == pytest.approx(1e12) and end["lo"] < truth < end["hi"]
@@ -225,11 +227,65 @@ def test_the_key_shows_lines_as_they_are_drawn():
     labels = [text.get_text() for text in legend.get_texts()]
     key = dict(zip(labels, legend.legend_handles, strict=True))
     grey = [line for line in figure.axes[0].lines if line.get_color() == "#6f6f6f"]
-    patterns = {"floor": grey[0], "theory, d = 1": grey[1]}
+    assert [text.get_text() for text in figure.axes[0].texts] == ["floor"]  # beside its line
+    patterns = {"theory, d = 1": grey[1]}
     for label, line in patterns.items():
         drawn, shown = (np.array(of._unscaled_dash_pattern[1]) for of in (line, key[label]))
         np.testing.assert_allclose(shown, drawn)
     assert grey[0]._unscaled_dash_pattern != grey[1]._unscaled_dash_pattern
+
+
+def test_a_guide_lies_where_the_series_has_its_slope():
+    # y ~ x**-4 up to x = 30, and flat from there.
+    x = np.array([10.0, 17.0, 30.0, 300.0, 3e3, 3e4])
+    y = np.maximum(x / 10, 1) ** -4.0
+    y[x > 30] = 3.0**-4
+    assert np.exp(_nearest_slope(np.log(x), np.log(y), -4.0)) < 30
+    assert np.exp(_nearest_slope(np.log(x), np.log(y), 0.0)) > 300
+    straight = np.log(x)
+    assert _nearest_slope(straight, -straight, -1.0) == pytest.approx(
+        np.mean((straight[2:] + straight[:-2]) / 2)
+    )
+
+
+def test_fitted_over_planted_is_zero_for_the_planted_law():
+    table = drawing(*CASES["extrapolation"]()).table
+    over = some(table[table["panel"] == "Fitted / planted"], what="fitted law")
+    np.testing.assert_allclose(over["y"], 0, atol=1e-9)  # the fit has the planted parameters
+    assert over["x"].max() == pytest.approx(1e12)
+    runs = some(table[table["panel"] == "Fitted / planted"], what="run")
+    assert runs["y"].abs().max() < 5 and len(runs) == 6
+
+
+def test_data_of_a_planted_law_are_marked_in_every_panel():
+    for case, marked in (("extrapolation", True), ("same_compute", True), ("frontier", False)):
+        figure = drawing(*CASES[case]()).figure
+        for axes in (axes for axes in figure.axes if axes.get_xlabel()):
+            titles = [axes.get_title(loc=loc) for loc in ("center", "right")]
+            assert ("SYNTHETIC DATA" in titles) == marked
+
+
+def test_each_law_of_a_grid_has_a_panel_with_its_misfit():
+    asked, tables = CASES["loss_grid"]()
+    both = asked.model_copy(update={"fit": None, "laws": {asked.fit: "The sum", "none": "Another"}})
+    assert both.fits_named == [asked.fit, "none"]
+    result = drawing(both, tables)
+    first, second = result.figure.axes[:2]
+    assert [axes.get_title(loc="left") for axes in (first, second)] == ["The sum", "Another"]
+    assert first.get_ylim() == second.get_ylim()
+    said = [[text.get_text() for text in axes.texts if "misses" in text.get_text()]
+            for axes in (first, second)]  # fmt: skip
+    assert len(said[0]) == 1 and said[1] == []
+    assert said[0][0].removeprefix("misses the runs by ") in " ".join(result.notes)
+    assert "No law is drawn (Another): not fitted." in result.notes
+
+
+def test_a_size_has_one_colour_in_all_figures_of_a_study():
+    tables = Tables(runs=S.grid())
+    sizes = sorted(tables.runs["n_params"].unique())
+    every = tables.colors_of(sizes, "n_params")
+    assert tables.colors_of(sizes[1:3], "n_params") == every[1:3]
+    assert len(set(every)) == len(sizes)
 
 
 def test_a_series_can_hold_several_sweeps():

@@ -104,6 +104,26 @@ def test_the_articles_shapes_have_these_counts():
         0.8, 84.9, 302.0, 707.8, 1474.6, 118.0, 115.6, 118.0]  # fmt: skip
 
 
+def test_deviations_from_claims_are_those_of_the_counts():
+    study = parse_study(read_yaml(STUDIES / "published.yaml"), "published")
+    asked = next(figure for figure in study.figures if figure.name == "configurations")
+    result = drawing(asked, Tables())
+    table = result.table.set_index("model")
+    assert table.loc["small", "off_claim_percent"] == pytest.approx(100 * (124_439_808 / 117e6 - 1))
+    off_axis = [text.get_text() for text in result.figure.axes[0].texts]
+    tiny = table.loc["tiny", "off_claim_percent"]
+    assert off_axis == [f"{tiny:+.0f} % →"]  # the only one; all others are points
+    points = sum(len(line.get_xdata()) for line in result.figure.axes[0].lines)
+    assert points == 2 * len(table) - 1
+
+
+def test_models_on_lines_of_equal_loss_lie_at_their_n_and_d():
+    study = parse_study(read_yaml(STUDIES / "published.yaml"), "published")
+    result = drawing(next(f for f in study.figures if f.name == "iso_loss"), Tables())
+    models = some(result.table, what="model").set_index("series")
+    assert tuple(models.loc["Chinchilla", ["x", "y"]]) == (70e9, 1.4e12)
+
+
 def test_models_lie_at_six_n_d_and_those_with_undisclosed_data_at_the_axis():
     study = parse_study(read_yaml(STUDIES / "published.yaml"), "published")
     result = drawing(next(f for f in study.figures if f.name == "models"), Tables())

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from isoloss.errors import UserError
-from isoloss.exhibits.training.learning_rate import LearningRate
+from isoloss.exhibits.base import Tables
+from isoloss.exhibits.make import drawing
+from isoloss.exhibits.training.learning_rate import LearningRate, LearningRates
 from tests.exhibits.made import rows_of
 from tests.rows import one, some
 
@@ -77,3 +79,20 @@ def test_a_best_rate_at_the_end_of_the_sweep_is_no_minimum():
     runs = runs_of(factors=(4, 8, 16, 32, 64))
     with pytest.raises(UserError, match=r"minimum between the rates tried .*width 8: edge"):
         made(runs, SPEC.model_copy(update={"reach": 20.0}))
+
+
+def test_a_rate_that_lies_off_its_best_is_said_with_its_factor():
+    runs = runs_of(noise=0.005)
+    rows = made(runs)
+    best = of(rows, "best rate").set_index("x")["value"]
+    used = pd.DataFrame([
+        {"sweep": "grid", "run_id": f"g{width:g}", "status": "done", "width": int(width),
+         "peak_lr": rate * (3.0 if width == 88 else 1.0), "loss": 2.0}
+        for width, rate in best.items()
+    ])  # fmt: skip
+    asked = LearningRates(draw="learning_rates", rates="rate", used=["grid"])
+    result = drawing(asked, Tables(runs=pd.concat([runs, used]), analyses=rows))
+    said = [note for note in result.notes if "the study uses" in note]
+    assert said == ["Width 88: the study uses 3 times the best rate, outside its 90 % interval."]
+    right = result.figure.axes[1]
+    assert "3 × best" in [text.get_text() for text in right.texts]

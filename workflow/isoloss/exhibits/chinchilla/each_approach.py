@@ -117,7 +117,7 @@ def _learning_curves(
     """Draw the longest curve of each size; the sizes, their colours, and notes."""
     runs, notes = _longest(spec, tables, count)
     sizes = sorted(runs[count.size].unique())
-    colors = ordered_colors(len(sizes))
+    colors = tables.colors_of(sizes, str(count.size))
     color_of = dict(zip(sizes, colors, strict=True))
     for run in runs.to_dict("records"):
         curve = tables.curves[tables.curves["run_id"] == run["run_id"]]

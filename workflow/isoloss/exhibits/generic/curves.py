@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts import COLORS, Sheet, ordered_colors, short
+from isoloss.charts import COLORS, Sheet, short
 from isoloss.config.section import Name, Section, Values
 from isoloss.exhibits.base import Drawing, Drawn, Figure, Tables, need
 from isoloss.exhibits.generic.series import OfRuns
@@ -73,7 +73,7 @@ def learning_curves(spec: LearningCurves, tables: Tables) -> Drawing:
     sheet = Sheet()
     panel = sheet.panel(spec.x_label, spec.y_label)
     values = sorted(runs[spec.by].dropna().unique())
-    colors = dict(zip(values, ordered_colors(len(values)), strict=True))
+    colors = dict(zip(values, tables.colors_of(values, spec.by), strict=True))
     by_run = dict(tuple(tables.curves.groupby("run_id")))
     crowded = len(runs) > 30
     for run in runs.sort_values([spec.by, "run_id"], kind="stable").to_dict("records"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts import GREY, Sheet, ordered_colors, short, with_interval
+from isoloss.charts import GREY, Sheet, short, with_interval
 from isoloss.config.section import Name
 from isoloss.errors import UserError
 from isoloss.exhibits.base import (
@@ -218,7 +218,7 @@ def draw(spec: Collapsed, tables: Tables) -> Drawing:
     left = sheet.panel("t / t_end", "(L - L0) / (L_end - L0)", "Normalised curves")
     right = sheet.panel("parameters N", "above the other sizes (%)", "Apart", y_scale="linear")
     apart = rows.parameters(Q.CURVE_APART).sort_values("x")
-    colors = ordered_colors(len(apart))
+    colors = tables.colors_of(list(apart["x"]), "n_params")
     for one, color in zip(apart.itertuples(), colors, strict=True):
         group = rows.group_of(one)
         points = rows.points(Q.NORMALISED_LOSS, group=group)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts import GREY, Sheet, look_of, ordered_colors, short
+from isoloss.charts import GREY, Sheet, look_of, short
 from isoloss.config.section import Name
 from isoloss.errors import UserError
 from isoloss.exhibits.base import (
@@ -159,7 +159,8 @@ def draw(spec: CooldownForecasts, tables: Tables) -> Drawing:
     measured, forecasts = rows.all(Q.COOLED_LOSS), rows.points(Q.COOLED_FORECAST)
     joined = forecasts.merge(measured[["group", "value"]], on="group", suffixes=("", "_measured"))
     widths = sorted(joined["of"].unique())
-    for place, (width, color) in enumerate(zip(widths, ordered_colors(len(widths)), strict=True)):
+    colors = tables.colors_of(widths, "width")
+    for place, (width, color) in enumerate(zip(widths, colors, strict=True)):
         of = joined[joined["of"] == width]
         ends = [100 * (of[end] / of["value_measured"] - 1) for end in ("value", "lo", "hi")]
         look = {"color": color, "marker": look_of(place)["marker"], "markersize": 4}
@@ -168,7 +169,7 @@ def draw(spec: CooldownForecasts, tables: Tables) -> Drawing:
     left.level(0.0, "as measured", linestyle="-", linewidth=0.8)
     left.axes.margins(x=0.1)
     _largest(spec, tables, rows, joined, sheet)
-    sheet.key_of_values(widths, ordered_colors(len(widths)), "width (left)")
+    sheet.key_of_values(widths, colors, "width (left)")
     key = [("forecast, 90 % interval", FORECAST), ("measured", look_of(1)),
            ("trunk, constant rate", {"color": GREY, "marker": "o"})]  # fmt: skip
     return sheet.drawing(key, notes + _said(rows))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts import COLORS, GREY, WHITE, Panel, Sheet, ordered_colors, with_interval
+from isoloss.charts import COLORS, GREY, WHITE, Panel, Sheet, with_interval
 from isoloss.config.section import Name, PositiveFloat
 from isoloss.errors import UserError
 from isoloss.exhibits.base import (
@@ -207,7 +207,7 @@ def draw(spec: LearningRates, tables: Tables) -> Drawing:
     losses, lines = found.points(Q.LOSS), found.line(Q.LOSS)
     best = found.parameters(Q.BEST_RATE)
     widths = sorted(losses["of"].unique())
-    colors = ordered_colors(len(widths))
+    colors = tables.colors_of(widths, "width")
     for width, color in zip(widths, colors, strict=True):
         name = f"width {width:g}"
         here, bowl = losses[losses["of"] == width], lines[lines["of"] == width]
