@@ -63,9 +63,9 @@ def test_the_law_is_dashed_where_runs_were_left_out_of_the_fit():
 
 
 def test_an_extrapolation_is_told_with_its_interval_and_the_truth():
+    result = drawing(*CASES["extrapolation"]())
     of_loss = result.table[result.table["panel"] == "Loss"]
     end = rows(of_loss, "fitted law, 90 % band").iloc[-1]
-    end = rows(result.table, "fitted law, 90 % band").iloc[-1]
     truth = S.surface(1e12, 1e11, **S.CHINCHILLA)
     assert end["x"] == pytest.approx(1e12) and end["lo"] < truth < end["hi"]
     value, interval = with_interval(end["y"], end["lo"], end["hi"])

@@ -190,7 +190,7 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
     found = tables.analysed(spec.recount, spec.called)
     sheet = Sheet(2, height=4.6)
     notes = []
-    left = exponent_panel(sheet, "exponent a of N* ~ C^a", "The same runs, counted four ways")
+    left = exponent_panel(sheet, "exponent a of N* ~ C^a", "These runs")
     named = {group.get("count") for group in found.groups(Q.A_OPT)}
     counts = [count for count in COUNTS if count in named]
     groups = found.groups(Q.A_OPT)
