@@ -33,6 +33,8 @@ TEXTS = {
 OTHER = {"source": "published", "title": "Published laws", "question": "What do they say?",
          "theory": "Nothing.", "notes": [], "errata": [], "figures": [], "fits": []}  # fmt: skip
 
+TWO_PANELS = {"width": 736, "height": 360, "parts": [[0, 0, 0.5, 0.9], [0.5, 0, 0.5, 0.9]]}
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
@@ -65,7 +67,8 @@ def report(tmp_path_factory):
         for end in ("png", "pdf", "csv"):
             if name != "size":
                 shutil.copy(stem.with_name(f"size.{end}"), stem.with_name(f"{name}.{end}"))
-        write_json(stem.with_name(f"{name}.json"), texts | {"title": f"Loss: {name}"})
+        about = texts | {"title": f"Loss: {name}"} | (TWO_PANELS if name == "valleys" else {})
+        write_json(stem.with_name(f"{name}.json"), about)
     path = root / "results" / "report.html"
     html = build({"text": TEXTS, "published": OTHER}, planned={"text": RUNS}, code={},
                  paths=Paths(path, root / "results", root / "figures"),

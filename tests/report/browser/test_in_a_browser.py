@@ -104,3 +104,25 @@ def test_what_is_folded_is_printed_but_for_lists_of_runs(opened):
     page.emulate_media(media="print")
     assert page.get_by_text("No seed.").first.is_visible()
     assert not page.get_by_text("run-7").first.is_visible()
+
+
+def test_on_a_phone_panels_stand_one_under_the_other_at_their_size(opened):
+    page = opened(390, WIDTHS[390])
+    figure = page.locator("#text-valleys")
+    assert not figure.locator("img").is_visible()
+    first, second = (figure.locator(".stack > div").nth(place).bounding_box() for place in (0, 1))
+    assert second["y"] >= first["y"] + first["height"]
+    assert first["x"] == second["x"]
+    # A panel of 368 by 324 pixels, whose text is not smaller than that of a desktop by more than
+    # the margins of the page ask for.
+    assert first["width"] > 0.9 * 368
+    assert first["height"] / first["width"] == pytest.approx(324 / 368, rel=0.01)
+    assert figure.locator(".stack").get_attribute("aria-label").startswith("Loss: valleys.")
+    assert page.locator("#text-size img").is_visible()  # one panel: the image itself
+    assert page.bad == []
+
+
+def test_on_a_desktop_a_figure_is_one_image(opened):
+    page = opened()
+    assert page.locator("#text-valleys img").is_visible()
+    assert page.locator(".stack").count() == 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from isoloss.charts.style import PIXELS, SINGLE_WIDTH
 from isoloss.errors import UserError
 from isoloss.files import read_json
 from isoloss.report.markup import plain
@@ -31,6 +32,9 @@ class FigureShown:
         Its place among all figures of the report, from 1 on.
     width, height : int
         Of the image, in pixels, so that a page has its length before images are decoded.
+    parts : str
+        Of a figure that is wider than a narrow screen: its parts in reading order, for `report.js`
+        to stack. Each is left, top, width and height, as shares of the image.
     data : str
         The drawn numbers as a compressed CSV file inside the page.
     """
@@ -46,6 +50,7 @@ class FigureShown:
     number: int = 0
     width: int = 0
     height: int = 0
+    parts: str = ""
     data: str = ""
 
     @property
@@ -91,6 +96,8 @@ def figure(paths: Paths, study: str, name: str) -> FigureShown:
         [(end, paths.link(stem.with_name(f"{name}.{end}"))) for end in ("pdf", "png", "csv")],
         width=texts.get("width", width), height=texts.get("height", height),
     )  # fmt: skip
+    if shown.width > PIXELS * SINGLE_WIDTH:
+        shown.parts = ";".join(" ".join(map(str, part)) for part in texts.get("parts", []))
     numbers = stem.with_name(name + ".csv")
     shown.data = packed(numbers)
     if texts.get("tabulate"):
