@@ -272,10 +272,8 @@ def _law(panel: Panel, rows: Analysed, notes: list[str]) -> list[tuple[str, floa
     slope = middle["value"] * (line["x"] / middle["x"]) ** -PAPER[1]
     panel.line(line["x"], slope, "the paper's exponent", "slope", **looks.PAPER)
     ends.append((f"the paper: {PAPER[1]}", line["x"][least], slope[least], looks.PAPER["color"]))
-    notes.append(f"The paper's own line is {PAPER[0]:.1e} tokens / L^{PAPER[1]}, which is "
-                 f"{short(PAPER[0] / middle['x'] ** PAPER[1])} at a loss of {middle['x']:.3g}: of "
-                 "BPE tokens of WebText2, whose losses are others; only its slope is "
-                 "drawn.")  # fmt: skip
+    notes.append(f"The paper's own line is {PAPER[0]:.1e} tokens / L^{PAPER[1]}. Its tokens and "
+                 "losses are those of WebText2, so that only its slope is drawn.")  # fmt: skip
     return ends
 
 

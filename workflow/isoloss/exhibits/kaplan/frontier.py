@@ -286,9 +286,6 @@ def draw_frontiers(spec: KaplanFrontiers, tables: Tables) -> Drawing:
         key += [(f"ours, {label}", marked), (f"the slope of the paper, {symbol}", theirs)]
         local = local_exponents(best["x"].to_numpy(float), best["value"].to_numpy(float))
         right.line(*local, label, "local exponent", **marked)
-        if len(local[1]):
-            notes.append(f"The local exponent of {symbol} goes from {local[1][0]:.3f} at the least "
-                         f"budgets to {local[1][-1]:.3f} at the largest.")  # fmt: skip
         number, decades = found.number(Q.ALPHA_C), np.log10(line["x"].max() / line["x"].min())
         if number is not None:
             words.append((f"{symbol}: {number['value']:.3f} over {decades:.1f} decades",

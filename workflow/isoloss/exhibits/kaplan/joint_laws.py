@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from isoloss.charts import GREY, Panel, Sheet, short
+from isoloss.charts import GREY, Panel, Sheet, sentences, short
 from isoloss.config.section import Name
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Does, Drawing, Figure, OfLosses, Tables
@@ -134,8 +134,8 @@ def _said_of_steps(steps: Analysed, missed: np.ndarray) -> list[str]:
     """How far Eq. 1.6 is off where it is fitted and before, and whether it is determined."""
     found = steps.parameter(Q.ALPHA_S)
     verdict = Verdict.read(found["verdict"])
-    known = "" if verdict.identified else f"; it is {verdict}"
-    notes = [f"Eq. 1.6, at the points that are fitted: {found['warnings']}{known}."]
+    known = "" if verdict.identified else f" Eq. 1.6 is {verdict.status}."
+    notes = [f"Eq. 1.6, at the points that are fitted: {sentences(found['warnings'])}{known}"]
     if len(missed):
         notes.append(f"Eq. 1.6 misses the parts of curves before these points by "
                      f"{root_mean_square(missed):.1%} (root mean square).")  # fmt: skip

@@ -339,18 +339,6 @@ def joint_law(rows: Analysed, notes: list[str]) -> Callable | None:
     return lambda n, d: law("kaplan_nd")(named, n_params=n, n_tokens=d)
 
 
-def _within_the_band(excess: pd.DataFrame, line: pd.DataFrame) -> list[str]:
-    """How many points lie on each side of the band of Eq. 4.3, and within it."""
-    if excess.empty or line["lo"].isna().any() or len(line) < 2:
-        return []
-    x = np.log(excess["x"].to_numpy(float))
-    line = line.sort_values("x")
-    lo, hi = (np.interp(x, np.log(line["x"]), line[end]) for end in ("lo", "hi"))
-    below, above = int((excess["value"] < lo).sum()), int((excess["value"] > hi).sum())
-    return [f"Of {len(x)} points, {len(x) - below - above} lie within the band of Eq. 4.3, {below} "
-            f"below it and {above} above it."]  # fmt: skip
-
-
 def _rule(rows: Analysed) -> list[str]:
     """What the fit says of how many tokens suffice."""
     texts = {

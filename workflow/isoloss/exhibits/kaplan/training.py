@@ -20,7 +20,6 @@ from isoloss.results import Q, Verdict, identified
 if TYPE_CHECKING:
     import pandas as pd
 
-FEWEST_OF_SLOPE = 8  # points of the envelope
 N_ENVELOPE = 200
 N_SLOPE = 40
 MARGIN = 1.04  # of the axis of losses, beyond the losses
@@ -214,23 +213,6 @@ def envelope(curves: list[SizeCurve], what: str) -> tuple[np.ndarray, np.ndarray
     x, low = x[seen], np.nanmin(losses[:, seen], axis=0)
     best = low <= np.minimum.accumulate(low)
     return x[best], low[best]
-
-
-def slopes_of_envelope(x: np.ndarray, low: np.ndarray, line: pd.DataFrame) -> list[str]:
-    """How far the envelope and the fit reach, and the envelope's slope below, in and above it."""
-    if line.empty:
-        return []
-    ends = line["x"].min(), line["x"].max()
-    parts = {"below the fit": x < ends[0], "within it": (x >= ends[0]) & (x <= ends[1]),
-             "above it": x > ends[1]}  # fmt: skip
-    slopes = [f"{-np.polyfit(np.log(x[part]), np.log(low[part]), 1)[0]:.3f} {where}"
-              for where, part in parts.items() if part.sum() >= FEWEST_OF_SLOPE]  # fmt: skip
-    if not slopes:
-        return []
-    decades = np.log10([x[-1] / x[0], ends[1] / ends[0]])
-    return [f"The envelope covers {decades[0]:.1f} decades of compute, and the fit "
-            f"{decades[1]:.1f} of them.",
-            f"The envelope falls with an exponent of {', '.join(slopes)}."]  # fmt: skip
 
 
 def _curves(spec: OfTraining, tables: Tables, notes: list[str]) -> list[SizeCurve]:
