@@ -19,9 +19,9 @@ def test_every_law_that_predicts_is_drawn_and_the_others_are_named_with_the_reas
     assert list(predicted["series"]) == ["Hoffmann", "kaplan"]
     assert list(predicted["lo"]) == [1.45, 1.6]
     assert "third: not fitted: too few runs." in drawn.notes
-    assert "kaplan: not identified: flat (hollow marker)." in drawn.notes
-    said = "lies within 1 of 2 90 % intervals, and within 0 of those without drift."
-    assert f"The measured loss, 1.5000, {said}" in drawn.notes
+    assert "Hollow: the fitted runs do not determine 1 of 2 laws." in drawn.notes
+    said = "It lies within 1 of 2 intervals with drift, and 0 without."
+    assert f"The measured loss is 1.5000. {said}" in drawn.notes
     narrow = drawn.table[drawn.table["what"] == "without drift"]
     assert list(narrow["lo"]) == [1.51, 1.65]
 

@@ -276,7 +276,7 @@ def test_what_counting_moves_is_known_better_than_either_exponent():
     assert (
         width["count=kaplan - count=embeddings, predicted"] < 0.6 * width["count=kaplan, predicted"]
     )
-    assert "counting moves it" in moved_by["warnings"]
+    assert "counting moves a" in moved_by["warnings"]
     # The prediction is the law of all parameters, not the law of Kaplan's N, which is another.
     fitted = a.loc["count=kaplan, approach=3"]
     assert fitted["theory"] == a["value"]["count=kaplan, predicted"]
@@ -293,7 +293,7 @@ def test_a_law_that_is_not_the_runs_form_is_said_to_miss_them():
     other = runs.assign(loss=((2e5 / n) ** 0.7 + 2e6 / d) ** 0.2 * noise)
     rows = analysed("approaches", other, curves)
     said = rows[(rows["group"] == "approach=3") & (rows["quantity"] == "a")]["warnings"].iloc[0]
-    assert "it is not their form" in said
+    assert "the form of the law is wrong here" in said
 
 
 @pytest.mark.parametrize("holds", [True, False])

@@ -209,7 +209,7 @@ def test_three_ways_to_spend_the_same_compute_have_the_same_compute():
         line = some(law, series=series)
         n = (compute / 6 / line["x"]) ** 0.5
         np.testing.assert_allclose(line["y"], S.surface(n, n * line["x"], **S.CHINCHILLA))
-    assert result.notes == ["balanced: the lowest loss at 10¹⁸, 10²⁰, 10²² FLOP."]
+    assert result.notes == ["The lowest loss at 10¹⁸, 10²⁰, 10²² FLOP: balanced."]
 
 
 def test_lines_of_equal_loss_have_that_loss():

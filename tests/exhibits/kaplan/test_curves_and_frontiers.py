@@ -183,7 +183,7 @@ def test_an_unsure_exponent_of_the_critical_batch_widens_those_of_steps_and_batc
 
 def test_a_critical_batch_used_beyond_its_losses_is_said():
     far = K.critical_batch_rows(LAW, losses=(2.5, 3.0))
-    assert "B_crit(L) was measured at losses from 2.5 to 3 and is used from" in str(
+    assert "B_crit(L) was measured at losses from 2.5 to 3; the fit uses it from" in str(
         parameters(made("kaplan_frontier", done=far, adjusted=True))["warnings"]["a"]
     )
     assert "B_crit" not in str(parameters(made("kaplan_frontier", adjusted=True))["warnings"]["a"])

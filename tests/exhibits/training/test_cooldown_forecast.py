@@ -38,7 +38,7 @@ def test_a_planted_law_forecasts_each_cooldown_before_it():
 def test_the_first_cooldown_cannot_be_forecast_and_the_next_have_no_interval():
     rows = some(made(*C.study()), FORECAST)
     assert pd.isna(rows["value"].iloc[0])
-    assert rows["verdict"].iloc[0].startswith("not identified: the first cooldown has none")
+    assert rows["verdict"].iloc[0].startswith("not identified: no earlier cooldown says")
     assert rows["lo"].iloc[:5].isna().all() and rows["lo"].iloc[5:].notna().all()
     assert rows["verdict"].iloc[1].startswith("not identified: fewer than 4 earlier forecasts")
 
