@@ -116,7 +116,8 @@ def test_runs_that_end_at_their_lowest_loss_are_counted_not_drawn():
     overfitting = [one for one in C.ANALYSES if one["do"] == "overfitting"]
     result = drawn("early_stopping", C.analysed(runs, curves[keep], overfitting))
     assert len(of(result, "Eq. 5.7")) == 15
-    assert any(note.startswith("1 of 16 runs on repeated data had their lowest") for note in result.notes)
+    said = "1 of 16 runs on repeated data had their lowest loss"
+    assert any(note.startswith(said) for note in result.notes)
 
 
 def test_steps_are_the_least_that_would_do_where_b_crit_is_known(study):

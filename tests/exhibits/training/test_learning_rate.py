@@ -69,7 +69,8 @@ def test_runs_that_diverged_are_left_out_said_and_kept_as_points():
     lost = (runs["width"] == 88) & (runs["peak_lr"] == runs["peak_lr"][runs["width"] == 88].max())
     runs.loc[lost, ["status", "loss", "reason"]] = ["diverged", np.nan, "the loss was nan"]
     rows = made(runs)
-    assert of(rows, SLOPE)["warnings"].item().startswith("1 of 15 runs diverged; every rate has one seed")
+    said = of(rows, SLOPE)["warnings"].item()
+    assert said.startswith("1 of 15 runs diverged; every rate has one seed")
     (point,) = of(rows, "diverged", "point").to_dict("records")
     assert point["verdict"] == "not measured: the loss was nan"
     assert point["x"] == runs["peak_lr"][lost].item()

@@ -146,9 +146,9 @@ def draw(spec: EarlyStopping, tables: Tables) -> Drawing:
     colors = looks.data_colors(sorted(limited if len(limited) else _repeated(spec, tables)))
     stopped = best[best["verdict"] != STILL_FALLING]
     if len(stopped) < len(best):
-        notes.append(f"{len(best) - len(stopped)} of {len(best)} limited runs had their lowest "
-                     "loss at their end: they were not overfitted yet, and are not in the left "
-                     "panel.")  # fmt: skip
+        notes.append(f"{len(best) - len(stopped)} of {len(best)} runs on repeated data had their "
+                     "lowest loss at their end. They were not overfitted yet, and are not in the "
+                     "left panel.")  # fmt: skip
     bounds, open_ends = {}, 0
     for quantity in (Q.UNLIMITED_STEP, Q.STOP_BOUND):
         # Neither is there where no limited run comes down to the loss of endless data.
