@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoloss.charts.text import short, superscripts, with_interval
+from isoloss.charts.text import sentences, short, superscripts, with_interval
 from isoloss.charts.ticks import log_ticks
 
 
@@ -66,3 +66,21 @@ def test_powers_of_labels_are_raised():
 )
 def test_a_value_has_the_digits_that_its_interval_supports(numbers, texts):
     assert with_interval(*numbers) == texts
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("", ""),
+        ("one fact", "One fact."),
+        ("row 3 is an outlier; the fit covers 0.9 decades.",
+         "Row 3 is an outlier. The fit covers 0.9 decades."),
+        ("alpha = 0.1 is at its bound; k may be anything",
+         "alpha = 0.1 is at its bound. k may be anything."),
+        ("lack of fit (p = 0.01; 3 rows); B_crit(L) is known",
+         "Lack of fit (p = 0.01; 3 rows). B_crit(L) is known."),
+        ("n_runs is 3; 5 % are left out", "n_runs is 3. 5 % are left out."),
+    ],
+)  # fmt: skip
+def test_a_message_of_several_parts_is_one_sentence_a_part(message, said):
+    assert sentences(message) == said
