@@ -1,7 +1,6 @@
 """Logs that somebody has spoilt: cut off, with flipped bytes, lines lost or doubled, or NaN."""
 
 from hypothesis import strategies as st
-
 from tests.logs import events
 from tests.logs.test_dvclive import write
 from tests.logs.test_huggingface import GPT2, losses, state
@@ -10,8 +9,8 @@ from tests.logs.test_mlflow import database, files
 from tests.logs.test_printed import LOGS
 from tests.logs.test_wandb import HISTORY
 
-JUNK = (b"nan", b"NaN", b"-1", b"1e999", b"null", b"\x00", b"\xff\xfe", b"{", b'"', b",", b"\t", b"9" * 400,
-        b"1e30", b"step", b"loss")  # fmt: skip
+JUNK = (b"nan", b"NaN", b"-1", b"1e999", b"null", b"\x00", b"\xff\xfe", b"{", b'"', b",",
+        b"\t", b"9" * 400, b"1e30", b"step", b"loss")  # fmt: skip
 
 
 def whole_logs(folder) -> dict[str, tuple]:

@@ -118,8 +118,11 @@ def test_all_wrong_arguments_are_told_at_once(tmp_path):
     code, out, err = said("import", tmp_path / "runs", "--output", "x.csv", "--context", -1,
                           "--n-params", "many")  # fmt: skip
     assert (code, out) == (2, "")
-    for words in ("--output: must end in .parquet", "--context: must be positive, got -1",
-                  "--n-params: must be a positive number or PATTERN=NUMBER, got 'many'"):  # fmt: skip
+    for words in (
+        "--output: must end in .parquet",
+        "--context: must be positive, got -1",
+        "--n-params: must be a positive number or PATTERN=NUMBER, got 'many'",
+    ):
         assert words in err
     assert "no format 'tensorbord'; did you mean 'tensorboard'?" in refused(
         tmp_path / "runs", "--format", "tensorbord"

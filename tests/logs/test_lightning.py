@@ -27,7 +27,7 @@ def test_a_version_that_goes_on_is_joined_and_one_that_begins_anew_is_a_run_of_i
     for version, lines in (("version_9", first), ("version_10", second), ("version_11", first)):
         write(tmp_path / "logs" / version / "metrics.csv", HEADER + lines)
     table, text = imported(tmp_path / "logs", "--tokens-per-step", 1)
-    runs = {run: rows for run, rows in table.groupby("run_id")}
+    runs = dict([*table.groupby("run_id")])
     assert sorted(runs) == ["logs/version_11", "logs/version_9"]
     joined = runs["logs/version_9"]
     assert joined["step"].tolist() == list(steps)

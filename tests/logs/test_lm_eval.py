@@ -10,8 +10,8 @@ NAME = "results_2026-11-2{}T10-00-00.000000.json"
 
 
 def results(model="m0", metrics=METRICS, **config):
-    return {"results": {"wikitext": metrics}, "model_name": model,
-            "config": {"model": "hf", "model_num_parameters": 1000, "limit": None, **config}}  # fmt: skip
+    config = {"model": "hf", "model_num_parameters": 1000, "limit": None, **config}
+    return {"results": {"wikitext": metrics}, "model_name": model, "config": config}
 
 
 def test_bits_stand_for_perplexities_of_the_same_text_and_the_newest_file_holds(tmp_path):

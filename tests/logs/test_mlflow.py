@@ -13,7 +13,8 @@ LARGEST = 1.7976931348623157e308
 META = "run_id: {run}\nrun_name: a\nstatus: {status}\nlifecycle_stage: {stage}\n"
 TABLES = """
 CREATE TABLE runs (run_uuid TEXT, name TEXT, status TEXT, lifecycle_stage TEXT);
-CREATE TABLE metrics (key TEXT, value FLOAT, timestamp BIGINT, run_uuid TEXT, step BIGINT, is_nan INT);
+CREATE TABLE metrics
+(key TEXT, value FLOAT, timestamp BIGINT, run_uuid TEXT, step BIGINT, is_nan INT);
 CREATE TABLE params (key TEXT, value TEXT, run_uuid TEXT);
 """
 

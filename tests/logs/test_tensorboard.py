@@ -1,4 +1,4 @@
-"""TensorBoard's event files: every point of both kinds, resumed runs, and files that are damaged."""
+"""TensorBoard's event files: each point of both kinds, resumed runs, and damaged files."""
 
 import math
 

@@ -45,8 +45,8 @@ def test_tokens_in_a_history_need_no_steps(tmp_path):
 
 
 def test_a_chart_is_refused_with_what_to_export_instead(tmp_path):
-    write(tmp_path / "run" / "chart.csv",
-          '"Step","a - eval/loss","a - eval/loss__MIN","a - eval/loss__MAX"\n1,2.0,2.0,2.0\n')  # fmt: skip
+    header = '"Step","a - eval/loss","a - eval/loss__MIN","a - eval/loss__MAX"'
+    write(tmp_path / "run" / "chart.csv", f"{header}\n1,2.0,2.0,2.0\n")
     message = refused(tmp_path / "run")
     assert "is the export of a chart" in message
     assert "export the table of runs" in message
