@@ -32,6 +32,9 @@ PLACE = {name: place for place, stage in enumerate(STAGES) for name in stage}
 
 # Imported and never declared, each with its reason.
 OF_A_PEER = {
+    "lightning": "a test reads the logs that it writes, where it is installed",
+    "tensorboard": "likewise; benchmarks/import_logs.py puts its reader beside ours",
+    "transformers": "a test reads the logs that it writes, where it is installed",
     "simple-scaling-laws": "benchmarks/peer.py runs it in an environment of its own",
     "polars": "how that package takes a table",
 }

@@ -184,8 +184,8 @@ def test_what_the_trainer_writes_is_read_with_its_tokens_and_sizes(tmp_path):
         model = transformers.GPT2LMHeadModel(transformers.GPT2Config(**shape))
         arguments = transformers.TrainingArguments(
             str(tmp_path / "run"), max_steps=6, per_device_train_batch_size=4,
-            eval_strategy="steps", eval_steps=3, logging_steps=3, save_steps=3, report_to=[], use_cpu=True,
-            disable_tqdm=True, include_num_input_tokens_seen="all",
+            eval_strategy="steps", eval_steps=3, logging_steps=3, save_steps=3, report_to=[],
+            use_cpu=True, disable_tqdm=True, include_num_input_tokens_seen="all",
         )  # fmt: skip
         trainer = transformers.Trainer(model, arguments, train_dataset=data, eval_dataset=data[:4])
         trainer.train()

@@ -28,6 +28,8 @@ def place_of(path: Path) -> Path | None:
     """The folder of the run that a file belongs to, or None."""
     if path.name != FILE:
         return None
+    if VERSION.fullmatch(path.parent.name):
+        return path.parent.parent
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             header = file.readline(100_000)
@@ -36,8 +38,7 @@ def place_of(path: Path) -> Path | None:
     columns = [column.strip().strip('"') for column in header.strip().split(",")]
     if "step" not in columns or len(columns) < 2:
         return None
-    folder = path.parent
-    return folder.parent if VERSION.fullmatch(folder.name) else folder
+    return path.parent
 
 
 def files_beside(folder: Path) -> list[Path]:

@@ -47,7 +47,7 @@ def _is_database(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             if file.read(16) != SQLITE:
-                return False
+                return path.name == "mlflow.db"
         with _opened(path) as database:
             wanted = "SELECT name FROM sqlite_master WHERE type = 'table'"
             found = {name for (name,) in database.execute(wanted)}
@@ -130,6 +130,8 @@ def _of_database(place: Place) -> list[Log]:
     logs = []
     try:
         with _opened(path) as database:
+            if (found := database.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
+                raise sqlite3.DatabaseError(found[0])
             columns = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
             name = "name" if "name" in columns else "''"
             wanted = f"SELECT run_uuid, {name}, status FROM runs WHERE lifecycle_stage = 'active'"

@@ -34,27 +34,31 @@ class Remembered:
 
     def __init__(self, output: Path, options: Any):
         self.output, self.options = output, json.loads(json.dumps(options, sort_keys=True))
-        self.old, self.table = self._load()
+        self.old, self.rows = self._load()
         self.new: dict[str, Any] = {}
 
-    def _load(self) -> tuple[dict[str, Any], pd.DataFrame | None]:
+    def _load(self) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+        """The places of the index, and the rows of each run of its table."""
         path = index_of(self.output)
         if not (path.is_file() and self.output.is_file()):
-            return {}, None
+            return {}, {}
         try:
             index = read_json(path)
             same = index["version"] == VERSION and index["options"] == self.options
             if not same or index["output"] != sha256(self.output):
-                return {}, None
-            return dict(index["places"]), read_parquet(self.output)
+                return {}, {}
+            table = read_parquet(self.output)
+            return dict(index["places"]), dict([*table.groupby("run_id", sort=False)])
         except (UserError, OSError, KeyError, TypeError, ValueError):
-            return {}, None  # a damaged index costs a reading
+            return {}, {}  # a damaged index costs a reading
 
     def recall(self, key: str, files: Sequence[Path]) -> tuple[Any, pd.DataFrame] | None:
         """What a place said and its rows, if its files are those that were read; else None."""
         known = self.old.get(key)
-        if known is None or self.table is None or set(known["files"]) != {str(f) for f in files}:
+        if known is None or set(known["files"]) != {str(path) for path in files}:
             return None
+        import pandas as pd
+
         now = {}
         for path in files:
             size, mtime_ns, content = known["files"][str(path)]
@@ -63,7 +67,8 @@ class Remembered:
                 return None
             now[str(path)] = [size, state[1], content]
         self.new[key] = {**known, "files": now}
-        return known["said"], self.table[self.table["run_id"].isin(known["runs"])]
+        runs = [self.rows[run] for run in known["runs"] if run in self.rows]
+        return known["said"], pd.concat(runs) if runs else pd.DataFrame()
 
     def keep(self, key: str, files: Sequence[Path], runs: Sequence[str], said: Any) -> None:
         """Note what a place said, and the runs that it had."""

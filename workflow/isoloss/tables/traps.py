@@ -277,9 +277,11 @@ def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
     """Columns that may tell experiments apart: column -> a text for each row.
 
     They are columns of text, and settings, with a few values of several rows each. A column that
-    only cuts the range of one variable (small, large) is none.
+    only cuts the range of one variable (small, large) is none, nor is a second name of each run.
     """
     found = {}
+    runs = next((named[c] for c in named if plain_name(c) in RUN_NAMES), None)
+    runs = None if runs is None else [str(run) for run in runs]
     n_rows = len(values["loss"])
     for column, cells in named.items():
         name = plain_name(column)
@@ -295,6 +297,8 @@ def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
         if not 2 <= len(kinds) <= MOST_KINDS or counts.min() < FEWEST or "" in kinds:
             continue
         if name not in KINDS and _numbers(cells):
+            continue
+        if runs is not None and len({*zip(texts, runs, strict=True)}) == len({*runs}) == len(kinds):
             continue
         if len(kinds) > n_rows / FEWEST or any(_cuts(codes, values[v]) for v in variables):
             continue
