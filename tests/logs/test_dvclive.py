@@ -4,7 +4,6 @@ import math
 import warnings
 
 import pytest
-
 from tests.logs.imports import imported, library, points, refused, write
 
 

@@ -4,7 +4,6 @@ import math
 import warnings
 
 import pytest
-
 from tests.logs.imports import imported, library, points, refused, write
 
 GPT2 = {"model_type": "gpt2", "n_layer": 3, "n_embd": 24, "n_head": 4, "vocab_size": 64,

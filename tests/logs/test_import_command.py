@@ -3,13 +3,13 @@
 import math
 
 import pytest
+from tests.logs.imports import imported, points, refused, said, write
+from tests.logs.test_printed import NANOGPT
 
 from isoloss.files import sha256
 from isoloss.logs import importing, table
 from isoloss.logs.join import joined
 from isoloss.logs.records import HELD_OUT, TRAINING, Log, Options, PerRun, series
-from tests.logs.imports import imported, points, refused, said, write
-from tests.logs.test_printed import NANOGPT
 
 N, STEPS = (1e5, 3e5, 1e6, 3e6, 1e7), (1000, 3000, 10_000, 30_000, 100_000)
 

@@ -3,7 +3,6 @@
 import warnings
 
 import pytest
-
 from tests.logs.imports import imported, library, points, refused, write
 
 HEADER = "epoch,step,train_loss_epoch,train_loss_step,val_loss\n"

@@ -1,7 +1,6 @@
 """Results of lm-eval: bits and perplexities of a finished model, the newest of each task."""
 
 import pytest
-
 from tests.logs.imports import imported, library, points, refused, write
 
 METRICS = {"alias": "wikitext", "word_perplexity,none": 20.0, "word_perplexity_stderr,none": "N/A",

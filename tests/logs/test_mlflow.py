@@ -6,7 +6,6 @@ import os
 import sqlite3
 
 import pytest
-
 from tests.logs.imports import imported, library, points, refused, said, write
 
 LARGEST = 1.7976931348623157e308

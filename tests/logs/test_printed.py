@@ -3,7 +3,6 @@
 import math
 
 import pytest
-
 from tests.logs.imports import imported, points, refused, write
 
 NANOGPT = """\

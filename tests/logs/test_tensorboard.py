@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-
-from isoloss.logs.event_file import read_events
 from tests.logs import events
 from tests.logs.imports import imported, library, points, refused
+
+from isoloss.logs.event_file import read_events
 
 
 def write(folder, records, name="events.out.tfevents.1.host.1.0"):

@@ -4,7 +4,6 @@ import os
 import shutil
 
 import pytest
-
 from tests.logs.imports import imported, library, points, refused, write
 from tests.published import ROOT
 

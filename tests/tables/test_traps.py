@@ -285,6 +285,13 @@ def test_a_column_that_splits_the_residuals_is_named():
     assert "dataset" not in " ".join(fit_law(three(0.0), draws=0).warnings)
 
 
+def test_a_second_name_of_each_run_tells_no_experiments_apart():
+    table = three(0.03).assign(run_id=[f"run{i % 11}" for i in range(48)])
+    table["source"] = table["run_id"] + "/metrics.csv"
+    assert sorted(data(table).labels) == ["dataset"]
+    assert sorted(data(table.drop(columns="run_id")).labels) == ["dataset", "source"]
+
+
 def test_by_fits_each_group_and_tests_whether_they_share_exponents(tmp_path, capsys):
     import json
 
