@@ -98,8 +98,8 @@ def test_nanogpt_evaluates_before_its_step_and_rounds_its_size(tmp_path):
     write(tmp_path / "run" / "a.log", NANOGPT)
     table, text = imported(tmp_path / "run")
     assert points(table, "run_id", "step", "n_tokens", "n_params", "train_loss", "eval_loss") == [
-        ("a", 20, 20 * 1024, 52_320, 3.0, 3.1),
-        ("a", 40, 40 * 1024, 52_320, 2.5, 2.7),
+        ("run/a", 20, 20 * 1024, 52_320, 3.0, 3.1),
+        ("run/a", 40, 40 * 1024, 52_320, 2.5, 2.7),
     ]
     assert set(table["status"]) == {"done"}
     assert "0.05M is rounded" in text
@@ -117,6 +117,24 @@ def test_a_resumed_nanogpt_prints_a_step_again_and_the_last_one_holds(tmp_path):
     assert points(table, "step", "eval_loss", "n_duplicates") == [(20, 3.11, 1), (30, 2.9, 0)]
     assert set(table["status"]) == {"incomplete"}
     assert "the one last written holds" in text.replace("that last written", "the one last written")
+
+
+def test_a_run_that_was_resumed_into_another_file_is_joined_if_one_run_fits(tmp_path):
+    first, _, _ = NANOGPT.partition("step 40")
+    head, _, _ = NANOGPT.partition("step 0")
+    again = f"{head}step 30: train loss 2.8, val loss 2.9\nstep 40: train loss 2.7, val loss 2.6\n"
+    write(tmp_path / "run" / "train.log", first)
+    write(tmp_path / "run" / "resumed.log", again)
+    write(tmp_path / "run" / "other.log", NANOGPT.replace("52,000", "99,000"))
+    table, text = imported(tmp_path / "run")
+    (joined,) = (rows for run, rows in table.groupby("run_id") if run == "run/train")
+    assert points(joined, "step", "eval_loss") == [(20, 3.1), (30, 2.9), (40, 2.6)]
+    assert "run/resumed begins at step 30 and is joined to it as a resumed run" in text
+    assert table["run_id"].nunique() == 2
+    write(tmp_path / "run" / "twin.log", first)
+    table, text = imported(tmp_path / "run")
+    assert table["run_id"].nunique() == 4
+    assert "may go on with run/train or run/twin: it is a run of its own here" in text
 
 
 def test_llmc_counts_from_zero_in_its_file_and_from_one_in_what_it_prints(tmp_path):

@@ -34,21 +34,48 @@ class Run:
 def joined(logs: list[Log]) -> list[Run]:
     """The runs of a group of logs, in the order of their names.
 
-    Stretches of one name are one run. So is a stretch that `may_resume`, if it begins where a
-    stretch before it had been: then it goes on with that run.
+    Stretches of one name are one run. So is a stretch that `may_resume`, if it begins where exactly
+    one run before it had been: then it goes on with that run.
     """
-    by_name: dict[str, list[Log]] = {}
-    notes: dict[str, list[str]] = {}
-    for log in sorted(logs, key=_start):
-        name = log.run
-        if log.may_resume and name not in by_name:
-            name = _resumed(log, by_name) or name
-            if name != log.run:
-                notes.setdefault(name, []).append(
-                    f"{log.run} begins at step {_first(log):,} and is joined to it as a resumed run"
-                )
-        by_name.setdefault(name, []).append(log)
-    return [_whole(name, by_name[name], notes.get(name, [])) for name in sorted(by_name)]
+    runs = _Runs()
+    waiting = [log for log in sorted(logs, key=_start) if not runs.add(log)]
+    for log in waiting:  # what it goes on with may have a name that comes later
+        runs.add(log, last=True)
+    return [_whole(name, runs.logs[name], runs.notes.get(name, [])) for name in sorted(runs.logs)]
+
+
+class _Runs:
+    """The stretches of each run, as they are added one after the other."""
+
+    def __init__(self):
+        self.logs: dict[str, list[Log]] = {}
+        self.notes: dict[str, list[str]] = {}
+        self.names: dict[str, str] = {}  # of a stretch -> of its run
+
+    def add(self, log: Log, last: bool = False) -> bool:
+        """Add a stretch to its run; False if it begins late and no run is there that it fits."""
+        name = self.names.get(log.run, log.run)
+        if log.may_resume and name not in self.logs and _begins_late(log):
+            same = [
+                other
+                for other, before in self.logs.items()
+                if _fits(log, before) and _settings_agree(log, before)
+            ]
+            if not same and not last:
+                return False
+            if len(same) == 1:
+                (name,) = same
+                said = "and is joined to it as a resumed run"
+            elif len(same) > 1:
+                said = f"and may go on with {' or '.join(same)}: it is a run of its own here"
+            else:
+                said = "and what is before it is in no other log here"
+            self.notes.setdefault(name, []).append(
+                f"{log.run} begins at step {_first(log):,} {said}"
+            )
+        self.names[log.run] = name
+        self.logs.setdefault(name, []).append(log)
+        return True
 
 
 def _start(log: Log):
@@ -87,18 +114,22 @@ def _spacing(log: Log) -> int:
     return int(np.median(np.diff(np.unique(longest.step))))
 
 
-def _resumed(log: Log, by_name) -> str | None:
-    """The run that a stretch goes on with, the latest one if several fit."""
-    first, spacing = _first(log), _spacing(log)
-    if first <= max(spacing, 1):
-        return None  # it begins at the beginning
-    for name in reversed([*by_name]):
-        begun = min(_first(other) for other in by_name[name])
-        last = max(_last(other) for other in by_name[name])
-        gap = max(spacing, *(_spacing(other) for other in by_name[name]), 1)
-        if begun < first <= last + gap:
-            return name
-    return None
+def _begins_late(log: Log) -> bool:
+    """Whether a stretch begins later than its points are apart."""
+    return _first(log) > max(_spacing(log), 1)
+
+
+def _fits(log: Log, before: list[Log]) -> bool:
+    """Whether a stretch begins where a run had been, or where its next point would be."""
+    first = _first(log)
+    gap = max(_spacing(log), *map(_spacing, before), 1)
+    return min(map(_first, before)) < first <= max(map(_last, before)) + gap
+
+
+def _settings_agree(log: Log, before: list[Log]) -> bool:
+    """Whether no setting that a run and a stretch both say differs."""
+    known = {name: value for other in before for name, value in other.settings.items()}
+    return all(known.get(name, value) == value for name, value in log.settings.items())
 
 
 def _whole(name: str, logs: list[Log], notes: list[str]) -> Run:

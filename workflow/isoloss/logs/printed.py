@@ -24,14 +24,10 @@ RECOGNISED: dict[tuple, type[Tool] | None] = {}
 
 
 def place_of(path: Path) -> Path | None:
-    """The file itself; for llm.c's main.log its folder, where the printed log may lie beside it."""
-    if path.suffix not in ENDINGS or path.name.startswith("."):
+    """The folder of a log: those beside it may be of the same run, resumed."""
+    if path.suffix not in ENDINGS or path.name.startswith(".") or _tool(path) is None:
         return None
-    tool = _tool(path)
-    if tool is None:
-        return None
-    together = tool.main is not None and (path.parent / tool.main).is_file()
-    return path.parent if together else path
+    return path.parent
 
 
 def _tool(path: Path) -> type[Tool] | None:
@@ -51,26 +47,33 @@ def _tool(path: Path) -> type[Tool] | None:
 
 
 def read(place: Place) -> list[Log]:
-    """The stretches of a run.
+    """The stretches of each run.
 
     Raises
     ------
     UserError
-        Lines of losses hold no numbers, or nothing but their beginning is there.
+        Lines of losses hold no numbers.
     """
     logs: list[Log] = []
+    of_main = {tool for path in place.files if (tool := _tool(path)) and path.name == tool.main}
     said: list[Tool] = []
     for path in place.files:
         tool = _tool(path)
         if tool is None:
             continue
-        read_, stretches = _stretches(path, tool, place.name)
-        said.append(read_)
-        if tool.main is None or path.name == tool.main or place.folder == path:
-            logs += stretches
-    for log in logs:
-        for tool in said:
-            tool.settings(log)
+        together = tool in of_main
+        name = place.name if together else f"{place.name}/{path.stem}"
+        one, stretches = _stretches(path, tool, name)
+        if not together:
+            for log in stretches:
+                one.settings(log)
+        else:  # what is printed beside it has the settings
+            said.append(one)
+            stretches = stretches if path.name == tool.main else []
+        logs += stretches
+    for log in (log for log in logs if log.run == place.name):
+        for one in said:
+            one.settings(log)
     return logs
 
 
@@ -96,7 +99,7 @@ def _stretches(path: Path, tool: type[Tool], name: str) -> tuple[Tool, list[Log]
         raise UserError(str(path), [*problems[:MOST_PROBLEMS], *rest])
     logs = []
     for points in one.stretches:
-        log = Log(name, path)
+        log = Log(name, path, may_resume=True)
         for tag, values in points.items():
             log.tags[tag] = series(values, *tool.kinds[tag])
         log.notes += one.notes
