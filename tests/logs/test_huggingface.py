@@ -134,6 +134,7 @@ def test_a_training_loss_is_taken_only_if_asked_and_then_as_a_mean(tmp_path):
         ({"log_history": [{"step": 3.5}], "global_step": 4}, "entry 1: step is no whole number"),
         ({"log_history": [{"step": 3, "loss": "x"}], "global_step": 3}, "loss is no number"),
         ({"log_history": [{"step": 9}], "global_step": 3}, "global_step must be at least"),
+        ({"log_history": [{"step": 3, "loss": 10**400}], "global_step": 3}, "loss is no number"),
         ({"other": 1}, "has no log_history"),
     ],
 )

@@ -219,6 +219,7 @@ def test_a_last_line_without_its_end_is_left_out(tmp_path):
         ("llmc", "tel:10.1000", "tel:10.1000x"),
         ("nanochat", "bpb: 1.500000", "bpb: 1.5_0000"),
         ("titan", "loss:  7.1000", "loss:  7,1O00"),
+        ("titan", "sequence length 128", f"sequence length {'9' * 400}"),
         ("megatron", "lm loss value: 5.100000E+00", "lm loss value: 5.100000E+"),
         ("megatron", "consumed samples:         1600", "consumed samples:         16x0"),
     ],

@@ -12,11 +12,19 @@ import math
 import re
 from pathlib import Path
 
-import numpy as np
-
 from isoloss.errors import UserError
 from isoloss.logs.reading import read_json
-from isoloss.logs.records import FLOP, HELD_OUT, OTHER, TOKENS, TRAINING, Log, Place, series
+from isoloss.logs.records import (
+    FLOP,
+    HELD_OUT,
+    OTHER,
+    TOKENS,
+    TRAINING,
+    Log,
+    Place,
+    is_number,
+    series,
+)
 from isoloss.logs.sizes import sizes_beside
 
 NAME = "huggingface"
@@ -59,7 +67,7 @@ def read(place: Place) -> list[Log]:
     for row in state["log_history"]:
         step = row["step"]
         for key, value in row.items():
-            if key.endswith("loss") and key not in SUMMARY and _is_number(value):
+            if key.endswith("loss") and key not in SUMMARY and is_number(value):
                 if key != "loss":
                     points.setdefault(key, []).append((step, float(value)))
                 elif value == 0:
@@ -71,9 +79,9 @@ def read(place: Place) -> list[Log]:
         if "loss" in row:
             last_logged = step
             norm = row.get("grad_norm")
-            sick = step if _is_number(norm) and not math.isfinite(norm) else 0
+            sick = step if is_number(norm) and not math.isfinite(norm) else 0
         seen = row.get("num_input_tokens_seen")
-        if _is_number(seen) and seen > 0:
+        if is_number(seen) and seen > 0:
             points.setdefault("num_input_tokens_seen", []).append((step, float(seen)))
     kinds = {"loss": TRAINING, "num_input_tokens_seen": TOKENS}
     for tag, found in points.items():
@@ -98,13 +106,13 @@ def _ends(log: Log, state) -> None:
     """What the state says of the whole run."""
     done = state["global_step"]
     log.set("planned_steps", state.get("max_steps"), FILE)
-    if _is_number(state.get("max_steps")) and done < state["max_steps"]:
+    if is_number(state.get("max_steps")) and done < state["max_steps"]:
         log.status = "incomplete"
     flos = state.get("total_flos")
-    if _is_number(flos) and flos > 0 and done > 0:
+    if is_number(flos) and flos > 0 and done > 0:
         log.tags["total_flos"] = series([(done, float(flos))], FLOP)
     seen = state.get("num_input_tokens_seen")
-    if _is_number(seen) and seen > 0 and done > 0 and "num_input_tokens_seen" not in log.tags:
+    if is_number(seen) and seen > 0 and done > 0 and "num_input_tokens_seen" not in log.tags:
         log.tags["num_input_tokens_seen"] = series([(done, float(seen))], TOKENS)
 
 
@@ -131,7 +139,7 @@ def _state(path: Path) -> dict:
         step = row.get("step") if isinstance(row, dict) else None
         if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**53:
             problems.append(f"log_history, entry {i + 1}: step is no whole number, got {step!r}")
-        elif bad := [k for k, v in row.items() if k.endswith("loss") and not _is_number(v)]:
+        elif bad := [k for k, v in row.items() if k.endswith("loss") and not is_number(v)]:
             got = row[bad[0]]
             problems.append(f"log_history, entry {i + 1}: {bad[0]} is no number, got {got!r:.40}")
     if not problems:
@@ -142,7 +150,3 @@ def _state(path: Path) -> dict:
     if problems:
         raise UserError(str(path), problems[:8])
     return state
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from isoloss.errors import UserError
 from isoloss.logs.reading import read_json
-from isoloss.logs.records import HELD_OUT, NO_STEP, Log, Place, is_count, series
+from isoloss.logs.records import HELD_OUT, NO_STEP, Log, Place, is_count, is_number, series
 
 NAME = "lm-eval"
 STEP = re.compile(r"(?:revision=|/|-|_)(?:checkpoint|step|iter|global_step)[-_]?(\d+)")
@@ -68,7 +68,7 @@ def read(place: Place) -> list[Log]:
                 metric, _, kind = key.partition(",")
                 if metric not in LOSSES:
                     continue
-                if isinstance(value, bool) or not isinstance(value, int | float):
+                if not is_number(value):
                     problem = f"{task}: {key} is no number, got {value!r:.40}"
                     raise UserError(str(path), [problem])
                 tag = f"{task}/{metric}" + (f",{kind}" if kind not in ("", "none") else "")

@@ -116,7 +116,7 @@ class NanoGpt(Tool):
         elif found := DECAYED.match(text):
             self.said["other" if found[1] else "decayed"] = _whole(found[2])
         elif found := re.match(r"(?:Overriding: )?max_iters = (\d+)", text):
-            self.said["planned_steps"] = int(found[1])
+            self.said["planned_steps"] = _whole(found[1])
         elif text.startswith("number of parameters:"):
             self.note(
                 f"{words[-1]} is rounded, and leaves the embedding of positions out: N is the sum "
@@ -202,7 +202,7 @@ class NanoChat(Tool):
             self.point("val/bpb", _whole(words[1]), _number(words[5]))
         elif found := re.match(r"step (\S+)/(\d+) \(\S+%\) \| (?:train )?loss: (\S+) \|", text):
             self.point("train/loss", _whole(found[1]), _number(found[3]))
-            self.said["planned_steps"] = int(found[2])
+            self.said["planned_steps"] = _whole(found[2])
             self.note("train/loss is an exponential mean (0.9) of one rank's micro-batches")
         elif re.match(r"step \d+/\d+ \(", text):
             raise ValueError
@@ -238,7 +238,7 @@ class TorchTitan(Tool):
                 ("planned_steps", r"total steps (\d+)"),
             ):
                 if found := re.search(words, text):
-                    self.said[name] = int(found[1])
+                    self.said[name] = _whole(found[1])
 
 
 class Megatron(Tool):
@@ -269,12 +269,12 @@ class Megatron(Tool):
                 self.stretches.append({})
             self.stretches[-1].setdefault(tag, []).append((at, _number(found[3])))
         elif found := re.search(r"iteration +(\S+?)/ *(\d+) \|(.*)", text):
-            self._iteration(_whole(found[1]), int(found[2]), found[3])
+            self._iteration(_whole(found[1]), _whole(found[2]), found[3])
         elif found := re.search(r"number of parameters on \(([^)]*)\) model parallel rank "
                                 r"\(([\d, ]+)\): (\d+)", text):  # fmt: skip
             self.ranks[found[2]] = _whole(found[3])
         elif found := re.match(r" *(?:\d+: *)? *seq_length \.+ (\d+)", text):
-            self.said["context"] = int(found[1])
+            self.said["context"] = _whole(found[1])
 
     def _iteration(self, at, planned, rest):
         fields = dict(

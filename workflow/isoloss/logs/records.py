@@ -13,6 +13,7 @@ import numpy as np
 from isoloss.errors import UserError
 
 HELD_OUT, TRAINING, TOKENS, FLOP, OTHER = "held-out", "training", "tokens", "flop", "other"
+LARGEST = 10**300
 NO_STEP = "no_step"  # a setting: nothing says the step of an evaluation
 SETTINGS = (
     *("n_params", "n_params_non_embedding", "tokens_per_step", "batch_size", "context"),
@@ -125,10 +126,16 @@ class Log:
             self.said[name] = where
 
 
+def is_number(value) -> bool:
+    """Whether a value is a number and no bool; a whole number must not be too large for a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        return False
+    return not isinstance(value, int) or abs(value) < LARGEST
+
+
 def is_count(value) -> bool:
     """Whether a value is a positive, finite number and no bool."""
-    plain = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return plain and math.isfinite(value) and value > 0
+    return is_number(value) and math.isfinite(value) and value > 0
 
 
 def number(text) -> float | None:
