@@ -62,9 +62,6 @@ endef
 
 study: setup ## set everything up, run the default study, write results/report.html (the default)
 	@$(IN_VENV) snakemake --cores $(CORES) $(ARGS)
-	@echo
-	@echo "The report:  $(CURDIR)/results/report.html"
-	@echo "The figures: $(CURDIR)/figures/"
 
 smoke: setup ## run every rule once, on small models (about a minute)
 	@$(IN_VENV) snakemake --cores $(CORES) --configfile=config/smoke.yaml $(ARGS)

@@ -14,7 +14,7 @@ from isoloss.exhibits.generic.loss import LossAgainstX
 from isoloss.exhibits.make import draw
 from isoloss.files import write_parquet
 from isoloss.laws import published
-from isoloss.report.build import HERE, build, main_number
+from isoloss.report.build import HERE, build
 from isoloss.report.figures import FigureShown, parts
 from isoloss.report.markup import prose, seconds, verdict
 from isoloss.report.run_sets import RunSets
@@ -29,7 +29,7 @@ def fit_rows(fit, law, values, verdict="identified", group="", **columns):
         {"study": "sine", "fit": fit, "group": group, "law": law, "parameter": name,
          "value": value, "lo": lo, "hi": hi, "level": 0.9, "unit": "", "method": "wild bootstrap",
          "objective": "huber", "n_runs": 8, "verdict": verdict,
-         "fit_verdict": verdict, "warnings": "",
+         "fit_verdict": verdict, "warnings": "", "runs": "run-0 run-1",
          "theory": theory, "theory_source": "a theorem" if theory else None,
          "diagnostics": "{}"} | columns
         for name, (value, lo, hi, theory) in values.items()
@@ -71,7 +71,8 @@ TEXTS = {
     "sine": {
         "source": "training", "title": f"A sine {HOSTILE}", "question": "How fast?",
         "theory": "As N^-4.", "notes": [f"note {HOSTILE}"], "errata": ["It is `w^2`, not 3w^2."],
-        "figures": ["width", "absent"], "fits": ["width_law", "noise_law", "hopeless", "empty"],
+        "figures": ["width", "absent"], "draws": {"width": "loss_against_x"},
+        "fits": ["width_law", "noise_law", "hopeless", "empty"],
     },
     "published": {
         "source": "published", "title": "Published", "question": "What?", "theory": "Nothing.",
@@ -237,26 +238,26 @@ def test_theory_is_said_to_be_inside_or_outside(html):
     assert page.text.count("theory is inside") == 1
 
 
-def test_the_summary_shows_the_number_that_theory_speaks_of(html):
-    row = re.search(r'<tr>\s*<td><a href="#sine">.*?</tr>', html, re.DOTALL)[0]
-    text = Parsed(f"<table>{row}</table>").text
-    assert "α = 1.23 1.11 to 1.35 4 1 of 2 agree with theory 12 s" in text
+def test_each_study_has_a_finding_that_links_to_its_figure_and_its_runs(html):
+    cards = re.findall(r"<article.*?</article>", html, re.DOTALL)
+    text = Parsed(cards[0]).text
+    assert "falls as" in text and "where theory says (4)" in text
+    assert "#sine-width" in Parsed(cards[0]).links and {"#sine-runs-1"} <= set(
+        Parsed(cards[0]).links
+    )
 
 
-def test_a_single_number_agrees_with_theory_or_differs():
-    def verdict(theory):
-        rows = pd.DataFrame(fit_rows("f", "power_law", {"alpha": (1.0, 0.9, 1.1, theory)}))
-        return main_number(fits(rows))
-
-    assert verdict(1.05) == ("alpha = 1.00", "0.90 to 1.10", "1.05", "agrees with theory")
-    assert verdict(1.2) == ("alpha = 1.00", "0.90 to 1.10", "1.2", "differs from theory")
-    assert verdict(None) == ("alpha = 1.00", "0.90 to 1.10", "", "identified")
+def test_the_figure_of_the_first_screen_is_there_once(html):
+    first = html[: html.index('id="page-studies"')]
+    assert first.count("data:image/png;base64,") == html.count("data:image/png;base64,") == 1
+    assert 'id="sine-width"' in first
 
 
-def test_the_summary_shows_no_number_that_the_data_do_not_determine():
-    verdict = "not identified: the loss has a floor"
-    rows = fit_rows("f", "power_law", {"alpha": (7.65, 1.0, 9.0, 4.0)}, verdict=verdict)
-    assert main_number(fits(pd.DataFrame(rows))) == ("", "", "", verdict)
+def test_words_that_findings_use_are_explained(html):
+    page = Parsed(html)
+    for word in ("N, D, C", "nats", "Interval", "Not identified", "Lack of fit"):
+        assert word in page.text
+    assert "isoloss next" in page.text
 
 
 def test_the_figures_are_inside(html, project):
@@ -299,7 +300,7 @@ def test_the_published_constants_are_listed_with_source(html):
 def test_a_study_without_any_results_is_still_shown(tmp_path):
     page = Parsed(report(tmp_path))
     assert "run-0 : not trained yet" in page.text
-    assert "nothing fitted" in page.text
+    assert "0 runs have a loss, and no law was fitted to them." in page.text
 
 
 def test_the_same_results_give_the_same_bytes(html, project):

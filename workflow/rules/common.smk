@@ -4,6 +4,7 @@ import subprocess
 from snakemake.logging import logger
 
 from isoloss.files import write_json
+from isoloss.pipeline.ending import ending
 from isoloss.pipeline.paths import seen_from
 from isoloss.runtime.disk import nearly_full
 from isoloss.runtime.fingerprint import sources
@@ -80,7 +81,17 @@ def lock_folder(wait_s=0.0):
         )
 
 
+# Set once a report is written that says what is missing.
+UNFINISHED_REPORT = []
+
+
+def last_lines():
+    """What the command says at its end: nothing, unless the report was asked for and is there."""
+    return ending(RESULTS) if UNFINISHED_REPORT or SNAKEMAKE.has_made("report") else []
+
+
 if SNAKEMAKE.is_main_process:
+    logger.info(None, extra={"isoloss_last_lines": last_lines})
     warn_of_runs_by_other_code()
     if not SNAKEMAKE.is_dry_run:
         try:
@@ -106,6 +117,7 @@ def write_unfinished_report():
     SNAKEMAKE.mark_incomplete(waiting[0])
     environment = os.environ | {UNFINISHED: path}
     subprocess.run(["bash", "-c", waiting[0].shellcmd], env=environment)
+    UNFINISHED_REPORT.append(waiting[0])
 
 
 def mark_outputs_of_unfinished_jobs():

@@ -17,6 +17,7 @@ rule report:
             category="report",
             caption="../report/workflow.rst",
         ),
+        findings=f"{RESULTS}/findings.json",
         allocation=f"{FIGURES}/allocation.csv",
     log:
         f"{RESULTS}/logs/report.log",
@@ -35,7 +36,7 @@ rule report:
     shell:
         "python -m isoloss.runtime.job report --texts {params.texts:q} --code {params.code:q}"
         " --options={params.options:q} --results {params.results} --figures {params.figures}"
-        " --allocation {output.allocation} --out {output.html}"
+        " --allocation {output.allocation} --findings {output.findings} --out {output.html}"
         " > {log} 2>&1"
 
 

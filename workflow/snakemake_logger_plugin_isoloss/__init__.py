@@ -19,7 +19,8 @@ from isoloss.runtime.progress import Progress
 
 REFRESH_S = {True: 1.0, False: 30.0}  # on a terminal, elsewhere
 LOG_LINES = 15  # of a failed job's log
-WORTH_SHOWING = ("Nothing to be done", "Unlocked")
+NOTHING_TO_DO = "Nothing to be done"
+WORTH_SHOWING = (NOTHING_TO_DO, "Unlocked")
 # A user's mistake, inside of what Snakemake says of the exception that carried it.
 MISTAKE = re.compile(r"^(?: *UserError: )?(.+: \d+ problems?\n(?:  - .*(?:\n|\Z))+)", re.MULTILINE)
 # A job's line says what a person calls it: the wildcards that name it.
@@ -44,6 +45,8 @@ class LogHandler(LogHandlerBase):
         self.shown_s = 0.0
         self.line_open = False
         self.last_line = ""
+        self.last_lines = list  # a function: what to say at the end, if anything was done
+        self.ended = False
         self.closed = threading.Event()
         if self.terminal and not self.as_snakemake:
             threading.Thread(target=self._tick, daemon=True).start()
@@ -54,6 +57,7 @@ class LogHandler(LogHandlerBase):
             self._end_line()
             self._write(f"{mistake}\n")
             return
+        self._look_ahead(record)
         if self.as_snakemake:
             self.snakemakes.handle(record)
             return
@@ -62,6 +66,12 @@ class LogHandler(LogHandlerBase):
         except Exception:
             self.handleError(record)  # as every handler of logging does: a log never ends a run
 
+    def _look_ahead(self, record: logging.LogRecord) -> None:
+        """Note what is to be said at the end, and whether jobs run or all is there already."""
+        self.last_lines = getattr(record, "isoloss_last_lines", self.last_lines)
+        started = getattr(record, "event", None) == LogEvent.JOB_INFO
+        self.ended |= started or record.getMessage().startswith(NOTHING_TO_DO)
+
     def close(self) -> None:
         """Leave the terminal with the last line of progress whole."""
         self.closed.set()
@@ -69,6 +79,9 @@ class LogHandler(LogHandlerBase):
             self._show()
         if self.line_open:
             self._write("\n")
+        if self.ended and not (self.quiet or self.common_settings.dryrun):
+            self._write("".join(f"{line}\n" for line in self.last_lines()))
+        self.ended = False  # Snakemake closes a handler twice
         super().close()
 
     def _update(self, record: logging.LogRecord) -> None:

@@ -11,7 +11,7 @@ from isoloss.config.study import Fit
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
 from isoloss.fit.questions import of_numbers
-from isoloss.fit.result import FitResult
+from isoloss.fit.result import FitResult, plain
 from isoloss.results.fits import FitGroup, FitKind, FitRow, diagnostics, table_of_fits
 from isoloss.results.verdict import Status, Verdict
 from isoloss.runs.lineage import lineage_of
@@ -124,4 +124,7 @@ def _said_and_draws(result: FitResult) -> tuple[dict[str, Any], dict[str, list[f
     some = natural[:: max(1, len(natural) // KEPT_DRAWS)]
     kept = ("certificate", "lack_of_fit", "objective_value", "formula", "source")
     said = {name: described[name] for name in kept} | {"n_draws": described["draws"]}
+    if (found := result.misfit) is not None:
+        judged = ("p_value", "miss", "noise", "rejects")
+        said["misfit"] = plain({name: getattr(found, name) for name in judged})
     return said, {name: some[:, i].tolist() for i, name in enumerate(result.law.names)}

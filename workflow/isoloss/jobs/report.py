@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from isoloss import __version__
-from isoloss.files import read_json, write_text
+from isoloss.files import read_json, write_json, write_text
 from isoloss.report.build import build
+from isoloss.report.findings import of_files
 from isoloss.report.interactive.page import charts, save_allocation
 from isoloss.report.study import Paths
 from isoloss.report.unfinished import unfinished
@@ -35,6 +36,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--options", default="", help="options that the reader's commands need")
     parser.add_argument("--allocation", required=True, help="CSV of the allocation table")
     parser.add_argument("--out", required=True)
+    parser.add_argument("--findings", required=True, help="the findings as JSON, beside it")
     arguments = parser.parse_args(argv)
     studies = {texts["name"]: texts for texts in json.loads(arguments.texts)}
     lack = unfinished()
@@ -51,6 +53,7 @@ def main(argv: list[str]) -> None:
     run_ids = sorted({run_id for ids in planned.values() for run_id in ids if paths.has(run_id)})
     trunks = {study: _trunks(paths, study) for study in studies}
     live = charts(studies, paths)
+    found = of_files(studies, paths, planned)
     html = build(
         studies,
         paths=paths,
@@ -59,11 +62,13 @@ def main(argv: list[str]) -> None:
         code=json.loads(arguments.code),
         lack=lack,
         live=live,
+        found=found,
         about=_about(paths.results / "runs", run_ids),
         # The target first: --configfile takes all words that follow it.
         command=f"snakemake study_{{study}} --cores all {arguments.options}".rstrip(),
     )
     save_allocation(live.rows, arguments.allocation)
+    write_json(arguments.findings, found.data(len(lack.failed)))
     write_text(arguments.out, html)
 
 

@@ -163,6 +163,7 @@ class Workflow(Jobs):
                     "name": name,
                     "figures": [figure.name for figure in study.figures],
                     "parts": {figure.name: exhibits.part_of(figure) for figure in study.figures},
+                    "draws": {figure.name: figure.draw for figure in study.figures},
                     "fits": [fit.name for fit in study.fits],
                     "variables": {fit.name: fit.variables for fit in study.fits},
                     "models": _models(study),

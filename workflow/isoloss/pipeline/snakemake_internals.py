@@ -25,7 +25,7 @@ USED: Mapping[str, tuple[str, ...]] = {
         *("overwrite_configfiles", "persistence", "remote_exec", "scheduler"),
     ),
     "workflow.config_settings": ("config",),
-    "workflow.dag": ("needrun_jobs",),
+    "workflow.dag": ("jobs", "needrun_jobs"),
     "workflow.dag_settings": ("target_jobs",),
     "workflow.execution_settings": ("keep_going",),
     "workflow.global_resources": ("[_cores]",),
@@ -95,6 +95,13 @@ class Snakemake:
     def unfinished_jobs(self) -> Iterator[Any]:
         """The jobs that must still run."""
         return iter(self._workflow.dag.needrun_jobs())
+
+    def has_made(self, rule: str) -> bool:
+        """Whether what was asked for needs a job of a rule, and that job need not run any more."""
+        dag = self._workflow.dag
+        if dag is None or not any(job.rule.name == rule for job in dag.jobs):
+            return False
+        return not any(job.rule.name == rule for job in self.unfinished_jobs())
 
     def failed_jobs(self) -> Collection[Any]:
         """The jobs that have failed."""

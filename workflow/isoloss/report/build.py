@@ -17,13 +17,15 @@ from isoloss.report import markup
 from isoloss.report import study as read
 from isoloss.report.audit import refits
 from isoloss.report.figures import FigureShown, PartShown
+from isoloss.report.findings import Found, of_files
 from isoloss.report.interactive.page import NONE, Charts
 from isoloss.report.run_sets import RunSets, sweeps_of
 from isoloss.report.study import FitShown, Paths, RunsShown
 from isoloss.report.unfinished import NOTHING, Unfinished
-from isoloss.results.verdict import IDENTIFIED, Verdict
 
 HERE = Path(__file__).parent
+FINDINGS = "page-findings"  # the anchor of the first screen
+STYLES = ("report.css", "findings.css")
 
 
 @dataclass
@@ -41,7 +43,6 @@ class StudyShown:
     compared: list[analysed.ComparedShown]
     analyses: list[analysed.AnalysisShown]
     sets: RunSets
-    main: tuple[str, str, str, str]  # the number, its interval, theory, verdict
 
     @property
     def figures(self) -> list[FigureShown]:
@@ -50,8 +51,8 @@ class StudyShown:
 
     @property
     def has_numbers(self) -> bool:
-        """Whether there are tables of numbers, apart from those of figures."""
-        return bool(self.fits or self.analyses or self.constants)
+        """Whether there are numbers, apart from those of figures, or lists of runs behind them."""
+        return bool(self.fits or self.analyses or self.constants or self.sets.found)
 
 
 def build(
@@ -65,6 +66,7 @@ def build(
     command: str = "snakemake --cores all {study}",
     lack: Unfinished = NOTHING,
     live: Charts = NONE,
+    found: Found | None = None,
 ) -> str:
     """The report as HTML, with the same bytes for the same files.
 
@@ -90,7 +92,10 @@ def build(
         The files that are missing because jobs failed.
     live : Charts
         The interactive charts of these studies.
+    found : Found, optional
+        The findings; by default, those of the files.
     """
+    found = of_files(studies, paths, planned) if found is None else found
     shown = [
         _study(name, texts, paths, planned.get(name, ()), code, trunks.get(name, {}), command)
         for name, texts in studies.items()
@@ -112,10 +117,12 @@ def build(
         "prose": markup.prose, "plain": markup.plain, "verdict": markup.verdict,
         "seconds": markup.seconds, "count": markup.count, "linked": markup.linked,
     }  # fmt: skip
+    css = "".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)
     return environment.get_template("report.html").render(
+        found=found, hero=_hero(shown, found), anchors=_anchors(shown, found),
         studies=shown, totals=totals, about=about, audit=refits(paths.results),
         failed=lack.failed, live=live,
-        css=Markup((HERE / "report.css").read_text(encoding="utf-8") + live.css),
+        css=Markup(css + live.css),
         js=Markup((HERE / "report.js").read_text(encoding="utf-8")),
     )  # fmt: skip
 
@@ -156,29 +163,27 @@ def _study(name, texts, paths, planned, code, trunks, command) -> StudyShown:
         compared=compared,
         analyses=analyses,
         sets=sets,
-        main=main_number(fits),
     )  # fmt: skip
 
 
-def main_number(fits: Sequence[FitShown]) -> tuple[str, str, str, str]:
-    """The number of a study that the summary shows, with its interval, theory and verdict.
+def _hero(studies: Sequence[StudyShown], found: Found) -> tuple[StudyShown, FigureShown] | None:
+    """The figure of the first screen, taken from its study's own."""
+    for study in studies if found.hero else ():
+        for part in study.parts:
+            for figure in part.figures:
+                if (study.name, figure.name) == found.hero and figure.image:
+                    part.figures.remove(figure)
+                    return study, figure
+    return None
 
-    It is the first identified number with a theoretical value, or else the first exponent. If
-    several numbers have one, the verdict counts those that agree. Without any, it is a number that
-    is identified only if its law holds.
-    """
-    every = [(fit, number) for fit in fits for number in fit.numbers if number.verdict]
-    numbers = [pair for pair in every if pair[1].verdict == IDENTIFIED]
-    numbers = numbers or [pair for pair in every if Verdict.read(pair[1].verdict).determined]
-    numbers.sort(key=lambda pair: (not pair[1].theory, bool(pair[1].unit)))
-    if not numbers:
-        return ("", "", "", fits[0].verdict if fits else "nothing fitted")
-    fit, number = numbers[0]
-    label = f"{number.parameter} = {number.value}" + (f" ({fit.group})" if fit.group else "")
-    judged = [other.agrees for _, other in numbers if other.agrees is not None]
-    verdict = number.verdict
-    if len(judged) == 1:
-        verdict = "agrees with theory" if judged[0] else "differs from theory"
-    elif judged:
-        verdict = f"{sum(judged)} of {len(judged)} agree with theory"
-    return (label, number.interval, number.theory, verdict)
+
+def _anchors(studies: Sequence[StudyShown], found: Found) -> dict[tuple[str, str], str]:
+    """(study, key) of each finding -> the anchor of the list of runs behind it; "" for none."""
+    sets = {study.name: study.sets for study in studies}
+    return {
+        (one.study, one.key): sets[one.study].anchor(
+            one.runs, [f"the finding \N{LEFT DOUBLE QUOTATION MARK}{one.label}"
+                       "\N{RIGHT DOUBLE QUOTATION MARK}"], FINDINGS,
+        )
+        for one in (*found.main, *found.others)
+    }  # fmt: skip

@@ -47,6 +47,11 @@ class Paths:
         path = self.results / "studies" / study / name
         return path if path not in self.missing else path.with_name(f"{name} is missing")
 
+    def drawn(self, study: str, figure: str) -> bool:
+        """Whether a figure of a study was drawn."""
+        png = self.figures / study / f"{figure}.png"
+        return png not in self.missing and png.exists()
+
     def has(self, run_id: str) -> bool:
         """Whether a run has a result."""
         row = self.results / "runs" / run_id / "row.json"

@@ -173,6 +173,12 @@ class Fitted:
         Parameter -> its values in resampled fits, all of one length; empty without draws.
     ranges : mapping
         Variable of the law -> the smallest and the largest value that was fitted.
+    misfit : mapping or None
+        The test of a law's form: `p_value`, `miss` and `noise` (standard deviations of ln L), and
+        `rejects`. None where the test does not apply.
+    bend : mapping or None
+        The test of a power law of one variable: `bends`, `exponent_first`, `exponent_last` and the
+        rest of `isoloss.fit.curvature.LackOfFit`.
     """
 
     fit: str
@@ -188,6 +194,8 @@ class Fitted:
     columns: Mapping[str, str] = field(default_factory=dict)
     draws: Mapping[str, np.ndarray] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    misfit: Mapping[str, Any] | None = None
+    bend: Mapping[str, Any] | None = None
 
     @property
     def law(self) -> Law:
@@ -313,6 +321,8 @@ def _fitted(fit: str, group: str, rows: list[dict[str, Any]]) -> Fitted:
         runs=_text(first.get("runs")),
         draws={name: np.asarray(drawn, float) for name, drawn in kept.get("draws", {}).items()},
         ranges={name: tuple(ends) for name, ends in kept.get("ranges", {}).items()},
+        misfit=kept.get("misfit"),
+        bend=kept.get("lack_of_fit"),
     )
 
 

@@ -134,7 +134,7 @@ FIT_COLUMNS = (
     Column("fit_verdict", TEXT, "", "the verdict on all parameters of the fit at once"),
     Column("theory", REAL, "as `unit`", "what is expected of the parameter"),
     Column("theory_source", TEXT, "", "who expects it"),
-    Column("diagnostics", TEXT, "", "JSON, in the first row of a fit: certificate, some draws"),
+    Column("diagnostics", TEXT, "", "JSON, in the first row: certificate, misfit, some draws"),
     Column("runs", TEXT, "", "ids of the runs that were fitted, separated by spaces"),
 )
 
