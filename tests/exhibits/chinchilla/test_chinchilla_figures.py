@@ -51,11 +51,12 @@ def test_the_envelope_of_learning_curves_never_rises():
     rows = tables.analyses.copy()
     least = (rows["quantity"] == "loss") & rows["group"].str.contains("winner")
     assert least.sum() > 10
-    rows.loc[rows.index[least][5:8], "value"] *= 1.2  # a curve that ended is below the next one
+    raised = rows.index[least][5:8]
+    rows.loc[raised, "value"] *= 1.2  # a curve that ended is below the next one
     table = drawn("chinchilla_envelope", changed(rows)).table
     envelope = table[table["what"] == "envelope"].sort_values("x")
     assert (np.diff(envelope["y"]) <= 0).all()
-    assert len(envelope) == least.sum() - 3
+    assert len(envelope) > 5 and not np.isin(rows.loc[raised, "value"], envelope["y"]).any()
 
 
 def test_rows_of_both_panels_of_the_approaches_line_up():
@@ -193,6 +194,12 @@ def test_numbers_drawn_are_those_of_the_rows(draw, panel, what, group, quantity,
     table = some(drawn(draw).table.fillna({"panel": ""}), panel=panel, what=what)
     if "approach" in group and draw in ("chinchilla_frontiers", "chinchilla_tokens"):
         table = table[table["series"].str.startswith(group.removeprefix("approach="))]
+    if kind == "line":  # as far as the frame goes, a little beyond the runs
+        most = cases.tables().runs["compute_6nd_flops"].max()
+        assert 5 < len(table) < len(rows) and rows["x"].iloc[len(table) - 1] <= 3.01 * most
+        rows = rows.head(len(table))
+    if what == "envelope":
+        rows = rows[rows["value"] <= rows["value"].cummin()]
     assert len(table) == len(rows)
     np.testing.assert_array_equal(table["y"], rows["value"])
     if what not in ("places", "path"):
