@@ -13,7 +13,7 @@ KAPLAN = (1, 2, 3, 4, 6, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 23)
 FIGURES = [
     *(f"kaplan_{number:02}" for number in KAPLAN),
     *(f"chinchilla_{name}" for name in ("01", "02", "03", "04", "a3", "a5")),
-    *("recount", "approaches", "prediction", "cooldown", "learning_rate", "seed_noise"),
+    *("recount", "approaches", "prediction", "cooldown", "learning_rate"),
 ]  # fmt: skip
 
 
