@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,11 +47,11 @@ def test_the_runs_and_the_laws_losses_are_those_of_the_tables():
     data = runs_chart(found()).data()
     rows = RUNS.set_index("run_id").loc[data["ids"]]
     for name, column in (("D", "n_tokens"), ("C", "compute_flops"), ("loss", "loss")):
-        np.testing.assert_allclose(data[name], rows[column], rtol=1e-5)
+        np.testing.assert_allclose(data[name], rows[column], rtol=1e-8)
     assert data["N"]["n_params"] == rows["n_params"].tolist()
     for law, params in zip(data["laws"], (grid.TRUTH, grid.OTHER), strict=True):
         expected = LAWS[law["law"]](params, n_params=rows["n_params"], n_tokens=rows["n_tokens"])
-        np.testing.assert_allclose(law["loss"], expected, rtol=1e-5)
+        np.testing.assert_allclose(law["loss"], expected, rtol=1e-8)
         assert law["params"] == pytest.approx(params, rel=1e-11)
 
 
@@ -201,6 +202,19 @@ def test_no_text_of_the_data_ends_the_element_that_holds_it(tmp_path):
         assert evil in json.loads(part.split("</script>")[0]).get("unit", evil)
     assert "<" not in embedded({evil: evil})
     assert json.loads(embedded({"a": f"{evil}\u2028&"})) == {"a": f"{evil}\u2028&"}
+
+
+@pytest.mark.parametrize(
+    "of, level", [({}, 3), ({"part": {"name": ""}}, 3), ({"part": {"name": "Findings"}}, 4)],
+    ids=["under the first figure", "in a study", "in a part of a study"],
+)  # fmt: skip
+def test_the_chart_of_runs_has_a_heading_of_its_place(tmp_path, of, level):
+    explored = charts({"grid": grid.TEXTS}, grid.project(tmp_path)).runs["grid"]
+    template = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE.parent), undefined=jinja2.StrictUndefined
+    ).get_template("interactive/runs.html")
+    study = {"name": "grid", "texts": grid.TEXTS}
+    assert f"<h{level}>Explore the runs" in template.render(study=study, explored=explored, **of)
 
 
 def test_a_report_without_charts_has_no_script(tmp_path):

@@ -20,7 +20,6 @@ from isoloss.stats.intervals import LEVEL, bounds
 
 PER_DECADE = 8  # budgets of our own laws in a decade of compute
 BEYOND = 2  # decades beyond the largest run, to which our own laws are drawn
-FEW_DIGITS = 5
 QUANTITIES = ("n_params", "n_tokens", "tokens_per_param", "loss")
 EQUALLY = "many values fit these runs equally well"
 
@@ -143,7 +142,7 @@ class OwnBudgets:
             if fitted.law_name in IN_SCRIPT else None,
             "level": rounded(100 * LEVEL), "largest": rounded(self.largest),
             "compute": [rounded(value, EXACT) for value in self.compute],
-            "at": {name: [rounded(value, FEW_DIGITS) for value in values]
+            "at": {name: [rounded(value) for value in values]
                    for name, values in columns.items()},
             "why": why, "status": status,
             "runs": [[rounded(n), rounded(loss)]

@@ -11,7 +11,7 @@ LABELS = {
     "skaling": "Videau 2026 (skaling)",
 }
 IN_SCRIPT = ("kaplan_nd", "chinchilla", "skaling")  # the laws of laws.js
-DIGITS = 6  # significant digits of measured numbers
+DIGITS = 9  # significant digits: rounded again on the page, they round as the exact number
 EXACT = 12  # of parameters, from which the scripts compute
 WHOLE = 15  # of counts
 UNSAFE = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026",
