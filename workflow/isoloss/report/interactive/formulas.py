@@ -8,7 +8,7 @@ from typing import Any
 LABELS = {
     "kaplan_nd": "Kaplan 2020, Eq. 1.5",
     "chinchilla": "Hoffmann 2022, Eq. 2",
-    "skaling": "Videau 2026 (skaling)",
+    "skaling": "Skaling (Videau 2026)",
 }
 IN_SCRIPT = ("kaplan_nd", "chinchilla", "skaling")  # the laws of laws.js
 DIGITS = 9  # significant digits: rounded again on the page, they round as the exact number
