@@ -70,7 +70,7 @@ def best_size(results: Results) -> list[Finding]:
 
 
 def _told(joints: Sequence[Joint]) -> tuple[Joint, Joint | None]:
-    """The law that is told of, and the same by the other count of N where that is known.
+    """The law that is told of, and the same law by the other count of N where a is known.
 
     All parameters come first, where a is known as well as by the other count.
     """
@@ -79,8 +79,13 @@ def _told(joints: Sequence[Joint]) -> tuple[Joint, Joint | None]:
     chosen.sort(key=lambda joint: (
         _rank(joint), order.index(joint.size) if joint.size in order else len(order), joint.size,
     ))  # fmt: skip
-    first, *others = chosen
-    return first, next((other for other in others if _rank(other) < OPEN_RANK), None)
+    first = chosen[0]
+    same = [
+        joint
+        for joint in joints
+        if joint.fit.law_name == first.fit.law_name and joint.size != first.size
+    ]
+    return first, next((joint for joint in same if _rank(joint) < OPEN_RANK), None)
 
 
 def _unknown(first: Joint, detail: str, shown: dict) -> Finding:
