@@ -12,6 +12,7 @@ from isoloss.exhibits.make import draw
 from isoloss.files import write_parquet
 from isoloss.report.build import build
 from isoloss.report.findings import of_files
+from isoloss.report.interactive.page import charts
 from isoloss.report.study import Paths
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -48,7 +49,9 @@ def page(tmp_path_factory):
     found = of_files(texts, paths, planned)
     assert [one.key for one in found.main] == ["best_size", "which_law", "floor"]
     wordy = dataclasses.replace(found, main=[*found.main, found.main[0]])  # as many as there can be
-    html = build(texts, paths=paths, planned=planned, code={}, found=wordy)
+    live = charts(texts, paths)
+    assert live.runs["text"].above == "grid"  # this chart comes with the figure
+    html = build(texts, paths=paths, planned=planned, code={}, found=wordy, live=live)
     paths.report.write_text(html, encoding="utf-8")
     return paths.report
 
@@ -70,6 +73,13 @@ def places(browser, page, width, height):
     found = tab.evaluate(PLACES)
     tab.close()
     return found
+
+
+def test_the_chart_of_the_runs_comes_with_the_figure(page):
+    html = page.read_text(encoding="utf-8")
+    assert html.count('id="text-grid"') == html.count('id="text-explore"') == 1
+    assert html.index('id="text-grid"') < html.index('id="text-explore"')
+    assert html.index('id="text-explore"') < html.index('id="page-studies"')
 
 
 def test_a_desktop_shows_the_findings_and_half_of_the_figure(browser, page):
