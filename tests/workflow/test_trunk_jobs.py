@@ -127,7 +127,7 @@ def test_a_finished_run_is_not_trained_again_because_it_is_predicted_or_no_longe
     assert not pd.read_parquet(said)["made_before"].any()
     analyses = pd.read_parquet(said.with_name("analyses.parquet"))
     assert "measured before" in set(analyses["theory_source"])
-    said_of_it = "predicted after the run was made"
+    said_of_it = "Predicted after the run was made"
     assert said_of_it in (tmp_path / "results" / "report.html").read_text()
     del study["prediction"]
     assert "train" not in made.jobs()
