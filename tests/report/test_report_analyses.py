@@ -115,3 +115,24 @@ def test_a_trunk_counts_once_in_the_cost_of_a_study():
     trained = pd.DataFrame({"run_id": ["a", "b"], "status": ["done", "done"],
                             "train_cpu_s": [1.0, 2.0]})  # fmt: skip
     assert runs(trained, ["a", "b"], {}, {"trunk": 10.0}).core_seconds == 13.0
+
+
+def test_neighbours_that_show_the_same_verdict_show_it_once(sets):
+    wide = "not identified: may be anything from {} to 0.9"
+    rows = [MEASURED | {"quantity": quantity, "verdict": wide.format(low)}
+            for quantity, low in (("a", 0.1), ("b", 0.2))]  # fmt: skip
+    (shown,) = analyses(table(*rows, MEASURED | {"quantity": "alpha_C"}), sets)
+    assert [row.span for row in shown.numbers] == [2, 0, 1]
+
+
+def test_a_measured_number_without_an_interval_stands_beside_its_verdict(sets):
+    bare = UNSURE | {"quantity": "sd of ln loss", "value": 0.0389, "lo": None, "hi": None}
+    (shown,) = analyses(table(bare), sets)
+    assert (shown.numbers[0].value, shown.numbers[0].interval) == ("0.0389", "")
+    assert shown.numbers[0].verdict == "not identified: flat"
+
+
+def test_an_analysis_without_a_number_has_no_table_and_one_that_repeats_another_says_so(sets):
+    again = MEASURED | {"analysis": "again"}
+    shown = analyses(table(MEASURED, POINT | {"analysis": "curves"}, again), sets)
+    assert [(one.name, one.same_as) for one in shown] == [("recount", ""), ("again", "recount")]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from isoloss.charts.text import sentences, short
-from isoloss.report import names
+from isoloss.report import markup, names
 from isoloss.report.run_sets import RunSets
 from isoloss.report.study import Number, known, number, text
 from isoloss.results.fits import Fitted, FittedNumber, read_fits
@@ -107,10 +107,11 @@ def analyses(
 
 
 def share_verdicts(numbers: list[NumberShown]) -> list[NumberShown]:
-    """The numbers, of which neighbours with one verdict show it once."""
+    """The numbers, of which neighbours that show the same verdict show it once."""
     first = None
     for row in numbers:
-        if first is not None and row.verdict and row.verdict == first.verdict:
+        shared = first is not None and bool(row.verdict)
+        if shared and markup.verdict(row.verdict, True) == markup.verdict(first.verdict, True):
             first.span, row.span = first.span + 1, 0
         else:
             first = row
@@ -119,8 +120,8 @@ def share_verdicts(numbers: list[NumberShown]) -> list[NumberShown]:
 
 def one(row: Mapping, sets: RunSets, place: str) -> NumberShown:
     """A row of the table of analyses; `place` is the anchor of the table that shows it."""
-    shown, verdict = number(FittedNumber.read(row, text(row["quantity"]))), text(row["verdict"])
-    said = Verdict.read(verdict) if verdict else Verdict(Status.NOT_MEASURED)
+    shown, judged = number(FittedNumber.read(row, text(row["quantity"]))), text(row["verdict"])
+    said = Verdict.read(judged) if judged else Verdict(Status.NOT_MEASURED)
     sure = said.identified
     quantity = names.quantity(shown.parameter)
     return NumberShown(
@@ -133,7 +134,7 @@ def one(row: Mapping, sets: RunSets, place: str) -> NumberShown:
         theory=shown.theory,
         theory_source=shown.theory_source,
         agrees=shown.agrees if sure else None,
-        verdict="" if sure else verdict,
+        verdict="" if sure else judged,
         n_runs=f"{int(row['n_runs']):,}" if known(row["n_runs"]) else "",
         misfit=bool(shown.interval) and MISFIT_COUNTED in text(row["warnings"]),
         runs=sets.anchor(row["runs"], [quantity], place),
@@ -161,6 +162,13 @@ class ComparedShown:
     interval: str
     verdict: str
     runs: str
+
+    @property
+    def measured(self) -> str:
+        """The value with its interval; the interval alone where no value is shown."""
+        if self.value == "–" or not self.interval:
+            return self.interval or self.value
+        return f"{self.value} ({self.interval})"
 
 
 def compared(
