@@ -322,6 +322,9 @@ def test_prose_marks_up_powers_and_code_only():
 def test_numbers_have_one_notation_and_identifiers_are_links():
     assert prose("8.99e+03, -0.5 and 25%") == "8,990, −0.5 and 25\N{NO-BREAK SPACE}%"
     assert prose("alpha_N, C_min, 3.1×10⁸") == "α<sub>N</sub>, C<sub>min</sub>, 3.1×10<sup>8</sup>"
+    assert (
+        prose("(github.com/a/b_c)") == '(<a href="https://github.com/a/b_c">github.com/a/b_c</a>)'
+    )
     assert prose("arXiv:2203.15556") == (
         '<a href="https://arxiv.org/abs/2203.15556">arXiv:2203.15556</a>'
     )

@@ -19,6 +19,7 @@ GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "sigma": "σ
 SYMBOL = re.compile(rf"\b({'|'.join(GREEK)})(?:_(\w+))?\b")
 SUBSCRIPT = re.compile(r"\b([A-Z]|[αβγδσ])_([A-Za-z]+)\b")
 ARXIV = re.compile(r"\barXiv:(\d{4}\.\d{4,5}|[a-z-]+/\d{7})\b")
+GITHUB = re.compile(r"(?<![/\w.])github\.com/[\w-]+/[\w.-]*\w")
 DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "−0123456789")
 RANGE = re.compile(r"(?:may be )?anything from \S+ to \S+?(?: fits as well)?( \(it may be zero\))?")
 STATUSES = sorted(Status, key=len, reverse=True)
@@ -28,7 +29,7 @@ def prose(value: Any) -> Markup:
     """Text as HTML: escaped, then marked up.
 
     `code`, powers (x^-0.5, x**a), numbers (1.3e9, -2, 90%), Greek letters, subscripts (C_min) and
-    arXiv identifiers are marked up.
+    addresses at arXiv and GitHub are marked up.
     """
     parts = CODE.split(str(escape(value)))
     marked = [f"<code>{part}</code>" if i % 2 else _marked(part) for i, part in enumerate(parts)]
@@ -53,6 +54,7 @@ def _marked(html: str) -> str:
     html = CARET.sub(superscript, STARS.sub(superscript, html))
     html = SUBSCRIPT.sub(r"\1<sub>\2</sub>", SYMBOL.sub(greek, html))
     html = PERCENT.sub("\N{NO-BREAK SPACE}%", MINUS.sub("−", html))
+    html = GITHUB.sub(r'<a href="https://\g<0>">\g<0></a>', html)
     return ARXIV.sub(r'<a href="https://arxiv.org/abs/\1">arXiv:\1</a>', html)
 
 
