@@ -227,7 +227,7 @@ def test_least_steps_are_told_only_where_the_critical_batch_was_measured():
         assert [group.removeprefix("loss=") for group in groups] == expected
     found = parameters(made("size_and_steps", done=near, adjusted=True, first_step=100))
     assert found["value"]["alpha_S"] == pytest.approx(LAW.alpha_s, rel=0.05)
-    assert "used where it was measured (losses from 2.3 to 2.7)" in found["warnings"]["alpha_S"]
+    assert "where it was measured (losses from 2.3 to 2.7)" in found["warnings"]["alpha_S"]
     nowhere = K.critical_batch_rows(LAW, losses=(9.0, 9.5))
     with pytest.raises(UserError, match=r"where B_crit.L. was measured .losses from 9 to 9\.5"):
         made("size_and_steps", done=nowhere, adjusted=True)
