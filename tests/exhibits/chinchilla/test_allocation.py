@@ -227,11 +227,11 @@ def test_runs_without_curves_still_have_valleys_and_a_law():
 def test_approaches_that_differ_are_said_to_differ():
     found = three(*planted())
     agreed = agreement(found)
-    assert len(agreed) == 3 and all("agree" in row.warnings for row in agreed)
+    assert len(agreed) == 3 and all("no difference is seen" in row.warnings for row in agreed)
     away = replace(found[3], a=found[3].a + 0.5, paired_a=found[3].paired_a + 0.5)
     said = {str(row.group): row.warnings for row in agreement(found | {3: away})}
-    assert "differ" in said["approach=3 - approach=2"]
-    assert "agree" in said["approach=2 - approach=1"]
+    assert "the two differ" in said["approach=3 - approach=2"]
+    assert "no difference is seen" in said["approach=2 - approach=1"]
 
 
 def test_draws_are_moved_to_what_was_measured():
