@@ -19,7 +19,7 @@ OF_THE_REPORT_ALONE = {
     "cooldown_check": ["independent FLOPs", "trained FLOPs"],
     "critical_batch": ["alpha_B", "misfit of ln S"],
     "kaplan_frontier": ["C_c", "N_opt at 1 PF-day", "batch", "tokens"],
-    "loss_reached": ["compute"],
+    "loss_reached": ["compute", "excess steps", "steps"],
     "overfitting": ["alpha_S", "tokens that suffice"],
     "recount": ["share outside the blocks"],
     "size_and_steps": ["alpha_C predicted"],

@@ -289,6 +289,9 @@ def draw(spec: KaplanValleys, tables: Tables) -> Drawing:
         notes += told(found, quantity, f"{quantity} (the paper: {paper:g})")
     notes += told(found, Q.A_PREDICTED, "Exponent of N_opt that L(N, S) predicts")
     notes += warned(found, Q.ALPHA_N, "The law")
+    if missed is not None:
+        notes.append(f"L(N, S) misses the points that it is fitted to by {missed:.2%} (root mean "
+                     "square).")  # fmt: skip
     return sheet.drawing(key, notes)
 
 
