@@ -49,6 +49,21 @@ def test_settings_are_those_of_hparams_and_not_a_batch_of_one_device(tmp_path):
     assert "objects of Python" in text
 
 
+def test_losses_of_several_loaders_are_a_choice(tmp_path):
+    header = "epoch,step,val_loss/dataloader_idx_0,val_loss/dataloader_idx_1\n"
+    write(tmp_path / "run" / "metrics.csv", f"{header}0,9,2.0,3.0\n")
+    message = refused(tmp_path / "run", "--tokens-per-step", 1)
+    assert "choose with --loss val_loss/dataloader_idx_0" in message
+    table, _ = imported(tmp_path / "run", "--tokens-per-step", 1, "--loss", "*_1")
+    assert points(table, "eval_loss") == [(3.0,)]
+
+
+def test_a_run_without_a_loss_is_told_with_what_it_has(tmp_path):
+    write(tmp_path / "run" / "metrics.csv", "epoch,step,acc,lr\n0,9,0.5,0.1\n")
+    assert "no run has a loss (run has epoch, acc, lr)" in refused(tmp_path / "run")
+    assert "no run has a loss 'x' (run has" in refused(tmp_path / "run", "--loss", "x")
+
+
 def test_a_run_whose_last_losses_are_no_numbers_diverged(tmp_path):
     lines = "0,0,,3.0,\n0,1,,nan,\n0,1,,,2.5\n0,3,,,nan\n"
     write(tmp_path / "run" / "metrics.csv", HEADER + lines)

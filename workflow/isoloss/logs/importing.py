@@ -16,6 +16,7 @@ from isoloss.logs.remembered import Remembered
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_TAGS = 12
 LISTED = 5  # the most runs named in one message
 NO_TOKENS = (
     "nothing says how many tokens a step has: --tokens-per-step NUMBER, or --batch-size and "
@@ -54,7 +55,7 @@ class _Said:
     several: list[list[str]] = field(default_factory=list)  # [run, held-out tags, with ", "]
     trained_only: list[list[str]] = field(default_factory=list)  # [run, tag of training]
     no_tokens: list[str] = field(default_factory=list)
-    empty: list[str] = field(default_factory=list)  # runs without any loss
+    empty: list[list[str]] = field(default_factory=list)  # [run without a loss, its tags]
 
 
 def import_logs(
@@ -153,7 +154,7 @@ def _choose(run: Run, options: Options, said: _Said) -> str | None:
     if options.loss:
         tag = tags.asked(run, options.loss)
         if tag is None:
-            said.empty.append(run.name)
+            said.empty.append([run.name, _listed(run.tags)])
         return tag
     found = tags.held_out(run)
     if len(found) > 1:
@@ -162,7 +163,7 @@ def _choose(run: Run, options: Options, said: _Said) -> str | None:
     if not found:
         training = tags.training(run)
         if training is None:
-            said.empty.append(run.name)
+            said.empty.append([run.name, _listed(run.tags)])
         else:
             said.trained_only.append([run.name, training])
         return None
@@ -191,7 +192,7 @@ def _problems(whole: _Said, options: Options, others) -> list[str]:
     for run, listed in whole.several:
         by_tags.setdefault(listed, []).append(run)
     for listed, runs in by_tags.items():
-        example = listed.split(", ")[0]
+        example = min(listed.split(", "), key=lambda tag: ("val" not in tag, tag))
         problems.append(
             f"{_runs(runs)} has several held-out losses: {listed}; choose with --loss "
             f"{_quote(example)}"
@@ -200,7 +201,8 @@ def _problems(whole: _Said, options: Options, others) -> list[str]:
         problems.append(f"{_runs(whole.no_tokens)}: {NO_TOKENS}")
     if not problems and not others:
         if options.loss:
-            problems.append(f"no run has a loss {' or '.join(map(repr, options.loss))}")
+            wanted = " or ".join(map(repr, options.loss))
+            problems.append(f"no run has a loss {wanted}{_tags_of(whole)}")
         elif whole.trained_only:
             tag = whole.trained_only[0][1]
             problems.append(
@@ -208,7 +210,7 @@ def _problems(whole: _Said, options: Options, others) -> list[str]:
                 "averaged over 1 % of a run's tokens (--average TOKENS)"
             )
         else:
-            problems.append("no run has a loss")
+            problems.append(f"no run has a loss{_tags_of(whole)}")
     for option in (options.tokens_per_step, options.tokens, options.n_params,
                    options.n_params_non_embedding):  # fmt: skip
         everyone = [run for run, _ in whole.tags] + whole.no_tokens
@@ -230,7 +232,8 @@ def _notes_of(whole: _Said, runs, options: Options) -> list[str]:
         )
     if whole.empty:
         wanted = " or ".join(map(repr, options.loss)) or "of any kind"
-        notes.append(f"{_runs(whole.empty)} has no loss {wanted} and is left out")
+        runs_ = [run for run, _ in whole.empty]
+        notes.append(f"{_runs(runs_)} has no loss {wanted} and is left out{_tags_of(whole)}")
     chosen = sorted({tag for _, tag in whole.tags})
     if len(chosen) > 1:
         notes.append(
@@ -276,6 +279,19 @@ def _grouped(said: list[list[str]]) -> list[str]:
         text if set(runs) == everyone and len(everyone) > 1 else f"{_runs(runs)}: {text}"
         for text, runs in by_text.items()
     ]
+
+
+def _listed(tags_) -> str:
+    more = f" and {len(tags_) - MOST_TAGS} more" if len(tags_) > MOST_TAGS else ""
+    return ", ".join([*tags_][:MOST_TAGS]) + more
+
+
+def _tags_of(whole: _Said) -> str:
+    """The tags of the first run without a loss, as the end of a sentence."""
+    if not whole.empty:
+        return ""
+    run, listed = whole.empty[0]
+    return f" ({run} has {listed})" if listed else f" ({run} has no values)"
 
 
 def _runs(names: list[str]) -> str:

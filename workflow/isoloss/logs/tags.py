@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 
 from isoloss.logs.join import Run
 from isoloss.logs.records import HELD_OUT, OTHER, TRAINING
@@ -10,6 +11,7 @@ from isoloss.tables import names
 
 FORM = ("loss", "nll", "ppl", "perplexity", "bpb", "bpc", "bits", "bit", "per", "byte", "word",
         "token", "char", "none", "epoch", "value")  # fmt: skip
+OF_LIGHTNING = re.compile(r"(?:_step|_epoch)?(?:/dataloader_idx_\d+)?$")
 BETTER = {"nats": 0, "bits": 1, "perplexity": 2}
 # Mean of an epoch or sum of parts; the same data as another tag.
 KNOWN_TRAINING = ("train/loss", "train_loss", "loss", "training_loss", "train/loss_step",
@@ -18,8 +20,7 @@ KNOWN_TRAINING = ("train/loss", "train_loss", "loss", "training_loss", "train/lo
 
 def kind_of(tag: str) -> str:
     """What a tag holds by its name: HELD_OUT, TRAINING or OTHER."""
-    for suffix in ("_step", "_epoch"):  # of Lightning
-        tag = tag.removesuffix(suffix)
+    tag = OF_LIGHTNING.sub("", tag)
     plain = names.plain(tag)
     # "lm loss validation" is a loss, too
     base = " ".join(word for word in names.words(tag) if word not in names.HELD_OUT)
