@@ -1,43 +1,14 @@
-"""Notes that say what a figure shows are counted from what it draws."""
+"""Notes that say what a figure shows are computed from what it draws."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from isoloss.exhibits.kaplan.optima import Frontier
-from isoloss.exhibits.kaplan.overfitting import _within_the_band
-from isoloss.exhibits.kaplan.training import slopes_of_envelope
 from isoloss.exhibits.notes import in_words, told
 from isoloss.exhibits.training.learning_rate import _missed
 from isoloss.results import Analysed, Q
 from isoloss.tables.schema import ANALYSIS_COLUMNS, typed
-
-
-def test_points_are_counted_within_below_and_above_the_band():
-    x = np.geomspace(0.01, 1, 20)
-    line = pd.DataFrame({"x": x, "value": x, "lo": x * 0.9, "hi": x * 1.1})
-    excess = pd.DataFrame({"x": [0.02, 0.1, 0.5, 0.5], "value": [0.02, 0.05, 0.3, 0.9]})
-    assert _within_the_band(excess, line) == [
-        "Of 4 points, 1 lie within the band of Eq. 4.3, 2 below it and 1 above it."
-    ]
-
-
-def test_without_a_band_no_point_is_said_to_lie_in_it():
-    line = pd.DataFrame({"x": [1.0, 2.0], "value": [1.0, 2.0], "lo": np.nan, "hi": np.nan})
-    assert not _within_the_band(pd.DataFrame({"x": [1.0], "value": [1.0]}), line)
-
-
-def test_the_slope_of_the_envelope_is_told_outside_the_fit_too():
-    """L falls as C^-0.04 below 1e-8, as C^-0.06 up to 1e-7, and as C^-0.08 above."""
-    x = np.geomspace(1e-9, 1e-6, 301)
-    slope = np.select([x <= 1e-8, x <= 1e-7], [0.04, 0.06], 0.08)
-    steps = np.diff(np.log(x), prepend=np.log(x[0]))
-    low = 3 * np.exp(-np.cumsum(slope * steps))
-    line = pd.DataFrame({"x": [1e-8, 1e-7], "value": [1.0, 1.0]})
-    decades, slopes = slopes_of_envelope(x, low, line)
-    assert decades == "The envelope covers 3.0 decades of compute, and the fit 1.0 of them."
-    said = "0.040 below the fit, 0.060 within it, 0.080 above it"
-    assert slopes == f"The envelope falls with an exponent of {said}."
 
 
 def test_the_local_exponents_of_a_parabola_are_those_of_its_ends():

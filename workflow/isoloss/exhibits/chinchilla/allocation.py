@@ -181,7 +181,7 @@ def slope_verdict(value: float, draws: np.ndarray) -> Verdict:
     good = draws[np.isfinite(draws)]
     lost = float(np.mean(~np.isfinite(draws))) if len(draws) else 0.0
     if lost > OFTEN:
-        few = f"{lost:.0%} of the draws have fewer than three places to draw a line through"
+        few = f"{lost:.0%} of the draws have fewer than three places for a line"
         return not_identified(few)
     return exponent_verdict(value, good)
 
