@@ -16,7 +16,7 @@ from isoloss.files import write_parquet
 from isoloss.laws import published
 from isoloss.report.build import HERE, build
 from isoloss.report.figures import FigureShown, parts
-from isoloss.report.markup import prose, seconds, verdict
+from isoloss.report.markup import plain, prose, seconds, verdict
 from isoloss.report.run_sets import RunSets
 from isoloss.report.study import Paths, fits, runs
 
@@ -351,3 +351,7 @@ def test_a_run_of_two_sweeps_is_paid_once():
     shown = runs(table, ["a"], {"t": "c"})
     assert (shown.count, shown.done, shown.core_seconds) == (1, 1, 2.0)
     assert not shown.lost and not shown.other_code
+
+
+def test_plain_text_of_an_attribute_is_escaped_once():
+    assert plain("Kaplan's N^2 < `D`") == "Kaplan's N2 < D"

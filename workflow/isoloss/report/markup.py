@@ -1,5 +1,6 @@
 """Text of studies and of tables as HTML: symbols, powers, numbers, links and verdicts."""
 
+import html
 import re
 from typing import Any
 
@@ -36,7 +37,7 @@ def prose(value: Any) -> Markup:
     return Markup("".join(marked))
 
 
-def _marked(html: str) -> str:
+def _marked(page: str) -> str:
     def science(found: re.Match) -> str:
         return plain_or_science(found[0])
 
@@ -50,12 +51,12 @@ def _marked(html: str) -> str:
         below = f"<sub>{found[2]}</sub>" if found[2] else ""
         return GREEK[found[1]] + below
 
-    html = RAISED.sub(raised, SCIENCE.sub(science, html))
-    html = CARET.sub(superscript, STARS.sub(superscript, html))
-    html = SUBSCRIPT.sub(r"\1<sub>\2</sub>", SYMBOL.sub(greek, html))
-    html = PERCENT.sub("\N{NO-BREAK SPACE}%", MINUS.sub("−", html))
-    html = GITHUB.sub(r'<a href="https://\g<0>">\g<0></a>', html)
-    return ARXIV.sub(r'<a href="https://arxiv.org/abs/\1">arXiv:\1</a>', html)
+    page = RAISED.sub(raised, SCIENCE.sub(science, page))
+    page = CARET.sub(superscript, STARS.sub(superscript, page))
+    page = SUBSCRIPT.sub(r"\1<sub>\2</sub>", SYMBOL.sub(greek, page))
+    page = PERCENT.sub("\N{NO-BREAK SPACE}%", MINUS.sub("−", page))
+    page = GITHUB.sub(r'<a href="https://\g<0>">\g<0></a>', page)
+    return ARXIV.sub(r'<a href="https://arxiv.org/abs/\1">arXiv:\1</a>', page)
 
 
 def verdict(text: str, beside: bool = False) -> Markup:
@@ -81,7 +82,7 @@ def linked(text: str, anchor: str) -> Markup:
 
 def plain(value: Any) -> str:
     """The same text without any markup, for attributes."""
-    return re.sub(r"<[^>]*>", "", str(prose(value)))
+    return html.unescape(re.sub(r"<[^>]*>", "", str(prose(value))))
 
 
 def seconds(value: float) -> str:
