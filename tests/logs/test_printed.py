@@ -149,6 +149,8 @@ def test_llmc_counts_from_zero_in_its_file_and_from_one_in_what_it_prints(tmp_pa
         ]
         assert table["n_params_non_embedding"].tolist() == [124475904 - embeddings]
         assert table["train_loss"].tolist() == [10.5]
+        trained, _ = imported(tmp_path / name, "--loss", "train_loss", "--average", 1)
+        assert points(trained, "n_tokens", "train_loss") == [(4096, 10.5)]
 
 
 def test_llmc_alone_says_no_tokens(tmp_path):

@@ -3,7 +3,7 @@
 A file is a chain of records: a length, its checksum, an `Event` in protocol-buffer form, and the
 checksum of that. Both kinds of scalars are read: `simple_value`, as PyTorch writes it, and tensors
 of one number, as TensorFlow 2 does. TensorBoard's own loader drops points at random beyond 10,000 a
-tag (in `EventAccumulator`), and takes several times the CPU; docs/performance.md has both.
+tag (in `EventAccumulator`), and takes several times the CPU; benchmarks/import_logs.py has both.
 
 References
 ----------

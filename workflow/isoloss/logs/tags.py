@@ -21,10 +21,9 @@ KNOWN_TRAINING = ("train/loss", "train_loss", "loss", "training_loss", "train/lo
 def kind_of(tag: str) -> str:
     """What a tag holds by its name: HELD_OUT, TRAINING or OTHER."""
     tag = OF_LIGHTNING.sub("", tag)
-    plain = names.plain(tag)
-    # "lm loss validation" is a loss, too
+    # "lm loss validation" is a loss, too; "lm loss validation vs samples" has samples as its steps
     base = " ".join(word for word in names.words(tag) if word not in names.HELD_OUT)
-    if plain.endswith(("vs_samples", "vs_tokens")) or not names.is_loss(base):
+    if not names.is_loss(base):
         return OTHER
     if names.is_held_out(tag):
         return HELD_OUT
