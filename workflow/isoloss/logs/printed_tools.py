@@ -220,7 +220,7 @@ class TorchTitan(Tool):
 
     signature = re.compile(r"root - INFO - .*(?:validate step: +\d|step: +\d+ +loss: )")
     kinds = {"validation_metrics/loss": (HELD_OUT, 0), "loss": (TRAINING, -1)}
-    LOSS: ClassVar = re.compile(r"(validate )?step: +(\S+) +loss: +(\S+)")
+    LOSS: ClassVar = re.compile(r"INFO - (validate )?step: +(\S+) +loss: +(\S+)")
 
     def line(self, text):
         if "step: " in text and " loss: " in text and "INFO" in text:
