@@ -58,6 +58,13 @@ def test_a_rule_depends_on_what_its_module_imports_inside_functions_too():
     assert not any(name.startswith("isoloss/train/") for name in names)
 
 
+def test_templates_scripts_and_styles_belong_to_the_modules_beside_them():
+    report = depends_on("isoloss.jobs.report")
+    assert {"isoloss/report/report.html", "isoloss/report/interactive/chart.js"} <= report
+    assert "isoloss/charts/isoloss.mplstyle" in depends_on("isoloss.exhibits.generic.loss")
+    assert "isoloss/report/report.html" not in depends_on("isoloss.exhibits.generic.loss")
+
+
 TRAINED, ALL = {"function", "copy", "language"}, {"function", "polynomial", "copy", "language"}
 PARTS = ("problem", "solution")  # of a task: what trains or solves a run
 

@@ -22,6 +22,7 @@ NOT_COMPUTING = (
     *(f"isoloss.tasks.{name}.settings" for name in TASKS),
 )
 PACKAGES_LEFT_OUT = ("isoloss.config.", "isoloss.runtime.")
+READ_BY_CODE = (".css", ".html", ".js", ".mplstyle")
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where statements hold others
 PLANNING = "planning"  # the decorator of methods that only plan: see isoloss.tasks.base
 
@@ -30,9 +31,12 @@ PLANNING = "planning"  # the decorator of methods that only plan: see isoloss.ta
 def sources(*modules: str) -> list[str]:
     """The files of the package that some modules depend on, themselves included, sorted.
 
-    For the `input` of a rule: Snakemake does not see what a module imports.
+    For the `input` of a rule: Snakemake does not see what a module imports. Templates, scripts and
+    styles beside a module belong to it.
     """
-    return sorted(str(_path(name)) for name in _closure(modules, computing=False))
+    code = {_path(name) for name in _closure(modules, computing=False)}
+    beside = {path for folder in {path.parent for path in code} for path in folder.iterdir()}
+    return sorted(str(path) for path in code | {p for p in beside if p.suffix in READ_BY_CODE})
 
 
 def training_fingerprint(name: str) -> str:
