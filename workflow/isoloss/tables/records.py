@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_PROBLEMS = 20
 FOR_A_TABLE = "isoloss fits a table with a row for each run: its size, its tokens and its loss"
+MAKES_ONE = "isoloss import FOLDER --output runs.parquet makes one of such logs"
 
 
 def json_table(path: Path) -> pd.DataFrame:
@@ -94,10 +95,10 @@ def _other(content: Any) -> str:
         )
         return (
             f"is Hugging Face's trainer_state.json, the log of one run ({last}). {FOR_A_TABLE}; "
-            "its total_flos leaves embeddings out"
+            f"its total_flos leaves embeddings out; {MAKES_ONE}"
         )
     if isinstance(content.get("results"), dict) and ("config" in content or "versions" in content):
-        return f"is a results file of lm-eval, for one model. {FOR_A_TABLE}"
+        return f"is a results file of lm-eval, for one model. {FOR_A_TABLE}; {MAKES_ONE}"
     return ""
 
 

@@ -72,7 +72,7 @@ def other_shape(columns) -> str:
         if all(is_loss(c) or plain(c) in ("lr", "learning_rate", "grad_norm") for c in rest):
             return (
                 f"is the log of one run, such as Lightning's metrics.csv: it holds neither size "
-                f"nor tokens. {WANTED}; take the last held-out loss of each run into one"
+                f"nor tokens. {WANTED}; isoloss import FOLDER --output runs.parquet makes one"
             )
     if any(name in METRIC for name in small) and any(name in VALUE for name in small):
         return (
