@@ -96,6 +96,16 @@ def test_the_state_of_the_most_steps_holds_and_not_that_of_the_best_checkpoint(t
     assert "3 states of one run" in text
 
 
+def test_states_of_different_stretches_are_said(tmp_path):
+    old = losses(10, 20)
+    write(tmp_path / "run" / "checkpoint-20" / "trainer_state.json", state(old))
+    new = [*losses(10), {"step": 20, "eval_loss": 2.0}, {"step": 30, "eval_loss": 1.9}]
+    write(tmp_path / "run" / "checkpoint-30" / "trainer_state.json", state(new))
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 1)
+    assert table["eval_loss"].tolist() == [3.4, 2.0, 1.9]
+    assert "checkpoint-20 has another history from step 20" in text
+
+
 def test_the_summary_of_a_call_is_no_training_loss(tmp_path):
     """`train_loss` of a resumed run was 1.18 in transformers 5.10, and 3.38 in 5.23."""
     history = [*losses(10, 20), {"step": 20, "train_loss": 1.18, "train_runtime": 1.0}]

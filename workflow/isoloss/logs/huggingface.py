@@ -98,8 +98,27 @@ def read(place: Place) -> list[Log]:
             log.notes.append(f"grad_norm is NaN at step {sick:,}, the last that was logged")
     if len(states) > 1:
         log.notes.append(f"{len(states)} states of one run: that of the most steps holds")
+        for path in sorted(states):
+            if differs := _first_difference(state, states[path]):
+                log.notes.append(
+                    f"{path.parent.name} has another history from step {differs:,}: it is of a "
+                    "stretch that was resumed, or that was left"
+                )
     _sizes(log, [latest.parent, place.folder, *(path.parent for path in states)])
     return [log]
+
+
+def _first_difference(state, other) -> int:
+    """The first step at which two states of a run have other losses; 0 where they agree."""
+    known = {}
+    for row in state["log_history"]:
+        known |= {(row["step"], key): row[key] for key in row if key.endswith("loss")}
+    for row in other["log_history"]:
+        for key in row:
+            at = row["step"], key
+            if at in known and repr(row[key]) != repr(known[at]):
+                return row["step"]
+    return 0
 
 
 def _ends(log: Log, state) -> None:
