@@ -54,18 +54,6 @@ def test_rows_are_drawn_with_the_intervals_that_they_have():
     assert drawn == {"bare": ["line"], "known": ["line, 90 % band", "line"], "plain": ["line"]}
 
 
-def test_a_second_axis_spans_the_same_ratio_as_the_first():
-    sheet = Sheet()
-    panel = sheet.panel("x", "ours")
-    panel.line([1.0, 10.0], [1.0, 3.0], "a", "line")
-    other = panel.second_axis("theirs", 5.0, "black")
-    other.line([1.0, 10.0], [2.0, 40.0], "b", "line")
-    sheet.drawing()
-    ours, theirs = np.array(panel.axes.get_ylim()), np.array(other.axes.get_ylim())
-    np.testing.assert_allclose(theirs, 5.0 * ours)
-    assert theirs[0] <= 2.0 and theirs[1] >= 40.0
-
-
 def test_a_key_of_values_needs_values():
     sheet = Sheet()
     sheet.panel("x", "y").points([1.0], [1.0], "a", "point")
@@ -102,12 +90,11 @@ def test_parts_hold_each_panel_key_and_column_of_the_legend_and_fit_a_narrow_scr
     sheet = Sheet(3)
     for name in ("a", "b", "c"):
         sheet.panel("x", "y", name).points([1.0, 9.0], [1.0, 9.0], "s", "point")
-    sheet.panels[0].second_axis("z", 2.0, "black").points([1.0], [2.0], "s", "point")
     sheet.key_of_values([1.0, 2.0], ["black", "red"], "size")
     figure = sheet.drawing([("s", {"marker": "o"})]).figure
     figure.draw_without_rendering()
     found = parts(figure)
-    assert len(found) == 5  # three panels, one of them with two y axes; the key; the legend
+    assert len(found) == 5  # three panels, the key, the legend
     left, top, width, height = np.array(found).T
     assert (left >= 0).all() and (top >= 0).all()
     assert (left + width <= 1.0001).all() and (top + height <= 1.0001).all()

@@ -33,6 +33,11 @@ def test_ticks_have_one_notation_and_are_at_least_three(low, high, powers, label
     assert log_ticks(low, high, powers=powers)[1] == labels
 
 
+def test_an_axis_of_more_than_a_decade_has_powers_of_ten_however_little_room_there_is():
+    assert log_ticks(2e-11, 4e-10, most=2, powers=True)[1] == ["10⁻¹⁰"]
+    assert log_ticks(7e-12, 1.2e-10, most=2, powers=True)[1] == ["10⁻¹¹", "10⁻¹⁰"]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.02, "0.02"), (512, "512"), (4353, "4353"), (16897, "16.9k"), (1.5e6, "1.5M"),

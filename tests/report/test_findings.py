@@ -26,6 +26,7 @@ from isoloss.report.findings.floor import floor
 from isoloss.report.findings.joint import joint_laws, tied
 from isoloss.report.findings.prediction import prediction
 from isoloss.report.findings.which_law import which_law
+from isoloss.report.findings.words import percent
 
 RUNS = grid()
 OPEN = "not identified: anything fits as well"
@@ -100,7 +101,7 @@ def test_a_floor_that_may_be_zero_is_said_from_zero():
 
 
 def test_a_number_of_a_law_that_the_runs_reject_is_said_with_its_condition():
-    verdict = "identified only if the law holds: it misses the runs by 1.0%, of which 0.4% is noise"
+    verdict = "identified only if the law holds: it misses the runs by 2.2 times their noise"
     all_n, inner = (
         rows(fit, "chinchilla", TRUTH | {"a": (a, a - 0.1, a + 0.1, None, verdict)}, RUNS, verdict)
         for fit, a in (("all", 0.54), ("inner", 0.64))
@@ -174,6 +175,16 @@ def test_a_law_with_more_parameters_does_not_come_first_by_having_them():
     )
 
 
+def test_the_misfit_with_the_other_count_of_n_is_told_beside_it():
+    fits = [rows("joint", "chinchilla", TRUTH, RUNS), rows("inner", "chinchilla", TRUTH, RUNS)]
+    by_count = {"joint": ND, "inner": INNER}
+    first, second = joint_laws(study(RUNS, fits, by_count))
+    found = only(which_law(study(RUNS, fits, by_count)))
+    assert found.headline == percent(first.miss) != percent(second.miss)
+    assert second.counted == "embeddings not counted"
+    assert f"With embeddings not counted: Chinchilla's sum {percent(second.miss)}." in found.detail
+
+
 def test_the_misfit_is_that_of_the_law_and_the_runs_of_the_table():
     fits = [rows("joint", "kaplan_nd", KAPLAN, RUNS)]
     found = only(which_law(study(RUNS, fits, {"joint": ND})))
@@ -191,7 +202,8 @@ def test_the_scatter_of_seeds_stands_beside_the_misfit():
     fits = [rows("joint", "kaplan_nd", KAPLAN, RUNS)]
     found = only(which_law(study(RUNS, fits, {"joint": ND}, analyses=table)))
     assert found.small == (
-        "Runs that differ in their seed alone scatter by 0.78 % (0.56 to 1.33 %)."
+        "Runs that differ in their seed alone scatter by 0.78 % (0.56 to 1.33 %). "
+        "All parameters counted."
     )
 
 

@@ -68,7 +68,8 @@ def extrapolation():
 def exponents():
     fits = pd.concat([
         S.fits("law", "power_law", {"A": 1.0, "alpha": 4.2 / d}, group=f"n_inputs={d}",
-               verdict="identified" if d > 1 else "not identified: the loss has a floor")
+               verdict={1: "not identified: the loss has a floor",
+                        2: "identified only if the law holds: it may bend"}.get(d, "identified"))
         for d in range(1, 7)
     ])  # fmt: skip
     asked = spec(

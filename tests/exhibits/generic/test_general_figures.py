@@ -156,7 +156,13 @@ def test_undetermined_exponents_are_told_and_not_drawn():
     assert list(shown["series"]) == [f"n_inputs={d}" for d in range(2, 7)]
     np.testing.assert_allclose(shown["x"], [4 / d for d in range(2, 7)])
     np.testing.assert_allclose(shown["y"], [4.2 / d for d in range(2, 7)])
-    assert result.notes == ["n_inputs=1: not identified: the loss has a floor."]
+    assert result.notes == [
+        "d = 1: not identified: the loss has a floor.",
+        "d = 2: identified only if the law holds: it may bend.",
+    ]
+    *_, bars, rest = result.figure.axes[0].containers
+    fills = [marks.lines[0].get_markerfacecolor() for marks in (bars, rest)]
+    assert fills[0] == "white" != fills[1] and len(bars.lines[0].get_xdata()) == 1
 
 
 def test_a_fit_that_does_not_exist_cannot_be_compared():

@@ -62,7 +62,6 @@ class Panel:
                  x_scale: str = "log", y_scale: str = "log"):  # fmt: skip
         self.axes, self.record, self.name, self.x, self.y = axes, record, name, x, y
         self._names: list[tuple[str, float, float, dict]] = []  # at the ends of lines
-        self.other, self.ratio = None, 1.0  # a second y axis; its values over those of the first
         axes.set(xlabel=superscripts(x), ylabel=superscripts(y), title=name,
                  xscale=x_scale, yscale=y_scale)  # fmt: skip
 
@@ -155,19 +154,6 @@ class Panel:
         self._record(series, what, [np.nan], [value])
         return self.axes.plot([0], [value], transform=self.axes.get_yaxis_transform(), **look)
 
-    def second_axis(self, y: str, ratio: float, color: str) -> Panel:
-        """A y axis on the right; its values are `ratio` times those of the left axis."""
-        axes = self.axes.twinx()
-        self.other = Panel(axes, self.record, self.x, y, self.name)
-        self.other.ratio = ratio
-        axes.set_title("")
-        axes.grid(False)
-        axes.spines["right"].set_visible(True)
-        axes.spines["right"].set_color(color)
-        axes.tick_params(axis="y", colors=color)
-        axes.yaxis.label.set_color(color)
-        return self.other
-
     def write(self, text: str, x: float, y: float, **look):
         """Text beside a point; the table has the point's numbers already."""
         look = {"xytext": (5, 0), "textcoords": "offset points", "va": "center",
@@ -238,9 +224,6 @@ def finish(panels: Sequence[Panel]) -> None:
         panel.axes.text(0.5, 0.5, NOTHING, ha="center", va="center", color=GREY,
                         transform=panel.axes.transAxes)  # fmt: skip
     for panel in panels:
-        if panel.other is not None:
-            _one_ratio(panel, panel.other)
-    for panel in (*panels, *(panel.other for panel in panels if panel.other is not None)):
         axes = panel.axes
         axes.autoscale_view()
         for axis, scale in ((axes.xaxis, axes.get_xscale()), (axes.yaxis, axes.get_yscale())):
@@ -250,13 +233,3 @@ def finish(panels: Sequence[Panel]) -> None:
     for panel in empty:
         panel.axes.set(xticks=[], yticks=[])
         panel.axes.minorticks_off()
-
-
-def _one_ratio(panel: Panel, other: Panel) -> None:
-    """Limits of both y axes that span the same ratio."""
-    panel.axes.autoscale_view()
-    other.axes.autoscale_view()
-    low = min(panel.axes.get_ylim()[0], other.axes.get_ylim()[0] / other.ratio)
-    high = max(panel.axes.get_ylim()[1], other.axes.get_ylim()[1] / other.ratio)
-    panel.axes.set_ylim(low, high)
-    other.axes.set_ylim(low * other.ratio, high * other.ratio)

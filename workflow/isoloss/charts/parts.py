@@ -30,12 +30,7 @@ def parts(figure: Figure) -> list[list[float]]:
         if not axes.axison:
             continue
         found = keys if axes.get_label() == KEY else boxes
-        box = axes.get_tightbbox()
-        twin = next((i for i, other in enumerate(found) if _same(other, box)), None)
-        if twin is None:
-            found.append(box)
-        else:
-            found[twin] = box.union([box, found[twin]])
+        found.append(axes.get_tightbbox())
     boxes.sort(key=lambda box: (-round(box.y1 / figure.bbox.height, 1), box.x0))
     inside = [axes.get_legend() for axes in figure.axes if not axes.axison]
     legends = [*figure.legends, *(legend for legend in inside if legend is not None)]
@@ -56,13 +51,6 @@ def _columns(legend: Legend, figure: Figure) -> list[Bbox]:
         else:
             boxes.append(box)
     return boxes
-
-
-def _same(one: Bbox, other: Bbox) -> bool:
-    """Whether two boxes cover mostly the same place, as axes with a second y axis do."""
-    common = one.intersection(one, other)
-    smaller = min(one.width * one.height, other.width * other.height)
-    return common is not None and common.width * common.height > 0.8 * smaller
 
 
 def _shares(box: Bbox, figure: Figure) -> list[float]:

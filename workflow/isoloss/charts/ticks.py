@@ -37,11 +37,16 @@ def log_ticks(
         step = -(-(last - first + 1) // most)
         values = [10.0**e for e in range(first, last + 1, step)]
         return values, tick_texts(values, powers)
+    fewer: list[float] = []
     for marks in MARKS:
         values = [m * 10.0**e for e in range(first - 1, last + 1) for m in marks]
         values = [value for value in values if low * 0.9999 <= value <= high * 1.0001]
         if FEWEST <= len(values) <= most:
             return values, tick_texts(values, powers)
+        if len(fewer) < len(values) <= most:
+            fewer = values
+    if fewer and high > 10 * low:  # steps of one size would crowd the upper end
+        return fewer, tick_texts(fewer, powers)
     from matplotlib.ticker import MaxNLocator
 
     ticks = MaxNLocator(max(1, min(6, most)), steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)

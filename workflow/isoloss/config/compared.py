@@ -40,7 +40,7 @@ SHIPPED = {
         "parameter": "a",
     },
     "a_by_skaling": {
-        "quantity": "exponent a by skaling, the law that holds both (Videau et al. 2026)",
+        "quantity": "exponent a by the law Skaling, which holds both (Videau et al. 2026)",
         "of": "coupled",
         "parameter": "a",
     },

@@ -95,8 +95,9 @@ def seconds(value: float) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """A number of things: 1 run, 35 runs, 2 studies."""
+    """A number of things: 1 run, 35 runs, 2 studies, 3 analyses."""
     if number == 1:
         return f"1 {noun}"
     many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    many = f"{noun[:-2]}es" if noun.endswith("is") else many
     return f"{number:,} {many}"

@@ -19,6 +19,7 @@ from isoloss.fit.counted import counted, seen_pattern
 from isoloss.fit.questions import bent_draws, of_slope
 from isoloss.fit.result import FitResult
 from isoloss.laws import CHINCHILLA, Law
+from isoloss.results.verdict import missed
 from isoloss.stats.interpolation import spline_beyond
 
 PLACES = 9  # budgets at which the optimum is found
@@ -102,8 +103,8 @@ def _misfit(fit: FitResult) -> str:
     if pattern is None or not pattern.rejects:
         return ""
     return (
-        f"the law misses the runs by {pattern.miss:.1%}, of which {pattern.noise:.1%} is noise; "
-        "the form of the law is wrong here, and the interval counts this misfit"
+        f"the law {missed(pattern.miss, pattern.noise)}; "
+        "the form of the law is wrong here, and the interval counts its misfit"
     )
 
 

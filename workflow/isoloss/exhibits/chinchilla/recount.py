@@ -50,6 +50,7 @@ PREDICTED_BY = (
 PREDICTED = {"color": "black", "marker": "X"}
 SPREAD = 0.32  # of the marks of a count about its place
 LAW_LOOKS = tuple(zip(COLORS[3:6], MARKERS[3:6], strict=True))  # of laws beside approach 3's
+LAW_NAMES = {"kaplan_nd": "Kaplan's joint law", "skaling": "Skaling"}
 
 
 class Recount(OfGrid):
@@ -252,7 +253,11 @@ def _marks(count: str, laws: list[str]):
         yield _group(count, number), label, look
     for i, law in enumerate(laws):
         color, marker = LAW_LOOKS[i % len(LAW_LOOKS)]
-        yield Group.of(count=count, law=law), f"3: {law}", {"color": color, "marker": marker}
+        yield (
+            Group.of(count=count, law=law),
+            f"3: {LAW_NAMES.get(law, law)}",
+            {"color": color, "marker": marker},
+        )
     yield _group(count, None), "predicted", PREDICTED
 
 

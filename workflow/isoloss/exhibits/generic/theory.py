@@ -53,36 +53,46 @@ def exponent_against_theory(spec: ExponentAgainstTheory, tables: Tables) -> Draw
     fits = tables.fits_of(spec.fit)
     if not fits:
         raise UserError(spec.called, [f"fit: there is no fit {spec.fit!r} in the table of fits"])
-    notes = [f"{str(fit.group) or fit.fit}: {verdict}." for fit in fits
+    notes = [f"{_named(spec, fit)}: {verdict}." for fit in fits
              if not (verdict := _verdict(spec, fit)).identified]  # fmt: skip
     rows = _judged(spec, fits)
     sheet = Sheet(height=4.2)
     panel = sheet.panel(spec.x_label, spec.y_label)
-    ends = rows[["predicted", "value", "lo", "hi"]].to_numpy(float)
+    ends = rows[["x", "value", "lo", "hi"]].to_numpy(float)
     ends = ends[ends > 0]
     if len(ends):
         span = [float(ends.min()) / 1.15, float(ends.max()) * 1.15]
         panel.line(span, span, "measured = predicted", "reference", color=GREY, linewidth=1.1)
-        panel.intervals(rows["predicted"], rows["value"], rows["lo"], rows["hi"], "measured",
-                        "fitted exponent", color=COLORS[0])  # fmt: skip
+        for sure, some in rows.groupby("sure", sort=False):
+            panel.intervals_of(some, "measured", "fitted exponent", color=COLORS[0],
+                               markerfacecolor=COLORS[0] if sure else "white")  # fmt: skip
         for row in rows.itertuples():
             label = spec.group_label.replace("{}", row.group.value)
-            panel.write(label, row.predicted, row.value, xytext=(8, -9), bbox=WHITE)
+            panel.write(label, row.x, row.value, xytext=(8, -9), bbox=WHITE)
         panel.axes.set(xlim=(span[0], span[1] * 1.1), ylim=span)
     else:
         notes.append("No group has an exponent that the data determine: nothing is drawn.")
     key = [
         ("measured, with its 90 % interval", {"color": COLORS[0], "marker": "o"}),
+        ("the same, if the law holds",
+         {"color": COLORS[0], "marker": "o", "markerfacecolor": "white"}),
         ("measured = predicted", {"color": GREY, "linestyle": "-"}),
     ]  # fmt: skip
+    key = [entry for entry in key if "holds" not in entry[0] or not rows["sure"].all()]
     drawing = sheet.drawing(key, notes)
     table = drawing.table
-    groups = dict(zip(rows["predicted"], rows["group"].map(str), strict=True))
+    groups = dict(zip(rows["x"], rows["group"].map(str), strict=True))
     table["series"] = [
         groups.get(x, series) if what == "fitted exponent" else series
         for x, series, what in zip(table.get("x", []), table["series"], table["what"], strict=True)
     ]
     return drawing
+
+
+def _named(spec: ExponentAgainstTheory, fit: Fitted) -> str:
+    """A group as its label names it."""
+    group = str(fit.group)
+    return spec.group_label.replace("{}", fit.group.value) if group else fit.fit
 
 
 def _verdict(spec: ExponentAgainstTheory, fit: Fitted) -> Verdict:
@@ -92,19 +102,19 @@ def _verdict(spec: ExponentAgainstTheory, fit: Fitted) -> Verdict:
 
 
 def _judged(spec: ExponentAgainstTheory, fits: list[Fitted]) -> pd.DataFrame:
-    """The exponents that the data determine, with what is predicted of each."""
+    """The exponents that the data determine, be it if the law holds, and the predictions (x)."""
     import pandas as pd
 
     rows = []
     for fit in fits:
         number = fit.number(spec.parameter)
-        if number is None or not _verdict(spec, fit).identified:
+        if number is None or not (verdict := _verdict(spec, fit)).determined:
             continue
         predicted = spec.predicted.get(str(fit.group), np.nan) if spec.predicted else number.theory
-        rows.append({"group": fit.group, "predicted": predicted, "value": number.value,
-                     "lo": number.lo, "hi": number.hi})  # fmt: skip
-    found = pd.DataFrame(rows, columns=["group", "predicted", "value", "lo", "hi"])
-    return found.dropna(subset=["predicted", "value"])
+        rows.append({"group": fit.group, "x": predicted, "value": number.value, "lo": number.lo,
+                     "hi": number.hi, "sure": verdict.identified})  # fmt: skip
+    found = pd.DataFrame(rows, columns=["group", "x", "value", "lo", "hi", "sure"])
+    return found.dropna(subset=["x", "value"])
 
 
 def ratio_to_theory(spec: RatioToTheory, tables: Tables) -> Drawing:

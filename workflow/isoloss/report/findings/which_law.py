@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from isoloss.charts import with_interval
@@ -30,7 +31,8 @@ LABEL = "How far each law misses these runs"
 
 def which_law(results: Results) -> list[Finding]:
     """The misfit of each law of N and D, with ties, and the scatter of runs that differ in seed."""
-    laws = best_of_each(joint_laws(results))
+    joints = joint_laws(results)
+    laws = best_of_each(joints)
     if not laws:
         return _nothing_fitted(results)
     best = laws[0]
@@ -45,10 +47,10 @@ def which_law(results: Results) -> list[Finding]:
         Finding(
             key="which_law", study=results.name, label=LABEL,
             headline=", ".join(percent(law.miss) for law in laws),
-            sentence=_sentence(alike, worse), small=seeds,
-            detail=f"{_form(tested, rejected)} {_counts(laws)}",
+            sentence=_sentence(alike, worse), small=f"{seeds} {_size(laws)}".strip(),
+            detail=f"{_form(tested, rejected)} {_counts(laws)} {_otherwise(joints, laws)}".strip(),
             status=REJECTED if best.rejected else KNOWN if tested else IF_THE_LAW_HOLDS,
-            figure=results.figure("joint_laws", "loss_grid"), runs=best.fit.runs, numbers=numbers,
+            figure=results.figure("loss_grid", "joint_laws"), runs=best.fit.runs, numbers=numbers,
         )
     ]  # fmt: skip
 
@@ -97,6 +99,26 @@ def _counts(laws: Sequence[Joint]) -> str:
         return "The laws were fitted to different runs."
     done = len(laws[0].fit.runs.split())
     return f"Root mean square of {count(done, 'run')}."
+
+
+def _size(laws: Sequence[Joint]) -> str:
+    """How N is counted, where all laws count it alike."""
+    counted = {law.counted for law in laws}
+    return capital(f"{counted.pop()}.") if len(counted) == 1 else ""
+
+
+def _otherwise(joints: Sequence[Joint], told: Sequence[Joint]) -> str:
+    """What the same laws miss with the other count of N."""
+    others = [
+        joint
+        for joint in joints
+        if math.isfinite(joint.miss) and not any(joint is one for one in told)
+    ]
+    counted = {joint.counted for joint in others}
+    if len(counted) != 1:
+        return ""
+    each = [f"{joint.name} {percent(joint.miss)}" for joint in others]
+    return f"With {counted.pop()}: {listed(each)}."
 
 
 def _nothing_fitted(results: Results) -> list[Finding]:
