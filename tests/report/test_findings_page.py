@@ -50,7 +50,7 @@ def page(tmp_path_factory):
     assert [one.key for one in found.main] == ["best_size", "which_law", "floor"]
     wordy = dataclasses.replace(found, main=[*found.main, found.main[0]])  # as many as there can be
     live = charts(texts, paths)
-    assert live.runs["text"].above == "grid"  # this chart comes with the figure
+    assert live.runs["text"].above == "grid"  # the figure that draws the same runs
     html = build(texts, paths=paths, planned=planned, code={}, found=wordy, live=live)
     paths.report.write_text(html, encoding="utf-8")
     return paths.report
@@ -75,11 +75,11 @@ def places(browser, page, width, height):
     return found
 
 
-def test_the_chart_of_the_runs_comes_with_the_figure(page):
+def test_the_chart_of_the_runs_stands_once_in_its_study(page):
     html = page.read_text(encoding="utf-8")
     assert html.count('id="text-grid"') == html.count('id="text-explore"') == 1
     assert html.index('id="text-grid"') < html.index('id="text-explore"')
-    assert html.index('id="text-explore"') < html.index('id="page-studies"')
+    assert html.index('id="text"') < html.index('id="text-explore"')
 
 
 def test_a_desktop_shows_three_findings_and_the_whole_figure(browser, page):

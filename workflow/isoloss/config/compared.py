@@ -54,12 +54,12 @@ SHIPPED = {
         "parameter": "a",
     },
     "a_moved_by_counting": {
-        "quantity": "move of a in one law, from all parameters to Kaplan's N and C",
+        "quantity": "move of a by counting alone, from all parameters to Kaplan's N and C",
         "elsewhere": "Pearce and Song 2024, arXiv:2406.12907: from 0.52 to 0.78, with a "
         "vocabulary of 32,000; Porian et al. 2024: 0.129 by the output layer alone",
         "scale": "The smaller the vocabulary, the less a moves",
         "of": "recount",
-        "group": "count=kaplan - count=embeddings, approach=3",
+        "group": "count=kaplan - count=embeddings, predicted",
         "parameter": "a: difference",
     },
     "alpha_N": {
