@@ -106,6 +106,9 @@ def _of_groups(fits: Sequence[Fitted], judged, shown) -> Finding:
     said = f"For {len(sure) or 'none'} of {len(fits)} {what} the runs determine the exponent"
     if 0 < len(sure) <= MOST_LISTED:
         said += f" ({listed([_text(fit.number(EXPONENT))[0] for fit in sure])})"
+    unsure = sum(not fit.number(EXPONENT).verdict.identified for fit in sure)
+    if unsure:
+        said += f", {'all' if unsure == len(sure) else unsure} of them only if the law holds"
     if judged:
         said += f"; {agree} of the intervals hold{'s' * (agree == 1)} the value of theory"
     source = judged[0][1].theory_source if judged else ""
@@ -193,8 +196,9 @@ def _exponent(fit: Fitted, exponent: FittedNumber, x: str, loss: str, made) -> C
 
 
 def _beside(number: FittedNumber) -> str:
-    """The interval of a number, and the value of theory."""
+    """The interval of a number, on what it rests, and the value of theory."""
     _, interval = _text(number)
+    interval += "" if number.verdict.identified else "; if the law holds"
     if not known(number.theory):
         return f" ({interval})"
     agrees = "as theory says" if inside(number) else "where theory says"
