@@ -22,7 +22,11 @@ rule figure:
             f"{FIGURES}/{{study}}/{{name}}.png",
             category="{study}",
             caption="../report/figure.rst",
-            labels={"figure": "{name}"},
+            labels={
+                "figure": lambda wildcards: ISOLOSS.title(
+                    wildcards.study, wildcards.name
+                )
+            },
         ),
         table=f"{FIGURES}/{{study}}/{{name}}.csv",
         caption=f"{FIGURES}/{{study}}/{{name}}.json",

@@ -1,7 +1,8 @@
 """Snakemake's log on the terminal while isoloss runs: one line of progress, and every failure.
 
-A dry run, --verbose and --printshellcmds look as they do without this plugin. The complete log is
-in .snakemake/log.
+A dry run shows a few jobs of each rule, with the reason, and counts the others. With --verbose or
+--printshellcmds, everything looks as it does without this plugin. The complete log is in
+.snakemake/log.
 """
 
 import logging
@@ -10,12 +11,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from isoloss.runtime.folder_lock import locked_message
 from isoloss.runtime.progress import Progress
+from snakemake_logger_plugin_isoloss.dry_run import Plan
 
 REFRESH_S = {True: 1.0, False: 30.0}  # on a terminal, elsewhere
 LOG_LINES = 15  # of a failed job's log
@@ -39,6 +42,7 @@ class LogHandler(LogHandlerBase):
         self.snakemakes = terminal_handler(settings, self.stream)
         self.quiet = bool(settings.quiet)
         self.as_snakemake = settings.dryrun or settings.verbose or settings.debug_dag
+        self.plan = Plan() if settings.dryrun and not _asks_for_all(settings) else None
         self.terminal = self.stream.isatty()
         self.progress = Progress()
         self.planned_core_s: dict[str, float] = {}  # run or trunk -> its planned cost
@@ -58,6 +62,9 @@ class LogHandler(LogHandlerBase):
             self._write(f"{mistake}\n")
             return
         self._look_ahead(record)
+        if self.plan and not self.quiet and (text := self.plan.text(record)) is not None:
+            self._write(text)
+            return
         if self.as_snakemake:
             self.snakemakes.handle(record)
             return
@@ -190,6 +197,10 @@ class LogHandler(LogHandlerBase):
     def needs_rulegraph(self) -> bool:
         """Whether the graph of rules is wanted."""
         return False
+
+
+def _asks_for_all(settings: Any) -> bool:
+    return settings.verbose or settings.debug_dag or settings.printshellcmds
 
 
 def _mistake(record: logging.LogRecord) -> str:

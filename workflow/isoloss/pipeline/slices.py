@@ -130,6 +130,10 @@ class Workflow(Jobs):
         # Snakemake also puts it into a script of its page, where no escape of HTML holds.
         return RST_MARKUP.sub(r"\\\1", HTML_TAG.sub("‹", line))
 
+    def title(self, study: str, name: str) -> str:
+        """The title of a figure for the list in Snakemake's own report."""
+        return HTML_TAG.sub("‹", self._figure(study, name).title)
+
     def _analysis(self, study: str, name: str) -> Any:
         known = self.analyses(study)
         if name not in known:
