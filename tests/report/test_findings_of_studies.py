@@ -89,7 +89,7 @@ def test_one_law_for_each_value_is_counted_against_theory():
             for d, alpha in given.items()]  # fmt: skip
     found = only(power_laws(study(RUNS, fits, {"size": IN_N})))
     assert found.sentence == (
-        "For 2 of 3 numbers of inputs the runs determine the exponent (0.87 and 1.00), 1 of "
+        "The runs determine the exponent for 2 of 3 numbers of inputs (0.87 and 1.00), 1 of "
         "them only if the law holds; 1 of the intervals holds the value of theory."
     )
 

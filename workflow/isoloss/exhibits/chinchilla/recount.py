@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.charts import COLORS, MARKERS, Sheet, with_interval
+from isoloss.charts import COLORS, MARKERS, WHITE, Sheet, with_interval
 from isoloss.config.section import Name
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
@@ -204,7 +204,7 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
                  name)  # fmt: skip
     categories(left, [COUNTS[count].label for count in counts])
     left.axes.set_ylim(len(counts) + 0.35, -0.6)  # a line for the answer below
-    left.say(_answer(found), "lower left")
+    left.say(_answer(found), "lower left", bbox=WHITE)
     right = exponent_panel(sheet, "exponent a of N* ~ C^a", "Published")
     labels = []
     for author, year, known in (("Porian", "et al. 2024", PORIAN_LADDER),
@@ -231,7 +231,8 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
         ("Hoffmann et al.: 0.5", {"color": COLORS[0], "linestyle": DASHED}),
     ]  # fmt: skip
     notes += differences_said(found) if found.made else found.why_not()
-    notes.append("Bars: 90 % here, 95 % in Porian et al. Hollow: not determined by the runs.")
+    notes.append("Bars: 90 % here, 95 % in Porian et al. Hollow: not determined by the runs, or only "
+                 "if the law holds.")  # fmt: skip
     return sheet.drawing(key, notes)
 
 

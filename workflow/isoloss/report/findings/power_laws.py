@@ -103,7 +103,7 @@ def _of_groups(fits: Sequence[Fitted], judged, shown) -> Finding:
     agree = sum(inside(number) for _, number in judged)
     each = [f"{fit.group.value}: {' ('.join(_text(number))}), theory {number.theory:.3g}"
             for fit, number in judged]  # fmt: skip
-    said = f"For {len(sure) or 'none'} of {len(fits)} {what} the runs determine the exponent"
+    said = f"The runs determine the exponent for {len(sure) or 'none'} of {len(fits)} {what}"
     if 0 < len(sure) <= MOST_LISTED:
         said += f" ({listed([_text(fit.number(EXPONENT))[0] for fit in sure])})"
     unsure = sum(not fit.number(EXPONENT).verdict.identified for fit in sure)
