@@ -231,8 +231,8 @@ def draw(spec: Recounted, tables: Tables) -> Drawing:
         ("Hoffmann et al.: 0.5", {"color": COLORS[0], "linestyle": DASHED}),
     ]  # fmt: skip
     notes += differences_said(found) if found.made else found.why_not()
-    notes.append("Bars: 90 % here, 95 % in Porian et al. Hollow: not determined by the runs, or only "
-                 "if the law holds.")  # fmt: skip
+    notes.append("Bars: 90 % here, 95 % in Porian et al.")
+    notes.append("Hollow: not determined by the runs, or only if the law holds.")
     return sheet.drawing(key, notes)
 
 
