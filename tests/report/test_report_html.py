@@ -253,6 +253,17 @@ def test_the_figure_of_the_first_screen_is_there_once(html):
     assert 'id="sine-width"' in first
 
 
+def test_a_report_on_one_study_lists_no_studies_and_counts_runs_only_where_there_are(project):
+    paths = Paths(project / "report.html", project / "results", project / "figures")
+    page = Parsed(build({"published": TEXTS["published"]}, paths=paths, planned={}, code={}))
+    assert "page-studies" not in page.ids and "#page-studies" not in page.links
+    assert "1 study, without a training run." in page.text
+
+
+def test_a_text_cannot_turn_the_direction_of_what_follows_it():
+    assert prose("a \u202eunit\u2066") == "a unit"
+
+
 def test_words_that_findings_use_are_explained(html):
     page = Parsed(html)
     for word in ("N, D, C", "nats", "Interval", "Not identified", "Lack of fit"):

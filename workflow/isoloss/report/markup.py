@@ -23,6 +23,7 @@ ARXIV = re.compile(r"\barXiv:(\d{4}\.\d{4,5}|[a-z-]+/\d{7})\b")
 GITHUB = re.compile(r"(?<![/\w.])github\.com/[\w-]+/[\w.-]*\w")
 DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "−0123456789")
 RANGE = re.compile(r"(?:may be )?anything from \S+ to \S+?(?: fits as well)?( \(it may be zero\))?")
+DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")  # marks that turn what follows a text
 STATUSES = sorted(Status, key=len, reverse=True)
 
 
@@ -30,9 +31,9 @@ def prose(value: Any) -> Markup:
     """Text as HTML: escaped, then marked up.
 
     `code`, powers (x^-0.5, x**a), numbers (1.3e9, -2, 90%), Greek letters, subscripts (C_min) and
-    addresses at arXiv and GitHub are marked up.
+    addresses at arXiv and GitHub are marked up. Marks of a direction of writing are left out.
     """
-    parts = CODE.split(str(escape(value)))
+    parts = CODE.split(DIRECTION.sub("", str(escape(value))))
     marked = [f"<code>{part}</code>" if i % 2 else _marked(part) for i, part in enumerate(parts)]
     return Markup("".join(marked))
 
