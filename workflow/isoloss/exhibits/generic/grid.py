@@ -73,8 +73,9 @@ def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
             name = f"{title}: dashed" if title else "Dashed"
             notes.append(f"{name}, {found.law.formula}, fitted to all of the runs at once.")
             miss = _miss(found, runs, spec)
-            notes.append(f"{title or 'The law'} misses the runs by {miss:.1%} (root mean square).")
-            panel.say(f"misses the runs by {miss:.1%}", "lower left")
+            said = f"misses the runs by {100 * miss:.1f} %"
+            notes.append(f"{title or 'The law'} {said} (root mean square).")
+            panel.say(said, "lower left")
             if not found.identified:
                 notes.append(f"Its parameters are {found.verdict}.")
     if len(values) > MOST_NAMES:

@@ -69,6 +69,9 @@ def draw(spec: JointLaws, tables: Tables) -> Drawing:
         if critical and ends:  # the curves of large sizes end at the left of the others
             low, high = panel.axes.dataLim.intervalx
             panel.axes.set_xlim(low / NAMED_ROOM, high * 1.2)
+            low, high = panel.axes.dataLim.intervaly
+            room = (high / low) ** 0.08
+            panel.axes.set_ylim(low / room, high * room)
         named.append((panel, ends, bool(critical)))
         key += [
             ("learning curve", {"color": GREY, "linestyle": "-", "linewidth": 1.0}),
@@ -80,7 +83,7 @@ def draw(spec: JointLaws, tables: Tables) -> Drawing:
         key.append(("Eq. 1.5, Eq. 1.6, fitted", {"color": GREY, "linestyle": looks.DASH}))
     sheet.finish()
     for panel, ends, left in named:
-        looks.name_ends(panel, ends, left=left)
+        looks.name_ends(panel, ends, left=left, lower=7 if left else 0)  # below falling curves
         looks.in_corner(panel, [("N, at the ends", GREY)] if ends else [])
     return sheet.drawing(key, notes)
 

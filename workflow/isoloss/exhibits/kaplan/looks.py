@@ -61,7 +61,13 @@ def slope(panel: Panel, x, y, line: pd.DataFrame, label: str, *, dotted: bool = 
     return look
 
 
-def name_ends(panel: Panel, ends: Iterable[tuple[str, float, float, str]], *, left=False) -> None:
+def name_ends(
+    panel: Panel,
+    ends: Iterable[tuple[str, float, float, str]],
+    *,
+    left: bool = False,
+    lower: float = 0.0,
+) -> None:
     """Write names beside the ends of lines, apart from each other, after `Sheet.finish`.
 
     Parameters
@@ -69,6 +75,8 @@ def name_ends(panel: Panel, ends: Iterable[tuple[str, float, float, str]], *, le
     ends : iterable of (name, x, y, colour)
     left : bool
         The names stand on the left of their points.
+    lower : float
+        How far the names stand below their points, in points of print.
     """
     ends = list(ends)
     if not ends:
@@ -83,7 +91,9 @@ def name_ends(panel: Panel, ends: Iterable[tuple[str, float, float, str]], *, le
         up[beside] = np.array(apart(heights, LINE_GAP)) - heights
     look = {"ha": "right"} if left else {}
     for (name, x, y, color), shift in zip(ends, up, strict=True):
-        panel.write(name, x, y, xytext=(-5 if left else 5, shift), color=for_text(color), **look)
+        panel.write(
+            name, x, y, xytext=(-5 if left else 5, shift - lower), color=for_text(color), **look
+        )
 
 
 def for_text(color: str) -> str:

@@ -277,7 +277,7 @@ def draw(spec: KaplanValleys, tables: Tables) -> Drawing:
         looks.name_ends(panel, ends, left=left)
         words = [(f"at the {'left' if left else 'right'}: {unit}", GREY)] if ends else []
         if missed is not None and not left:
-            words += [("L(N, S) misses the curves", GREY), (f"by {missed:.1%}", GREY)]
+            words += [("L(N, S) misses the curves", GREY), (f"by {100 * missed:.1f} %", GREY)]
         looks.in_corner(panel, words)
     key = [
         ("along the training curves", {"color": GREY, "marker": "o"}),

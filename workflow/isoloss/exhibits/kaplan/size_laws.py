@@ -209,7 +209,7 @@ def draw_depth(spec: KaplanDepth, tables: Tables) -> Drawing:
         notes += [f"{title}: {text}" for text in found.why_not()]
         missed, words = found.number(Q.MISS), []
         if missed is not None:
-            words = [("one power law", GREY), (f"misses by {missed['value']:.1%}", GREY)]
+            words = [("one power law", GREY), (f"misses by {100 * missed['value']:.1f} %", GREY)]
             notes.append(f"{title}: one power law misses the runs of all depths by "
                          f"{missed['value']:.1%} (root mean square).")  # fmt: skip
         notes += [f"{title}: {text}" for text in _loss_by_depth(losses)]
@@ -268,7 +268,7 @@ def draw_size_laws(spec: KaplanSizeLaws, tables: Tables) -> Drawing:
         # Optional: as few runs as a law has parameters leave none out.
         out = found.number(Q.MISS_LEFT_OUT, group=group, optional=True)
         if missed is not None and out is not None:
-            words.append((out["value"], f"{name}: {out['value']:.1%}", look["color"]))
+            words.append((out["value"], f"{name}: {100 * out['value']:.1f} %", look["color"]))
             notes.append(f"{name.capitalize()}: misses the runs by {missed['value']:.2%}, and one "
                          f"that was left out by {out['value']:.2%} (root mean square)."
                          )  # fmt: skip
