@@ -2,22 +2,17 @@
 
 import json
 import math
-import os
 import re
 import shlex
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 
-from tests.workflow.project import REPOSITORY, SNAKEFILE
+from tests.workflow.project import REPOSITORY, SNAKEFILE, run_module
 
 PAGE = (REPOSITORY / "docs" / "extending.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^`([\w./]+)`\n\n```\w*\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
 COMMANDS = re.findall(r"^isoloss (.+)$", PAGE, re.MULTILINE)
-INHERITED = {name: value for name, value in os.environ.items() if not name.startswith("ISOLOSS_")}
-ENVIRON = INHERITED | {"PYTHONPATH": str(REPOSITORY / "workflow")}
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +22,8 @@ def folder(tmp_path_factory):
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--cores", "all"]
-    done = subprocess.run(command, cwd=folder, env=ENVIRON, capture_output=True, text=True)
+    options = ["--snakefile", str(SNAKEFILE), "--cores", "all"]
+    done = run_module("snakemake", options, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -77,8 +72,7 @@ def test_the_log_is_read_by_the_study_and_by_the_command_line(folder):
     assert found["E"] == pytest.approx(2, abs=0.2)
     for command in COMMANDS:
         arguments = [*shlex.split(command), "--json", "--draws", "20"]
-        done = subprocess.run([sys.executable, "-m", "isoloss.cli.main", *arguments],
-                              cwd=folder, env=ENVIRON, capture_output=True, text=True)  # fmt: skip
+        done = run_module("isoloss.cli.main", arguments, folder)
         assert done.returncode == 0, done.stderr
         params = json.loads(done.stdout)["params"]
         name, value = ("E", found["E"]) if "runs.log" in command else ("alpha", 2)
@@ -86,8 +80,7 @@ def test_the_log_is_read_by_the_study_and_by_the_command_line(folder):
 
 
 def test_the_schema_for_editors_knows_the_kinds_of_ones_own(folder):
-    subprocess.run([sys.executable, "-m", "isoloss.reference.schema"], cwd=folder, env=ENVIRON,
-                   check=True)  # fmt: skip
+    assert run_module("isoloss.reference.schema", [], folder).returncode == 0
     written = (folder / "config" / "schema" / "study.schema.json").read_text()
     for kind in ("nearest", "ratio", "ratio_to_theory_of_circles", "sums"):
         assert f'"{kind}"' in written

@@ -5,17 +5,53 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+from tests.workflow.prepared import Prepared
 
 REPOSITORY = Path(__file__).parents[2]
 SNAKEFILE = REPOSITORY / "workflow" / "Snakefile"
 FINISHED = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)$", re.MULTILINE)
 
 
+def run_module(
+    module: str, arguments: Sequence[str], folder: Path, prepared: bool = True, **environ: str
+) -> subprocess.CompletedProcess:
+    """Run `python -m module` in a folder.
+
+    Parameters
+    ----------
+    module : str
+        Its name, such as "snakemake".
+    arguments : sequence of str
+        Of the command.
+    folder : path
+        In which it runs.
+    prepared : bool
+        Whether it runs in a process that has imported its libraries already.
+    **environ : str
+        Further environment variables.
+    """
+    # A job's own worker pool, commit and Python belong to the run that it is part of.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")} | environ
+    if prepared and sys.platform == "linux":
+        return Prepared.get().run(module, list(arguments), folder, inherited)
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=folder, env=inherited, capture_output=True, text=True)
+
+
 class Project:
-    """A folder with a config, in which the workflow runs."""
+    """A folder with a config, in which the workflow runs.
+
+    Attributes
+    ----------
+    prepared : bool
+        Whether Snakemake starts in a process that has imported its libraries.
+    """
+
+    prepared = True
 
     def __init__(self, folder: Path, studies: dict, **config):
         self.folder = folder
@@ -36,11 +72,9 @@ class Project:
         self, *arguments: str, cores: int = 2, snakefile: Path = SNAKEFILE
     ) -> subprocess.CompletedProcess:
         """Run Snakemake with a Snakefile, by default the workflow's."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
-        command += ["--directory", str(self.folder), "--cores", str(cores), *arguments]
-        # A job's own worker pool, commit and Python belong to the run that it is part of.
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
-        return subprocess.run(command, env=inherited, capture_output=True, text=True)
+        options = ["--snakefile", str(snakefile), "--directory", str(self.folder)]
+        options += ["--cores", str(cores), *arguments]
+        return run_module("snakemake", options, Path.cwd(), self.prepared)
 
     def jobs(self, *arguments: str, cores: int = 2) -> dict[str, int]:
         """Run Snakemake, which must succeed, and count the jobs that ran, by rule."""

@@ -2,14 +2,11 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.workflow.project import REPOSITORY, Project
+from tests.workflow.project import Project, run_module
 
 OWN = Path(__file__).parent / "own.py"
 N_FEATURES, SIZES = 500, [1, 2, 4, 8, 16, 32]
@@ -84,13 +81,10 @@ def test_a_law_of_a_users_own_is_fitted(made):
 
 def test_the_command_line_plans_and_fits_with_them(made):
     made, _ = made
-    environ = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
 
     def isoloss(*arguments):
-        command = [sys.executable, "-m", "isoloss.cli.main", *arguments]
-        done = subprocess.run(
-            command, cwd=made.folder, env=environ, capture_output=True, text=True, check=True
-        )
+        done = run_module("isoloss.cli.main", arguments, made.folder)
+        assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     planned = isoloss("plan", "--json", "--machine", "cpu")

@@ -2,14 +2,11 @@
 
 import copy
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
-from tests.workflow.project import REPOSITORY, Project
+from tests.workflow.project import REPOSITORY, Project, run_module
 from tests.workflow.test_trunk_jobs import FIT, project
 
 BUDGETS = [320, 400, 480, 560, 640, 1280]
@@ -28,10 +25,8 @@ class Clone(Project):
 
     def snakemake(self, *arguments, cores=2):
         """Run Snakemake in the clone, with the clone's own code."""
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
-        environ = inherited | {"PYTHONPATH": str(self.folder / "workflow")}
-        return subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True)
+        options, code = ["--cores", str(cores), *arguments], str(self.folder / "workflow")
+        return run_module("snakemake", options, self.folder, PYTHONPATH=code)
 
     def contents(self):
         """The bytes of all results, by path."""

@@ -2,12 +2,9 @@
 
 import copy
 import json
-import os
-import subprocess
-import sys
 
 import pytest
-from tests.workflow.project import REPOSITORY, Project
+from tests.workflow.project import Project, run_module
 from tests.workflow.test_staleness import FUNCTION
 
 
@@ -24,14 +21,9 @@ def project(tmp_path):
 
 
 def isoloss(project, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "isoloss.cli.main", *arguments],
-        cwd=project.folder,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_module("isoloss.cli.main", arguments, project.folder)
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 def test_what_other_code_trained_is_said_kept_and_retrained_on_request(project):

@@ -13,7 +13,7 @@ import pytest
 import snakemake.exceptions
 from snakemake.settings.types import OutputSettings
 from tests.test_imports import MODULES, PACKAGE, imports_of
-from tests.workflow.project import REPOSITORY, SNAKEFILE
+from tests.workflow.project import REPOSITORY, SNAKEFILE, run_module
 
 from isoloss.pipeline import snakemake_internals
 from isoloss.pipeline.snakemake_internals import USED
@@ -109,8 +109,7 @@ def missing(roots):
 def run_snakemake(folder, rules, *arguments):
     """Run Snakemake in a folder with these rules; return what it says."""
     (folder / "Snakefile").write_text(HEAD + rules)
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = run_module("snakemake", ["--cores", "1", *arguments], folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

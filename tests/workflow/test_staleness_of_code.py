@@ -1,13 +1,11 @@
 """An edit of one subject's module makes that subject's analyses and figures again, and no other."""
 
 import copy
-import os
 import shutil
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
-from tests.workflow.project import REPOSITORY, Project
+from tests.workflow.project import REPOSITORY, Project, run_module
 
 from isoloss.config import exhibits
 
@@ -48,16 +46,10 @@ class Copied(Project):
 
     def snakemake(self, *arguments, cores=2):
         """Run Snakemake with the copy's own Snakefile and package."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile"]
-        command += [
-            str(self.repository / "workflow" / "Snakefile"),
-            "--directory",
-            str(self.folder),
-        ]
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
-        environ = inherited | {"PYTHONPATH": str(self.repository / "workflow")}
-        command += ["--cores", str(cores), *arguments]
-        return subprocess.run(command, env=environ, capture_output=True, text=True)
+        options = ["--snakefile", str(self.repository / "workflow" / "Snakefile")]
+        options += ["--directory", str(self.folder), "--cores", str(cores), *arguments]
+        code = str(self.repository / "workflow")
+        return run_module("snakemake", options, Path.cwd(), PYTHONPATH=code)
 
     def edit(self, module: str) -> None:
         """Change what a module of the package computes, or at least its text."""

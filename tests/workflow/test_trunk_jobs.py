@@ -10,7 +10,7 @@ import time
 
 import pandas as pd
 import pytest
-from tests.workflow.project import REPOSITORY, Project
+from tests.workflow.project import REPOSITORY, Project, run_module
 from tests.workflow.test_staleness import LANGUAGE
 
 from isoloss.tables.schema import TIMED
@@ -109,18 +109,19 @@ def test_a_finished_run_is_not_trained_again_because_it_is_predicted_or_no_longe
     prediction = {"sweep": "data", "at_most": 0.6, "fits": [FIT]}
     budgets = [320, 400, 480, 560, 640, 1280]
     made = project(tmp_path, budgets=budgets)
-    said = tmp_path / "results/studies/text/prediction.parquet"
-    assert made.jobs()["train"] == 6
+    wanted = (TARGET, "results/studies/text/prediction.parquet")
+    said = tmp_path / wanted[1]
+    assert made.jobs(TARGET)["train"] == 6
     study = made.studies["text"]
     study["prediction"] = prediction
-    assert "train" not in made.jobs()
+    assert "train" not in made.jobs(*wanted)
     assert not pd.read_parquet(said)["made_before"].any()
     study["sweeps"]["data"]["grid"]["data.n_tokens"] = [*budgets, 2560]
-    ran = made.jobs()
+    ran = made.jobs(*wanted)
     assert (ran["predict"], ran["train"]) == (1, 1)
     assert pd.read_parquet(said)["made_before"].all()
     study["sweeps"]["data"]["grid"]["data.n_tokens"] = [*budgets, 2560, 5120]
-    assert made.jobs()["train"] == 1
+    assert made.jobs(*wanted)["train"] == 1
     prediction["at_most"] = 0.3
     ran = made.jobs()
     assert "train" not in ran
@@ -135,52 +136,61 @@ def test_a_finished_run_is_not_trained_again_because_it_is_predicted_or_no_longe
     assert "metadata" not in finished.stdout + finished.stderr
 
 
-def run_train_job(folder, run_id, settings, **environ):
-    command = [sys.executable, "-m", "isoloss.runtime.job", "train",
-               "--run-id", run_id, "--settings",
-               json.dumps(settings), "--seed", "0", "--folder", f"{folder}/{run_id}",
-               "--checkpoint", f"{folder}/{run_id}.safetensors"]  # fmt: skip
-    path = {"PYTHONPATH": str(REPOSITORY / "workflow"), "OMP_NUM_THREADS": "1"}
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
-    return subprocess.Popen(
-        command, env=inherited | path | environ, stderr=subprocess.PIPE, text=True
-    )
+SETTINGS = {
+    "task": {"kind": "function", "target": "sine"},
+    "model": {"width": 4},
+    "data": {"n_samples": 64, "n_heldout": 64},
+    "training": {"steps": 12_000, "peak_lr": 0.01, "schedule": "cosine", "n_evals": 5},
+}
+JOB = "isoloss.runtime.job"
+
+
+def train_options(folder):
+    return ["train", "--run-id", "run", "--settings", json.dumps(SETTINGS), "--seed", "0",
+            "--folder", f"{folder}/run", "--checkpoint", f"{folder}/run.safetensors"]  # fmt: skip
+
+
+def run_results(folder):
+    row = json.loads((folder / "run" / "row.json").read_text())
+    curve = pd.read_parquet(folder / "run" / "curve.parquet")
+    return {k: v for k, v in row.items() if k not in TIMED}, curve.drop(columns="elapsed_s")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The results of a job that nobody ended."""
+    folder = tmp_path_factory.mktemp("whole")
+    finished = run_module(JOB, train_options(folder), folder, OMP_NUM_THREADS="1")
+    assert finished.returncode == 0, finished.stderr
+    return run_results(folder)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_job_that_is_ended_goes_on_from_its_checkpoint_with_the_same_bytes(number, tmp_path):
-    settings = {
-        "task": {"kind": "function", "target": "sine"},
-        "model": {"width": 4},
-        "data": {"n_samples": 64, "n_heldout": 64},
-        "training": {"steps": 12_000, "peak_lr": 0.01, "schedule": "cosine", "n_evals": 5},
-    }
-    whole = run_train_job(tmp_path / "whole", "run", settings)
-    whole.communicate()  # which also closes the pipe
-    assert whole.returncode == 0
-    checkpoint = tmp_path / "ended" / "run.safetensors"
-    first = run_train_job(tmp_path / "ended", "run", settings, ISOLOSS_CHECKPOINT_S="0.02")
+def test_a_job_that_is_ended_goes_on_from_its_checkpoint_with_the_same_bytes(
+    number, whole, tmp_path
+):
+    checkpoint = tmp_path / "run.safetensors"
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
+    environ = {"PYTHONPATH": str(REPOSITORY / "workflow"), "OMP_NUM_THREADS": "1"}
+    environ["ISOLOSS_CHECKPOINT_S"] = "0.02"
+    first = subprocess.Popen(
+        [sys.executable, "-m", JOB, *train_options(tmp_path)],
+        env=inherited | environ, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     while first.poll() is None and not checkpoint.exists():
         time.sleep(0.01)
     first.send_signal(number)
     said = first.communicate()[1]
     assert first.returncode == (-9 if number == signal.SIGKILL else 75), said
     assert checkpoint.exists()
-    assert not (tmp_path / "ended" / "run" / "row.json").exists()
-    second = run_train_job(tmp_path / "ended", "run", settings)
-    said = second.communicate()[1]
+    assert not (tmp_path / "run" / "row.json").exists()
+    second = run_module(JOB, train_options(tmp_path), tmp_path, OMP_NUM_THREADS="1")
     assert second.returncode == 0
-    assert "going on from step" in said
+    assert "going on from step" in second.stderr
     assert not checkpoint.exists()
-
-    def results(folder):
-        row = json.loads((tmp_path / folder / "run" / "row.json").read_text())
-        curve = pd.read_parquet(tmp_path / folder / "run" / "curve.parquet")
-        return {k: v for k, v in row.items() if k not in TIMED}, curve.drop(columns="elapsed_s")
-
-    (whole_row, whole_curve), (ended_row, ended_curve) = results("whole"), results("ended")
-    assert whole_row == ended_row
-    assert whole_curve.equals(ended_curve)
+    row, curve = run_results(tmp_path)
+    assert row == whole[0]
+    assert curve.equals(whole[1])
 
 
 def test_trunks_of_other_code_are_set_aside_with_their_runs(tmp_path):
@@ -191,10 +201,7 @@ def test_trunks_of_other_code_are_set_aside_with_their_runs(tmp_path):
         *tmp_path.glob("results/runs/*/row.json"),
     ]:
         path.write_text(path.read_text().replace(json.loads(path.read_text())["code"], "0ther"))
-    said = subprocess.run(
-        [sys.executable, "-m", "isoloss.cli.main", "retrain"], cwd=tmp_path, check=True, text=True,
-        capture_output=True, env=os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")},
-    ).stdout  # fmt: skip
+    said = run_module("isoloss.cli.main", ["retrain"], tmp_path).stdout
     assert said.endswith("2 of 2 runs were trained by other code.\n")
     assert not list((tmp_path / "results" / "trunks").iterdir())
     assert len(list((tmp_path / "results" / "superseded").iterdir())) == 2 + 2 * 2
