@@ -2,6 +2,7 @@
 
 import functools
 
+import pandas as pd
 from pydantic import TypeAdapter
 
 from isoloss.config.study import Analysis, Figure
@@ -23,19 +24,32 @@ FIGURES = {
 
 @functools.cache
 def tables(seed: int = 0, count: str = "embeddings") -> Tables:
-    """A study, and all that is made of it, with N and C counted in one way."""
-    return made(*planted.tables(seed), count)
+    """A study, and all that is made of it, with N and C counted in one way.
+
+    The recount takes every count, and is made once.
+    """
+    runs, curves = planted.tables(seed)
+    rows = [_analysed(do, runs, curves, count) for do in ("approaches", "curvature")]
+    rows.insert(1, _recounted(seed))
+    return Tables(runs=runs, curves=curves, analyses=pd.concat(rows, ignore_index=True))
 
 
-def made(runs, curves, count: str = "embeddings") -> Tables:
-    """All that is made of a study's runs."""
-    asked = [
-        {"do": "approaches", "sweeps": ["grid"], "draws": 200, "count": count},
-        {"do": "recount", "sweeps": ["grid"], "draws": 100},
-        {"do": "curvature", "sweeps": ["grid"], "draws": 100, "count": count},
-    ]
-    specs = TypeAdapter(list[Analysis]).validate_python(asked)
-    return Tables(runs=runs, curves=curves, analyses=analyse_study("s", specs, runs, curves))
+@functools.cache
+def _recounted(seed: int) -> pd.DataFrame:
+    return _analysed("recount", *planted.tables(seed))
+
+
+def made(runs, curves) -> Tables:
+    """All that is made of a study's runs, with N and C counted with embeddings."""
+    rows = [_analysed(do, runs, curves) for do in ("approaches", "recount", "curvature")]
+    return Tables(runs=runs, curves=curves, analyses=pd.concat(rows, ignore_index=True))
+
+
+def _analysed(do: str, runs, curves, count: str = "embeddings") -> pd.DataFrame:
+    asked = {"do": do, "sweeps": ["grid"], "draws": 200 if do == "approaches" else 100}
+    asked |= {} if do == "recount" else {"count": count}
+    specs = TypeAdapter(list[Analysis]).validate_python([asked])
+    return analyse_study("s", specs, runs, curves)
 
 
 def spec(draw: str, **changed):

@@ -54,6 +54,25 @@ def analysed(kind, runs, curves, **settings):
     return analyse_study("s", spec, runs, curves)
 
 
+@functools.cache
+def of_the_grid(kind):
+    """The rows of an analysis of the planted grid with its noise."""
+    return analysed(kind, *truth.grid_tables(0))
+
+
+def of_another_law():
+    """Runs by Kaplan et al.'s joint law: sizes differ little on few tokens, and more on many."""
+    runs, _ = truth.grid_tables(0)
+    n, d = (runs[name].to_numpy(float) for name in ("n_params", "n_tokens"))
+    noise = np.exp(1e-3 * np.random.default_rng(0).standard_normal(len(n)))
+    return runs.assign(loss=((2e5 / n) ** 0.7 + 2e6 / d) ** 0.2 * noise)
+
+
+@functools.cache
+def approaches_of_another_law():
+    return analysed("approaches", of_another_law(), truth.grid_tables(0)[1])
+
+
 def exact_a(count, low=1e10, high=1e12):
     """The exponent of the planted law's optimum between two budgets, by minimising it directly."""
     design = planted()[0]
@@ -256,7 +275,7 @@ def test_the_recount_says_what_each_count_gives_and_what_was_predicted():
 
 
 def test_every_law_of_n_and_d_gives_its_own_exponent_and_a_wrong_one_says_so():
-    rows = analysed("recount", *truth.grid_tables(0))
+    rows = of_the_grid("recount")
     a = rows[rows["quantity"] == "a"].set_index("group")
     for count in ("embeddings", "exact"):  # the planted law is one of all parameters
         right, wrong = (a.loc[f"count={count}, law={law}"] for law in ("skaling", "kaplan_nd"))
@@ -268,7 +287,7 @@ def test_every_law_of_n_and_d_gives_its_own_exponent_and_a_wrong_one_says_so():
 
 
 def test_what_counting_moves_is_known_better_than_either_exponent():
-    rows = analysed("recount", *truth.grid_tables(0))
+    rows = of_the_grid("recount")
     a = rows[rows["kind"] == "parameter"].set_index("group")
     moved_by = a.loc["count=kaplan - count=embeddings, predicted"]
     assert moved_by["lo"] <= exact_a("kaplan") - exact_a("embeddings") <= moved_by["hi"]
@@ -284,14 +303,9 @@ def test_what_counting_moves_is_known_better_than_either_exponent():
 
 
 def test_a_law_that_is_not_the_runs_form_is_said_to_miss_them():
-    runs, curves = truth.grid_tables(0)
-    rows = analysed("approaches", runs, curves)
+    rows = of_the_grid("approaches")
     assert not rows["warnings"].fillna("").str.contains("misses").any()
-    # Kaplan et al.'s joint law: sizes differ little on few tokens, and more on many.
-    n, d = (runs[name].to_numpy(float) for name in ("n_params", "n_tokens"))
-    noise = np.exp(1e-3 * np.random.default_rng(0).standard_normal(len(n)))
-    other = runs.assign(loss=((2e5 / n) ** 0.7 + 2e6 / d) ** 0.2 * noise)
-    rows = analysed("approaches", other, curves)
+    rows = approaches_of_another_law()
     said = rows[(rows["group"] == "approach=3") & (rows["quantity"] == "a")]["warnings"].iloc[0]
     assert "the form of the law is wrong here" in said
 
@@ -299,12 +313,8 @@ def test_a_law_that_is_not_the_runs_form_is_said_to_miss_them():
 @pytest.mark.parametrize("holds", [True, False])
 def test_one_law_of_the_same_runs_has_one_interval_and_one_verdict(holds):
     """In the table of fits and in the third approach, to the digits of its interval."""
-    runs, curves = truth.grid_tables(0)
-    if not holds:
-        n, d = (runs[name].to_numpy(float) for name in ("n_params", "n_tokens"))
-        noise = np.exp(1e-3 * np.random.default_rng(0).standard_normal(len(n)))
-        runs = runs.assign(loss=((2e5 / n) ** 0.7 + 2e6 / d) ** 0.2 * noise)
-    rows = analysed("approaches", runs, curves)
+    runs = truth.grid_tables(0)[0] if holds else of_another_law()
+    rows = of_the_grid("approaches") if holds else approaches_of_another_law()
     columns = {name: name for name in ("n_params", "n_tokens", "loss")}
     kept = finished_in(runs, ["grid"], "loss")
     (fit,) = [Fit(name="surface", law="chinchilla", variables=columns, sweeps=["grid"])]
@@ -321,11 +331,7 @@ def test_one_law_of_the_same_runs_has_one_interval_and_one_verdict(holds):
 
 
 def test_a_number_of_a_rejected_law_is_identified_only_if_the_law_holds():
-    runs, curves = truth.grid_tables(0)
-    n, d = (runs[name].to_numpy(float) for name in ("n_params", "n_tokens"))
-    noise = np.exp(1e-3 * np.random.default_rng(0).standard_normal(len(n)))
-    rows = analysed("approaches", runs.assign(loss=((2e5 / n) ** 0.7 + 2e6 / d) ** 0.2 * noise),
-                    curves)  # fmt: skip
+    rows = approaches_of_another_law()
     third = rows[(rows["group"] == "approach=3") & rows["quantity"].isin(["a", "alpha", "beta"])]
     assert not (third["verdict"] == "identified").any()
     assert third["warnings"].str.contains("the interval counts its misfit").all()
@@ -370,7 +376,7 @@ def test_a_law_whose_draws_have_no_minimum_has_no_determined_parameter():
 
 
 def test_a_straight_frontier_is_called_straight_and_a_bent_one_bent():
-    rows = analysed("curvature", *truth.grid_tables(0))
+    rows = of_the_grid("curvature")
     bend = one(rows, "curvature of ln N*")
     assert bend["lo"] < 0 < bend["hi"] and "straight" in bend["warnings"]
     runs, curves = truth.grid_tables(0, noise=1e-5)
@@ -391,10 +397,9 @@ def test_a_straight_frontier_is_called_straight_and_a_bent_one_bent():
 
 
 def test_every_measured_number_names_runs_of_the_study():
-    runs, curves = truth.grid_tables(0)
-    known = set(runs["run_id"])
+    known = set(truth.grid_tables(0)[0]["run_id"])
     for kind in ("approaches", "recount", "curvature"):
-        rows = analysed(kind, runs, curves)
+        rows = of_the_grid(kind)
         named = rows[(rows["kind"] == "parameter") & rows["value"].notna()]["runs"]
         assert len(named) and all(text and set(text.split()) <= known for text in named), kind
 
@@ -402,8 +407,7 @@ def test_every_measured_number_names_runs_of_the_study():
 def test_the_same_runs_give_the_same_rows_whatever_their_order():
     runs, curves = truth.grid_tables(0)
     mixed = runs.sample(frac=1, random_state=1), curves.sample(frac=1, random_state=2)
-    first, second = (analysed("approaches", *tables) for tables in ((runs, curves), mixed))
-    assert first.equals(second)
+    assert of_the_grid("approaches").equals(analysed("approaches", *mixed))
 
 
 def test_valleys_lie_where_four_sizes_have_runs_on_both_sides():
