@@ -1,6 +1,7 @@
 """Imports point only back along the flow of data, and light modules stay light."""
 
 import ast
+import functools
 import importlib
 import importlib.metadata
 import re
@@ -49,7 +50,8 @@ NOT_IMPORTED = {
 }
 
 
-def imports_of(path: Path) -> set[str]:
+@functools.cache
+def imports_of(path: Path) -> frozenset[str]:
     """Every module that a file imports, also inside functions; no import here is relative."""
     found, tree = set(), ast.parse(path.read_text(encoding="utf-8"))
     if path == PACKAGE / "__init__.py":  # without what only type checkers read
@@ -60,10 +62,7 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in MODULES else node.module for name in names}
-    return found
-
-
-IMPORTS = {module: imports_of(path) for module, path in MODULES.items()}
+    return frozenset(found)
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "isoloss"])
@@ -72,14 +71,14 @@ def test_a_module_has_its_place_in_the_flow_and_imports_only_from_before(module)
     assert stage in PLACE, f"{stage} is missing in the docstring of isoloss"
     ahead = {
         name
-        for name in IMPORTS[module]
+        for name in imports_of(MODULES[module])
         if name.startswith("isoloss.") and PLACE.get(name.split(".")[1], 0) > PLACE[stage]
     }
     assert ahead == set()
 
 
 def test_the_package_itself_imports_nothing_of_its_own_until_a_name_is_asked_for():
-    assert IMPORTS["isoloss"] == {"importlib", "typing"}
+    assert imports_of(MODULES["isoloss"]) == {"importlib", "typing"}
 
 
 def test_each_name_of_the_package_is_where_type_checkers_look_for_it():
@@ -99,7 +98,7 @@ def test_no_module_imports_itself_by_way_of_others():
         assert module not in entered, " -> ".join([*entered[entered.index(module) :], module])
         if module not in finished:
             entered.append(module)
-            for name in sorted(IMPORTS[module] & MODULES.keys() - {module}):
+            for name in sorted(imports_of(MODULES[module]) & MODULES.keys() - {module}):
                 visit(name)
             finished.add(entered.pop())
 
@@ -110,9 +109,9 @@ def test_no_module_imports_itself_by_way_of_others():
 def test_the_laws_are_formulas_only():
     """No data and no optimiser: a law can be read, and trusted, by itself."""
     laws = [module for module in MODULES if module.startswith("isoloss.laws")]
-    roots = {name.split(".")[0] for module in laws for name in IMPORTS[module]}
+    roots = {name.split(".")[0] for module in laws for name in imports_of(MODULES[module])}
     assert roots & {"pandas", "pyarrow", "matplotlib", "torch"} == set()
-    assert not any("optimize" in name for module in laws for name in IMPORTS[module])
+    assert not any("optimize" in name for module in laws for name in imports_of(MODULES[module]))
 
 
 def test_planning_and_the_command_line_start_without_torch_pandas_and_matplotlib():
