@@ -137,6 +137,15 @@ def test_a_table_without_noise_has_no_influential_rows_and_no_absurd_numbers():
     assert not np.any(np.abs(np.nan_to_num(shifts)) > 1e3)
 
 
+def test_exact_losses_of_many_runs_raise_no_warning_of_numpy():
+    """With 60 rows two ways of resampling are compared, and here neither spreads at all."""
+    n, d = (x.ravel() for x in np.meshgrid(np.geomspace(1e7, 1e10, 8), np.geomspace(1e9, 1e11, 8)))
+    planted = {"A": 480, "B": 2090, "E": 1.82, "alpha": 0.347, "beta": 0.367}
+    loss = LAWS["chinchilla"](planted, n_params=n, n_tokens=d)
+    result = fit_law({"N": n, "D": d, "loss": loss}, draws=20)
+    assert (result.verdict, result.method) == ("identified", "residual")
+
+
 def test_a_parameter_that_is_held_never_shifts(rng):
     table = {"x": X, "loss": 2 + 7.0 * X**-0.25 * np.exp(0.01 * rng.standard_normal(len(X)))}
     result = fit_law(table, "power_law_floor", fixed={"E": 2.0}, draws=50)
