@@ -232,6 +232,7 @@ class X(Axis):
     N_TOKENS = "n_tokens", "tokens", "Tokens of training, counted each time."
     TOKENS = "tokens", "tokens", "Tokens to a loss, or of a batch."
     N_UNIQUE_TOKENS = "n_unique_tokens", "tokens", "Different tokens of training."
+    STEPS = "steps", "steps", "Steps of the optimiser, or the least that a loss takes (Eq. 5.4)."
     LOSS = "loss", "nats per token", "Held-out loss."
     WIDTH = "width", "", "d_model, or the hidden units of an MLP."
     SEED = "seed", "", "Seed of a run."

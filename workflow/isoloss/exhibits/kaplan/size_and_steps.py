@@ -30,7 +30,6 @@ from isoloss.laws.published import KAPLAN, VALUES
 from isoloss.results import (
     IDENTIFIED,
     Analysed,
-    Axis,
     G,
     Group,
     Kind,
@@ -46,7 +45,6 @@ from isoloss.results.verdict import exponent_verdict, not_made
 from isoloss.stats.spread import root_mean_square
 
 DRAWS = 300
-STEPS = Axis.read("steps")  # S, or S_min
 N_LINE = 40
 NAMED_ROOM = 9.0  # as a factor of size, for names at the left of valleys
 FILLED, HOLLOW = {"fillstyle": "full"}, {"marker": "o", "fillstyle": "none"}
@@ -165,7 +163,7 @@ def _fitted(result: FitResult, said: dict[str, Any]) -> list[Row]:
     rows = []
     for size in np.unique(log_n):
         here = log_n == size
-        rows += points(Q.LOSS, STEPS, np.exp(log_s[here]), np.exp(result.problem.log_loss[here]),
+        rows += points(Q.LOSS, X.STEPS, np.exp(log_s[here]), np.exp(result.problem.log_loss[here]),
                        group=Group.of(n_params_non_embedding=round(np.exp(size))),
                        unit="nats per token", n_runs=1, verdict=IDENTIFIED,
                        runs=said["runs"])  # fmt: skip
@@ -299,7 +297,7 @@ def _missed(found: Analysed) -> float | None:
     """Root mean square of ln L less the law, over the points that the law was fitted to."""
     values = found.values([quantity for quantity, *_ in PARAMETERS])
     losses = found.points(Q.LOSS)
-    fitted = losses[losses["x_quantity"] == STEPS]
+    fitted = losses[losses["x_quantity"] == X.STEPS]
     if values is None or fitted.empty:
         return None
     law = (values[Q.N_C] / fitted["of"]) ** values[Q.ALPHA_N]
