@@ -378,7 +378,7 @@ def test_a_law_whose_draws_have_no_minimum_has_no_determined_parameter():
 def test_a_straight_frontier_is_called_straight_and_a_bent_one_bent():
     rows = of_the_grid("curvature")
     bend = one(rows, "curvature of ln N*")
-    assert bend["lo"] < 0 < bend["hi"] and "straight" in bend["warnings"]
+    assert bend["lo"] < 0 < bend["hi"] and "no bend is seen" in bend["warnings"]
     runs, curves = truth.grid_tables(0, noise=1e-5)
     middle, slope, bent = np.log(3e10), 0.5, -0.06  # of ln N* in ln C
     size = runs.set_index("run_id")["n_params"].astype(float)

@@ -27,10 +27,9 @@ def parts(figure: Figure) -> list[list[float]]:
     boxes: list[Bbox] = []
     keys: list[Bbox] = []
     for axes in figure.axes:
-        if not axes.axison:
-            continue
-        found = keys if axes.get_label() == KEY else boxes
-        found.append(axes.get_tightbbox())
+        box = axes.get_tightbbox() if axes.axison else None
+        if box is not None:  # None: axes that hold nothing
+            (keys if axes.get_label() == KEY else boxes).append(box)
     boxes.sort(key=lambda box: (-round(box.y1 / figure.bbox.height, 1), box.x0))
     inside = [axes.get_legend() for axes in figure.axes if not axes.axison]
     legends = [*figure.legends, *(legend for legend in inside if legend is not None)]

@@ -54,7 +54,7 @@ def drawing(spec: Drawn, tables: Tables) -> Drawing:
     """
     with styled():
         made = exhibits.figure(spec.draw).draw(spec, tables)
-        if tables.truth is not None and isinstance(made, Drawing):
+        if isinstance(made, Drawing) and tables.truth is not None:
             mark_synthetic(made.figure)
     if not isinstance(made, Drawing):
         raise TypeError(f"the figure {spec.draw} must return a Drawing, got {shown(made)}")
