@@ -6,7 +6,7 @@ from tests.logs.test_dvclive import write
 from tests.logs.test_huggingface import GPT2, losses, state
 from tests.logs.test_lm_eval import NAME, results
 from tests.logs.test_mlflow import database, files
-from tests.logs.test_printed import LOGS
+from tests.logs.test_printed_logs import LOGS
 from tests.logs.test_wandb import HISTORY
 
 JUNK = (b"nan", b"NaN", b"-1", b"1e999", b"null", b"\x00", b"\xff\xfe", b"{", b'"', b",",

@@ -4,7 +4,7 @@ import math
 
 import pytest
 from tests.logs.imports import imported, points, refused, said, write
-from tests.logs.test_printed import NANOGPT
+from tests.logs.test_printed_logs import NANOGPT
 
 from isoloss.files import sha256
 from isoloss.logs import importing, table

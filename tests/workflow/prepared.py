@@ -131,7 +131,7 @@ def _take(environ: dict[str, str], folder: str) -> None:
     os.environ.clear()
     os.environ.update(environ)
     named = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    sys.path[:] = [folder, *named, *_AFTER_PYTHONPATH]
+    sys.path[:] = [folder, *named, *_AFTER_PYTHONPATH, str(WORKFLOW)]  # as installed: last
     importlib.invalidate_caches()
 
 
