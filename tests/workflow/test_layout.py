@@ -42,7 +42,7 @@ def project(tmp_path):
 
 def dry_run(project, snakefile):
     """What Snakemake says of what it would do."""
-    done = project.snakemake("--dry-run", snakefile=snakefile)
+    done = project.snakemake("--dry-run", "--printshellcmds", snakefile=snakefile)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
