@@ -22,10 +22,8 @@ rule figure:
             f"{FIGURES}/{{study}}/{{name}}.png",
             category="{study}",
             caption="../report/figure.rst",
-            labels={
-                "figure": lambda wildcards: ISOLOSS.title(
-                    wildcards.study, wildcards.name
-                )
+            labels=lambda wildcards: {
+                "figure": ISOLOSS.title(wildcards.study, wildcards.name)
             },
         ),
         table=f"{FIGURES}/{{study}}/{{name}}.csv",

@@ -132,7 +132,9 @@ class Workflow(Jobs):
 
     def title(self, study: str, name: str) -> str:
         """The title of a figure for the list in Snakemake's own report."""
-        return HTML_TAG.sub("‹", self._figure(study, name).title)
+        # Snakemake would take braces in it for wildcards.
+        title = self._figure(study, name).title.translate(str.maketrans("{}", "()"))
+        return HTML_TAG.sub("‹", title)
 
     def _analysis(self, study: str, name: str) -> Any:
         known = self.analyses(study)
