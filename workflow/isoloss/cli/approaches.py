@@ -127,26 +127,28 @@ def _valleys(args, found):
 
 
 def _text(args, data, found, counted, notes):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     rows = [["C (FLOP)", "", "value", f"{100 * args.level:g} % from", "to"]]
     named = [("", "a", found.a)]
-    named += [(show.number(c), "N*", e) for c, e in zip(args.compute, found.n_opt, strict=True)]
+    named += [(texts.number(c), "N*", e) for c, e in zip(args.compute, found.n_opt, strict=True)]
     more = _verdicts(args, found)
     if args.approach == 2:
         named.insert(1, ("", "b", found.b))
-        named += [(show.number(c), "D*", e) for c, e in zip(args.compute, found.d_opt, strict=True)]
+        named += [
+            (texts.number(c), "D*", e) for c, e in zip(args.compute, found.d_opt, strict=True)
+        ]
         more += _budgets(args, found)
     for compute, label, one in named:
-        rows.append([compute, label, *map(show.number, (one.value, one.lo, one.hi))])
+        rows.append([compute, label, *map(texts.number, (one.value, one.lo, one.hi))])
     is_column = counted.startswith("column")
     return "\n".join(
         [
-            show.columns(rows),
-            f"N* = {show.number(found.coefficient.value)} C^a through {found.how}; "
+            texts.columns(rows),
+            f"N* = {texts.number(found.coefficient.value)} C^a through {found.how}; "
             f"C {'is' if is_column else '='} {counted}",
             *more,
-            show.ranges(data.log_x),
+            texts.ranges(data.log_x),
             *(f"warning: {text}" for text in data.warnings),
             *(f"assumed: {note}" for note in notes),
         ]
@@ -154,12 +156,12 @@ def _text(args, data, found, counted, notes):
 
 
 def _verdicts(args, found):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     return [
         f"verdict: a is {found.verdict}",
         *(
-            f"verdict: N* at {show.number(c)} is {verdict}"
+            f"verdict: N* at {texts.number(c)} is {verdict}"
             for c, verdict in zip(args.compute, found.verdicts, strict=True)
         ),
     ]
@@ -167,7 +169,7 @@ def _verdicts(args, found):
 
 def _budgets(args, found):
     """A line for each budget of the runs: what was fitted, or why nothing was."""
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     share = f"{100 * args.level:g} %"
     rows = [["budget", "runs", "fitted", "N from", "to", "apart", "N*", f"{share} from", "to", "D*",
@@ -180,7 +182,7 @@ def _budgets(args, found):
             minimum = [n.value, n.lo, n.hi, one.d_opt.value, one.parabola]
         said = "" if one.used else str(one.verdict)
         rows.append(
-            [x if isinstance(x, str) else show.number(x) for x in (*fitted, *minimum, said)]
+            [x if isinstance(x, str) else texts.number(x) for x in (*fitted, *minimum, said)]
         )
     skew = found.valleys.skew
     between = "" if skew.lo is None else f", {share} from {skew.lo:.2f} to {skew.hi:.2f}"
@@ -189,6 +191,6 @@ def _budgets(args, found):
         f"noise {found.valleys.sd:.2%}",
         *found.notes,
         "",
-        show.columns(rows),
+        texts.columns(rows),
         "",
     ]

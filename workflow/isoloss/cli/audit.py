@@ -41,7 +41,7 @@ def add_arguments(parser):
 
 def run(args) -> int:
     """Print the refits; the exit code."""
-    from isoloss.cli import show
+    from isoloss.cli import texts
     from isoloss.errors import UserError
     from isoloss.fit.audit import MIRROR, audit
     from isoloss.fit.registry import read_registry
@@ -62,7 +62,7 @@ def run(args) -> int:
         print(json.dumps(plain({"fits": [one.to_dict() for one in found]}), allow_nan=False))
         return 0
     for one in found:
-        print(_text(one, show), end="\n\n")
+        print(_text(one, texts), end="\n\n")
     return 0
 
 
@@ -71,7 +71,7 @@ def find_registry() -> Path:
     return REGISTRY if REGISTRY.is_file() else SHIPPED
 
 
-def _text(one, show):
+def _text(one, texts):
     c = one.result.certificate
     rows = [["", "published", "found", "std. error", "difference / std. error"]]
     for name, estimate in one.result.params.items():
@@ -79,9 +79,9 @@ def _text(one, show):
         rows.append(
             [
                 name,
-                show.number(one.published.get(name)),
-                show.number(estimate.value),
-                show.number(estimate.se),
+                texts.number(one.published.get(name)),
+                texts.number(estimate.value),
+                texts.number(estimate.se),
                 "-" if off is None else f"{off:+.2f}",
             ]
         )
@@ -91,7 +91,7 @@ def _text(one, show):
             f"{one.fit.name}   [{one.fit.source}]",
             f"{one.result.n_rows} rows; objective {one.fit.objective}: {at}"
             f"{one.objective_found:.7g} found; {c.n_agree} of {c.n_starts} starts agree",
-            show.columns(rows),
+            texts.columns(rows),
             f"verdict: {one.verdict}",
             *([] if one.result.verdict.determined else [f"the fit: {one.result.verdict}"]),
         ]

@@ -38,7 +38,7 @@ def optimum(args, averaged, k: float, given: dict[str, float]) -> int:
 
 def laws(averaged) -> list[str]:
     """Lines on the laws: weights, errors of trials and verdicts."""
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     rows = [["law", "weight", "error of trials", "drift", "lack of fit", "verdict"]]
     for one in averaged.to_dict()["laws"]:
@@ -46,37 +46,37 @@ def laws(averaged) -> list[str]:
         verdict = str(one["verdict"]).partition(":")[0].partition(";")[0]
         rejected = "rejected" if one["rejected"] else "-"
         rows.append([one["law"], f"{one['weight']:.2f}", error, drift, rejected, verdict])
-    lines = [averaged.evidence, show.columns(rows)]
+    lines = [averaged.evidence, texts.columns(rows)]
     return lines + [f"not averaged: {law}: {text}" for law, text in averaged.left_out.items()]
 
 
 def _text(averaged, content):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     rows = [["C (FLOP)", "", "average", f"{100 * averaged.level:g} % from", "to", *averaged.laws]]
     said = {(one["compute"], one["law"]): one for one in content["by_law"]}
     for record in content["optimal"]:
         of_laws = [said.get((record["compute"], law)) for law in averaged.laws]
         for name, label in LABELS.items():
-            compute = show.number(record["compute"]) if name == "n_params" else ""
-            ends = (show.number(record[f"{name}{end}"]) for end in ("", "_lo", "_hi"))
-            each = ("-" if one is None else show.number(one[name]) for one in of_laws)
+            compute = texts.number(record["compute"]) if name == "n_params" else ""
+            ends = (texts.number(record[f"{name}{end}"]) for end in ("", "_lo", "_hi"))
+            each = ("-" if one is None else texts.number(one[name]) for one in of_laws)
             rows.append([compute, label, *ends, *each])
-        ends = (show.number(record[f"loss_of_run{end}"]) for end in ("_lo", "_hi"))
+        ends = (texts.number(record[f"loss_of_run{end}"]) for end in ("_lo", "_hi"))
         nothing = [""] * len(averaged.laws)
-        rows.append(["", "loss of a run", show.number(record["loss"]), *ends, *nothing])
+        rows.append(["", "loss of a run", texts.number(record["loss"]), *ends, *nothing])
         weights = ("-" if one is None else f"{one['weight']:.2f}" for one in of_laws)
         rows.append(["", "weight", "", "", "", *weights])
     result = averaged.members[0].result
     return "\n".join(
         [
-            show.columns(rows),
+            texts.columns(rows),
             "loss of a run: the noise of one run, the disagreement of the laws, and their drift "
             "beyond the runs",
             *laws(averaged),
             f"C = {content['compute']}; {result.n_rows} rows",
             *(f"answer: {one['sentence']}" for one in content["answers"]),
-            show.ranges(result.problem.log_x),
+            texts.ranges(result.problem.log_x),
             *(f"warning: {text}" for text in content["warnings"]),
             *(f"assumed: {text}" for text in content["notes"]),
         ]

@@ -40,14 +40,14 @@ def run(args, table, settings) -> int:
         except UserError as error:
             refused[value] = error.problems
     if not results:
-        lines = [f"{value}: {text}" for value, texts in refused.items() for text in texts]
+        lines = [f"{value}: {text}" for value, messages in refused.items() for text in messages]
         raise UserError(settings.where, lines)
     tests = shared(results)
     if args.json:
         found = {
             "by": column,
             "groups": {value: result.to_dict() for value, result in results.items()},
-            "not_fitted": {value: list(texts) for value, texts in refused.items()},
+            "not_fitted": {value: list(messages) for value, messages in refused.items()},
             "shared": tests,
         }
         print(json.dumps(found, allow_nan=False))
@@ -106,7 +106,7 @@ def shared(results) -> list[dict]:
 
 
 def _text(column, results, refused, tests):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     first = next(iter(results.values()))
     share = f"{100 * first.level:g} %"
@@ -114,19 +114,23 @@ def _text(column, results, refused, tests):
     for value, result in results.items():
         for i, (name, one) in enumerate({**result.params, **result.derived}.items()):
             head = [value, str(result.n_rows)] if i == 0 else ["", ""]
-            ends = map(show.number, (one.value, one.lo, one.hi, one.se))
+            ends = map(texts.number, (one.value, one.lo, one.hi, one.se))
             rows.append([*head, name, *ends])
-    lines = [f"law {first.law.name}, fitted to the rows of each {column}", "", show.columns(rows)]
+    lines = [
+        f"law {first.law.name}, fitted to the rows of each {column}",
+        "",
+        texts.columns(rows),
+    ]
     lines.append("")
     for one in tests:
         differ = "differ" if one["p_value"] < 0.05 else "may be one"
         lines.append(
             f"{one['name']} of {one['n_groups']} groups {differ}: p = {one['p_value']:.2g}; their "
-            f"mean is {show.number(one['value'])}, standard error {show.number(one['se'])}"
+            f"mean is {texts.number(one['value'])}, standard error {texts.number(one['se'])}"
         )
     for value, result in results.items():
         lines.append(f"verdict: {value}: {result.verdict}")
-    lines += [f"not fitted: {value}: {'; '.join(texts)}" for value, texts in refused.items()]
+    lines += [f"not fitted: {value}: {'; '.join(messages)}" for value, messages in refused.items()]
     lines += _each("warning", {value: result.warnings for value, result in results.items()})
     lines += _each("assumed", {value: result.notes for value, result in results.items()})
     return "\n".join(lines)
@@ -138,6 +142,6 @@ def _each(word, said):
         text for text in next(iter(said.values())) if all(text in t for t in said.values())
     ]
     lines = [f"{word}: {text}" for text in everywhere]
-    for value, texts in said.items():
-        lines += [f"{word}: {value}: {text}" for text in texts if text not in everywhere]
+    for value, messages in said.items():
+        lines += [f"{word}: {value}: {text}" for text in messages if text not in everywhere]
     return lines

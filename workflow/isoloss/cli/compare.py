@@ -178,16 +178,16 @@ def _json(both, found, names, k):
 
 
 def _text(both, found, names, k):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     lines = [f"A: {names[0]}; B: {names[1]}"]
     for one in found:
         row = one.row()
         table = [[one.asked, "value", f"{100 * both.a.level:g} % from", "to"]]
         for name, label in LABELS.items():
-            ends = [show.number(row[name + end]) for end in ("", "_lo", "_hi")]
+            ends = [texts.number(row[name + end]) for end in ("", "_lo", "_hi")]
             table.append(["  " + label, *ends])
-        lines += [show.columns(table), f"answer: {one.sentence}", ""]
+        lines += [texts.columns(table), f"answer: {one.sentence}", ""]
     weights = ", ".join(f"{pair.name} {pair.weight:.2f}" for pair in both.pairs)
     return "\n".join(
         [

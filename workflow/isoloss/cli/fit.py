@@ -51,7 +51,7 @@ def run(args) -> int:
         return by.run(args, table, settings)
     if ranked:
         return ranking.run(args, table, settings)
-    from isoloss.cli import show
+    from isoloss.cli import texts
     from isoloss.fit import fit_law
     from isoloss.fit.influence import influential_sets
 
@@ -71,7 +71,7 @@ def run(args) -> int:
     else:
         print(result.summary())
         if len(sets):
-            print(show.influence(sets))
+            print(texts.influence(sets))
     return 0
 
 

@@ -165,7 +165,7 @@ def _json(found, laws, at, said, level, warnings, notes):
 
 
 def _text(found, laws, at, said, level, log_x, warnings, notes):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     ends = [f"{100 * level:g} % from", "to"]
     good = [one for one in found if one.settings]
@@ -174,13 +174,13 @@ def _text(found, laws, at, said, level, log_x, warnings, notes):
     for one in good:
         numbers = [x for name in settings for x in _cells(one.settings[name])]
         rows.append(
-            [*map(show.number, (one.n_params, one.n_tokens)), str(one.n_fitted),
-             *numbers, show.number(one.loss)]
+            [*map(texts.number, (one.n_params, one.n_tokens)), str(one.n_fitted),
+             *numbers, texts.number(one.loss)]
         )  # fmt: skip
-    lines = [show.columns(rows)]
+    lines = [texts.columns(rows)]
     for law in laws:
         powers = " ".join(f"{SYMBOLS[name]}^{e.value:.3g}" for name, e in law.exponents.items())
-        lines.append(f"{law.setting}* = {show.number(law.coefficient.value)} {powers}")
+        lines.append(f"{law.setting}* = {texts.number(law.coefficient.value)} {powers}")
         lines += [
             f"  exponent of {SYMBOLS[name]}: {e.value:.3g}, {100 * level:g} % from {e.lo:.3g} to "
             f"{e.hi:.3g}"
@@ -191,13 +191,13 @@ def _text(found, laws, at, said, level, log_x, warnings, notes):
         for law, e in zip(laws, row, strict=True):
             value, low, high = _cells(e)
             lines.append(f"N {n:.3g}, D {d:.3g}: {law.setting} {value}, from {low} to {high}")
-    lines.append(show.ranges({name: log_x[name] for name in SYMBOLS}))
+    lines.append(texts.ranges({name: log_x[name] for name in SYMBOLS}))
     lines += [f"warning: {text}" for text in warnings]
     lines += [f"assumed: {text}" for text in notes]
     return "\n".join(lines)
 
 
 def _cells(e):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
-    return [show.number(x) for x in (e.value, e.lo, e.hi)]
+    return [texts.number(x) for x in (e.value, e.lo, e.hi)]

@@ -25,7 +25,7 @@ COMMANDS = {
     ),
     "hyper": ("isoloss.cli.hyper", "the best learning rate and batch, and their laws"),
     "retrain": ("isoloss.cli.retrain", "set aside the runs that other code trained"),
-    "show": ("isoloss.cli.report", "what was found, and the report in a browser"),
+    "show": ("isoloss.cli.show", "what was found, and the report in a browser"),
     "adopt": ("isoloss.cli.adopt", "take over the finished runs of another folder"),
     "next": ("isoloss.cli.next", "which runs to do next"),
     "schedule": ("isoloss.cli.schedule", "predict learning curves of other learning rates"),

@@ -271,10 +271,10 @@ def _has(table, text):
 
 
 def _text(plan, result, notes, cost, unit, file, of_laws):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     known, factor, width = KNOWN[plan.question.decision]
-    target = show.number(plan.question.target) if file is None else file
+    target = texts.number(plan.question.target) if file is None else file
     known, level = known.format(target=target), result.level
     costed = f"column {unit!r}" if cost is None else cost
     if plan.width_now == plan.width_now:
@@ -287,10 +287,10 @@ def _text(plan, result, notes, cost, unit, file, of_laws):
     names = [SHORT.get(name, name) for name in variables]
     rows = [["run", *names, unit, f"{width} after it"]]
     for i, row in enumerate(plan.runs.to_dict("records"), start=1):
-        numbers = (show.number(row[name]) for name in (*variables, "cost"))
+        numbers = (texts.number(row[name]) for name in (*variables, "cost"))
         rows.append([str(i), *numbers, _width(row["width"])])
     if len(rows) > 1:
-        lines.append(show.columns(rows))
+        lines.append(texts.columns(rows))
     lines.append(f"no more runs: {plan.stopped}")
     if plan.width_least == plan.width_least:
         least = _width(plan.width_least)
@@ -299,12 +299,12 @@ def _text(plan, result, notes, cost, unit, file, of_laws):
         lines.append("other designs for the same budget, if the law holds:")
         last = _width(plan.runs["width"].iloc[-1])
         head = [["design", "runs", unit, f"{width} after them"]]
-        own = [["this plan", str(len(plan.runs)), show.number(plan.runs["cost"].sum()), last]]
+        own = [["this plan", str(len(plan.runs)), texts.number(plan.runs["cost"].sum()), last]]
         others = [
-            [one.name, str(one.n_runs), show.number(one.cost), _width(one.width)]
+            [one.name, str(one.n_runs), texts.number(one.cost), _width(one.width)]
             for one in plan.baselines
         ]
-        lines.append(show.columns(head + own + others))
+        lines.append(texts.columns(head + own + others))
     if plan.drift == plan.drift:
         drift = f"{100 * plan.drift:.2g} % of the loss"
         lines.append(f"counted: losses drift from the law by {drift} for each factor e of compute")

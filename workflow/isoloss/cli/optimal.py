@@ -105,25 +105,25 @@ def run(args) -> int:
 
 
 def _text(records, result, drift, flops_per_param_token, warnings, notes, answers):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     rows = [["C (FLOP)", "", "value", f"{100 * result.level:g} % from", "to"]]
     labels = {"n_params": "N*", "n_tokens": "D*", "tokens_per_param": "D*/N*", "loss": "loss"}
     for record in records:
         for name, label in labels.items():
-            compute = show.number(record["compute"]) if name == "n_params" else ""
-            ends = (show.number(record[f"{name}{end}"]) for end in ("", "_lo", "_hi"))
+            compute = texts.number(record["compute"]) if name == "n_params" else ""
+            ends = (texts.number(record[f"{name}{end}"]) for end in ("", "_lo", "_hi"))
             rows.append([compute, label, *ends])
-        ends = (show.number(record[f"loss_of_run{end}"]) for end in ("_lo", "_hi"))
-        rows.append(["", "loss of a run", show.number(record["loss"]), *ends])
+        ends = (texts.number(record[f"loss_of_run{end}"]) for end in ("_lo", "_hi"))
+        rows.append(["", "loss of a run", texts.number(record["loss"]), *ends])
     return "\n".join(
         [
-            show.columns(rows),
+            texts.columns(rows),
             "loss of a run: its noise counted, and drift from the law beyond the runs, "
             f"{100 * drift.per_log_compute:.2g} % for each factor e of compute ({drift.source})",
             f"C = {flops_per_param_token:g} N D; {result.n_rows} rows; verdict: {result.verdict}",
             *(f"answer: {answer.sentence}" for answer in answers if " at " in answer.question),
-            show.ranges(result.problem.log_x),
+            texts.ranges(result.problem.log_x),
             *(f"warning: {text}" for text in warnings),
             *(f"assumed: {text}" for text in notes),
         ]

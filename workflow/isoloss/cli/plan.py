@@ -130,7 +130,7 @@ def _summary(plan, jobs, seconds: Mapping[str, float], machine, run_ids: list[st
 
 
 def _text(result: dict[str, Any]) -> str:
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     unit = result["unit"]
     rows = [["", "runs", "FLOP", "if each alone", unit, "longest run", "memory", "disk"]]
@@ -140,7 +140,7 @@ def _text(result: dict[str, Any]) -> str:
     rows.append(_row("all studies", result["total"]))
     total = result["total"]
     lines = [
-        show.columns(rows),
+        texts.columns(rows),
         "",
         f"{unit}: {result['machine']}",
         f"longest run: {total['longest']}",

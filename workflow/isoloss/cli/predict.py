@@ -197,18 +197,18 @@ def _json(found, k, replies, rows):
 
 
 def _text(found, k, replies, rows):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     lines = []
     for reply, row in zip(replies, rows, strict=True):
         table = [[reply.asked, "value", f"{100 * found.level:g} % from", "to"]]
         for name, label in LABELS.items():
             if name in row:
-                ends = [show.number(row[name + end]) for end in ("", "_lo", "_hi")]
+                ends = [texts.number(row[name + end]) for end in ("", "_lo", "_hi")]
                 if name in ("compute", "device_hours", "money") and row["never"]:
                     ends[2] = "open" if ends[2] == "-" else ends[2]
                 table.append(["  " + label, *ends])
-        lines += [show.columns(table), *(f"answer: {text}" for text in reply.sentences), ""]
+        lines += [texts.columns(table), *(f"answer: {text}" for text in reply.sentences), ""]
     result = found.members[0].result
     if len(found.members) > 1 or found.left_out:
         lines += averaged.laws(found)
@@ -218,7 +218,7 @@ def _text(found, k, replies, rows):
         [
             *lines,
             f"C = {k:g} N D; {result.n_rows} rows",
-            show.ranges(result.problem.log_x),
+            texts.ranges(result.problem.log_x),
             *(f"warning: {text}" for text in found.warnings),
             *(f"assumed: {text}" for text in found.notes),
         ]

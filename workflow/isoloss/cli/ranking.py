@@ -46,7 +46,7 @@ def run(args, table, settings) -> int:
 
 
 def _text(ranking):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     lines = [
         f"fitted to the {ranking.n_fitted} smallest runs, tried on the {ranking.n_held_out} "
@@ -63,7 +63,7 @@ def _text(ranking):
         if reason:
             text = f"{row['law']}: {row['verdict']}"
             reasons += textwrap.wrap(text, WIDTH, subsequent_indent="  ")
-    lines += [show.columns(rows), _tie(ranking.laws), *([""] if reasons else []), *reasons]
+    lines += [texts.columns(rows), _tie(ranking.laws), *([""] if reasons else []), *reasons]
     lines += [f"warning: {text}" for text in ranking.warnings]
     return "\n".join([*lines, *(f"assumed: {note}" for note in ranking.notes)])
 

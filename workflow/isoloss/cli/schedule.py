@@ -145,7 +145,7 @@ def _record(fit, scores):
 
 
 def _text(fit, scores):
-    from isoloss.cli import show
+    from isoloss.cli import texts
 
     at = f"{100 * fit.level:g} %"
     rows = [["run", "", "last step", "measured", "predicted", f"{at} from", "to", "mean error",
@@ -155,18 +155,18 @@ def _text(fit, scores):
         errors = (known["mean_error"], known["worst_error"])
         rows.append([
             one.run, "fitted" if one.run in {c.run for c in fit.curves} else "predicted",
-            show.number(known["last_step"]),
-            *(show.number(known[name]) for name in ("measured", "predicted", "lo", "hi")),
+            texts.number(known["last_step"]),
+            *(texts.number(known[name]) for name in ("measured", "predicted", "lo", "hi")),
             *("-" if error is None else f"{100 * error:.3f} %" for error in errors),
         ])  # fmt: skip
     params = [["", "value", f"{at} from", "to"]]
-    params += [[name, *map(show.number, (e.value, e.lo, e.hi))] for name, e in fit.params.items()]
+    params += [[name, *map(texts.number, (e.value, e.lo, e.hi))] for name, e in fit.params.items()]
     held = ", ".join(f"{name} = {value:g}" for name, value in fit.law.held.items())
     lines = [
         f"{fit.law.name}: {fit.law.formula}   [{fit.law.source}]",
-        show.columns(rows, left=(0, 1)),
+        texts.columns(rows, left=(0, 1)),
         "",
-        show.columns(params),
+        texts.columns(params),
         *([f"held: {held}"] if held else []),
         f"verdict: {fit.verdict}",
         f"residuals: {100 * fit.noise:.2g} % of the loss (root mean square)",

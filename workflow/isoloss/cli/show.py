@@ -1,18 +1,47 @@
-"""Results as text for a terminal."""
+"""Say what was found, and open the report in a browser.
 
-from isoloss.fit.text import columns, number, ranges
+isoloss show
+isoloss show results/smoke
+isoloss show ../another-project --no-browser
+"""
 
-__all__ = ["columns", "influence", "number", "ranges"]
+import argparse
+import webbrowser
+from pathlib import Path
+
+from isoloss.config.load import CONFIG, read_config
+from isoloss.errors import UserError
+from isoloss.pipeline.ending import ending
+
+PAGE = "report.html"
 
 
-def influence(sets) -> str:
-    """Lines of `influential_sets`, or nothing."""
-    lines = []
-    for row in sets.to_dict("records"):
-        where = ", ".join(map(str, row["left_out"]))
-        lines.append(
-            f"influence: without row{'s' if len(row['left_out']) > 1 else ''} {where} "
-            f"{row['parameter']} is {number(row['value_without'])}, not {number(row['value'])} "
-            f"({abs(row['shift']):.1f} standard errors)"
-        )
-    return "\n".join(lines)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `isoloss show`."""
+    parser.add_argument(
+        "folder", nargs="?", default=".", type=Path, help="a project, or its folder of results"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="only print")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the path and the first findings, and open the page."""
+    page = _page(arguments.folder)
+    print("\n".join(ending(page.parent) or [f"The report: {page.resolve()}"]))
+    if not arguments.no_browser and not webbrowser.open(page.resolve().as_uri()):
+        print("No browser was found: open the file by hand.")
+    return 0
+
+
+def _page(folder: Path) -> Path:
+    """The report of a project, or that in a folder of results."""
+    places = [folder]
+    if (folder / CONFIG).is_file():
+        places.append(folder / str(read_config(folder).get("results", "results")))
+    for place in places:
+        if (place / PAGE).is_file():
+            return place / PAGE
+    looked = " or ".join(str(place / PAGE) for place in places)
+    raise UserError(
+        str(folder), [f"there is no report: no {looked}"], "snakemake --cores all makes it."
+    )

@@ -2,9 +2,10 @@
 
 from isoloss.errors import UserError
 from isoloss.files import canonical_json, read_json
-from isoloss.pipeline.paths import RUN_FILES, Paths
+from isoloss.pipeline.paths import Paths
 from isoloss.plan.planned import PlannedRun, PlannedTrunk
 from isoloss.plan.resources import Resources, resources_of
+from isoloss.runs import RUN_FILES
 from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.tasks import names, run_of
 

@@ -11,12 +11,12 @@ from isoloss.corpus.fingerprint import Resolved, prepared_card
 from isoloss.errors import UserError, nearest
 from isoloss.plan.plan import KnownCorpus
 from isoloss.plan.planned import HeldOut, Plan
+from isoloss.runs import RUN_FILES
 
 PREDICTION = "prediction"  # the analysis that every study with a prediction has
 PREDICTION_SETTINGS = exhibits.analysis(PREDICTION).settings
 TABLES = ("runs.parquet", "curves.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
-RUN_FILES = ("row.json", "curve.parquet", "about.json")
 
 
 @dataclass(frozen=True)

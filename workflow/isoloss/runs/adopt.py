@@ -10,14 +10,14 @@ from typing import Any
 from isoloss.config.load import parse
 from isoloss.config.runs import Run
 from isoloss.errors import UserError
-from isoloss.files import read_json, read_parquet
+from isoloss.files import read_json, read_parquet, whole
 from isoloss.plan.identity import compact, hashed_name, run_id
+from isoloss.runs import RUN_FILES
 from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.tables.schema import TIMED
 from isoloss.tasks import task, task_of
 from isoloss.tasks.base import Solved
 
-RUN_FILES = ("row.json", "curve.parquet", "about.json")
 DONE, DIVERGED = "done", "diverged"
 
 
@@ -76,14 +76,14 @@ def take(found: Found, source: Path, results: Path) -> None:
     for path in found.new:
         target = results / path.relative_to(source)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 _copy_folder(path, target)
                 continue
             checkpoint = path.with_suffix(".safetensors")
-            if checkpoint.exists():  # first: a trunk is there when its card is
-                _copy(checkpoint, target.with_suffix(".safetensors"))
-            _copy(path, target)
+            # The checkpoint first: a trunk is there when its card is.
+            for file in [checkpoint, path] if checkpoint.exists() else [path]:
+                with whole(target.with_name(file.name)) as partial:
+                    shutil.copy2(file, partial)
         except OSError as error:
             raise UserError(str(path), [f"could not be copied: {error.strerror}"]) from error
 
@@ -230,13 +230,7 @@ def _differs(path: Path, target: Path) -> Iterator[str]:
 def _copy_folder(path: Path, target: Path) -> None:
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
+    partial.mkdir(parents=True)
     for name in RUN_FILES:
         shutil.copy2(path / name, partial / name)
     partial.rename(target)
-
-
-def _copy(path: Path, target: Path) -> None:
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.copy2(path, partial)
-    partial.replace(target)
