@@ -15,10 +15,10 @@ import numpy as np
 
 from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.misfit import Misfit
-from isoloss.fit.newton import Minimised
+from isoloss.fit.newton import Minimised, joined
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
-from isoloss.fit.resample import ENOUGH
+from isoloss.fit.resample import BLOCK, ENOUGH
 from isoloss.stats import student
 from isoloss.stats.spread import root_mean_square
 
@@ -82,6 +82,10 @@ def counted(
     basis = basis[:, length > FLATTEST * length[0]]
     one = size * np.sqrt(len(basis) / freedom)  # in one direction
     scale = one * student.scales(freedom, len(draws), rng)
-    pattern = scale * rng.standard_normal((len(draws), basis.shape[1])) @ basis.T
-    losses = problem.law.log_loss(problem.theta(draws), problem.log_x) + pattern
-    return problem.solve(draws, damping=0.1, enough=ENOUGH, log_loss=losses)
+    along = scale * rng.standard_normal((len(draws), basis.shape[1]))
+    parts, block = [], max(1, BLOCK // len(basis))
+    for first in range(0, len(draws), block):
+        some, pattern = draws[first : first + block], along[first : first + block] @ basis.T
+        losses = problem.law.log_loss(problem.theta(some), problem.log_x) + pattern
+        parts.append(problem.solve(some, damping=0.1, enough=ENOUGH, log_loss=losses))
+    return joined(parts)

@@ -153,8 +153,17 @@ class Problem:
         elif self.weights is not None:
             weights = weights * self.weights
 
+        log_x, n_rows = self.log_x, len(self.log_loss)
+        if n_rows > ROWS and weights is not None and weights.shape[0] == 1:
+            # A third of the rows of a table drawn with replacement do not count.
+            kept = np.flatnonzero(weights[0])
+            log_x, n_rows = {name: x[kept] for name, x in log_x.items()}, len(kept)
+            log_loss, weights = log_loss[..., kept], weights[:, kept]
+
         def rows_of(values, which, rows):
-            return values[rows] if values.ndim == 1 else values[which, rows]
+            if values.ndim == 1:
+                return values[rows]
+            return values[:, rows] if len(which) == len(values) else values[which, rows]
 
         def part(z, which, rows, log_x):
             value, gradient, curvature = self.law.derivatives(self.theta(z), log_x, self.matrix)
@@ -184,8 +193,8 @@ class Problem:
             return objective, first, hessian, (gradient * weight[:, None]) @ turned
 
         blocks = [
-            (rows, {name: x[rows] for name, x in self.log_x.items()})
-            for first in range(0, len(self.log_loss), ROWS)
+            (rows, {name: x[rows] for name, x in log_x.items()})
+            for first in range(0, n_rows, ROWS)
             for rows in [slice(first, first + ROWS)]
         ]
 

@@ -26,8 +26,8 @@ def bias_reduced(residual: np.ndarray, basis: np.ndarray, clusters: np.ndarray) 
     clusters : ndarray of int, shape (row,)
     """
     freed = np.empty_like(residual)
-    for rows in _rows_of(clusters):
-        freed[rows] = _freed(basis[rows], residual[rows])
+    for rows in _alike_in_size(clusters):
+        freed[rows] = _freed(basis[rows], residual[rows][..., None])[..., 0]
     return freed
 
 
@@ -49,36 +49,59 @@ def freedom(basis: np.ndarray, solver: np.ndarray, clusters: np.ndarray) -> np.n
     -------
     ndarray, shape (quantity,)
     """
-    groups = _rows_of(clusters)
-    weights = [_freed(basis[rows], solver[:, rows].T) for rows in groups]  # (row, quantity)
-    seen = np.stack([basis[rows].T @ w for rows, w in zip(groups, weights, strict=True)])
-    sums = np.stack([basis[rows].sum(axis=0) for rows in groups])
-    own = np.stack([np.sum(w**2, axis=0) for w in weights])
-    total = np.stack([w.sum(axis=0) for w in weights])
+    weights = np.empty_like(solver.T)  # (row, quantity)
+    for rows in _alike_in_size(clusters):
+        weights[rows] = _freed(basis[rows], solver.T[rows])
+    order, starts = _sorted(clusters)
+    sums, own, total = (
+        np.add.reduceat(values[order], starts, axis=0) for values in (basis, weights**2, weights)
+    )
+    among = sums.T @ sums
     found = np.empty(len(solver))
     for k in range(len(solver)):
-        common = np.diag(total[:, k]) - sums @ seen[:, :, k].T
-        apart = np.diag(own[:, k]) - seen[:, :, k] @ seen[:, :, k].T
-        gram = (1 - WORKING) * apart + WORKING * common.T @ common
-        found[k] = np.trace(gram) ** 2 / max(np.sum(gram**2), 1e-300)
+        seen = np.add.reduceat((basis * weights[:, k, None])[order], starts, axis=0)
+        # The covariance of the runs is diag(d) + P K P^T; runs by runs, it would fill the memory.
+        d = (1 - WORKING) * own[:, k] + WORKING * total[:, k] ** 2
+        p = np.column_stack([seen, total[:, k, None] * sums])
+        one, none = np.eye(len(among)), np.zeros_like(among)
+        inner = np.block(
+            [[WORKING * among - (1 - WORKING) * one, -WORKING * one], [-WORKING * one, none]]
+        )
+        diagonal = np.sum(p @ inner * p, axis=1)
+        product = inner @ (p.T @ p)
+        square = np.sum(d**2) + 2 * d @ diagonal + np.sum(product * product.T)
+        found[k] = np.sum(d + diagonal) ** 2 / max(square, 1e-300)
     return np.maximum(found, LEAST_FREEDOM)
 
 
 def summed(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Sums over the rows of each run, shape (run, ...)."""
-    return np.stack([values[rows].sum(axis=0) for rows in _rows_of(clusters)])
+    order, starts = _sorted(clusters)
+    return np.add.reduceat(values[order], starts, axis=0)
 
 
 def _freed(basis, columns):
-    """(1 - H)**-1/2 times the columns, H = basis @ basis.T of the rows of one run."""
+    """(1 - H)**-1/2 times the columns, H = basis @ basis.T of the rows of each run.
+
+    Shapes (run, row, direction) and (run, row, column), of runs with as many rows each.
+    """
     left, size, _ = np.linalg.svd(basis, full_matrices=False)
     grown = 1 / np.sqrt(np.maximum(1 - size**2, LEAST_LEFT)) - 1
-    return columns + left @ ((grown * (left.T @ columns).T).T)
+    return columns + left @ (grown[..., None] * (left.transpose(0, 2, 1) @ columns))
 
 
-def _rows_of(clusters):
+def _alike_in_size(clusters):
+    """The rows of runs, shape (run, row), once for each number of rows that runs have."""
+    order, starts = _sorted(clusters)
+    sizes = np.diff(np.append(starts, len(order)))
+    for size in np.unique(sizes):
+        yield order[starts[sizes == size, None] + np.arange(size)]
+
+
+def _sorted(clusters):
+    """The rows in the order of their runs, and where each run starts."""
     order = np.argsort(clusters, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(clusters[order])) + 1)
+    return order, np.flatnonzero(np.diff(clusters[order], prepend=clusters[order[0]] - 1))
 
 
 def shared(residual: np.ndarray, clusters: np.ndarray) -> float:
