@@ -12,6 +12,7 @@ from isoloss.stats.spread import root_mean_square, standard_error
 from isoloss.tables.data import Data
 
 EXACT_RUNS = 2000  # the most runs that are left out by refits; beyond, by one Newton step
+EXACT_ROWS = 20_000_000  # likewise, the most rows of all these refits together
 SHARE = 0.02  # of all runs: the size of a set that is left out
 SET_DRAWS = 100
 SEEN = 0.25  # of a telling shift: leaving out 2 % of the runs may make the draws 4 times narrower
@@ -53,10 +54,15 @@ def leave_one_out(result: FitResult):
     return frame
 
 
+def _are_many(clusters, runs) -> bool:
+    """Whether refits without each run would take minutes."""
+    return len(runs) > EXACT_RUNS or len(runs) * len(clusters) > EXACT_ROWS
+
+
 def _refits(problem, theta, clusters, runs):
     """theta without each run, shape (run, parameter); NaN where there is no minimum."""
     start = problem.z(theta[None])
-    if len(runs) > EXACT_RUNS:
+    if _are_many(clusters, runs):
         _, _, hessian, _ = problem.evaluator(problem.objective.solved_delta)(start, [0])
         part = problem.row_gradients(start)[0]
         summed = np.stack([np.bincount(clusters, weights=column) for column in part])
@@ -85,14 +91,15 @@ def influential_sets(result: FitResult):
         One row per parameter, for the direction with the larger shift: `parameter`, `left_out`
         (first rows of the runs, counted from 1), `value`, `value_without` and `shift`. A shift is
         the difference in standard errors of the fit without the runs. Shifts below two standard
-        errors are left out, so the table is often empty. It is empty above 2,000 runs.
+        errors are left out, so the table is often empty. It is empty above 2,000 runs, and where runs
+        times rows are more than 20 million.
     """
     import pandas as pd
 
     columns = ["parameter", "left_out", "value", "value_without", "shift"]
     runs, n_free = np.unique(result.clusters), result.problem.n_free
     size = max(1, round(SHARE * len(runs)))
-    many = len(runs) > EXACT_RUNS  # 2 % of so many runs are no small set
+    many = _are_many(result.clusters, runs)  # 2 % of so many runs are no small set
     if many or not len(result.draws) or len(runs) - size <= n_free or _exact(result):
         return pd.DataFrame(columns=columns)
     alone = leave_one_out(result)

@@ -4,6 +4,7 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PF_DAY
 from isoloss.tables.asking import COMMAND_LINE, Asking, rows_text
+from isoloss.tables.grouping import n_points
 from isoloss.tables.names import implied_unit
 from isoloss.tables.recognised import IN_PF_DAYS, Found, times
 
@@ -128,7 +129,7 @@ def design_problems(values, found, law, n_free, codes):
     """Too few different points for the law's parameters, or for an interval."""
     n_rows = len(values["loss"])
     needed = n_free if n_free is not None else len(law.parameters)
-    points = len(np.unique(np.stack([values[v] for v in law.variables]), axis=1).T)
+    points = n_points([values[v] for v in law.variables])
     if min(n_rows, points) <= needed:
         what = f"{n_rows} row{'s' if n_rows != 1 else ''} at {points} different points"
         yield (
@@ -165,6 +166,8 @@ def loss_problems(loss, column, vocabulary, numbers):
 
 def duplicates(named, numbers, asking: Asking = COMMAND_LINE):
     """Rows that equal an earlier row in every column."""
+    if any(c.dtype.kind in "fiu" and len(np.unique(c)) == len(c) for c in named.values()):
+        return
     seen: set[tuple] = set()
     again = []
     for i, row in enumerate(zip(*(map(str, c.tolist()) for c in named.values()), strict=True)):

@@ -72,17 +72,15 @@ def find_grouping(
     free = {plain_name(c): c for c in reversed([*named]) if c not in set(columns.values())}
     for names, certain in ((RUN_NAMES, True), (LABELS, False)):
         for column in (free[name] for name in names if name in free):
-            labels = named[column]
-            if any(is_empty(label) for label in labels):
+            if any(map(is_empty, named[column])):
                 continue
-            codes = _codes([np.asarray([str(label) for label in labels])])
+            codes = codes_of(named[column])
             if _repeats(codes) and _may_be_runs(codes, sizes, along):
                 return Grouping(codes, f"column {column!r}", column, certain)
     if not sizes or not along:
         return None
     settings = [free[name] for name in SETTINGS if name in free]
-    kept = [np.asarray([str(cell) for cell in named[column]]) for column in settings]
-    codes = _codes([*(_rounded(size) for size in sizes), *kept])
+    codes = _codes([*map(_rounded, sizes), *(codes_of(named[column]) for column in settings)])
     # At one point twice, rows of a size are different runs.
     if not _repeats(codes) or not _may_be_runs(codes, sizes, along):
         return None
@@ -97,13 +95,35 @@ def plain_name(name: str) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 
+def codes_of(cells) -> np.ndarray:
+    """An integer for each cell of a column, in the order of their texts, shape (row,)."""
+    texts = list(map(str, np.asarray(cells).tolist()))
+    places = {text: place for place, text in enumerate(sorted(set(texts)))}
+    return np.fromiter(map(places.__getitem__, texts), int, len(texts))
+
+
+def n_points(columns) -> int:
+    """How many rows of some columns of numbers differ."""
+    order = np.lexsort(columns)
+    return 1 + int(np.sum(np.any([np.diff(column[order]) != 0 for column in columns], axis=0)))
+
+
 def _codes(columns) -> np.ndarray:
-    rows = np.stack([np.unique(column, return_inverse=True)[1].ravel() for column in columns])
-    return np.unique(rows, axis=1, return_inverse=True)[1].ravel()
+    """An integer for each row of some columns, in the order of their values, shape (row,)."""
+    codes = np.zeros(len(columns[0]), int)
+    for column in columns:
+        kinds, places = np.unique(column, return_inverse=True)
+        codes = np.unique(codes * len(kinds) + places.ravel(), return_inverse=True)[1].ravel()
+    return codes
 
 
 def _rounded(size):
-    return np.array([float(f"{x:.{DIGITS}g}") for x in size])
+    """An integer for each size, the same where they agree in `DIGITS` digits."""
+    power = np.floor(np.log10(size)).astype(int) - DIGITS + 1
+    digits = np.rint(np.where(power < 0, size * 10.0**-power, size / 10.0**power)).astype(int)
+    carried = digits == 10**DIGITS
+    digits = np.where(carried, digits // 10, digits)
+    return (power + carried) * 10**DIGITS + digits
 
 
 def _repeats(codes) -> bool:
@@ -115,10 +135,6 @@ def _repeats(codes) -> bool:
 
 def _may_be_runs(codes, sizes, along) -> bool:
     """Whether each group has one size, and no place along the run twice."""
-    if any(len(_pairs(codes, _rounded(size))) > len(np.unique(codes)) for size in sizes):
+    if any(n_points([codes, _rounded(size)]) > len(np.unique(codes)) for size in sizes):
         return False
-    return not along or any(len(_pairs(codes, place)) == len(codes) for place in along)
-
-
-def _pairs(codes, other):
-    return np.unique(np.stack([codes, np.unique(other, return_inverse=True)[1].ravel()]), axis=1).T
+    return not along or any(n_points([codes, place]) == len(codes) for place in along)

@@ -153,6 +153,7 @@ def _with_groups(table, text):
     dotted = separator == ";" and any(map(has_decimal_commas, cells.values()))
     if likely:
         kept = {"sep": separator, "skipinitialspace": True, "index_col": False, "dtype": str}
+        kept["usecols"] = lambda name: name.strip() in likely
         raw = pd.read_csv(io.StringIO(text), **kept).rename(columns=str.strip)[likely]
         likely = [c for c in likely if raw[c].dropna().str.strip().str.fullmatch(DOTTED).all()]
         if dotted:
@@ -206,6 +207,8 @@ def _surplus(text, separator, width, above) -> list[str]:
     import csv
     import io
 
+    if '"' not in text and all(line.count(separator) < width for line in text.split("\n")):
+        return []
     rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
     found = [
         (above + rows.line_num, separator.join(row))

@@ -59,6 +59,8 @@ def without_markdown(text: str) -> tuple[str, bool]:
 
     The first table of the text is taken: a line of names, a line of dashes, and rows.
     """
+    if "|" not in text:
+        return text, False
     lines = text.splitlines()
     ruled = (i for i, line in enumerate(lines[1:], 1) if "|" in line and RULE.fullmatch(line))
     rule = next(ruled, None)

@@ -7,7 +7,7 @@ import numpy as np
 from isoloss.tables import names
 from isoloss.tables.asking import rows_text
 from isoloss.tables.cells import is_empty, read_cells
-from isoloss.tables.grouping import RUN_NAMES, plain_name
+from isoloss.tables.grouping import RUN_NAMES, codes_of, n_points, plain_name
 from isoloss.tables.recognised import Found, options_of, times
 
 MORE = frozenset({"n_params", "n_tokens", "compute", "compute_pf_days", "n_steps", "x"})
@@ -25,6 +25,7 @@ SWEPT = (
 SWEPT = frozenset(SWEPT.split())
 # Numbers that name an experiment; other columns of numbers are measurements.
 KINDS = frozenset(("epochs", "context", "seq_len", "vocab_size", "depth", "version", "group"))
+LOOKED_AT = 1000  # first rows, which often show that a column has more kinds
 MOST_KINDS, FEWEST = 20, 3  # different values of a column of experiments, and rows of each
 VOCABULARIES = ("vocab_size", "n_vocab", "vocabulary", "vocab")
 ENDED = (
@@ -223,8 +224,8 @@ def _sweeps(named, found, values, variables):
     """Many settings at one point: the best of them is a scaling law's loss, not all of them."""
     used = {one.column for one in found.values()}
     swept = [c for c in named if plain_name(c) in SWEPT and c not in used]
-    swept = [c for c in swept if len({str(cell) for cell in named[c]}) > 1]
-    points = np.unique(np.stack([values[v] for v in variables]), axis=1).shape[1]
+    swept = [c for c in swept if len(set(map(str, named[c].tolist()))) > 1]
+    points = n_points([values[v] for v in variables])
     n_rows = len(values["loss"])
     if not swept or n_rows < 2.5 * points:
         return
@@ -281,7 +282,7 @@ def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
     """
     found = {}
     runs = next((named[c] for c in named if plain_name(c) in RUN_NAMES), None)
-    runs = None if runs is None else [str(run) for run in runs]
+    runs = None if runs is None else list(map(str, np.asarray(runs).tolist()))
     n_rows = len(values["loss"])
     for column, cells in named.items():
         name = plain_name(column)
@@ -289,11 +290,13 @@ def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
             continue
         if np.asarray(cells).dtype.kind in "fiu" and name not in KINDS:
             continue
-        texts = [str(cell).strip() for cell in cells]
-        if len(set(texts)) > MOST_KINDS:
+        cells = np.asarray(cells)
+        if any(len({str(cell).strip() for cell in some}) > MOST_KINDS
+               for some in (cells[:LOOKED_AT].tolist(), cells.tolist())):  # fmt: skip
             continue
-        texts = np.array(["" if is_empty(cell) else str(cell).strip() for cell in cells])
-        kinds, codes, counts = np.unique(texts, return_inverse=True, return_counts=True)
+        texts = ["" if is_empty(cell) else str(cell).strip() for cell in cells.tolist()]
+        codes = codes_of(texts)
+        kinds, counts = set(texts), np.bincount(codes)
         if not 2 <= len(kinds) <= MOST_KINDS or counts.min() < FEWEST or "" in kinds:
             continue
         if name not in KINDS and _numbers(cells):
@@ -302,7 +305,7 @@ def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
             continue
         if len(kinds) > n_rows / FEWEST or any(_cuts(codes, values[v]) for v in variables):
             continue
-        found[column] = texts
+        found[column] = np.array(texts)
     return found
 
 
