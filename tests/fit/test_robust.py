@@ -1,5 +1,7 @@
 """Cluster-robust errors of few runs, against formulas and other packages."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -46,3 +48,16 @@ def test_rows_of_one_run_share_what_was_planted(rng):
     noise = np.sqrt(0.7) * rng.standard_normal(400)[run] + np.sqrt(0.3) * rng.standard_normal(1600)
     assert robust.shared(noise, run) == pytest.approx(0.7, abs=0.05)
     assert robust.shared(rng.standard_normal(1600), run) < 0.05
+
+
+def test_degrees_of_freedom_of_many_runs_need_little_memory():
+    """A matrix of runs by runs would need 3.2 GB for these 20,000."""
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.standard_normal((25_000, 4)))[0]
+    runs = np.unique(rng.integers(20_000, size=25_000), return_inverse=True)[1]
+    tracemalloc.start()
+    found = robust.freedom(basis, basis.T, runs)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
+    assert np.all(found > 1000)

@@ -84,6 +84,7 @@ def read(args: argparse.Namespace):
     UserError
         The table cannot be read, or an argument has the wrong form.
     """
+    from isoloss.tables import rows
     from isoloss.tables.read import read_table
     from isoloss.tables.shapes import turned
 
@@ -101,7 +102,7 @@ def read(args: argparse.Namespace):
     left_out = _rows(args.without, problems)
     if problems:
         raise UserError("arguments", problems)
-    table = _without(turned(read_table(args.table)), left_out)
+    table = rows.filled(_without(turned(read_table(args.table)), left_out))
     settings = FitSettings(**given, where=str(args.table))
     return _chosen(args, table, settings), settings
 

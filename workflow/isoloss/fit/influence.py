@@ -6,7 +6,7 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.fit.progress import phase
-from isoloss.fit.resample import draw
+from isoloss.fit.resample import BLOCK, draw
 from isoloss.fit.result import FitResult
 from isoloss.stats.spread import root_mean_square, standard_error
 from isoloss.tables.data import Data
@@ -68,8 +68,9 @@ def _refits(problem, theta, clusters, runs):
         summed = np.stack([np.bincount(clusters, weights=column) for column in part])
         return problem.theta(start + np.linalg.solve(hessian[0], summed).T)
     moved = np.empty((len(runs), len(theta)))
-    for first in range(0, len(runs), 256):
-        chunk = slice(first, first + 256)
+    size = min(256, max(1, BLOCK // len(clusters)))
+    for first in range(0, len(runs), size):
+        chunk = slice(first, first + size)
         weights = (clusters[None, :] != runs[chunk, None]).astype(float)
         starts = np.repeat(start, len(weights), axis=0)
         ends = problem.solve(starts, weights=weights, damping=0.01, enough=NEAR)
@@ -91,8 +92,8 @@ def influential_sets(result: FitResult):
         One row per parameter, for the direction with the larger shift: `parameter`, `left_out`
         (first rows of the runs, counted from 1), `value`, `value_without` and `shift`. A shift is
         the difference in standard errors of the fit without the runs. Shifts below two standard
-        errors are left out, so the table is often empty. It is empty above 2,000 runs, and where runs
-        times rows are more than 20 million.
+        errors are left out, so the table is often empty. It is empty above 2,000 runs, and where
+        runs times rows are more than 20 million.
     """
     import pandas as pd
 

@@ -4,9 +4,10 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PF_DAY
 from isoloss.tables.asking import COMMAND_LINE, Asking, rows_text
+from isoloss.tables.cells import read_cells
 from isoloss.tables.grouping import n_points
 from isoloss.tables.names import implied_unit
-from isoloss.tables.recognised import IN_PF_DAYS, Found, times
+from isoloss.tables.recognised import IN_PF_DAYS, Found, options_of, times
 
 UNITS = {"n_params": "parameters", "n_tokens": "tokens"}
 COUNTED = {**UNITS, "n_unique_tokens": "tokens"}
@@ -17,6 +18,7 @@ NARROW = 1.02  # largest over smallest, of a variable that hardly varies
 MOST_PF_DAYS = 1e9
 FLOP_UNITS = {"GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18, "ZFLOP": 1e21}
 FLOP_UNITS |= {"PF-days": FLOPS_PER_PF_DAY}
+LOG10 = (4.0, 32.0)  # of sizes, tokens and FLOP
 LIKELY = (0.2, 2e4)  # tokens for each parameter, of a unit that is suggested
 LEAST_PF_DAYS = 1e9 / FLOPS_PER_PF_DAY  # of the largest run, where FLOP are assumed
 
@@ -43,7 +45,12 @@ def unit_problems(values, found: dict[str, Found], table):
             like = "millions or billions"
             if one.column in table.thousands and implied == 1:
                 factors, like = [1e3], "thousands (25.000 for 25000?)"
-            said = asking.column(name, *(times(one.column, one.factor * f) for f in factors))
+            texts = [times(one.column, one.factor * f) for f in factors]
+            if _may_be_log10(values[name]) and asking is COMMAND_LINE:
+                sure = _compute_is_log10(table.named)
+                texts = [f"10**{one.column}"] if sure else [*texts, f"10**{one.column}"]
+                like = "log10" if sure else f"{like} or log10"
+            said = asking.column(name, *texts)
             yield (
                 f"column {one.column!r} looks like {like} of {unit} "
                 f"(largest {largest:g}); {unit} are wanted, e.g. {said}"
@@ -82,9 +89,26 @@ def derived_problems(values, found, numbers):
             )
 
 
+def _may_be_log10(numbers) -> bool:
+    """Whether numbers lie as the logarithms of sizes do: 9.48 for 3e9."""
+    low, high = numbers.min(), numbers.max()
+    return bool(LOG10[0] <= low <= high <= min(LOG10[1], 3 * low)
+                and np.any(numbers != np.round(numbers)))  # fmt: skip
+
+
+def _compute_is_log10(named) -> bool:
+    """Whether a column of compute holds logarithms: then other columns do, too."""
+    for one in options_of("compute", named)[:1]:
+        got = read_cells(np.asarray(named[one.column]), "exponent")
+        return not got.issues and _may_be_log10(got.numbers)
+    return False
+
+
 def _likely(values, compute) -> str:
     """The units of compute with a likely number of tokens for each parameter."""
     ratio = np.median(values["n_tokens"] / values["n_params"])
+    if _may_be_log10(values["compute"]):
+        return f", for log10 of FLOP add --column compute='10**{compute.column}'"
     if "n_params" in values and values["n_params"].max() < 1:  # N is what follows from compute
         return ""
     likely = []

@@ -11,7 +11,7 @@ from isoloss.errors import UserError
 from isoloss.laws.base import Law
 from isoloss.tables import checks, traps
 from isoloss.tables.asking import COMMAND_LINE, IN_STUDY, INDEPENDENT, Asking, rows_text
-from isoloss.tables.cells import is_empty, read_cells
+from isoloss.tables.cells import RANGE, is_empty, read_cells
 from isoloss.tables.grouping import Grouping, find_grouping
 from isoloss.tables.metrics import as_loss
 from isoloss.tables.recognised import Found, find, known, recognise, said
@@ -283,7 +283,7 @@ class _Table:
             return np.prod(product, axis=0) * one.factor, False
         got = read_cells(
             self.named[one.column],
-            quantity,
+            "exponent" if one.log10 else quantity,
             factor=one.factor,
             decimal_comma=self.decimal_comma,
             dotted=self.dotted,
@@ -294,6 +294,10 @@ class _Table:
         for cell, number in got.examples.values():
             self.notes.append(f"{name or quantity}: column {one.column!r}, {cell!r} is {number:g}")
         numbers = got.numbers
+        if one.log10:
+            if len(rows := np.flatnonzero(numbers > np.log10(RANGE[1]))):
+                self._add(one.column, "is no logarithm of a quantity", rows)
+            numbers = 10.0 ** np.minimum(numbers, np.log10(RANGE[1]))
         if quantity == "loss" and self.asking is COMMAND_LINE:
             numbers, note, bad, what = as_loss(numbers, one.column, self.metric)
             if note:

@@ -10,9 +10,9 @@ KNOWN = {
     # Tokens seen come before tokens that may have been planned only.
     "n_tokens": "n_tokens tokens_seen n_tokens_seen num_tokens_seen num_input_tokens_seen "
     "input_tokens_seen seen_tokens tokens_trained trained_tokens consumed_tokens tokens_consumed "
-    "tokens num_tokens token_count D d_tokens total_tokens tokens_total "
-    "training_tokens train_tokens n_train_tokens num_train_tokens data_size pretraining_data_size "
-    "training_data_size",
+    "tokens num_tokens num_token token_num n_token token_count D d_tokens total_tokens "
+    "tokens_total training_tokens train_tokens n_train_tokens num_train_tokens data_size "
+    "pretraining_data_size training_data_size",
     "compute": "compute flops flop training_flop training_flops compute_flop compute_flops "
     "total_flops n_flops train_flops total_training_flops total_compute C budget flops_budget "
     "flop_budget compute_budget isoflop_budget total_flos flos",

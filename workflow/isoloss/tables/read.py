@@ -179,6 +179,9 @@ def _is_skipped(line: str) -> bool:
 def _header_problems(names) -> list[str]:
     problems = [
         f"the header names column {name!r} {names.count(name)} times"
+        if name
+        else f"{names.count(name)} columns have no name (cells that were joined?): one line must "
+        "name each of them"
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]

@@ -1,5 +1,6 @@
 """Recognise which column of a table holds which quantity, and in which unit."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,19 +16,21 @@ KAPLAN_N = "; Kaplan et al. count without embeddings"
 IN_PF_DAYS = ("compute_pf_days", "compute_min_pf_days")
 TRIED = 200  # cells of a column that are read to see whether it holds numbers
 LISTED = 12  # the most columns named in one message
+POWER = re.compile(r"10\s*(?:\*\*|\^)(.+)")
 
 
 @dataclass(frozen=True)
 class Found:
     """A column, and the factor of its cells (`assumed`: the user did not name the column).
 
-    `parts` are the columns whose product it is, where it is several.
+    `parts` are the columns whose product it is, where it is several. `log10`: cells are logarithms.
     """
 
     column: str
     factor: float = 1.0
     assumed: bool = False
     parts: tuple[str, ...] = ()
+    log10: bool = False
 
 
 def recognise(name: str, named, taken: Iterable[str] = ()) -> str | None:
@@ -111,6 +114,12 @@ def _loss_rank(column):
     return kind, known.index(word) if word in known else len(known), 1.0
 
 
+def _may_be_loss(column) -> bool:
+    """Whether some word of a name is that of a loss, wherever it stands."""
+    words = {"loss", "nll", *names.METRICS["perplexity"], *names.METRICS["bits"]}
+    return bool(set(names.words(column)) & words) and not names.is_training(column)
+
+
 def _is_active(column) -> bool:
     found = set(names.words(column))
     return bool(found & {"active", "activated"}) and bool(
@@ -139,7 +148,8 @@ def find(
     wanted : sequence of str
         Variables of a law, and "loss".
     columns : mapping
-        Columns that the user names: quantity -> "COLUMN", "COLUMN*FACTOR" or "COLUMN*COLUMN".
+        Columns that the user names: quantity -> "COLUMN", "COLUMN*FACTOR", "COLUMN*COLUMN" or
+        "10**COLUMN".
     problems, notes : list
         The function appends quantities that it cannot find, and its assumptions.
     """
@@ -181,6 +191,8 @@ def find(
     for name in lacking:
         offer = search.offer(name)
         problems.append(_not_found(name, named, name == lacking[0]) + offer)
+    if {"n_params", "n_tokens"} <= set(lacking) and "loss" in found:
+        problems.append("with one variable only: --law power_law_floor --x COLUMN")
     if follow:
         found.pop("compute", None)
     return found
@@ -270,7 +282,10 @@ class _Search:
     def offer(self, name) -> str:
         """What else could give tokens or a loss, as the end of a message."""
         if name == "loss":
+            like = [c for c in self.named if c not in self.taken and _may_be_loss(c)]
             other = next((c for c in self.named if names.metric_of(c) == "accuracy"), None)
+            if like:
+                return f"; these may be one: {', '.join(map(_quote, like[:LISTED]))}"
             return f"; or --column loss={_quote(other)} --metric accuracy" if other else ""
         if name != "n_tokens":
             return ""
@@ -331,9 +346,12 @@ def known(column, named, role, problems) -> bool:
 def said(name, text, named, problems, notes, quantity=None) -> Found | None:
     """The column and factor that a user gives for `name`, as "COLUMN" or "COLUMN*FACTOR".
 
-    A product of columns is one too. `quantity` is the quantity that `name` measures, where the
-    names differ.
+    A product of columns is one too, and "10**COLUMN" for logarithms. `quantity` is the quantity
+    that `name` measures, where the names differ.
     """
+    if text not in named and (power := POWER.fullmatch(text)):
+        inner = power[1].strip()
+        return Found(inner, log10=True) if known(inner, named, name, problems) else None
     column, times, factor = text.rpartition("*")
     if text in named or not times:
         if not known(text, named, name, problems):

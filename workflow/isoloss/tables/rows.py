@@ -55,6 +55,15 @@ def counted(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def filled(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a cell that is not empty; sheets have empty lines between groups."""
+    empty = np.logical_and.reduce([_empty(table[column]) for column in table])
+    if not empty.any() or empty.all():
+        return table
+    lines = rows_text(np.flatnonzero(empty), numbers_of(table))
+    return with_note(table, ~empty, f"empty in every column, and left out: {lines}")
+
+
 def without_empty_losses(table: pd.DataFrame, columns) -> pd.DataFrame:
     """The rows with a held-out loss, where other rows hold the training loss instead.
 

@@ -36,7 +36,8 @@ ENDED = (
 ENDED = frozenset(ENDED.split())
 STATES = ("state", "status", "run_state", "run_status", "wandb_state", "training_status")
 FLAGS = {"diverged": True, "crashed": True, "failed": True, "training": False, "converged": False,
-         "finished": False, "completed": False, "valid": False, "is_valid": False}  # fmt: skip
+         "finished": False, "completed": False, "valid": False, "is_valid": False,
+         "outlier": True, "is_outlier": True, "excluded": True, "exclude": True}  # fmt: skip
 
 
 def not_counted(named: Mapping[str, np.ndarray]) -> dict[str, tuple[list[int], str]]:
