@@ -119,7 +119,8 @@ def read_parquet(path: str | Path, columns: list[str] | None = None):
                 "column as floats, in polars with pl.col(NAME).cast(pl.Float64)"
             ],
         ) from error
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowException) as error:
+    except (pyarrow.ArrowException, ValueError, LookupError, TypeError) as error:
+        # pandas' own part of the metadata may be damaged, too.
         raise UserError(str(path), [f"is not whole Parquet: {error}"]) from error
 
 

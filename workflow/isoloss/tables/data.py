@@ -102,8 +102,7 @@ def read(
     problems += checks.derived_problems(values, found, numbers)
     if metric is None:
         problems += traps.rising(values, law.variables, loss)
-    if len(numbers) > 1:
-        problems += checks.duplicates(named, numbers)
+    problems += t.duplicates()
     t.raise_problems()
     log_x = {name: np.log(values[name]) for name in law.variables}
     if cluster is None:
@@ -170,8 +169,7 @@ def read_sweeps(
     values = _complete(values, wanted, t.notes, flops_per_param_token)
     t.problems += checks.unit_problems(values, found, t)
     t.problems += checks.derived_problems(values, found, t.numbers)
-    if len(t.numbers) > 1:
-        t.problems += checks.duplicates(t.named, t.numbers)
+    t.problems += t.duplicates()
     t.raise_problems()
     log_x = {name: np.log(values[name]) for name in wanted}
     warnings = tuple(checks.unit_warnings(values, found, t.asking, t.thousands))
@@ -243,8 +241,7 @@ def read_named(
     for name, one in found.items():
         t.problems += problems_of(name, one.column, values[name], name in scaled)
     t.problems += checks.unit_problems(values, found, t)
-    if len(t.numbers) > 1:
-        t.problems += checks.duplicates(t.named, t.numbers, IN_STUDY)
+    t.problems += t.duplicates()
     t.raise_problems()
     warnings = tuple(checks.unit_warnings(values, found, IN_STUDY, t.thousands))
     return Named(values, frozenset(scaled), tuple(t.notes), warnings)
@@ -262,6 +259,7 @@ class _Table:
         attrs = getattr(table, "attrs", {})
         self.decimal_comma = attrs.get("separator") == ";"
         self.dotted = attrs.get("dotted", False)
+        self.of_files = attrs.get("of_files", False)
         self.thousands = frozenset(attrs.get("grouped", ()))  # columns of cells such as 25.000
         self.problems: list[str] = []
         self.notes: list[str] = list(attrs.get("notes", ()))
@@ -307,6 +305,11 @@ class _Table:
             elif what and not note:
                 self.problems.append(f"column {one.column!r} {what}")
         return numbers, "suffix" in got.examples
+
+    def duplicates(self):
+        """Rows that occur twice; one run in two files of a pattern is one."""
+        named = {c: v for c, v in self.named.items() if not (self.of_files and c == "file")}
+        return checks.duplicates(named, self.numbers, self.asking) if len(self.numbers) > 1 else ()
 
     def codes_of(self, cluster) -> np.ndarray | None:
         """An integer for each run, which one column names, or several with commas between."""

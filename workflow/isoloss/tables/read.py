@@ -70,7 +70,8 @@ def _matching(pattern: Path) -> pd.DataFrame:
         tables.append(table)
     whole = pd.concat(tables, ignore_index=True)
     attrs = [table.attrs for table in tables]
-    whole.attrs = {**attrs[0], "notes": [f"{len(found)} files, one below the other"]}
+    notes = [f"{len(found)} files, one below the other"]
+    whole.attrs = {**attrs[0], "notes": notes, "of_files": True}
     return whole
 
 
@@ -122,6 +123,7 @@ def _separated(path: Path) -> pd.DataFrame:
         names = [name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=separator))]
         while names and not names[-1]:
             names.pop()
+        text = text.replace('"', "'") if is_markdown else text
         problems = _header_problems(names) or _surplus(text, separator, len(names), above)
         if problems:
             raise UserError(str(path), problems)
@@ -133,7 +135,22 @@ def _separated(path: Path) -> pd.DataFrame:
     except (ValueError, pd.errors.ParserError, csv.Error) as error:
         raise UserError(str(path), [f"could not be read as a table: {_line(error)}"]) from error
     table.attrs["separator"] = separator
+    table.attrs["warnings"] = _cut_off(text, separator)
     return _with_groups(table, text)
+
+
+def _cut_off(text, separator) -> list[str]:
+    """A warning where the last line has no end and too short a cell."""
+    if text.endswith("\n"):
+        return []
+    *others, last = (line.rpartition(separator)[2].strip() for line in text.split("\n"))
+    others = others[1:]
+    if not 0 < len(last) < min((len(one) for one in others if one), default=0):
+        return []
+    return [
+        f"the last line does not end, and its last cell {last!r} is shorter than all above: was "
+        "the file cut off?"
+    ]
 
 
 def _with_groups(table, text):
@@ -213,11 +230,16 @@ def _surplus(text, separator, width, above) -> list[str]:
     if '"' not in text and all(line.count(separator) < width for line in text.split("\n")):
         return []
     rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
-    found = [
-        (above + rows.line_num, separator.join(row))
-        for row in rows
-        if any(cell.strip() for cell in row[width:])
-    ]
+    found, first = [], 1
+    for row in rows:
+        if any(_swallows(cell, separator, width) for cell in row):
+            return [
+                f"line {above + first} of the file has a quote that is not closed: it takes in the "
+                f"lines down to {above + rows.line_num}"
+            ]
+        if any(cell.strip() for cell in row[width:]):
+            found.append((above + rows.line_num, separator.join(row)))
+        first = rows.line_num + 1
     if not found:
         return []
     numbers = ", ".join(str(number) for number, _ in found[:LISTED])
@@ -227,6 +249,12 @@ def _surplus(text, separator, width, above) -> list[str]:
         f"line{'s' if len(found) > 1 else ''} {numbers}{more} of the file: more cells than the "
         f"header's {width} columns, e.g. {found[0][1][:60]!r}; {commas}a column without a name?"
     ]
+
+
+def _swallows(cell: str, separator: str, width: int) -> bool:
+    """Whether a cell holds the end of one line and the cells of another."""
+    most = max(1, width - 2)
+    return "\n" in cell and any(line.count(separator) >= most for line in cell.split("\n"))
 
 
 def _line(error: Exception) -> str:

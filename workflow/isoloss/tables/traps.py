@@ -12,6 +12,8 @@ from isoloss.tables.recognised import Found, options_of, times
 
 MORE = frozenset({"n_params", "n_tokens", "compute", "compute_pf_days", "n_steps", "x"})
 APART = 0.7  # decades: compute this far from 6 N D is in another unit, or counts something else
+# Times from the nearest other row, in a table of so many; a nearer one is off by so much of ln L.
+ALONE, FEWEST_ROWS, APART_BY, OFF = 30.0, 6, 6.0, 0.2
 NARROW = 1.02  # largest over smallest: a variable that hardly varies
 FOLLOWS = 0.02  # residual of ln D on ln N below which D says no more than N
 RISES = 3.0  # t of the slope of ln loss
@@ -102,6 +104,7 @@ def warnings_of(named, found, values, variables, numbers, k) -> Iterator[str]:
         Quantity -> its `Found`, and its numbers.
     """
     yield from _compute(named, found, values, k)
+    yield from _alone(values, numbers)
     yield from _training(named, found["loss"].column)
     yield from _flos(found)
     for column, (rows, said) in not_counted(named).items():
@@ -127,6 +130,37 @@ def _compute(named, found, values, k):
         scale = compute_scale(got.numbers, values["n_params"], values["n_tokens"], k)
         if scale is not None:
             yield scale_text(one.column, scale * one.factor)
+
+
+def _alone(values, numbers):
+    """A row whose size or tokens lie far from those of all others: a slip of units.
+
+    A run far beyond the others is common. Where it is not very far, its loss must be off as well.
+    """
+    sizes = [name for name in ("n_params", "n_tokens") if name in values]
+    if len(values["loss"]) < FEWEST_ROWS:
+        return
+    for name in sizes:
+        for sign, side in ((1, "smaller"), (-1, "larger")):
+            at = sign * np.log(values[name])
+            order = np.argsort(at, kind="stable")
+            gaps = np.diff(at[order])
+            row, factor = order[0], np.exp(gaps[0])
+            near = factor < ALONE and not (factor > APART_BY and _is_off(values, sizes, row))
+            if not near and gaps[0] > 1.6 * gaps[1:].max():
+                yield (
+                    f"{rows_text([row], numbers)}: {name} {values[name][row]:.4g} is {factor:.3g} "
+                    f"times {side} than in any other row: is it in another unit?"
+                )
+
+
+def _is_off(values, sizes, row) -> bool:
+    """Whether the loss of a row is far from the plane of ln loss through all others."""
+    x = np.column_stack([np.ones(len(values["loss"])), *(np.log(values[name]) for name in sizes)])
+    y, others = np.log(values["loss"]), np.arange(len(x)) != row
+    plane = np.linalg.lstsq(x[others], y[others], rcond=None)[0]
+    left = y - x @ plane
+    return bool(abs(left[row]) > max(OFF, 4 * np.std(left[others])))
 
 
 def _training(named, column):
