@@ -1,18 +1,13 @@
 """What the commands that ask a fit share: the table or saved fit, the path, and the prices."""
 
 import argparse
-import dataclasses
-from dataclasses import dataclass
+import json
 
-from isoloss.cli.arguments import check
-from isoloss.cli.averaged import BEST
-from isoloss.cli.compute import compute_notes
 from isoloss.cli.tables import add_table_arguments, read
 from isoloss.errors import UserError
-from isoloss.fit.settings import FitSettings
+from isoloss.fit.settings import AVERAGE_OF_LAWS, FitSettings
 
 SAVED = ".json"
-HOUR_S = 3600.0
 
 
 def add_save(parser: argparse.ArgumentParser) -> None:
@@ -51,10 +46,12 @@ def is_saved(args) -> bool:
 def settings_of(args):
     """The table and the settings, or None and the defaults for a saved fit; and the problems."""
     if not is_saved(args):
+        from isoloss.api.checks import of_laws
+
         table, settings = read(args)
-        return table, settings, wrong_options(args, settings)
+        return table, settings, of_laws(settings, args.unique_tokens)
     parser = argparse.ArgumentParser()
-    add_table_arguments(parser, BEST)
+    add_table_arguments(parser, AVERAGE_OF_LAWS)
     about = FitSettings.about()
     changed = [
         about[name][0].option if name in about else f"--{name}"
@@ -64,31 +61,7 @@ def settings_of(args):
     problems = [
         f"{option}: {args.table} is a saved fit, with settings of its own" for option in changed
     ]
-    return None, FitSettings(law=BEST, where=str(args.table)), problems
-
-
-def wrong_options(args, settings) -> list[str]:
-    """Options that have no meaning for the laws named."""
-    from isoloss.cli import averaged
-    from isoloss.laws import LAWS
-
-    found = list(averaged.problems(args, settings))
-    chosen = LAWS.get(settings.law)
-    if args.unique_tokens is not None and chosen is not None:
-        found += without_repeats(chosen)
-    return found
-
-
-def without_repeats(law):
-    """A problem where unique tokens are given for a law that knows none."""
-    from isoloss.laws import LAWS
-
-    if "n_unique_tokens" not in law.variables:
-        allowed = [name for name, one in LAWS.items() if "n_unique_tokens" in one.variables]
-        yield (
-            f"--unique-tokens: {law.name} does not tell unique tokens from others "
-            f"(laws that do: {', '.join(allowed)})"
-        )
+    return None, FitSettings(law=AVERAGE_OF_LAWS, where=str(args.table)), problems
 
 
 def fits_of(args, table, settings, budgets, problems):
@@ -99,6 +72,8 @@ def fits_of(args, table, settings, budgets, problems):
     UserError
         The error lists every problem.
     """
+    from isoloss.api.checks import check, without_repeats
+
     check(settings, budgets, problems, optimum=True)
     if table is None:
         from isoloss import extensions
@@ -115,63 +90,25 @@ def fits_of(args, table, settings, budgets, problems):
         if problems:
             raise UserError(str(args.table), problems)
         return averaged, settings.flops_per_param_token if k is None else k
-    from isoloss.forecast.average import alone, average
+    from isoloss.api.fitted import Fit
 
-    if settings.law == BEST:
-        averaged = average(table, settings)
-    else:
-        from isoloss.fit import fit_law
-
-        averaged = alone(fit_law(table, settings=settings))
-    k = settings.flops_per_param_token
-    notes = compute_notes(table, settings, averaged.members[0].result, k)
-    return dataclasses.replace(averaged, notes=(*averaged.notes, *notes)), k
+    return Fit(table, settings).averaged, settings.flops_per_param_token
 
 
-def write_rows(path, rows) -> None:
+def show(args, found) -> None:
+    """Print an answer as text or as JSON."""
+    print(json.dumps(found.to_dict(), allow_nan=False) if args.json else found.summary())
+
+
+def write_table(path, table) -> None:
     """Write answers as a table, .csv or .parquet, whole or not at all."""
-    import pandas as pd
-
     from isoloss.files import whole, write_parquet
 
-    table = pd.DataFrame(rows)
     if path.suffix == ".parquet":
         write_parquet(path, table)
         return
     with whole(path) as partial:
         table.to_csv(partial, index=False)
-
-
-@dataclass(frozen=True)
-class Device:
-    """The prices of compute: peak FLOP/s of a device, its utilisation, money for an hour."""
-
-    flops: float | None
-    utilisation: float | None
-    price: float | None
-
-    def problems(self, hours: bool, money: bool):
-        """Options that others need; `hours` and `money` say what budgets are in."""
-        if self.flops is None and self.utilisation is not None:
-            yield "--utilisation: needs --device-flops"
-        if self.flops is not None and self.utilisation is None:
-            yield "--device-flops: needs --utilisation, the share of them that training uses"
-        if self.flops is None and (hours or money or self.price is not None):
-            which = "--budget-hours" if hours else "--budget-money" if money else "--price"
-            yield f"{which}: needs --device-flops and --utilisation"
-        if money and self.price is None:
-            yield "--budget-money: needs --price"
-        if self.utilisation is not None and not 0 < self.utilisation <= 1:
-            yield f"--utilisation: must lie between 0 and 1, got {self.utilisation:g}"
-
-    def factors(self) -> dict[str, float]:
-        """Device-hours and money for each FLOP, as far as they are known."""
-        if self.flops is None:
-            return {}
-        hours = 1 / (self.flops * self.utilisation * HOUR_S)
-        return {"device_hours": hours} | (
-            {} if self.price is None else {"money": hours * self.price}
-        )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

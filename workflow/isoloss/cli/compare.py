@@ -10,29 +10,19 @@ Tables with the same points (N, D) are compared in pairs: noise that both share 
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 
-from isoloss.cli import asked, averaged
-from isoloss.cli.arguments import check
+from isoloss.cli import asked
 from isoloss.cli.tables import add_table_arguments, read
-from isoloss.errors import UserError, nearest
+from isoloss.errors import nearest
+from isoloss.fit.settings import AVERAGE_OF_LAWS
 
-LABELS = {
-    "compute_ratio": "compute, B / A",
-    "speed_up": "speed-up of B",
-    "compute_a": "C of A (FLOP)",
-    "compute_b": "C of B (FLOP)",
-    "loss_a": "loss of A at C of A",
-    "loss_b": "loss of B at C of A",
-    "loss_difference": "loss, B - A",
-}
 ENDINGS = (".csv", ".parquet")
 
 
 def add_arguments(parser):
     """The arguments of `isoloss compare`."""
-    add_table_arguments(parser, averaged.BEST)
+    add_table_arguments(parser, AVERAGE_OF_LAWS)
     parser.add_argument(
         "other", type=Path, nargs="?", metavar="other", help="the table of recipe B, if not --by"
     )
@@ -54,56 +44,36 @@ def add_arguments(parser):
 
 def run(args) -> int:
     """Print the comparison; the exit code."""
+    from isoloss.api.compare import compare
+
     tables, settings, names = _tables(args)
-    from isoloss.forecast.compare import at_compute, at_loss, budget_beyond
-    from isoloss.forecast.recipes import recipes
-
-    k = args.flops_per_param_token
-    both = recipes(*tables, *settings)
-    path_of = _path_of(args, k)
-    budgets = args.compute or ([] if args.loss else [budget_beyond(both, k)])
-    found, problems = [], []
-    for ask, values in ((at_compute, budgets), (at_loss, args.loss or [])):
-        for value in values:
-            try:
-                found.append(ask(both, value, path_of, names))
-            except UserError as error:
-                problems += [text for text in error.problems if text not in problems]
-    if problems:
-        raise UserError("compare", problems)
+    found = compare(tables, settings, names, compute=args.compute or (), loss=args.loss or (),
+                    n_params=args.n_params, ratio=args.ratio,
+                    unique_tokens=args.unique_tokens)  # fmt: skip
     if args.output is not None:
-        asked.write_rows(args.output, [one.row() for one in found])
-    print((_json if args.json else _text)(both, found, names, k))
+        asked.write_table(args.output, found.table)
+    asked.show(args, found)
     return 0
-
-
-def _path_of(args, k):
-    from isoloss.forecast import paths
-
-    given = {} if args.unique_tokens is None else {"n_unique_tokens": args.unique_tokens}
-    if args.n_params is not None:
-        return lambda averaged: paths.of_size(args.n_params, k, given)
-    if args.ratio is not None:
-        return lambda averaged: paths.of_ratio(args.ratio, k, given)
-    return lambda averaged: paths.of_optimum(averaged, k, given)
 
 
 def _tables(args):
     """Both tables, their settings and the recipes' names, once all arguments are right."""
+    from isoloss.api.checks import check, of_laws
+    from isoloss.api.compare import names_of, problems_of
+
     problems = list(_problems(args))
     if args.other is not None:
         read_both = [read(argparse.Namespace(**vars(args) | {"table": path}))
                      for path in (args.table, args.other)]  # fmt: skip
         tables, settings = ([one[i] for one in read_both] for i in (0, 1))
-        names = tuple(path.stem for path in (args.table, args.other))
-        if names[0] == names[1]:
-            names = (str(args.table), str(args.other))
+        names = names_of(str(args.table), str(args.other))
     else:
         table, one = read(args)
         tables, names = _parts(args, table, problems)
         settings = [dataclasses.replace(one, where=f"{args.table}, {args.by} {name}")
                     for name in names or ("", "")]  # fmt: skip
-    problems += asked.wrong_options(args, settings[0])
+    problems += problems_of(settings[0], args.ratio, args.n_params)
+    problems += of_laws(settings[0], args.unique_tokens)
     numbers = [(option, value) for option, values in (
         ("--compute", args.compute or []), ("--loss", args.loss or []),
         *((f"--{name.replace('_', '-')}", [getattr(args, name)])
@@ -125,10 +95,6 @@ def _problems(args):
     for path in (args.table, args.other):
         if path is not None and path.suffix == asked.SAVED:
             yield f"{path}: is a saved fit; a comparison resamples both tables together"
-    if args.ratio is not None and args.n_params is not None:
-        yield "--ratio, --n-params: one of them keeps the path; both leave nothing to choose"
-    if not args.draws or args.method == "none":
-        yield "--draws: a comparison needs resampled tables"
     if args.output is not None and args.output.suffix not in ENDINGS:
         yield f"--output: must end in {' or '.join(ENDINGS)}, got {str(args.output)!r}"
 
@@ -157,56 +123,3 @@ def _parts(args, table, problems):
         return [table, table], None
     parts = [table[values == name].drop(columns=args.by) for name in wanted]
     return parts, tuple(wanted)
-
-
-def _json(both, found, names, k):
-    from isoloss.fit.result import plain
-
-    content = {
-        "recipes": dict(zip("ab", names, strict=True)),
-        "compute": f"{k:g} N D",
-        "level": both.a.level,
-        "paired": both.paired,
-        "n_points": both.n_points,
-        "n_common": both.n_common,
-        "weights": {pair.name: pair.weight for pair in both.pairs},
-        "answers": [one.row() for one in found],
-        "warnings": _of_both(both, names, "warnings"),
-        "notes": _of_both(both, names, "notes"),
-    }
-    return json.dumps(plain(content), allow_nan=False)
-
-
-def _text(both, found, names, k):
-    from isoloss.cli import texts
-
-    lines = [f"A: {names[0]}; B: {names[1]}"]
-    for one in found:
-        row = one.row()
-        table = [[one.asked, "value", f"{100 * both.a.level:g} % from", "to"]]
-        for name, label in LABELS.items():
-            ends = [texts.number(row[name + end]) for end in ("", "_lo", "_hi")]
-            table.append(["  " + label, *ends])
-        lines += [texts.columns(table), f"answer: {one.sentence}", ""]
-    weights = ", ".join(f"{pair.name} {pair.weight:.2f}" for pair in both.pairs)
-    return "\n".join(
-        [
-            *lines,
-            both.said,
-            f"laws, by weight in both: {weights}",
-            f"C = {k:g} N D; intervals hold the laws' draws and drift, not the noise of one run",
-            *(f"warning: {text}" for text in _of_both(both, names, "warnings")),
-            *(f"assumed: {text}" for text in _of_both(both, names, "notes")),
-        ]
-    )
-
-
-def _of_both(both, names, kind):
-    """Texts about both tables once, others with the recipe that they are about."""
-    first, second = (getattr(one, kind) for one in (both.a, both.b))
-    shared = [text for text in first if text in second]
-    return [
-        *shared,
-        *(f"{name}: {text}" for name, texts in zip(names, (first, second), strict=True)
-          for text in texts if text not in shared),
-    ]  # fmt: skip

@@ -8,8 +8,8 @@ isoloss fit losses.csv --by dataset
 """
 
 from isoloss.cli import by, ranking
-from isoloss.cli.arguments import check
-from isoloss.cli.tables import add_table_arguments, number, read
+from isoloss.cli.tables import add_table_arguments, read
+from isoloss.fit.settings import AVERAGE_OF_LAWS
 
 
 def add_arguments(parser):
@@ -37,9 +37,16 @@ def add_arguments(parser):
 
 def run(args) -> int:
     """Print the fit, and write its files if asked; the exit code."""
+    from isoloss.api.checks import check
+
     table, settings = read(args)
     ranked = args.holdout is not None or args.law == "all"
-    problems = ranking.problems(args.holdout) if ranked else []
+    problems = [*ranking.problems(args.holdout)] if ranked else []
+    if args.law == AVERAGE_OF_LAWS:
+        problems.append(
+            f"--law {AVERAGE_OF_LAWS}: is an average, which has no parameters; name one law, or "
+            "rank them with --law all"
+        )
     if ranked and args.save is not None:
         problems = [
             *problems,
@@ -51,33 +58,27 @@ def run(args) -> int:
         return by.run(args, table, settings)
     if ranked:
         return ranking.run(args, table, settings)
-    from isoloss.cli import texts
-    from isoloss.fit import fit_law
-    from isoloss.fit.influence import influential_sets
+    from isoloss.api.fitted import Fit
 
-    result = fit_law(table, settings=settings)
-    sets = influential_sets(result)
-    sets["left_out"] = [[number(table, row) for row in rows] for rows in sets["left_out"]]
-    if args.json or args.output:
-        found = result.to_dict() | {"influence": sets.to_dict("records")}
+    fit = Fit(table, settings)
+    found = fit.to_dict() if args.json or args.output else {}
     if args.output:
-        _write(args.output, table, result, found, args.x)
+        _write(args.output, table, fit.result, found, args.x)
     if args.save is not None:
-        result.save(args.save)
+        fit.result.save(args.save)
     if args.json:
         import json
 
         print(json.dumps(found, allow_nan=False))
     else:
-        print(result.summary())
-        if len(sets):
-            print(texts.influence(sets))
+        print(fit.summary())
     return 0
 
 
 def _write(folder, table, result, found, x):
     from pathlib import Path
 
+    from isoloss.api.runs import number
     from isoloss.files import write_json, write_parquet
     from isoloss.fit.figures import draw_fit
     from isoloss.fit.influence import leave_one_out, residuals

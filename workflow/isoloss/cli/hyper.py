@@ -46,7 +46,7 @@ def add_arguments(parser):
 
 def run(args) -> int:
     """Print the optima of the sweeps, and the laws through them; the exit code."""
-    from isoloss.cli.arguments import check
+    from isoloss.api.checks import check
     from isoloss.fit.sweep_optima import INTERIOR, apart, law_of, optima
     from isoloss.tables.data import read_sweeps
 

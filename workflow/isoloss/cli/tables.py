@@ -84,9 +84,8 @@ def read(args: argparse.Namespace):
     UserError
         The table cannot be read, or an argument has the wrong form.
     """
-    from isoloss.tables import rows
+    from isoloss.api.runs import chosen, rows_of
     from isoloss.tables.read import read_table
-    from isoloss.tables.shapes import turned
 
     extensions.load_files(args.extension)
     problems = []
@@ -99,59 +98,13 @@ def read(args: argparse.Namespace):
             given["fixed"][name] = float(value)
         except ValueError:
             problems.append(f"--fix {name}={value}: {value!r} is not a number")
-    left_out = _rows(args.without, problems)
+    left_out = rows_of(args.without, problems)
     if problems:
         raise UserError("arguments", problems)
-    table = rows.filled(_without(turned(read_table(args.table)), left_out))
     settings = FitSettings(**given, where=str(args.table))
-    return _chosen(args, table, settings), settings
-
-
-def _chosen(args, table, settings):
-    """The rows that the options of `add_row_arguments` leave."""
-    from isoloss.tables import rows
-
-    columns = dict(settings.columns) | ({"loss": settings.y} if settings.y else {})
-    if getattr(args, "condition", None):
-        table = rows.matching(table, args.condition)
-    if getattr(args, "status", rows.ALL) != rows.ALL:
-        table = rows.without_empty_losses(rows.counted(table), columns)
-    for option, mean in (("best_of", False), ("mean_of", True)):
-        if swept := getattr(args, option, None):
-            names = [swept] if swept in table else [part.strip() for part in swept.split(",")]
-            table = rows.best_of(table, names, columns, mean=mean)
-    return table
-
-
-def _rows(text, problems) -> list[tuple[int, int]]:
-    """First and last row of each part of "1-5,9"; a range may be longer than memory."""
-    ranges = []
-    for part in (text or "").split(",") if text is not None else []:
-        first, _, last = part.strip().partition("-")
-        try:
-            ends = int(first), int(last or first)
-        except ValueError:
-            ends = 0, 0
-        if 1 <= ends[0] <= ends[1]:
-            ranges.append(ends)
-        else:
-            problems.append(f"--without {text}: {part!r} is no row or range such as 3 or 1-5")
-    return ranges
-
-
-def _without(table, ranges):
-    n_rows = len(table)
-    missing = [max(first, n_rows + 1) for first, last in ranges if last > n_rows]
-    if missing:
-        found = f"there is no row {min(missing)}; the table has {n_rows}"
-        raise UserError("--without", [found])
-    rows = {row for first, last in ranges for row in range(first, last + 1)}
-    return table.drop(index=[table.index[row - 1] for row in rows]) if rows else table
-
-
-def number(table, row: int) -> int:
-    """The number of a row in the file; `row` counts from 1 among the rows that are kept."""
-    return int(table.index[row - 1]) + 1
+    of_rows = {name: getattr(args, name, None) for name in ("status", "best_of", "mean_of")}
+    of_rows |= {"where": getattr(args, "condition", None), "without": left_out}
+    return chosen(read_table(args.table), settings, of_rows), settings
 
 
 def _pairs(option, given, problems):

@@ -1,5 +1,10 @@
 """Fits scaling laws to tables, with intervals, a certificate and a verdict.
 
+    fit = isoloss.fit("losses.csv")   # a Fit: see help(isoloss.api.fitted.fit)
+
+The package is called as a function is: an import of one of its modules would replace a function of
+its name. What follows are the steps behind that call:
+
     from isoloss.fit import FitSettings, fit_law, load_fit
 
     result = fit_law(table, law="power_law_floor", x="n_params", y="loss")
@@ -29,6 +34,8 @@ Each name is imported when it is first asked for: `isoloss fit --help` needs the
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,3 +70,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """The package, which fits when it is called (`isoloss.api.fitted.fit`)."""
+
+    def __call__(self, runs: Any, law: Any = None, **settings: Any) -> Any:
+        # By its name: the fit of a study depends on nothing that comes after fits.
+        return importlib.import_module("isoloss.api.fitted").fit(runs, law, **settings)
+
+
+sys.modules[__name__].__class__ = _Package
