@@ -55,6 +55,8 @@ def mixture(averaged: Averaged, question: Question) -> Mixture:
             usable = int(np.isfinite(question.answers(result.law, result.draws)).all(axis=1).sum())
             if usable < max(MIN_DRAWS, len(result.draws) / 2):
                 found = f"only {usable} of {len(result.draws)} draws have an answer"
+                if len(result.draws) < MIN_DRAWS:
+                    found = f"{MIN_DRAWS} draws are needed, got {len(result.draws)}"
                 raise UserError("next", [found])
         except UserError as error:
             left_out[member.name] = "; ".join(error.problems)

@@ -12,7 +12,7 @@ from isoloss.tables.asking import rows_text
 from isoloss.tables.cells import is_empty, read_cells
 from isoloss.tables.grouping import SETTINGS, plain_name
 from isoloss.tables.names import is_held_out, is_loss, is_training
-from isoloss.tables.recognised import recognise
+from isoloss.tables.recognised import options_of, recognise
 from isoloss.tables.traps import not_counted
 from isoloss.tables.where import kept
 
@@ -122,8 +122,7 @@ def best_of(
         if name not in listed
     ]
     loss = columns.get("loss") or recognise("loss", table)
-    taken = [columns.get(name) or recognise(name, table, [*swept]) for name in POINT]
-    point = [c for c in taken if c in listed]
+    point = [c for name in POINT for c in _columns_of(columns.get(name), name, table, swept)]
     if loss not in listed:
         problems.append("the column of the loss is not known: --column loss=COLUMN")
     if not point:
@@ -164,6 +163,14 @@ def best_of(
     table = table.drop(columns=[c for c in swept if c != loss])
     table.attrs = attrs
     return table
+
+
+def _columns_of(text, name, table, swept) -> list[str]:
+    """The columns that hold a quantity, whatever the unit: as named, or else as recognised."""
+    if text is None:
+        options = options_of(name, table, swept)
+        return [options[0].column] if options else []
+    return [text] if text in table else [part for part in text.split("*") if part in table]
 
 
 def numbers_of(table) -> np.ndarray:
