@@ -24,35 +24,42 @@ def page(tmp_path_factory):
 
 
 def test_the_fit_finds_the_law_that_the_page_planted(page):
-    result = page["result"]
+    fit = page["fit"]
     for name, true in LAW.items():
-        assert result.params[name].lo < true < result.params[name].hi, name
-    assert any("Params (M)" in note for note in result.notes)
+        assert fit.params[name].lo < true < fit.params[name].hi, name
+    assert any("Params (M)" in note for note in page["runs"].notes)
     assert page["drawn"]
 
 
 def test_predictions_and_optima_hold_the_planted_law(page):
-    row = page["far"].iloc[0]
+    row = page["far"].table.iloc[0]
     true = 1.8 + 400 / 3e9**0.34 + 2000 / 6e10**0.37
-    assert row["lo"] < true < row["hi"]
+    assert row["loss_lo"] < true < row["loss_hi"]
     power = 1 / (0.34 + 0.37)
     optimum = (0.34 * 400 / (0.37 * 2000)) ** power * (1e22 / 6) ** (0.37 * power)
-    for found in (page["best"].iloc[1], page["optimum"].iloc[0]):
-        assert found["n_params_lo"] < optimum < found["n_params_hi"]
-    assert sum(page["laws"].weights.values()) == pytest.approx(1)
-    assert page["ranking"].laws["law"].iloc[0] in ("chinchilla", "skaling")
+    found = page["best"].table.iloc[1]
+    assert found["n_params_lo"] < optimum < found["n_params_hi"]
 
 
 def test_the_plan_spends_at_most_the_budget_and_narrows_the_interval(page):
-    plan = page["plan"]
-    assert 0 < plan.runs["cost"].sum() <= 2e20
-    assert plan.runs["width"].iloc[-1] < plan.width_now
+    runs = page["plan"].table
+    assert 0 < runs["cost"].sum() <= 2e20
+    assert runs["width"].iloc[-1] < page["plan"].plan.width_now
+
+
+def test_the_better_recipe_is_faster(page):
+    assert page["faster"].table["speed_up_lo"].iloc[0] > 1
 
 
 def test_the_page_catches_all_problems_at_once(page):
     with pytest.raises(isoloss.UserError) as raised:
-        isoloss.fit_law(page["runs"], law="chinchila", draws=-1)
+        isoloss.fit(page["runs"], law="chinchila", draws=-1)
     assert len(raised.value.problems) == 2
+
+
+def test_the_table_names_what_a_fit_has():
+    for name in re.findall(r"`fit\.(\w+)", PAGE):
+        assert hasattr(isoloss.Fit, name), name
 
 
 @pytest.mark.parametrize("function", [isoloss.average, isoloss.rank_laws])

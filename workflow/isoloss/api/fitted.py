@@ -21,6 +21,7 @@ from isoloss.fit.influence import influential_sets
 from isoloss.fit.result import FitResult
 from isoloss.fit.settings import AVERAGE_OF_LAWS, FitSettings, said
 from isoloss.forecast.average import Averaged, alone, average
+from isoloss.forecast.holdout import Ranking, rank_laws
 from isoloss.laws import Law
 from isoloss.results.verdict import Verdict
 from isoloss.stats.intervals import Estimate
@@ -147,6 +148,26 @@ class Fit:
             The law has no such variable.
         """
         return self.result.plot(against, labels)
+
+    def rank(self, holdout: float | str = 4) -> Ranking:
+        """Which laws predict larger runs best: `isoloss fit --law all --holdout 4x`.
+
+        Parameters
+        ----------
+        holdout : float or str
+            How many times their compute the runs have that are predicted: 4 or "4x".
+
+        Returns
+        -------
+        Ranking
+            Its `laws` has a row for each law, best first: `error` of ln L, `bias`, `tied` and more.
+
+        Raises
+        ------
+        UserError
+            The factor is not above 1, or no law can be fitted to the smaller runs.
+        """
+        return rank_laws(self.table, holdout, dataclasses.replace(self.settings, law="all"))
 
     def optimal(
         self,

@@ -3,6 +3,8 @@
 `FitResult` is not imported here, because its module imports this one.
 """
 
+import functools
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,7 @@ from isoloss.errors import UserError, nearest
 N_POINTS = 80
 MOST_LINES = 6  # the most values of another variable with a line each
 SHARES = (0.05, 0.275, 0.5, 0.725, 0.95)  # its quantiles with a line each, where it has more values
+DPI = 100  # in a notebook
 HEIGHTS = (2.3, 1)  # relative heights of losses and residuals
 SAME = 0.01  # values less than 1 % apart are one
 MARK = {"markersize": 4.2, "alpha": 0.8, "markeredgewidth": 0}
@@ -89,7 +92,18 @@ def overview(result: Any, against: str | None, labels: Mapping[str, str]):
         for upper in axes[0]:
             upper.tick_params(labelbottom=False)
         figure.suptitle(_title(result, width), fontsize=10, x=0.01, ha="left")
+    figure._repr_png_ = functools.partial(_png, figure)
     return figure
+
+
+def _png(figure) -> bytes:
+    """The figure for a notebook, which shows none by itself where pyplot was never imported."""
+    from isoloss.charts.style import styled
+
+    file = io.BytesIO()
+    with styled():
+        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+    return file.getvalue()
 
 
 def _variables(result, against) -> Sequence[str]:

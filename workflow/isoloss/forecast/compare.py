@@ -27,6 +27,7 @@ from isoloss.stats.intervals import Estimate, bounds
 
 BEYOND = 10.0  # times the largest compute of the runs: the budget compared at by default
 ENOUGH = 0.5  # of the laws' weight must say that a loss is reached
+RARE = 0.01  # of the draws: a smaller share is not said in numbers
 NAMES = ("compute_ratio", "compute_a", "compute_b", "loss_a", "loss_b", "loss_difference")
 
 
@@ -235,7 +236,8 @@ def _sentence(estimates, never, tells, compute, loss, names):
     )
     between = f"{_end(ratio.lo)} to {_end(ratio.hi)}"
     start = f"To reach {target}, {second} needs {ratio.value:.3g} times the compute"
-    more = f"; {never:.0%} of the draws never reach it" if never else ""
+    share = f"{never:.0%}" if never >= RARE else f"less than {RARE:.0%}"
+    more = f"; {share} of the draws never reach it" if never else ""
     if not tells:
         which = f"cannot tell whether {second} needs less than {first}"
         return f"{start} ({between}): {which}{more}."

@@ -1,0 +1,50 @@
+"""The pages for students, researchers and engineers: commands run, and print what is quoted."""
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from isoloss.cli.main import main
+
+DOCS = Path(__file__).parents[1] / "docs"
+README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+PAGES = ["for-students", "for-researchers", "for-engineers"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_of_the_page_runs_and_prints_what_the_page_quotes(
+    name, tmp_path, monkeypatch
+):
+    page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    (tmp_path / "docs").symlink_to(DOCS)
+    monkeypatch.chdir(tmp_path)
+    printed = []
+    for command in re.findall(r"^```sh\nisoloss (.+)\n```$", page, re.MULTILINE):
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            assert main(shlex.split(command)) == 0, command
+        printed += out.getvalue().splitlines()
+    quoted = re.findall(r"^```text\n(.+?)\n```$", page, re.MULTILINE | re.DOTALL)
+    assert quoted
+    for block in quoted:
+        assert set(block.splitlines()) <= set(printed), block
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_other_commands_are_those_of_the_readme_which_other_tests_run(name):
+    page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^    (?=[a-z])(.+)$", page, re.MULTILINE)
+    assert [command for command in commands if command not in README] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_begins_with_what_the_reader_has_and_ends_with_a_decision(name):
+    headings = re.findall(
+        r"^#+ (.+)$", (DOCS / f"{name}.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert re.match("You (have|want)", headings[0])
+    assert headings[-1] == "Decide"
+    assert f"docs/{name}.md" in README.partition("## On a laptop")[0]
