@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import re
 import shlex
 from pathlib import Path
@@ -15,6 +16,17 @@ README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
 PAGES = ["for-students", "for-researchers", "for-engineers"]
 
 
+def answers_of_the_notebook() -> set[str]:
+    """What the engineer's notebook is answered, which asks the same as the page."""
+    content = json.loads((DOCS / "notebooks" / "engineer.ipynb").read_text(encoding="utf-8"))
+    shown = [output["data"]["text/plain"] for cell in content["cells"]
+             for output in cell.get("outputs", ()) if "data" in output]  # fmt: skip
+    lines = {line.rstrip("\n") for text in shown for line in text}
+    found = {line for line in lines if line.startswith("answer: ")}
+    assert len(found) == 6  # of a comparison, and of laws averaged without and with inference
+    return found
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_command_of_the_page_runs_and_prints_what_the_page_quotes(
     name, tmp_path, monkeypatch
@@ -22,11 +34,13 @@ def test_every_command_of_the_page_runs_and_prints_what_the_page_quotes(
     page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
     (tmp_path / "docs").symlink_to(DOCS)
     monkeypatch.chdir(tmp_path)
-    printed = []
+    printed: list[str] = []
     for command in re.findall(r"^```sh\nisoloss (.+)\n```$", page, re.MULTILINE):
         with contextlib.redirect_stdout(io.StringIO()) as out:
             assert main(shlex.split(command)) == 0, command
         printed += out.getvalue().splitlines()
+    if name == "for-engineers":
+        assert answers_of_the_notebook() <= set(printed)
     quoted = re.findall(r"^```text\n(.+?)\n```$", page, re.MULTILINE | re.DOTALL)
     assert quoted
     for block in quoted:

@@ -46,6 +46,7 @@ def test_rows_are_chosen_by_state_condition_and_number_and_keep_their_numbers():
     assert any("row 9" in note and "do not count" in note for note in counted.notes)
     assert len(isoloss.read_runs(table, status="all")) == 9
     assert len(isoloss.read_runs(table, without="2-4,6")) == 4
+    assert len(isoloss.read_runs(table, without=2)) == 7
     assert len(table) == 9  # the user's own
 
 
@@ -93,6 +94,21 @@ def test_every_mistake_is_named_at_once(arguments, said):
     assert len(raised.value.problems) == len(said)
     for problem, start in zip(raised.value.problems, said, strict=True):
         assert problem.startswith(start)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"where": 3}, {"best_of": 3}, {"mean_of": [1]}, {"without": {}}, {"law": 3}]
+)
+def test_an_argument_of_another_type_is_named(arguments):
+    (name,) = arguments
+    with pytest.raises(isoloss.UserError, match=rf"- (--)?{name}|no law 3"):
+        isoloss.read_runs(sheet(), **arguments)
+
+
+def test_tables_of_arrow_are_read_as_those_of_pandas():
+    pa = pytest.importorskip("pyarrow")
+    found = isoloss.read_runs(pa.Table.from_pandas(sheet()))
+    assert found.values.equals(isoloss.read_runs(sheet()).values)
 
 
 @pytest.mark.parametrize("table", [3, None, [1, 2], {"N": [1, 2], "loss": [1]}])

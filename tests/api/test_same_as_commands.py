@@ -1,4 +1,7 @@
-"""What `isoloss.fit` answers is what the commands print: numbers, sentences and errors."""
+"""What `isoloss.fit` answers is what the commands print: numbers, sentences and errors.
+
+`tests/test_pages_for_users.py` has comparisons and averages of laws.
+"""
 
 import json
 import re
@@ -54,8 +57,6 @@ def printed(capsys, *command):
     ("command", "law", "answer"),
     [
         (["fit", "adamw.csv", *FEW], None, lambda fit: fit),
-        (["optimal", "adamw.csv", *FEW, "--compute", "1e21", "1e22"], None,
-         lambda fit: fit.optimal([1e21, 1e22])),
         (["optimal", "adamw.csv", *ONE, "--compute", "1e21"], "chinchilla",
          lambda fit: fit.optimal(1e21)),
         (["predict", "adamw.csv", *ONE, "--points", "wanted.csv"], "chinchilla",
@@ -66,8 +67,6 @@ def printed(capsys, *command):
                                  price=2)),
         (["next", "adamw.csv", *ONE, "--target", "1e21", "--budget", "900", "--cost", "seconds"],
          "chinchilla", lambda fit: fit.next(1e21, 900, cost="seconds")),
-        (["compare", "adamw.csv", "muon.csv", *ONE, "--loss", "2.3"], "chinchilla",
-         lambda fit: fit.compare("muon.csv", loss=2.3)),
     ],
     ids=lambda value: "-".join(value[:1]) if isinstance(value, list) else "",
 )  # fmt: skip
@@ -152,6 +151,11 @@ def test_a_mistake_has_the_sentences_of_the_command(fits, capsys, command, call)
 def test_what_is_no_number_is_said_and_not_raised_by_numpy(fits, value):
     with pytest.raises(isoloss.UserError, match="compute: must be a number"):
         fits["chinchilla"].optimal(value)
+
+
+def test_points_that_are_no_table_are_said(fits):
+    with pytest.raises(isoloss.UserError, match="a path, a DataFrame or a mapping is needed"):
+        fits["chinchilla"].predict(points=3)
 
 
 def test_answers_show_themselves_in_a_notebook_without_scripts_and_with_names_escaped(fits, faster):

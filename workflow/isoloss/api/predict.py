@@ -293,6 +293,9 @@ def _points(asked, columns, k):
         table, where = asked.points, "points"
         if isinstance(table, str | os.PathLike):
             table, where = read_table(Path(table)), str(table)
+        elif not hasattr(table, "keys"):
+            kind = type(table).__name__
+            raise UserError(where, [f"a path, a DataFrame or a mapping is needed, got {kind}"])
         sizes = ("n_params", "n_tokens", "compute")
         named = {name: columns[name] for name in sizes if columns.get(name) in table}
         points, _ = read_points(table, named, flops_per_param_token=k, where=where)

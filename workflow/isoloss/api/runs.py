@@ -97,7 +97,7 @@ def read_runs(
 
     Parameters
     ----------
-    table : path, pandas.DataFrame or mapping of str to array
+    table : path, DataFrame of pandas, Polars or Arrow, or mapping of str to array
         A row for each run, or each evaluation. Of files, CSV and its relatives, Markdown, JSON,
         Parquet and SQLite (docs/fitting.md); a pattern such as "runs/*.csv" reads many. Nothing
         is modified.
@@ -132,6 +132,12 @@ def read_runs(
     problems = [said(*problem) for problem in of_one_law(asked).problems()]
     if status not in STATUS:
         problems.append(f"status: {status!r} is none of {', '.join(STATUS)}")
+    if where is not None and not isinstance(where, str):
+        problems.append(f"where: must be a condition as text, got {where!r}")
+    for key, swept in (("best_of", best_of), ("mean_of", mean_of)):
+        several = isinstance(swept, Sequence) and all(isinstance(one, str) for one in swept)
+        if swept is not None and not several:
+            problems.append(f"{key}: must be the names of columns, got {swept!r}")
     ranges = rows_of(without, problems)
     if problems:
         raise UserError("read_runs", problems)
@@ -209,7 +215,8 @@ def rows_of(text: str | Sequence[int] | None, problems: list[str]) -> list[tuple
     """First and last row of each part of "1-5,9"; a range may be longer than memory."""
     if text is None:
         return []
-    parts = text.split(",") if isinstance(text, str) else [str(row) for row in text]
+    rows = np.atleast_1d(text).tolist() if not isinstance(text, str) else text.split(",")
+    parts = [str(row) for row in rows]
     ranges = []
     for part in parts:
         first, _, last = part.strip().partition("-")
@@ -252,6 +259,8 @@ def _frame(table):
         made = table.reset_index(drop=True)
         made.attrs = table.attrs
         return made
+    if hasattr(table, "to_pandas"):  # of Arrow and Polars
+        return table.to_pandas()
     try:
         return pd.DataFrame({str(name): np.asarray(values) for name, values in table.items()})
     except (AttributeError, ValueError) as error:

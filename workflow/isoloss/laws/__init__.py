@@ -64,9 +64,9 @@ def law(name: str | Law) -> Law:
     """
     if isinstance(name, Law):
         return name
-    if name.partition(":")[0] == powers.NAME:
+    if str(name).partition(":")[0] == powers.NAME:
         return powers.powers(name)
-    if name not in LAWS:
+    if not isinstance(name, str) or name not in LAWS:
         allowed = ", ".join([*LAWS, powers.SHAPE])
         raise UserError("law", [f"there is no law {name!r}{nearest(name, LAWS)} (laws: {allowed})"])
     return LAWS[name]
