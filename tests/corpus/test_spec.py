@@ -45,10 +45,10 @@ def test_a_key_without_a_value_counts_as_absent():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, "kind: must be one of stdlib, files, url, registered; missing"),
+        ({}, "kind: must be one of stdlib, files, url, package, registered; missing"),
         (
             {"kind": "file"},
-            "kind: must be one of stdlib, files, url, registered; got 'file';"
+            "kind: must be one of stdlib, files, url, package, registered; got 'file';"
             " did you mean 'files'?",
         ),
         (

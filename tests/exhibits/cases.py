@@ -4,6 +4,7 @@ from tests.exhibits import batch_cases, prediction_cases
 from tests.exhibits.chinchilla import cases as chinchilla_cases
 from tests.exhibits.generic import cases as generic_cases
 from tests.exhibits.kaplan import cases as kaplan_cases
+from tests.exhibits.recipes import cases as recipe_cases
 
 CASES = {
     **generic_cases.CASES,
@@ -11,4 +12,5 @@ CASES = {
     **batch_cases.CASES,
     **chinchilla_cases.CASES,
     **kaplan_cases.CASES,
+    **recipe_cases.CASES,
 }

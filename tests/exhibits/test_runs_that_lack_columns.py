@@ -17,7 +17,12 @@ from isoloss.tables.schema import (
 from isoloss.tasks.planted import simulate
 
 ASKED = sorted(set(exhibits.ANALYSES) - exhibits.AUTOMATIC)
-MORE = {"cooldown_check": {"cooled": ["grid"], "independent": ["grid"]}}
+RUNGS = ("long_warmup", "short_warmup", "matched", "tuned")
+MORE = {
+    "cooldown_check": {"cooled": ["grid"], "independent": ["grid"]},
+    "head_to_head": {"kaplan": ["grid"], "ours": ["grid"]},
+    "ladder": {key: ["grid"] for key in RUNGS},
+}
 PLANTED = {
     "title": "Planted",
     "source": "planted",

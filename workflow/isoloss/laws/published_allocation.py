@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 KAPLAN = "Kaplan et al. (2020), arXiv:2001.08361, Table 6"
 HOFFMANN = "Hoffmann et al. (2022), arXiv:2203.15556, Table 2"
+CORPORA = "Hoffmann et al. (2022), arXiv:2203.15556, Table A2"
 BESIROGLU = "Besiroglu et al. (2024), arXiv:2404.10102"
 PORIAN = "Porian et al. (2024), arXiv:2406.19146, RefinedWeb"
 PEARCE = "Pearce and Song (2024), arXiv:2406.12907"
@@ -35,6 +36,12 @@ APPROACHES_B = (
     PublishedExponent("Hoffmann 2: isoFLOP", 0.51, 0.483, 0.529, HOFFMANN),
     PublishedExponent("Hoffmann 3: parametric", 0.54, 0.542, 0.543, HOFFMANN),
     PublishedExponent("Kaplan", 0.27, None, None, KAPLAN),
+)
+# Approach 2 on two other corpora.
+CORPORA_A = (
+    PublishedExponent("Hoffmann: MassiveText", 0.49, 0.462, 0.534, HOFFMANN),
+    PublishedExponent("Hoffmann: C4", 0.50, None, None, CORPORA),
+    PublishedExponent("Hoffmann: GitHub", 0.53, None, None, CORPORA),
 )
 # Each rung adds one correction to the one before it; 95 % intervals.
 PORIAN_LADDER = (

@@ -128,7 +128,7 @@ class Paths:
         found = self._study(study)
         if isinstance(found, Trained):
             runs = self.plan.run_ids(study)
-            files = [self.run(run, name) for run in runs for name in ("row.json", "curve.parquet")]
+            files = [self.run(run, name) for run in runs for name in RUN_FILES]
             return [self.study(study, "plan.json"), *files]
         if isinstance(found, Frontier):
             return [self.study(other, name) for other in found.of for name in TABLES]

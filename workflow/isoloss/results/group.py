@@ -11,7 +11,7 @@ from typing import Self
 from isoloss.results.quantity import Documented, Explained
 
 Value = str | float
-NOT_NUMBERS = frozenset(["count", "law", "schedule"])
+NOT_NUMBERS = frozenset(["count", "law", "schedule", "sweep", "corpus"])
 
 
 class GroupKey(Documented):
@@ -24,6 +24,8 @@ class G(GroupKey):
     APPROACH = "approach", "", "Hoffmann et al.'s approach: 1 envelope, 2 valleys, 3 law."
     VALLEY = "valley", "", "A budget of approach 2, from 1 on."
     COUNT = "count", "", "How N and C are counted: kaplan, logits, embeddings or exact."
+    CORPUS = "corpus", "", "The text that runs are trained on."
+    RUNG = "rung", "", "A rung of Porian et al.'s ladder, from 1 on."
     THIRD = "third", "", "A third of the compute of the frontier, from 1 on."
     SIZE = "n_params_non_embedding", "parameters", "A model size, without embeddings."
     LOSS = "loss", "nats per token", "A loss that runs reach."
@@ -37,6 +39,9 @@ class G(GroupKey):
     SCHEDULE = "schedule", "", "Schedule of the learning rate."
     PEAK_LR = "peak_lr", "", "Largest learning rate."
     LAW = "law", "", "A law, as `isoloss fit --law` names it."
+    SWEEP = "sweep", "", "A sweep of the study."
+    LR_SUM = "lr_sum", "", "Sum of the learning rates of all steps."
+    WEIGHT_DECAY = "weight_decay", "", "Decoupled weight decay."
 
 
 class Label(Explained):

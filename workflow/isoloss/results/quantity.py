@@ -201,6 +201,28 @@ class Q(Quantity):
         "normalised curve apart", "", "Mean ln of a size's normalised loss less the other sizes'.",
     )  # fmt: skip
     CURVE_NOISE = "sd of a normalised curve", "", "Standard deviation of that mean ln over seeds."
+    LOSS_INCREASE = "loss increase", "%", "Mean loss over that of the runs compared with, less 1."
+    LARGEST_INCREASE = "largest loss increase", "%", "The largest of those compared."
+    WORTH = "worth of repeated data", "epochs", "Fresh tokens of the same loss, over unique tokens."
+    R_D = "R_D", "repetitions", "Repetitions after which a token has lost most of its worth."
+    R_N = "R_N", "repetitions", "The same of parameters beyond the best size for unique tokens."
+    BEST_OF = (
+        "best of k settings",
+        "%",
+        "Expected lowest loss of k settings, over that of all.",
+    )
+    GAIN = (
+        "gain of twice the settings",
+        "%",
+        "What the second half of the settings gains.",
+    )
+    SIZE_BY_RULE = "size by a rule", "parameters", "Non-embedding parameters that a rule asks for."
+    RATE = "learning rate", "", "Of a step."
+    OVERTAKEN = (
+        "share of the run after which it leads",
+        "",
+        "From there on the loss is lower.",
+    )
     INDEPENDENT_FLOPS = "independent FLOPs", "FLOP", "Compute of the grid, each run by itself."
     TRAINED_FLOPS = "trained FLOPs", "FLOP", "Compute of the grid with its shared trunks."
     TRAINED_SHARE = "trained FLOPs / independent FLOPs", "", "Share that trunks leave to be paid."
@@ -238,6 +260,13 @@ class X(Axis):
     SEED = "seed", "", "Seed of a run."
     SHARE_OF_RUN = "t / t_end", "", "Steps over those at which a normalised curve ends."
     PEAK_LR = "peak_lr", "", "Largest learning rate."
+    SETTINGS = "settings", "", "Settings that were tried."
+    EPOCHS = "epochs", "", "Tokens of training over different tokens."
+    LR_SUM = "lr_sum", "", "Sum of the learning rates of all steps."
+    COSINE_LENGTH = "cosine length", "ratio", "Steps of the cosine over those of the run."
+    ASPECT = "d_model / n_layer", "", "Width of the residual stream over the number of blocks."
+    FEED_FORWARD = "d_ff / d_model", "", "Width of the feed-forward layer over that of the stream."
+    HEAD = "d_model / n_head", "", "Dimensions of an attention head."
     SIZE_RATIO = "N^p / D", "", "The one ratio that the excess depends on (Eqs. 4.2 and 4.3)."
     SIZE_OVER_BEST = "size over the cheapest", "ratio", "N over the size that is cheapest."
     COMPUTE_FLOPS = "compute_flops", "FLOP", "Compute, counted exactly."

@@ -1,14 +1,18 @@
 """The tables of a study: its runs and their learning curves."""
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 
+from isoloss.config.runs import Optimisation
 from isoloss.errors import UserError
 from isoloss.files import read_json, read_parquet
 from isoloss.tables.schema import CURVE_COLUMNS, RUN_COLUMNS, SWEEP, typed
+from isoloss.train.schedule import learning_rate
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]  # runs, curves
 
@@ -38,7 +42,9 @@ def of_training(
     for run_id in dict.fromkeys(run_id for _, run_id in members):
         folder = Path(runs_folder) / run_id
         try:
-            rows[run_id] = read_json(folder / "row.json") | {"lineage": lineages.get(run_id)}
+            row, about = read_json(folder / "row.json"), read_json(folder / "about.json")
+            described = of_settings(about["settings"], row)
+            rows[run_id] = described | row | {"lineage": lineages.get(run_id)}
             curves.append(read_parquet(folder / "curve.parquet"))
         except UserError as error:
             problems += [f"{error.where}: {problem}" for problem in error.problems]
@@ -51,6 +57,32 @@ def of_training(
         (SWEEP, *RUN_COLUMNS),
     )
     return table, pd.concat(curves, ignore_index=True) if curves else typed([], CURVE_COLUMNS)
+
+
+def of_settings(settings: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns that follow from a run's settings and that its own row lacks.
+
+    Parameters
+    ----------
+    settings : mapping
+        Sections task, model, data and, of a run that is trained in steps, training.
+    row : mapping
+        The run's columns `width` and `steps`.
+    """
+    model, columns = settings["model"], {}
+    if model.get("kind") == "transformer":
+        columns = {"n_head": model["n_head"], "d_ff": model["d_ff"] or 4 * model["d_model"]}
+    if (given := settings.get("training")) is None:
+        return columns
+    known = {key: value for key, value in given.items() if key in Optimisation.model_fields}
+    training, steps = Optimisation.model_validate(known), int(row["steps"])
+    warmup = training.warmup_steps
+    rates = (learning_rate(training, step, steps, row["width"]) for step in range(1, steps + 1))
+    return columns | {
+        "lr_sum": math.fsum(rates),
+        "warmup_steps": round(training.warmup_fraction * steps) if warmup is None else warmup,
+        "weight_decay": training.weight_decay,
+    }
 
 
 def of_studies(tables: dict[str, Tables]) -> Tables:

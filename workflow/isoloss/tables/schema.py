@@ -31,6 +31,8 @@ RUN_COLUMNS = [
     Column("context", WHOLE, "tokens", "that a prediction of a language model can see"),
     Column("vocab_size", WHOLE, "tokens", "different tokens"),
     Column("dropout", REAL, "share", "of the activations that are set to zero in training"),
+    Column("n_head", WHOLE, "", "attention heads of a block"),
+    Column("d_ff", WHOLE, "", "width of a block's feed-forward layer"),
     Column("n_params", WHOLE, "parameters", "all of them, embeddings too"),
     Column("n_params_non_embedding", WHOLE, "parameters", "without token and position embeddings"),
     Column("n_samples", WHOLE, "samples", "samples or sequences to learn from, each counted once"),
@@ -40,6 +42,9 @@ RUN_COLUMNS = [
     Column("batch_size", WHOLE, "samples", "samples or sequences a step"),
     Column("schedule", TEXT, "", "of the learning rate: constant, cosine, linear or wsd"),
     Column("peak_lr", REAL, "", "largest learning rate, at the run's own width"),
+    Column("lr_sum", REAL, "", "sum of the learning rates of all steps"),
+    Column("warmup_steps", WHOLE, "steps", "with a growing learning rate"),
+    Column("weight_decay", REAL, "", "decoupled, of matrices: Adam has 0, AdamW more"),
     Column("trunk", TEXT, "", "the trunk that the run continued; null: it began at step 0"),
     Column("lineage", TEXT, "", "the same for all runs that share a trunk; null: the run has none"),
     Column("trunk_flops", REAL, "FLOP", "of compute_flops, what the trunk had paid"),
@@ -82,6 +87,7 @@ NUMBERS = {c.name: c.dtype for c in RUN_COLUMNS if c.dtype in (WHOLE, REAL)}
 # Numbers of a run that may be zero; all others are positive, and have log axes.
 MAY_BE_ZERO = {
     *("seed", "noise_sd", "degree", "dropout", "trunk_flops", "best_step", "loss_se"),
+    *("warmup_steps", "weight_decay"),
     *("train_loss", "excess_loss", "approximation_loss", "variance_loss", "variance_loss_se"),
     *("theory_loss", "exact_match", "n_params_non_embedding"),
 }

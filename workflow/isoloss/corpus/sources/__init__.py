@@ -7,13 +7,19 @@ an extension.
 from isoloss import extensions
 from isoloss.corpus.sources.base import Source
 from isoloss.corpus.sources.files import Files
+from isoloss.corpus.sources.package import Package
 from isoloss.corpus.sources.stdlib import Stdlib
 from isoloss.corpus.sources.url import Url
 from isoloss.errors import UserError
 
 REGISTERED = "registered"  # the kind of a corpus that the registry describes
 
-SOURCES: dict[str, type[Source]] = {"stdlib": Stdlib, "files": Files, "url": Url}
+SOURCES: dict[str, type[Source]] = {
+    "stdlib": Stdlib,
+    "files": Files,
+    "url": Url,
+    "package": Package,
+}
 
 
 def register(kind: str, own: type[Source]) -> None:
