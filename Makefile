@@ -58,10 +58,13 @@ define new_venv
 endef
 
 .DEFAULT_GOAL := study
-.PHONY: study smoke test tables lint setup lock clean help
+.PHONY: study full smoke test tables lint setup lock clean help
 
 study: setup ## set everything up, run the default study, write results/report.html (the default)
 	@$(IN_VENV) snakemake --cores $(CORES) $(ARGS)
+
+full: setup ## every experiment and figure, each with enough runs (an hour on two cores)
+	@$(IN_VENV) snakemake --cores $(CORES) --configfile=config/full.yaml $(ARGS)
 
 smoke: setup ## run every rule once, on small models (about a minute)
 	@$(IN_VENV) snakemake --cores $(CORES) --configfile=config/smoke.yaml $(ARGS)

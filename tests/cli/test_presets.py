@@ -54,6 +54,49 @@ def test_the_gpu_preset_spans_its_sizes_and_budgets_on_one_gpu(capsys):
     assert found["total"]["memory_bytes"] < 80e9
 
 
+def test_the_full_preset_has_the_runs_that_its_figures_need(capsys):
+    """Six sizes and four budgets over 1.5 decades; 5 x 5 repeated data; 5 depths; 3 seeds."""
+    grid, limited = (sweeps_of("full.yaml", "text")[name] for name in ("grid", "limited"))
+    assert len({run.model.d_model for run in grid}) >= 6
+    tokens = {run.data.n_tokens for run in grid}
+    assert len(tokens) >= 4 and max(tokens) > 25 * min(tokens)
+    assert len({run.model.d_model for run in limited}) == 5
+    assert len({run.data.n_unique_tokens for run in limited}) == 5
+    depths = {run.model.n_layer for run in sweeps_of("full.yaml", "text")["depth"]}
+    assert len(depths | {run.model.n_layer for run in grid}) == 5
+    found = planned(capsys, "--configfile", "config/full.yaml")
+    assert found["corpora_not_at_hand"] == {}
+
+
+def test_the_sizes_that_meet_at_one_budget_cost_the_same():
+    sweeps = sweeps_of("full.yaml", "ladder")
+    small, large = (cost_of(sweeps[name][0], 256) for name in ("kaplan_size", "our_size"))
+    assert small.flops == pytest.approx(2e11, rel=1e-3) == large.flops
+    assert small.n_params_non_embedding == 768
+
+
+def test_schedules_that_are_compared_have_equal_sums():
+    from isoloss.train.schedule import learning_rate
+
+    sums = {}
+    for name, runs in sweeps_of("full.yaml", "recipe").items():
+        if name in ("length", "optimiser", "tuning", "own"):
+            continue
+        for run in runs:
+            rates = (learning_rate(run.training, step, run.steps, run.model.d_model)
+                     for step in range(1, run.steps + 1))  # fmt: skip
+            sums.setdefault(name, []).append(sum(rates))
+    assert len(sums) == 9
+    for found in sums.values():
+        assert found == pytest.approx([0.7, 1.75, 4.4, 11, 27.5], rel=0.01)
+
+
+def test_shapes_that_are_compared_have_one_size():
+    for name, runs in sweeps_of("full.yaml", "shape").items():
+        sizes = [cost_of(run, 256).n_params_non_embedding for run in runs]
+        assert sizes == pytest.approx([110_592 if "large" in name else 27_648] * len(runs), rel=4e-3)
+
+
 def test_no_width_is_too_narrow_for_tensor_cores_in_the_gpu_preset():
     """Heads of a multiple of 8 dimensions, for the fused attention in bfloat16."""
     assert all(run.model.d_model // run.model.n_head % 8 == 0 for run in runs_of("gpu.yaml"))

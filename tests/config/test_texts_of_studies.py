@@ -11,7 +11,7 @@ from isoloss.config.compared import SHIPPED
 from isoloss.config.load import parse_config, read_config, whole_studies
 
 ROOT = Path(__file__).parents[2]
-PRESETS = [(), *((f"{name}.yaml",) for name in ("smoke", "workstation", "gpu", "paper"))]
+PRESETS = [(), *((f"{name}.yaml",) for name in ("smoke", "full", "workstation", "gpu", "paper"))]
 MOST_WORDS = 30  # of a sentence
 MOST_OF_A_CAPTION, MEDIAN_OF_CAPTIONS = 70, 45
 

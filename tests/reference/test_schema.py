@@ -22,7 +22,7 @@ from isoloss.tasks.language.settings import LanguageTask
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
 WRITTEN = sorted(path.name for path in (ROOT / schema.FOLDER).iterdir())
-PRESETS = ["config.yaml", "smoke.yaml", "gpu.yaml", "paper.yaml", "workstation.yaml"]
+PRESETS = ["config.yaml", "smoke.yaml", "full.yaml", "gpu.yaml", "paper.yaml", "workstation.yaml"]
 SHIPPED = dict.fromkeys(sorted((CONFIG / "studies").glob("*.yaml")), "study")
 SHIPPED |= {CONFIG / name: "config" for name in PRESETS}
 SHIPPED |= {CONFIG / "corpora.yaml": "corpora"}

@@ -82,7 +82,7 @@ class LadderTrained(Drawn):
     caption: str = (
         "The exponent a of N* ~ C^a, N without embeddings. Left: these runs, by isoFLOP valleys "
         "and by a law. Right: Porian et al. (2024). Each row keeps the corrections above it. "
-        "Bars: 90 % intervals here, 95 % there. Hollow: the runs do not determine it."
+        "Bars: 90 % intervals here, 95 % in Porian et al. Hollow: the runs do not determine it."
     )
     ladder: Annotated[Name, Does("ladder")] = "ladder"  # the analysis drawn
 

@@ -43,8 +43,8 @@ class ChinchillaOptimiser(Drawn):
     title: str = "Adam against AdamW (Hoffmann et al. 2022, Figure A7)"
     caption: str = (
         "Loss with decoupled weight decay (AdamW) over that without (Adam), while training, with "
-        "90 % intervals of differences between runs with one seed. Dashed: 80 % of the run, where "
-        "AdamW passes Adam in the paper. The weight decay acts on matrices only."
+        "90 % intervals of differences between runs with one seed. Dashed: where AdamW passes Adam "
+        "in the paper. The weight decay acts on matrices only."
     )
     optimiser: Annotated[Name, Does("optimiser")] = "optimiser"  # the analysis drawn
 

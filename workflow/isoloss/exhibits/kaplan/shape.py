@@ -62,7 +62,7 @@ class KaplanShape(Drawn):
     caption: str = (
         "Loss of models of one size and different shapes, over the best of them. Bars: 90 % "
         "intervals of the difference, by the scatter over seeds. The best of several has luck, so "
-        "small increases come out too large. Dashed: 3 %, the paper's largest."
+        "small increases come out too large. Dashed: the largest that Kaplan et al. name, 3 %."
     )
     aspect: Annotated[Name | None, Does("shape")] = "aspect"  # an analysis of d_model / n_layer
     feed_forward: Annotated[Name | None, Does("shape")] = None  # one of d_ff / d_model
