@@ -58,7 +58,7 @@ define new_venv
 endef
 
 .DEFAULT_GOAL := study
-.PHONY: study full smoke test tables lint setup lock clean help
+.PHONY: study full smoke test tables lint setup lock wheels clean help
 
 study: setup ## set everything up, run the default study, write results/report.html (the default)
 	@$(IN_VENV) snakemake --cores $(CORES) $(ARGS)
@@ -100,6 +100,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(if $(USABLE),:,$(call new_venv,$(VENV)))
 	@$(BIN)/python -m pip install --disable-pip-version-check $(INDEX) \
 		--constraint requirements.lock --editable '.[$(EXTRAS)]'
+	@-$(BIN)/python -m isoloss.native.build --fetch $(INDEX)
 	@touch $(STAMP)
 endif
 
@@ -114,8 +115,13 @@ lock: ## write requirements.lock anew: the newest versions that pyproject.toml a
 	@rm -rf build/lock
 	@echo "Wrote requirements.lock; see git diff, then make test."
 
+wheels: ## build the wheel of this machine's architecture into build/wheels (Linux: needs Docker)
+	@$(call new_venv,build/cibuildwheel)
+	@build/cibuildwheel/bin/python -m pip install --disable-pip-version-check $(INDEX) cibuildwheel
+	@build/cibuildwheel/bin/cibuildwheel --output-dir build/wheels
+
 clean: ## remove .venv and caches; results, figures and Snakemake's records of them stay
-	rm -rf $(VENV) build workflow/isoloss.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build workflow/isoloss.egg-info workflow/isoloss/native/built .pytest_cache .ruff_cache .hypothesis
 	find workflow tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## list the targets
