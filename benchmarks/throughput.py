@@ -1,6 +1,7 @@
 """Tokens per second of our transformer and loop against nanoGPT's, at the same shape.
 
-    python benchmarks/throughput.py PATH_TO_NANOGPT [--device cuda] [--repeats 15] [--out FILE]
+    python benchmarks/throughput.py PATH_TO_NANOGPT [--device cuda] [--kernel torch] [--repeats 15]
+        [--out FILE]
 
 PATH_TO_NANOGPT is a checkout of https://github.com/karpathy/nanoGPT. Both train on random bytes in
 this process: tied embeddings, no biases, weight decay, clipping and a schedule; nanoGPT with the
@@ -31,10 +32,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 from isoloss.corpus.load import Corpus
 from isoloss.models.precision import Precision, prepare
-from isoloss.tasks.language import problem as language
 from isoloss.tasks.language.settings import LanguageRun
-from isoloss.tasks.problem import Problem
-from isoloss.train.loop import train
+from isoloss.train.engines.base import Engine
+from isoloss.train.engines.choose import engine_for
+from isoloss.train.schedule import learning_rate
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("nanogpt", type=Path, help="a checkout of nanoGPT")
     parser.add_argument("--device", choices=SETTINGS, default="cpu")
+    parser.add_argument("--kernel", choices=("auto", "native", "torch"), default="auto")
     parser.add_argument("--repeats", type=int, default=15, help="turns of each")
     parser.add_argument("--out", type=Path, help="a JSON file for the numbers")
     arguments = parser.parse_args()
@@ -94,7 +96,7 @@ def main() -> None:
     print(f"{'shape':>12} {'parameters':>10} {'nanoGPT':>9} {'isoloss':>9}  ratio (range of turns)")
     rows = []
     for shape in setting.shapes:
-        row = compare(peer, shape, setting, tokens, device, arguments.repeats)
+        row = compare(peer, shape, setting, tokens, device, arguments.kernel, arguments.repeats)
         rows.append(row)
         used = row["utilisation"]
         print(
@@ -129,11 +131,13 @@ def compare(
     setting: Setting,
     tokens: np.ndarray,
     device: torch.device,
+    kernel: str,
     repeats: int,
 ) -> dict:
     """Tokens per second of both, in turns."""
     theirs, n_params = nanogpt_turn(peer, shape, setting, tokens, device)
-    ours, problem = isoloss_turn(shape, setting, tokens, device)
+    ours, engine = isoloss_turn(shape, setting, tokens, device, kernel)
+    problem = engine.facts
     if n_params != problem.counts["n_params"]:
         raise SystemExit(f"{shape}: nanoGPT has {n_params} parameters, ours {problem.counts}")
     for turn in (theirs, ours):
@@ -151,6 +155,7 @@ def compare(
     return {
         "shape": "{} x {}, {}".format(*shape),
         "n_params": n_params,
+        "kernel": engine.kernel,
         "nanogpt_tokens_per_s": median(rates["nanogpt"]),
         "isoloss_tokens_per_s": median(rates["isoloss"]),
         "isoloss_flops_per_s": flops_per_s,
@@ -180,9 +185,13 @@ def seconds(turn: Turn, steps: int, device: torch.device) -> float:
 
 
 def isoloss_turn(
-    shape: tuple[int, int, int], setting: Setting, tokens: np.ndarray, device: torch.device
-) -> tuple[Turn, Problem]:
-    """Our model in our loop, with a new optimiser for each turn and no evaluation."""
+    shape: tuple[int, int, int],
+    setting: Setting,
+    tokens: np.ndarray,
+    device: torch.device,
+    kernel: str,
+) -> tuple[Turn, Engine]:
+    """The steps of our loop, without evaluations."""
     n_layer, d_model, n_head = shape
     run = LanguageRun.model_validate(
         {
@@ -208,17 +217,15 @@ def isoloss_turn(
     )
     card = {"vocab_size": VOCAB}
     corpus = Corpus(train=tokens, heldout=tokens, card=card, folder=Path())
-    problem = language.build(run, 0, corpus, device)
+    engine = engine_for(run, 0, corpus, device=device.type, kernel=kernel)
     if device.type == "cuda":
-        prepare(problem.model, device, Precision(torch.bfloat16, "inductor"))
+        prepare(engine.problem.model, device, Precision(torch.bfloat16, "inductor"))
 
     def turn(steps: int) -> None:
-        train(
-            Problem(**vars(problem) | {"steps": steps, "evaluate": lambda model: {"loss": 0.0}}),
-            run.training,
-        )
+        for step in range(1, steps + 1):
+            engine.step(step, learning_rate(run.training, step, steps, d_model))
 
-    return turn, problem
+    return turn, engine
 
 
 def nanogpt_turn(

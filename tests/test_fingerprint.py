@@ -66,7 +66,7 @@ def test_templates_scripts_and_styles_belong_to_the_modules_beside_them():
 
 
 TRAINED, ALL = {"function", "copy", "language"}, {"function", "polynomial", "copy", "language"}
-PARTS = ("problem", "solution")  # of a task: what trains or solves a run
+PARTS = ("data", "solution")  # of a task: what trains or solves a run
 
 
 def changed(package, module, old, new) -> set[str]:
@@ -84,16 +84,19 @@ def changed(package, module, old, new) -> set[str]:
         ("train/session.py", "arguments.seed,", "arguments.seed + 1,", TRAINED),
         ("train/session.py", "self.trainer.load(state)", "pass", TRAINED),
         ("train/keep.py", "state.about != self.about", "state.about == self.about", TRAINED),
-        ("train/trunk.py", "session.problem.steps", "session.problem.steps - 1", TRAINED),
+        ("train/trunk.py", "session.facts.steps", "session.facts.steps - 1", TRAINED),
         ("train/outcome.py", "curve[-1]", "curve[0]", TRAINED),
-        ("train/schedule.py", "math.cos", "math.sin", TRAINED),
+        ("train/schedule.py", "elementary.cos", "elementary.sin", TRAINED),
         ("counting.py", "6.0 *", "2.0 *", ALL),
         ("tasks/base.py", "run.training", "run.data", ALL),
-        ("models/transformer.py", "1 / math.sqrt", "2 / math.sqrt", {"copy", "language"}),
+        ("models/shapes.py", "LOGIT_SD = 0.25", "LOGIT_SD = 0.5", TRAINED),
+        ("models/transformer.py", "functional.gelu", "functional.relu", TRAINED),
+        ("elementary.py", "range(15)", "range(14)", ALL),
+        ("native/kernel/adamw.hpp", "SUMMED = 4096", "SUMMED = 2048", TRAINED),
         ("tasks/language/task.py", "(batch * context)", "batch", {"language"}),
-        ("tasks/language/problem.py", "shape[0] * context", "shape[0]", {"language"}),
-        ("tasks/copy/problem.py", "HELDOUT_SEED = 0", "HELDOUT_SEED = 1", {"copy"}),
-        ("tasks/function/problem.py", "TEACHER_GAIN = 2.0", "TEACHER_GAIN = 3.0", {"function"}),
+        ("tasks/language/data.py", "shape[0] * context", "shape[0]", {"language"}),
+        ("tasks/copy/data.py", "HELDOUT_SEED = 0", "HELDOUT_SEED = 1", {"copy"}),
+        ("tasks/function/data.py", "TEACHER_GAIN = 2.0", "TEACHER_GAIN = 3.0", {"function"}),
         ("tasks/polynomial/solution.py", "values.std(ddof=1)", "values.std()", {"polynomial"}),
     ],
 )
@@ -115,6 +118,8 @@ def test_code_that_computes_changes_the_fingerprint_of_the_tasks_that_use_it(
         ("tasks/__init__.py", "REGISTERED: dict[str, Task] = {}", "REGISTERED = {}"),
         ("jobs/train.py", "--run-id", "--run"),
         ("jobs/trunk.py", "--out", "--to"),
+        ("native/kernel/adamw.hpp", "//", "// AdamW, in other words:"),
+        ("native/build.py", "HASH_DIGITS = 16", "HASH_DIGITS = 17"),
         ("runtime/job.py", "AGAIN = 75", "AGAIN = 76"),
         ("report/build.py", "import", "import sys\nimport"),
         ("charts/style.py", "import", "import sys\nimport"),

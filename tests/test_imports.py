@@ -78,7 +78,7 @@ def test_a_module_has_its_place_in_the_flow_and_imports_only_from_before(module)
 
 
 def test_the_package_itself_imports_nothing_of_its_own_until_a_name_is_asked_for():
-    assert imports_of(MODULES["isoloss"]) == {"importlib", "typing"}
+    assert imports_of(MODULES["isoloss"]) == {"importlib"}
 
 
 def test_each_name_of_the_package_is_where_type_checkers_look_for_it():

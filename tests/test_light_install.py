@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import venv
 import zipfile
@@ -19,6 +20,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from isoloss import extras
+from isoloss.native import build as native
+from isoloss.native import target
 from tests.test_imports import EXTRAS, NEEDED, PROJECT
 
 ROOT = Path(__file__).parents[1]
@@ -55,11 +58,16 @@ print(json.dumps([said, sorted({name.partition(".")[0] for name in sys.modules})
 """
 
 
-def build(folder, what, into):
+def build(folder, what, into, compilers=os.devnull):
     """Build the wheel or the sdist of a folder as pip does, without a network; its path."""
     script = f"from setuptools import build_meta; print(build_meta.build_{what}({str(into)!r}))"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env={"PATH": str(compilers)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return into / done.stdout.split()[-1]
 
@@ -81,13 +89,15 @@ def needed_by(names):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The wheel of the tree, and the one of its sdist."""
+    """The wheel of the tree, made without a compiler, and the one of its sdist, made with one."""
     folder = tmp_path_factory.mktemp("built")
     tree = folder / "tree"
     tree.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tree)
-    left_out = shutil.ignore_patterns("__pycache__", "*.egg-info", "rules", "profiles", "envs")
+    left_out = shutil.ignore_patterns(
+        *("__pycache__", "*.egg-info", "rules", "profiles", "envs", "built")
+    )
     shutil.copytree(ROOT / "workflow", tree / "workflow", symlinks=True, ignore=left_out)
     (tree / "config").mkdir()
     shutil.copy(ROOT / "config" / "audit.yaml", tree / "config")
@@ -96,7 +106,20 @@ def built(tmp_path_factory):
         sdist.extractall(folder / "sdist", **safe)
     (unpacked,) = (folder / "sdist").iterdir()
     (folder / "again").mkdir()
-    return build(tree, "wheel", folder), build(unpacked, "wheel", folder / "again")
+    compilers = fake_compiler(folder / "bin")
+    return build(tree, "wheel", folder), build(unpacked, "wheel", folder / "again", compilers)
+
+
+def fake_compiler(folder):
+    """A folder with a compiler that takes no time: each library is the kernel of this machine."""
+    folder.mkdir()
+    if native.library() is not None:
+        best, *_ = target.runnable()
+        kernel = next(native.built(best, native.folders()))
+        compiler = folder / "c++"
+        compiler.write_text(f'#!/bin/sh\nfor into; do :; done\n/bin/cp {kernel} "$into"\n')
+        compiler.chmod(0o755)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +154,22 @@ def installed(built, tmp_path_factory):
 
 def test_the_sdist_builds_the_same_wheel(built):
     first, again = ({(i.filename, i.CRC) for i in zipfile.ZipFile(w).infolist()} for w in built)
-    assert {pair for pair in first ^ again if not pair[0].endswith("/RECORD")} == set()
+    of_the_kernel = ("/RECORD", "/WHEEL", ".so")
+    assert {pair for pair in first ^ again if not pair[0].endswith(of_the_kernel)} == set()
+
+
+def test_a_wheel_made_with_a_compiler_holds_the_kernel_for_any_python(built):
+    if native.library() is None:
+        pytest.skip(f"there is no kernel: {native.why_not()}")
+    pure, with_kernel = built
+    assert pure.name.endswith("-py3-none-any.whl")
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    assert with_kernel.name.endswith(f"-py3-none-{platform}.whl")
+    folder = "isoloss/native/built/"
+    names = zipfile.ZipFile(with_kernel).namelist()
+    libraries = [name for name in names if name.startswith(folder)]
+    assert {name.split("-")[3] for name in libraries} == {one.name for one in target.built_for()}
+    assert not any(folder in name for name in zipfile.ZipFile(pure).namelist())
 
 
 def test_the_wheel_brings_the_package_and_nothing_of_a_clone(built):

@@ -158,13 +158,12 @@ def test_a_study_of_nothing_trained_costs_nothing_to_plan(project, capsys, tmp_p
     assert "no study of the config trains anything" in capsys.readouterr().err
 
 
-def job(steps, flops_per_step, evaluation_flops=0.0):
+def job(steps, flops_per_step, evaluation_flops=0):
     return Job(
         job_id="one",
         run=parse(LanguageRun, STUDY["settings"], "run"),
         vocab_size=VOCAB,
-        cost=Cost(steps=steps, flops_per_step=flops_per_step),
-        evaluation_flops=evaluation_flops,
+        cost=Cost(steps, flops_per_step, evaluations=1, flops_per_evaluation=evaluation_flops),
         disk_bytes=0.0,
     )
 
@@ -175,7 +174,7 @@ def test_a_core_is_as_fast_as_measured_and_beyond_the_largest_size_as_fast_for_a
     assert core.seconds(job(100, 10**6)) == pytest.approx(JOB_S + 0.1)
     assert core.seconds(job(100, 10**7)) == pytest.approx(JOB_S + 100 * math.sqrt(1e-3 * 1e-2))
     assert core.seconds(job(100, 10**9)) == pytest.approx(JOB_S + 100 * 0.1)
-    assert core.seconds(job(0, 10**9, 1e10)) == pytest.approx(JOB_S + 1.0)
+    assert core.seconds(job(0, 10**9, 10**10)) == pytest.approx(JOB_S + 1.0)
 
 
 def test_a_gpu_waits_for_its_kernels_or_computes():

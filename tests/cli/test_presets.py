@@ -94,7 +94,9 @@ def test_schedules_that_are_compared_have_equal_sums():
 def test_shapes_that_are_compared_have_one_size():
     for name, runs in sweeps_of("full.yaml", "shape").items():
         sizes = [cost_of(run, 256).n_params_non_embedding for run in runs]
-        assert sizes == pytest.approx([110_592 if "large" in name else 27_648] * len(runs), rel=4e-3)
+        assert sizes == pytest.approx(
+            [110_592 if "large" in name else 27_648] * len(runs), rel=4e-3
+        )
 
 
 def test_no_width_is_too_narrow_for_tensor_cores_in_the_gpu_preset():

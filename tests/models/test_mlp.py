@@ -1,5 +1,6 @@
 """The multi-layer perceptron: its size, its values, its initial weights and its cost."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -7,10 +8,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from isoloss.counting import mlp_flops, mlp_params
 from isoloss.models.mlp import Mlp
+from isoloss.models.shapes import MlpShape
+from isoloss.tasks.streams import Stream
 
 
 def network(n_inputs=3, width=8, n_hidden=2, activation="tanh", seed=0):
-    return Mlp(n_inputs, width, n_hidden, activation, torch.Generator().manual_seed(seed))
+    shape = MlpShape(n_inputs=n_inputs, width=width, n_hidden=n_hidden, activation=activation)
+    return Mlp(shape, shape.initial(Stream(seed)))
 
 
 def reference(n_inputs, width, n_hidden, activation):
@@ -59,7 +63,7 @@ def test_starts_from_the_same_distribution_as_torch_linear():
             assert abs(mine.mean().item()) < 0.1 * other.abs().max().item()
 
 
-def test_initial_weights_depend_on_the_generator_alone():
+def test_initial_weights_depend_on_the_stream_alone():
     torch.manual_seed(0)
     first = [p.clone() for p in network(seed=5).parameters()]
     torch.manual_seed(1)
@@ -74,3 +78,17 @@ def test_flops_are_those_that_torch_counts_in_a_forward_and_a_backward_pass(shap
     with FlopCounterMode(display=False) as counter:
         model(torch.randn(10, shape[0])).square().mean().backward()
     assert counter.get_total_flops() == 10 * mlp_flops(*shape)
+
+
+def test_the_weights_are_named_in_the_order_of_the_models_parameters():
+    shape = MlpShape(n_inputs=3, width=8, n_hidden=2, activation="relu")
+    named = [(name, tuple(p.shape)) for name, p in network(activation="relu").named_parameters()]
+    initial = shape.initial(Stream(0))
+    assert named == [(name, values.shape) for name, values in initial.items()]
+
+
+def test_predicts_what_it_computes():
+    x = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
+    with torch.no_grad():
+        expected = network()(torch.from_numpy(x)).numpy()
+    assert np.array_equal(network().predict(x), expected)

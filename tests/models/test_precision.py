@@ -8,7 +8,9 @@ import torch
 from isoloss.config import runs
 from isoloss.models import precision
 from isoloss.models.precision import Precision, precision_for, prepare
+from isoloss.models.shapes import TransformerShape
 from isoloss.models.transformer import Transformer, next_token_loss
+from isoloss.tasks.streams import Stream
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 V, T = 64, 32
@@ -16,8 +18,9 @@ MIXED = Precision(autocast=torch.bfloat16)
 
 
 def make(wanted=MIXED, **more):
-    shape = runs.Transformer(n_layer=3, d_model=48, n_head=3, tie_embeddings=True, **more)
-    model = Transformer(shape, V, T, torch.Generator().manual_seed(0))
+    settings = runs.Transformer(n_layer=3, d_model=48, n_head=3, tie_embeddings=True, **more)
+    shape = TransformerShape(model=settings, vocab_size=V, context=T)
+    model = Transformer(shape, shape.initial(Stream(0)))
     rng = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for p in model.parameters():

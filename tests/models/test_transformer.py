@@ -9,7 +9,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from isoloss.config import runs
 from isoloss.counting import transformer_flops, transformer_params
+from isoloss.models import transformer
+from isoloss.models.shapes import TransformerShape
 from isoloss.models.transformer import Transformer, next_token_loss
+from isoloss.tasks.streams import Stream
 
 SHAPES = [
     {"n_layer": 1, "d_model": 8, "n_head": 1},
@@ -20,8 +23,8 @@ V, T = 50, 12
 
 
 def make(settings, seed=0):
-    shape = runs.Transformer(**settings)
-    return shape, Transformer(shape, V, T, torch.Generator().manual_seed(seed))
+    shape = TransformerShape(model=runs.Transformer(**settings), vocab_size=V, context=T)
+    return shape.model, Transformer(shape, shape.initial(Stream(seed)))
 
 
 def moved(settings):
@@ -202,10 +205,42 @@ def test_dropout_leaves_the_mean_of_what_a_block_writes():
     assert (mean - expected).abs().max() < 5 * spread
 
 
-def test_the_generator_decides_the_weights():
+def test_the_stream_decides_the_weights():
     same, again, other = (make(SHAPES[2], seed)[1].state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(same[name], again[name]) for name in same)
     assert not torch.equal(same["tokens"], other["tokens"])
+
+
+@pytest.mark.parametrize("settings", SHAPES)
+def test_the_weights_are_named_in_the_order_of_the_models_parameters(settings):
+    shape = TransformerShape(model=runs.Transformer(**settings), vocab_size=V, context=T)
+    named = [(name, tuple(p.shape)) for name, p in make(settings)[1].named_parameters()]
+    initial = shape.initial(Stream(0))
+    assert named == [(name, values.shape) for name, values in initial.items()]
+
+
+def test_normal_weights_have_the_standard_deviation_of_their_input():
+    """1 / sqrt(d) of a normalised input; a quarter of it for what makes logits."""
+    shape = TransformerShape(
+        model=runs.Transformer(n_layer=1, d_model=64, n_head=1), vocab_size=500, context=T
+    )
+    weights = shape.initial(Stream(0))
+    assert weights["blocks.0.feed_in"].std() == pytest.approx(1 / 8, rel=0.03)
+    assert weights["tokens"].std() == pytest.approx(1 / 32, rel=0.03)
+
+
+@pytest.mark.parametrize("n_targets", [T, 5])
+def test_losses_of_many_sequences_are_summed_whatever_their_parts(n_targets, monkeypatch):
+    _, model = moved(SHAPES[1])
+    ids, targets = some_ids(), some_ids(seed=2)[:, -n_targets:]
+    targets[2] = model(ids[2:3], last=n_targets).argmax(-1)
+    mean = next_token_loss(model, ids, targets).item()
+    arrays = ids.numpy(), targets.numpy()
+    monkeypatch.setitem(transformer.EVALUATION_TOKENS, "cpu", 2 * T)
+    loss, matches = model.loss_and_matches(*arrays)
+    assert loss == pytest.approx(mean * 5 * n_targets, rel=1e-5)
+    assert model.loss_sum(*arrays) == pytest.approx(loss, rel=1e-6)
+    assert matches == 1
 
 
 def test_building_leaves_the_global_random_numbers_alone():

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from isoloss.config.runs import Transformer as Shape
+from isoloss.models.shapes import TransformerShape
 from isoloss.models.transformer import Transformer
 from isoloss.tasks.memory import activation_bytes
+from isoloss.tasks.streams import Stream
 
 BATCH, CONTEXT = 16, 64
 
@@ -18,7 +20,8 @@ def test_activations_are_those_that_a_forward_pass_keeps(n_layer, d_model, d_ff,
     shape = Shape(
         n_layer=n_layer, d_model=d_model, n_head=d_model // 16, d_ff=d_ff, tie_embeddings=True
     )
-    model = Transformer(shape, 256, CONTEXT, torch.Generator().manual_seed(0))
+    whole = TransformerShape(model=shape, vocab_size=256, context=CONTEXT)
+    model = Transformer(whole, whole.initial(Stream(0)))
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
     kept, alive = {}, []
 

@@ -15,12 +15,17 @@ def language(d_model, batch_size=8, context=64):
             "task": {"kind": "language", "corpus": "books", "context": context},
             "model": {"n_layer": 12, "d_model": d_model, "n_head": d_model // 64},
             "data": {"n_tokens": 100 * batch_size * context},
-            "training": {"peak_lr": 1e-3, "schedule": "constant", "batch_size": batch_size},
+            "training": {
+                "peak_lr": 1e-3,
+                "schedule": "constant",
+                "batch_size": batch_size,
+                "n_evals": 1,
+            },
         }
     )
 
 
-def test_a_large_run_may_take_more_memory_than_a_small_one_and_ten_times_its_time():
+def test_a_large_run_may_take_more_memory_than_a_small_one_and_many_times_its_time():
     large, small = language(768, 64, 512), language(64)
     for run in (large, small):
         cost = cost_of(run, 256)
@@ -28,7 +33,7 @@ def test_a_large_run_may_take_more_memory_than_a_small_one_and_ten_times_its_tim
         assert found.mem_mb == pytest.approx(
             max(2000, 1.5e-6 * task_of(run).memory_bytes(run, 256)), abs=1
         )
-        assert found.runtime_min == 5 + round(cost.core_s / 6)
+        assert found.runtime_min == 5 + round(cost.core_s)
         assert found.gpu_percent == 0
     assert resources_of(large, cost_of(large, 256), "cpu", 256).mem_mb > 2000
 

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
+from tests.train.engines import trainer_of
 
 from isoloss.config.load import parse
 from isoloss.corpus.load import Corpus
-from isoloss.tasks.language import problem as language
 from isoloss.tasks.language.settings import LanguageRun
-from isoloss.train.loop import train
 
 
 def test_the_heldout_loss_is_that_of_the_trained_model_without_dropout(tmp_path):
@@ -21,9 +19,10 @@ def test_the_heldout_loss_is_that_of_the_trained_model_without_dropout(tmp_path)
     run = parse(LanguageRun, settings, "run")
     tokens = (np.arange(2000) % 31).astype(np.uint8)
     corpus = Corpus(train=tokens, heldout=tokens, card={"vocab_size": 31}, folder=tmp_path)
-    problem = language.build(run, 0, corpus, torch.device("cpu"))
-    rows = train(problem, run.training)
+    trainer = trainer_of(run, corpus=corpus)
+    trainer.run()
+    problem = trainer.engine.problem
     with_dropout = problem.evaluate(problem.model)["loss"]
     without = problem.evaluate(problem.model.eval())["loss"]
-    assert rows[-1]["loss"] == without
+    assert trainer.rows[-1]["loss"] == without
     assert with_dropout != pytest.approx(without, rel=1e-3)

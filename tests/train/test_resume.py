@@ -2,22 +2,18 @@
 
 import numpy as np
 import pytest
-import torch
+from tests.train.engines import KERNELS, trainer_of
 
 from isoloss.config.load import parse
 from isoloss.corpus.load import Corpus
 from isoloss.errors import UserError
-from isoloss.tasks.copy import problem as copy
 from isoloss.tasks.copy.settings import CopyRun
-from isoloss.tasks.function import problem as function
+from isoloss.tasks.evaluations import octave_steps
 from isoloss.tasks.function.settings import FunctionRun
-from isoloss.tasks.language import problem as language
 from isoloss.tasks.language.settings import LanguageRun
 from isoloss.train.loop import Trainer
-from isoloss.train.schedule import octave_steps
 from isoloss.train.state import load_state, save_state
 
-CPU = torch.device("cpu")
 LANGUAGE = {
     "task": {"kind": "language", "corpus": "random", "context": 8},
     "model": {"n_layer": 1, "d_model": 16, "n_head": 1},
@@ -31,47 +27,51 @@ def with_changes(settings, **sections):
     return settings | {name: settings[name] | change for name, change in sections.items()}
 
 
-def language_problem(settings, tmp_path, seed=3):
+def language(settings, tmp_path, kernel, seed=3):
     rng = np.random.default_rng(0)
     train, heldout = (rng.integers(31, size=n, dtype=np.uint8) for n in (3000, 200))
     corpus = Corpus(train=train, heldout=heldout, card={"vocab_size": 31}, folder=tmp_path)
-    run = parse(LanguageRun, settings, "run")
-    return language.build(run, seed, corpus, CPU), run.training
+    return trainer_of(parse(LanguageRun, settings, "run"), seed, corpus, kernel)
 
 
-def function_problem(_, seed=3):
+def function(_, kernel, seed=3):
     settings = {
         "task": {"kind": "function", "target": "sine"},
         "model": {"width": 8},
         "data": {"n_samples": 64, "n_heldout": 32},
         "training": {"peak_lr": 1e-2, "schedule": "cosine", "steps": 50, "batch_size": 8},
     }
-    run = parse(FunctionRun, settings, "run")
-    return function.build(run, seed, None, CPU), run.training
+    return trainer_of(parse(FunctionRun, settings, "run"), seed, None, kernel)
 
 
-def copy_problem(_, seed=3):
+def copy(_, kernel, seed=3):
     settings = {
         "task": {"kind": "copy", "n_symbols": 5, "length": 3},
         "model": {"n_layer": 1, "d_model": 8, "n_head": 1},
         "data": {"n_samples": 200, "n_heldout": 16},
         "training": {"peak_lr": 1e-2, "schedule": "linear", "batch_size": 4},
     }
-    run = parse(CopyRun, settings, "run")
-    return copy.build(run, seed, None, CPU), run.training
+    return trainer_of(parse(CopyRun, settings, "run"), seed, None, kernel)
 
 
-def dropped(tmp_path):
-    return language_problem(with_changes(LANGUAGE, model={"dropout": 0.2}), tmp_path)
+def plain(tmp_path, kernel):
+    return language(LANGUAGE, tmp_path, kernel)
 
 
-def measuring_noise(tmp_path):
-    return language_problem(with_changes(LANGUAGE, training={"noise_scale": True}), tmp_path)
+def dropped(tmp_path, kernel):
+    if kernel == "native":
+        pytest.skip("the native kernel has no dropout")
+    return language(with_changes(LANGUAGE, model={"dropout": 0.2}), tmp_path, kernel)
 
 
-def impatient(tmp_path):
+def measuring_noise(tmp_path, kernel):
+    settings = with_changes(LANGUAGE, training={"noise_scale": True, "clip_norm": 1.0})
+    return language(settings, tmp_path, kernel)
+
+
+def impatient(tmp_path, kernel):
     settings = with_changes(LANGUAGE, data={"n_unique_tokens": 64}, training={"patience": 2})
-    return language_problem(settings, tmp_path)
+    return language(settings, tmp_path, kernel)
 
 
 class Stop(Exception):
@@ -88,57 +88,59 @@ def stop_at(step):
 
 def result(trainer):
     rows = [{k: v for k, v in row.items() if k != "elapsed_s"} for row in trainer.rows]
-    return rows, [p.detach().clone() for p in trainer.problem.model.parameters()]
+    return rows, {name: values.copy() for name, values in trainer.engine.tensors().items()}
 
 
 def same(one, other):
-    (rows, weights), (other_rows, other_weights) = one, other
+    (rows, tensors), (other_rows, other_tensors) = one, other
     return rows == other_rows and all(
-        torch.equal(a, b) for a, b in zip(weights, other_weights, strict=True)
+        np.array_equal(values, other_tensors[name]) for name, values in tensors.items()
     )
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("at", [1, 7, 16, 37])
 @pytest.mark.parametrize(
     "build",
-    [lambda path: language_problem(LANGUAGE, path), dropped, measuring_noise, impatient,
-     function_problem, copy_problem],
+    [plain, dropped, measuring_noise, impatient, function, copy],
     ids=["language", "dropout", "noise scale", "patience", "function", "copy"],
-)  # fmt: skip
+)
 def test_a_training_that_goes_on_from_a_file_ends_as_one_that_was_not_interrupted(
-    build, at, tmp_path
+    build, at, kernel, tmp_path
 ):
-    whole = Trainer(*build(tmp_path))
+    whole = build(tmp_path, kernel)
     whole.run()
-    first = Trainer(*build(tmp_path))
+    first = build(tmp_path, kernel)
     if whole.step <= at:
         pytest.skip("the patience was over before")
     with pytest.raises(Stop):
         first.run(after_step=stop_at(at))
     save_state(tmp_path / "state.safetensors", first.state(), {})
-    second = Trainer(*build(tmp_path))
+    second = build(tmp_path, kernel)
     second.load(load_state(tmp_path / "state.safetensors"))
     second.run()
     assert same(result(whole), result(second))
 
 
-def test_a_cooldown_from_a_trunk_is_the_run_that_was_never_branched(tmp_path):
-    whole = Trainer(*language_problem(LANGUAGE, tmp_path))
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_cooldown_from_a_trunk_is_the_run_that_was_never_branched(kernel, tmp_path):
+    whole = plain(tmp_path, kernel)
     whole.run()
     branch = 60  # of 80 steps, a quarter cools down
     constant = with_changes(
         LANGUAGE, data={"n_tokens": branch * 4 * 8}, training={"schedule": "constant"}
     )
-    trunk = Trainer(*language_problem(constant, tmp_path))
+    trunk = language(constant, tmp_path, kernel)
     trunk.run(octave_steps(branch, trunk.training))
-    cooled = Trainer(*language_problem(LANGUAGE, tmp_path))
+    cooled = plain(tmp_path, kernel)
     cooled.load(trunk.state())
     cooled.run()
     assert same(result(whole), result(cooled))
 
 
-def test_another_seed_ends_elsewhere(tmp_path):
-    one, other = (Trainer(*language_problem(LANGUAGE, tmp_path, seed=seed)) for seed in (0, 1))
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_another_seed_ends_elsewhere(kernel, tmp_path):
+    one, other = (language(LANGUAGE, tmp_path, kernel, seed=seed) for seed in (0, 1))
     one.run()
     other.run()
     assert not same(result(one), result(other))
@@ -147,7 +149,7 @@ def test_another_seed_ends_elsewhere(tmp_path):
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
 def test_a_damaged_checkpoint_is_refused_by_its_name(damage, tmp_path):
     path = tmp_path / "state.safetensors"
-    trainer = Trainer(*function_problem(tmp_path))
+    trainer = function(tmp_path, "torch")
     save_state(path, trainer.state(), {})
     content = path.read_bytes()
     match damage:
@@ -173,7 +175,7 @@ def test_the_patience_ends_a_run_that_only_memorises(tmp_path):
         data={"n_unique_tokens": 64, "n_tokens": 25600},
         training={"patience": 2, "evals_per_octave": 2},
     )
-    trainer = Trainer(*language_problem(settings, tmp_path))
+    trainer = language(settings, tmp_path, "torch")
     trainer.run()
     losses = [row["loss"] for row in trainer.rows]
     assert trainer.stopped_early
@@ -182,8 +184,11 @@ def test_the_patience_ends_a_run_that_only_memorises(tmp_path):
 
 def test_the_parts_of_the_noise_scale_are_unbiased_for_a_known_gradient():
     """Loss |w - x|^2 / 2 with x ~ N(0, I_3): at w the gradient is w, and its covariance I."""
+    import torch
+
     from isoloss.config.runs import Optimisation
     from isoloss.tasks.problem import Problem
+    from isoloss.train.engines.pytorch import PyTorch
 
     model = torch.nn.Linear(3, 1, bias=False)
     with torch.no_grad():
@@ -198,7 +203,7 @@ def test_the_parts_of_the_noise_scale_are_unbiased_for_a_known_gradient():
     )  # fmt: skip
     training = Optimisation(peak_lr=1e-12, schedule="constant", batch_size=6, n_evals=1,
                             noise_scale=True)  # fmt: skip
-    trainer = Trainer(problem, training)
+    trainer = Trainer(PyTorch(problem, training), training)
     trainer.run()
     assert trainer.rows[-1]["grad_sq"] == pytest.approx(1.25, rel=0.05)
     assert trainer.rows[-1]["grad_noise"] == pytest.approx(3.0, rel=0.05)

@@ -6,7 +6,8 @@ import math
 import pytest
 
 from isoloss.config.runs import Optimisation
-from isoloss.train.schedule import evaluation_steps, learning_rate
+from isoloss.tasks.evaluations import evaluation_steps
+from isoloss.train.schedule import learning_rate
 
 STEPS = 100
 

@@ -16,6 +16,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import itertools
 import json
 import os
 import runpy
@@ -207,13 +208,14 @@ def main(without: int, including: int) -> None:
 
     # As in the worker pool: the thread that there is belongs to pyarrow's allocator.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-    for module in worker_pool.LIBRARIES:
+    for module in itertools.chain(*worker_pool.LIBRARIES.values()):
         importlib.import_module(module)
     package = os.fork() == 0
     os.close(without if package else including)
     if package:
-        modules = worker_pool._modules_of([*worker_pool.PACKAGES, "pipeline"])
-        for module in (*worker_pool.COMMANDS.values(), *modules):
+        own = itertools.chain(*worker_pool.MODULES.values())
+        packages = itertools.chain(*worker_pool.PACKAGES.values(), ["pipeline"])
+        for module in (*own, *worker_pool._modules_of(packages)):
             importlib.import_module(module)
     else:
         for module in [name for name in sys.modules if name.split(".")[0] == "isoloss"]:

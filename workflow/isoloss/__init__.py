@@ -17,14 +17,14 @@ Each name is imported when it is first asked for. It is also there in its own mo
 is the package of that name, which can be called.
 
 Data flows one way, and imports point only back along it:
-constants, errors, extras, files, extensions | stats | laws | tables | logs | results | charts |
-config, counting | corpus | models, tasks | plan | runtime | train | runs | fit, schedules |
-forecast, decide | exhibits | report | jobs | api | pipeline, reference, cli.
+constants, elementary, errors, extras, files, extensions | stats | laws | tables | logs | results |
+charts | config, counting | native | corpus | models, tasks | plan | runtime | train | runs | fit,
+schedules | forecast, decide | exhibits | report | jobs | api | pipeline, reference, cli.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # that of `typing`, which takes longer to import than a job's client runs
 if TYPE_CHECKING:
     from isoloss.api.fitted import Fit, fit
     from isoloss.api.runs import Runs, read_runs
@@ -72,7 +72,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "fit":
         return importlib.import_module("isoloss.fit")
     if name not in _HOMES:

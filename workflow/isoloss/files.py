@@ -87,11 +87,16 @@ def read_json(path: str | Path) -> Any:
 def write_parquet(path: str | Path, table) -> None:
     """Write a pandas DataFrame as Parquet without its index, whole or not at all."""
     import pyarrow
+
+    write_arrow(path, pyarrow.Table.from_pandas(table, preserve_index=False))
+
+
+def write_arrow(path: str | Path, table) -> None:
+    """Write a pyarrow Table as Parquet, whole or not at all."""
     import pyarrow.parquet
 
     with whole(path) as partial:
-        columns = pyarrow.Table.from_pandas(table, preserve_index=False)
-        pyarrow.parquet.write_table(columns.replace_schema_metadata(None), partial)
+        pyarrow.parquet.write_table(table.replace_schema_metadata(None), partial)
 
 
 def read_parquet(path: str | Path, columns: list[str] | None = None):

@@ -13,7 +13,9 @@ from isoloss.runtime.job import UNFINISHED
 RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
 # Files of the project's own: code of every job that may use a task or a law of theirs.
 EXTENSIONS = ISOLOSS.config.extensions
-isoloss.pipeline.set_environment(HERE, ISOLOSS.config.device, EXTENSIONS)
+isoloss.pipeline.set_environment(
+    HERE, ISOLOSS.config.device, ISOLOSS.config.kernel, EXTENSIONS
+)
 # What a command that the report prints must say after its target.
 CONFIG_OPTIONS = shlex.join(
     ["--configfile"] * bool(SNAKEMAKE.config_files)

@@ -8,8 +8,8 @@ from isoloss.counting import BYTES
 from isoloss.plan.cost import Cost
 from isoloss.plan.planned import Plan, PlannedRun, PlannedTrunk
 from isoloss.tasks import cost_of, run_of, task_of
+from isoloss.tasks.evaluations import evaluation_steps
 from isoloss.tasks.memory import CHECKPOINT_BYTES
-from isoloss.train.schedule import evaluation_steps, octave_steps
 
 RUN_BYTES, ROW_BYTES = 8e3, 1e2  # of a run's row, curve and about.json; of a row of its curve
 
@@ -22,7 +22,6 @@ class Job:
     run: Run
     vocab_size: int
     cost: Cost
-    evaluation_flops: float
     disk_bytes: float
 
     @property
@@ -40,38 +39,32 @@ class Job:
 def jobs_of(plan: Plan, vocab_sizes: Mapping[str, int]) -> dict[str, Job]:
     """The jobs of a plan; `vocab_sizes` by the identity of a corpus."""
     jobs = [_run_job(run, vocab_sizes) for run in plan.runs.values()]
-    jobs += [_trunk_job(trunk, plan, vocab_sizes) for trunk in plan.trunks.values()]
+    jobs += [_trunk_job(trunk, vocab_sizes) for trunk in plan.trunks.values()]
     return {job.job_id: job for job in jobs}
 
 
 def _run_job(planned: PlannedRun, vocab_sizes: Mapping[str, int]) -> Job:
     run = run_of(planned.settings)
-    counted = cost_of(run, vocab_sizes.get(planned.corpus_id))
-    begun = planned.trunk.steps if planned.trunk else 0
     training = task_of(run).training(run)
-    rows = evaluation_steps(counted.steps, training) if training else []
-    new = [step for step in rows if step > begun]
+    steps = planned.cost.steps + (planned.trunk.steps if planned.trunk else 0)
+    rows = evaluation_steps(steps, training) if training else []
     return Job(
         job_id=planned.run_id,
         run=run,
         vocab_size=vocab_sizes.get(planned.corpus_id, BYTES),
         cost=planned.cost,
-        evaluation_flops=float(len(new) * counted.flops_per_evaluation),
         disk_bytes=RUN_BYTES + ROW_BYTES * len(rows),
     )
 
 
-def _trunk_job(planned: PlannedTrunk, plan: Plan, vocab_sizes: Mapping[str, int]) -> Job:
+def _trunk_job(planned: PlannedTrunk, vocab_sizes: Mapping[str, int]) -> Job:
     run = run_of(planned.trunk.settings)
     counted = cost_of(run, vocab_sizes[planned.corpus_id])
-    begun = plan.trunks[planned.before].trunk.steps if planned.before else 0
-    new = [step for step in octave_steps(counted.steps, run.training) if step > begun]
     return Job(
         job_id=planned.trunk.trunk_id,
         run=run,
         vocab_size=vocab_sizes[planned.corpus_id],
         cost=planned.cost,
-        evaluation_flops=float(len(new) * counted.flops_per_evaluation),
         disk_bytes=float(CHECKPOINT_BYTES * counted.n_params),
     )
 

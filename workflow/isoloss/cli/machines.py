@@ -10,7 +10,7 @@ import numpy as np
 
 from isoloss.cli.costs import Job
 from isoloss.constants import LAUNCH_S
-from isoloss.plan.cost import FLOPS_PER_S, JOB_S, STEP_S
+from isoloss.plan.cost import JOB_S
 from isoloss.plan.gpu import GpuSpeed
 from isoloss.stats.interpolation import log_log
 from isoloss.tasks import cost_of, task_of
@@ -31,7 +31,7 @@ class Gpu:
 
     def seconds(self, job: Job) -> float:
         """Duration of a job in seconds."""
-        return JOB_S + self.speed.seconds(job.cost) + self.speed.compute_s(job.evaluation_flops)
+        return JOB_S + self.speed.seconds(job.cost)
 
     def occupied_s(self, job: Job) -> float:
         """Duration of a job times the share of the GPU that the job keeps busy."""
@@ -69,11 +69,11 @@ class Core:
     def seconds(self, job: Job) -> float:
         """The core time of a job."""
         if job.kind not in self.steps:
-            return JOB_S + job.cost.steps * STEP_S + job.cost.flops / FLOPS_PER_S
+            return job.cost.core_s
         flops = job.cost.flops_per_step
         largest = self.steps[job.kind][-1][0]
         step_s = _between(self.steps[job.kind], flops) * max(1.0, flops / largest)
-        evaluation_s = job.evaluation_flops * _between(self.evaluations[job.kind], flops)
+        evaluation_s = job.cost.evaluation_flops * _between(self.evaluations[job.kind], flops)
         return JOB_S + job.cost.steps * step_s + evaluation_s
 
     def __str__(self) -> str:
@@ -85,8 +85,11 @@ def _between(measured: list[tuple[float, float]], x: float) -> float:
     return float(log_log(x, *np.array(measured).T))
 
 
-def measure(jobs: Iterable[Job]) -> Core:
-    """Time a few training steps of some jobs' models, on random text in place of a corpus."""
+def measure(jobs: Iterable[Job], kernel: str = "auto") -> Core:
+    """Time a few training steps of some jobs' models, on random text in place of a corpus.
+
+    `kernel` is what trains, as in the config.
+    """
     by_kind: dict[str, dict[int, Job]] = {}
     for job in jobs:
         trained = task_of(job.run).training(job.run) is not None
@@ -96,7 +99,7 @@ def measure(jobs: Iterable[Job]) -> Core:
     for kind, sizes in by_kind.items():
         ordered = sorted(sizes)
         chosen = {ordered[round(i)] for i in np.linspace(0, len(ordered) - 1, PROBES)}
-        probes = [(float(flops), *_probe(sizes[flops])) for flops in sorted(chosen)]
+        probes = [(float(flops), *_probe(sizes[flops], kernel)) for flops in sorted(chosen)]
         steps[kind] = [(flops, step_s) for flops, step_s, _ in probes]
         evaluations[kind] = [(flops, flop_s) for flops, _, flop_s in probes if flop_s]
     return Core(steps=steps, evaluations=evaluations)
@@ -106,16 +109,13 @@ class _Measured(Exception):
     """Raised when enough steps were timed."""
 
 
-def _probe(job: Job) -> tuple[float, float]:
+def _probe(job: Job, kernel: str) -> tuple[float, float]:
     """Seconds per step, and seconds per FLOP of evaluation."""
-    import torch
-
+    from isoloss.train.engines.choose import engine_for
     from isoloss.train.loop import Trainer
 
-    torch.set_num_threads(1)
-    task = task_of(job.run)
-    run = task.probe(job.run)
-    problem = task.build(run, 0, _random_corpus(job), torch.device("cpu"))
+    run = task_of(job.run).probe(job.run)
+    engine = engine_for(run, 0, _random_corpus(job), device="cpu", kernel=kernel)
     began = [0, 0.0]
 
     def watch(trainer: Trainer) -> None:
@@ -124,12 +124,12 @@ def _probe(job: Job) -> tuple[float, float]:
         elif trainer.step > WARM_UP and time.process_time() > began[1] + PROBE_S:
             raise _Measured
 
-    trainer = Trainer(problem, run.training)
+    trainer = Trainer(engine, run.training)
     with contextlib.suppress(_Measured):
         trainer.run(evaluate_at=(), after_step=watch)
     step_s = (time.process_time() - began[1]) / max(1, trainer.step - began[0])
     start_s = time.process_time()
-    problem.evaluate(problem.model)
+    engine.evaluate()
     evaluated = cost_of(run, job.vocab_size).flops_per_evaluation
     return step_s, (time.process_time() - start_s) / evaluated
 

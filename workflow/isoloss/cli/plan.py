@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from isoloss.config.study import Config
 from isoloss.errors import UserError
 
 DEVICES = {"cpu": "cpu", "mps": "cpu", "cuda": "gpu", "auto": "cpu"}
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not plan.runs:
         raise UserError("the plan", ["no study of the config trains anything"])
     jobs = jobs_of(plan, {c.corpus_id: c.vocab_size for c in project.corpora.values()})
-    machine = _machine(arguments, project.config.device, jobs.values())
+    machine = _machine(arguments, project.config, jobs.values())
     seconds = {job_id: machine.seconds(job) for job_id, job in jobs.items()}
 
     def summary(run_ids: Iterable[str]) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _machine(arguments: argparse.Namespace, device: str, jobs):
+def _machine(arguments: argparse.Namespace, config: Config, jobs):
     from isoloss.cli.machines import Gpu, measure
     from isoloss.plan.gpu import GpuSpeed
 
@@ -97,14 +98,14 @@ def _machine(arguments: argparse.Namespace, device: str, jobs):
         problems.append(f"--utilisation {given['utilisation']:g}: must be at most 1")
     if arguments.cores is not None and arguments.cores < 1:
         problems.append(f"--cores {arguments.cores}: must be at least 1")
-    kind = arguments.machine or DEVICES[device]
+    kind = arguments.machine or DEVICES[config.device]
     if kind == "cpu" and given:
         problems += [
             f"--{name.replace('_', '-')}: is for a GPU; add --machine gpu" for name in given
         ]
     if problems:
         raise UserError("arguments", problems)
-    return measure(jobs) if kind == "cpu" else Gpu(GpuSpeed(**given))
+    return measure(jobs, config.kernel) if kind == "cpu" else Gpu(GpuSpeed(**given))
 
 
 def _summary(plan, jobs, seconds: Mapping[str, float], machine, run_ids: list[str], needed_by):

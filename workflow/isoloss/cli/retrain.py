@@ -7,6 +7,7 @@ from isoloss.errors import UserError
 from isoloss.files import read_json
 from isoloss.pipeline.project import read_project
 from isoloss.pipeline.slices import Workflow
+from isoloss.runtime.fingerprint import training_fingerprint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def superseded(workflow: Workflow, run_id: str) -> str:
-    """The folder for a run that is set aside, named by the run and by its training code."""
-    code = read_json(workflow.root / workflow.run(run_id, "row.json")).get("code")
-    return f"{workflow.config.results}/superseded/{run_id}-{code}"
+    """The folder for a run that is set aside, named by the run and by its training code.
+
+    A run of the present code, but of another kernel, is named by the kernel too.
+    """
+    row = read_json(workflow.root / workflow.run(run_id, "row.json"))
+    code, present = row.get("code"), training_fingerprint(row["task"])
+    by = f"{code}.{str(row.get('kernel')).split()[0]}" if code == present else code
+    return f"{workflow.config.results}/superseded/{run_id}-{by}"
 
 
 def _move(folder: Path, target: Path) -> None:

@@ -60,7 +60,9 @@ class Optimisation(Section):
         """The learning rate after warm-up of a model of this width."""
         if self.lr_base_width is None:
             return self.peak_lr
-        return self.peak_lr * (width / self.lr_base_width) ** self.lr_width_exponent
+        from isoloss.elementary import power  # with NumPy, which only planning needs
+
+        return self.peak_lr * power(width / self.lr_base_width, self.lr_width_exponent)
 
     @model_validator(mode="after")
     def _schedule_fits_in_the_run(self) -> Self:

@@ -299,4 +299,6 @@ class Config(Section):
     figures: str = "figures"  # folder of the figures, inside the project
     # The device that trains; auto: the first of cuda, mps and cpu that there is.
     device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
+    # What computes on a CPU; auto: the native kernel for the models that it has, else PyTorch.
+    kernel: Literal["auto", "native", "torch"] = "auto"
     extensions: list[str] = []  # the project's own Python files: see docs/extending.md

@@ -18,6 +18,8 @@ from isoloss.tables.schema import ASSUMED
 MACHINE = {
     "python": "Python",
     "torch": "PyTorch",
+    "kernel": "kernel",
+    "processor": "processor",
     "device": "device",
     "device_name": "device's name",
     "platform": "system",

@@ -1,6 +1,9 @@
 """The job of one run: train it, and write its curve, its final row and facts about its machine."""
 
 import argparse
+import contextlib
+import functools
+import importlib.metadata
 import json
 import os
 import platform
@@ -11,15 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from isoloss import __version__
 from isoloss.config.load import parse
 from isoloss.config.runs import Run
-from isoloss.files import write_json, write_parquet
+from isoloss.files import write_arrow, write_json
 from isoloss.runtime.fingerprint import training_fingerprint
-from isoloss.runtime.job import COMMIT, LAST_STATES
-from isoloss.tables.schema import CURVE_COLUMNS, typed
+from isoloss.runtime.job import ANALYSIS, COMMIT, DEVICE, KERNEL, LAST_STATES, TORCH, needs
+from isoloss.runtime.portable import keep_freed_memory, processor
+from isoloss.tables.schema import CURVE_COLUMNS, arrow_table
 from isoloss.tasks import task as task_named
 from isoloss.tasks.base import Solved
+from isoloss.tasks.kernel import NATIVE, kernel_for
 
 RESULTS = ("curve.parquet", "row.json", "about.json")
 
@@ -37,6 +44,7 @@ def main(argv: list[str]) -> None:
     kind = settings["task"]["kind"]
     task = task_named(kind)
     run = parse(task.Run, settings, arguments.run_id)
+    get_ready(run)
     started_at_utc = datetime.now(UTC).isoformat(timespec="seconds")
     start_s, start_cpu_s = time.perf_counter(), time.process_time()
     if isinstance(task, Solved):
@@ -53,11 +61,11 @@ def main(argv: list[str]) -> None:
     described = {"run_id": arguments.run_id, "task": kind, "seed": arguments.seed}
     described |= task.columns(run)
     code = machine.pop("code", training_fingerprint(kind))
-    device = machine.get("device", "cpu")
+    trained_by = {"device": machine.get("device", "cpu"), "kernel": machine.get("kernel")}
     folder = Path(arguments.folder)
-    curve_table = typed([{"run_id": arguments.run_id} | point for point in curve], CURVE_COLUMNS)
-    write_parquet(folder / "curve.parquet", curve_table)
-    write_json(folder / "row.json", described | row | timed | {"device": device, "code": code})
+    points = [{"run_id": arguments.run_id} | point for point in curve]
+    write_arrow(folder / "curve.parquet", arrow_table(points, CURVE_COLUMNS))
+    write_json(folder / "row.json", described | row | timed | trained_by | {"code": code})
     about = {
         "run_id": arguments.run_id,
         "settings": run.model_dump(mode="json"),
@@ -78,6 +86,17 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", help="where the state is kept while the job runs")
 
 
+def get_ready(run: Run) -> None:
+    """Be in a process that has imported what the run needs, with memory that is kept."""
+    if isinstance(task_named(run.task.kind), Solved):
+        needs(ANALYSIS)
+        return
+    asked, device = os.environ.get(KERNEL, "auto"), os.environ.get(DEVICE, "cpu")
+    if kernel_for(run, asked=asked, device=device) != NATIVE:
+        needs(TORCH)
+    keep_freed_memory()
+
+
 def forget(checkpoint: str | None) -> None:
     """Remove a job's checkpoint, because its result is written; `LAST_STATES` are kept."""
     if checkpoint and not os.environ.get(LAST_STATES):
@@ -91,8 +110,17 @@ def made_with() -> dict[str, Any]:
         "commit": os.environ.get(COMMIT) or None,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": platform.machine(),
+        "numpy": np.__version__,
+        "scipy": _version("scipy"),
+        "processor": processor(),
     }
+
+
+@functools.cache
+def _version(name: str) -> str | None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(name)
+    return None
 
 
 def max_rss_mb() -> float:
@@ -117,11 +145,9 @@ def corpus_of(arguments: argparse.Namespace) -> Any:
 
 
 def _solved(task: Solved, run: Run, seed: int) -> tuple[dict, list[dict], dict]:
-    import numpy as np
-
     outcome = {"status": "done", "reason": None, "compute_flops": float(task.cost(run).flops)}
     row = outcome | task.solve(run, seed)
-    return row, [], {"numpy": np.__version__, "threads": 1}
+    return row, [], {"threads": 1}
 
 
 def _trained(

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from isoloss.config.load import parse
 from isoloss.files import write_json
-from isoloss.jobs.train import add_training_arguments, corpus_of, forget, made_with, max_rss_mb
+from isoloss.jobs.train import (
+    add_training_arguments,
+    corpus_of,
+    forget,
+    get_ready,
+    made_with,
+    max_rss_mb,
+)
 from isoloss.tasks import task
 from isoloss.train.session import Session
 from isoloss.train.state import save_state
@@ -26,6 +33,7 @@ def main(argv: list[str]) -> None:
 
     settings = json.loads(arguments.settings)
     run = parse(task(settings["task"]["kind"]).Run, settings, arguments.trunk_id)
+    get_ready(run)
     started_at_utc = datetime.now(UTC).isoformat(timespec="seconds")
     start_s = time.perf_counter()
     corpus = corpus_of(arguments)
@@ -43,8 +51,8 @@ def main(argv: list[str]) -> None:
         "settings": run.model_dump(mode="json"),
         "seed": arguments.seed,
         "started_at_utc": started_at_utc,
-        "steps": [begun_at, session.problem.steps],  # after the first, to the last
-        "compute_flops": (session.problem.steps - begun_at) * session.problem.flops_per_step,
+        "steps": [begun_at, session.facts.steps],  # after the first, to the last
+        "compute_flops": (session.facts.steps - begun_at) * session.facts.flops_per_step,
         "timed": timed,
     }
     out = Path(arguments.out)

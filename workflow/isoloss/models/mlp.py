@@ -1,12 +1,14 @@
 """A fully connected network with one output."""
 
-import math
+from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from isoloss.counting import mlp_shapes
+from isoloss.models.shapes import MlpShape
 
 ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
 
@@ -14,32 +16,21 @@ ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu}
 class Mlp(nn.Module):
     """n_inputs - width - ... - width - 1, with an activation after each hidden layer.
 
-    Every weight and bias starts uniform in ± 1 / sqrt(inputs of its layer). That is the range of
-    torch.nn.Linear, but the values are drawn from the run's own generator.
-
     Parameters
     ----------
-    n_inputs, width, n_hidden : int
-        Inputs, units of a hidden layer, hidden layers.
-    activation : str
-        A key of `ACTIVATIONS`.
-    generator : torch.Generator
-        The source of the initial values, on the CPU.
+    shape : MlpShape
+        Its activation is a key of `ACTIVATIONS`.
+    weights : mapping
+        The initial weights by name, as `shape.initial` gives them.
     """
 
-    def __init__(
-        self, n_inputs: int, width: int, n_hidden: int, activation: str, generator: torch.Generator
-    ):
+    def __init__(self, shape: MlpShape, weights: Mapping[str, np.ndarray]):
         super().__init__()
-        self.activation = ACTIVATIONS[activation]
-        self.layers = nn.ModuleList(
-            nn.Linear(fan_in, fan_out) for fan_in, fan_out in mlp_shapes(n_inputs, width, n_hidden)
-        )
-        with torch.no_grad():
-            for layer in self.layers:
-                bound = 1 / math.sqrt(layer.in_features)
-                layer.weight.uniform_(-bound, bound, generator=generator)
-                layer.bias.uniform_(-bound, bound, generator=generator)
+        self.activation = ACTIVATIONS[shape.activation]
+        sizes = mlp_shapes(shape.n_inputs, shape.width, shape.n_hidden)
+        self.layers = nn.ModuleList(nn.Linear(*size, device="meta") for size in sizes)
+        initial = {name: torch.tensor(values) for name, values in weights.items()}
+        self.load_state_dict(initial, assign=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x of shape (batch, n_inputs) to (batch, 1)."""
@@ -47,3 +38,8 @@ class Mlp(nn.Module):
         for layer in hidden:
             x = self.activation(functional.linear(x, layer.weight, layer.bias))
         return functional.linear(x, last.weight, last.bias)
+
+    @torch.inference_mode()
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Map x of shape (n, n_inputs) to (n, 1), float32."""
+        return self(torch.from_numpy(x).to(self.layers[0].weight.device)).cpu().numpy()

@@ -5,16 +5,18 @@ one CPU thread. It has few operations, adds to the residual stream inside matrix
 computes the loss's gradient in one pass over the probabilities.
 """
 
-import math
+from collections.abc import Iterator, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from isoloss import counting
 from isoloss.config import runs
+from isoloss.models.shapes import TransformerShape
 
-LOGIT_SD = 0.25  # of the untrained model: small enough that its loss is ln(vocab_size)
+# Tokens in one forward pass of an evaluation: on the CPU, their logits stay in the cache.
+EVALUATION_TOKENS = {"cpu": 2048, "mps": 16384, "cuda": 32768}
 
 
 class Transformer(nn.Module):
@@ -22,42 +24,25 @@ class Transformer(nn.Module):
 
     Parameters
     ----------
-    shape : runs.Transformer
+    shape : TransformerShape
         Layers, widths, heads and dropout. As in GPT-2 (Radford et al. 2018, Sec. 4.1), dropout acts
         on the sum of the embeddings, on the attention's weights, and on all that a block adds to
         the residual stream. It acts in training mode, with PyTorch's global random numbers.
-    vocab_size : int
-        Different token ids.
-    context : int
-        The longest sequence.
-    generator : torch.Generator
-        The source of the initial weights, on the CPU.
-
-    Notes
-    -----
-    Position embeddings start at zero, and so do the two matrices of a block that write to the
-    residual stream. So the stream starts with the tokens alone, and every block passes its input
-    on. All other matrices start normal. If all matrices start at random, small models spend much of
-    a short run on unlearning them: at width 16, the loss is 2.44 nats per byte after 2.5e5 bytes
-    instead of 2.25.
+    weights : mapping
+        The initial weights by name, as `shape.initial` gives them.
     """
 
-    def __init__(
-        self, shape: runs.Transformer, vocab_size: int, context: int, generator: torch.Generator
-    ):
+    def __init__(self, shape: TransformerShape, weights: Mapping[str, np.ndarray]):
         super().__init__()
-        d = shape.d_model
-        self.dropout = shape.dropout
+        self.dropout = shape.model.dropout
         self.autocast: torch.dtype | None = None  # of the matrix products; None: the weights' own
-        sd = LOGIT_SD / math.sqrt(d)
-        self.tokens = _normal(vocab_size, d, sd, generator)
-        self.positions = _zeros(context, d)
-        self.blocks = nn.ModuleList(Block(shape, generator) for _ in range(shape.n_layer))
-        self.gain = nn.Parameter(torch.ones(d))
-        if shape.tie_embeddings:
-            self.output = self.tokens
-        else:
-            self.output = _normal(vocab_size, d, sd, generator)
+        self.tokens = parameter(weights["tokens"])
+        self.positions = parameter(weights["positions"])
+        blocks = range(shape.model.n_layer)
+        self.blocks = nn.ModuleList(Block(shape.model, weights, f"blocks.{i}.") for i in blocks)
+        self.gain = parameter(weights["gain"])
+        tied = shape.model.tie_embeddings
+        self.output = self.tokens if tied else parameter(weights["output"])
 
     def forward(self, ids: Tensor, last: int | None = None) -> Tensor:
         """Logits of shape (batch, time, vocab_size) for ids of shape (batch, time)."""
@@ -96,22 +81,50 @@ class Transformer(nn.Module):
             return _LinearCrossEntropy.apply(features, self.output, targets.flatten())
         return functional.cross_entropy(functional.linear(features, self.output), targets.flatten())
 
+    @torch.no_grad()
+    def loss_sum(self, ids: np.ndarray, targets: np.ndarray) -> float:
+        """The sum of the losses of all targets in nats; `ids` and `targets` as in `loss`."""
+        total = 0.0
+        for part, wanted in self._parts(ids, targets):
+            total += next_token_loss(self, part, wanted).item() * wanted.numel()
+        return total
+
+    @torch.no_grad()
+    def loss_and_matches(self, ids: np.ndarray, targets: np.ndarray) -> tuple[float, int]:
+        """The sum of the losses, and the number of sequences without an error.
+
+        A sequence is without an error if each target has the largest logit.
+        """
+        total, matches = 0.0, 0
+        for part, wanted in self._parts(ids, targets):
+            logits = self(part, last=wanted.shape[1])
+            total += functional.cross_entropy(
+                logits.flatten(0, 1), wanted.flatten(), reduction="sum"
+            ).item()
+            matches += (logits.argmax(-1) == wanted).all(-1).sum().item()
+        return total, matches
+
+    def _parts(self, ids: np.ndarray, targets: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+        device = self.tokens.device
+        size = max(1, EVALUATION_TOKENS[device.type] // ids.shape[1])
+        for first in range(0, len(ids), size):
+            part = slice(first, first + size)
+            yield on_device(ids[part], device).long(), on_device(targets[part], device).long()
+
 
 class Block(nn.Module):
     """Causal self-attention, then a feed-forward layer, each added to the residual stream."""
 
-    def __init__(self, shape: runs.Transformer, generator: torch.Generator):
+    def __init__(self, shape: runs.Transformer, weights: Mapping[str, np.ndarray], name: str):
         super().__init__()
-        d, d_ff = shape.d_model, counting.d_ff(shape)
-        sd = 1 / math.sqrt(d)  # keeps the variance of a normalised input
         self.n_head = shape.n_head
         self.dropout = shape.dropout
-        self.attention_gain = nn.Parameter(torch.ones(d))
-        self.query_key_value = _normal(3 * d, d, sd, generator)
-        self.attention_out = _zeros(d, d)
-        self.feed_gain = nn.Parameter(torch.ones(d))
-        self.feed_in = _normal(d_ff, d, sd, generator)
-        self.feed_out = _zeros(d, d_ff)
+        self.attention_gain = parameter(weights[name + "attention_gain"])
+        self.query_key_value = parameter(weights[name + "query_key_value"])
+        self.attention_out = parameter(weights[name + "attention_out"])
+        self.feed_gain = parameter(weights[name + "feed_gain"])
+        self.feed_in = parameter(weights[name + "feed_in"])
+        self.feed_out = parameter(weights[name + "feed_out"])
 
     def forward(self, x: Tensor, batch: int) -> Tensor:
         """Map x of shape (batch * time, d_model) to the same shape."""
@@ -172,9 +185,14 @@ def _norm(x: Tensor, gain: Tensor) -> Tensor:
     return functional.layer_norm(x, gain.shape, gain)
 
 
-def _normal(fan_out: int, fan_in: int, sd: float, generator: torch.Generator) -> nn.Parameter:
-    return nn.Parameter(torch.empty(fan_out, fan_in).normal_(0.0, sd, generator=generator))
+def on_device(values: np.ndarray, device: torch.device) -> Tensor:
+    """An array as a tensor on a device; a GPU takes it while it computes."""
+    tensor = torch.from_numpy(values)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
-def _zeros(fan_out: int, fan_in: int) -> nn.Parameter:
-    return nn.Parameter(torch.zeros(fan_out, fan_in))
+def parameter(values: np.ndarray) -> nn.Parameter:
+    """A copy of an array, to be trained."""
+    return nn.Parameter(torch.tensor(values))

@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from isoloss import extensions
-from isoloss.runtime.job import COMMIT, DEVICE
+from isoloss.runtime.job import COMMIT, DEVICE, KERNEL
 
 
-def set_environment(code: str | Path, device: str, own: Iterable[str] = ()) -> None:
-    """Set the variables: this Python and package, the device, the commit, and extensions.
+def set_environment(code: str | Path, device: str, kernel: str, own: Iterable[str] = ()) -> None:
+    """Set the variables: this Python and package, device, kernel, commit, and extensions.
 
-    Device and commit are no params of rules, so that another device or commit makes no result
-    stale.
+    Device, kernel and commit are no params of rules, so that others make no result stale.
 
     Parameters
     ----------
@@ -22,6 +21,8 @@ def set_environment(code: str | Path, device: str, own: Iterable[str] = ()) -> N
         The folder of the package, `workflow`.
     device : str
         The device, as in the config.
+    kernel : str
+        What trains, as in the config.
     own : iterable of str
         Paths of the project's extensions, relative to the project.
     """
@@ -30,6 +31,7 @@ def set_environment(code: str | Path, device: str, own: Iterable[str] = ()) -> N
     os.environ["PATH"] = os.pathsep.join(filter(None, path))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, packages))
     os.environ[DEVICE] = device
+    os.environ[KERNEL] = kernel
     os.environ[extensions.PATHS] = os.pathsep.join(own)
     os.environ[COMMIT] = commit(code) or ""
 

@@ -1,5 +1,7 @@
 """The training jobs: inputs, cost and resources of each, and the results of other training code."""
 
+from typing import Any
+
 from isoloss.errors import UserError
 from isoloss.files import canonical_json, read_json
 from isoloss.pipeline.paths import Paths
@@ -8,6 +10,7 @@ from isoloss.plan.resources import Resources, resources_of
 from isoloss.runs import RUN_FILES
 from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.tasks import names, run_of
+from isoloss.tasks.kernel import NATIVE, THEN, TORCH, kernel_for
 
 URGENT = 10**8  # milliseconds of priority: more than any run, less than a corpus
 
@@ -132,7 +135,7 @@ class Jobs(Paths):
                 row = read_json(self.root / self.run(run_id, "row.json"))
             except UserError:
                 continue  # not trained yet, or redone when it is read
-            if row.get("code") != training_fingerprint(run.settings["task"]["kind"]):
+            if self._by_other_code(row, run.settings):
                 found.append(run_id)
         return found
 
@@ -144,10 +147,24 @@ class Jobs(Paths):
                 about = read_json((self.root / self.trunk_file(trunk_id)).with_suffix(".json"))
             except UserError:
                 continue
-            kind = job.trunk.settings["task"]["kind"]
-            if about.get("code") != training_fingerprint(kind):
+            if self._by_other_code(about, job.trunk.settings):
                 found[trunk_id] = str(about.get("code"))
         return found
+
+    def _by_other_code(self, made: dict[str, Any], settings: dict[str, Any]) -> bool:
+        """Whether a run or a trunk was trained by other code, or by another kernel than now."""
+        if made.get("code") != training_fingerprint(settings["task"]["kind"]):
+            return True
+        kernel = made.get("kernel")
+        if kernel is None or made.get("device") != self.config.device:
+            return False  # it was solved in closed form, or on a device that has PyTorch alone
+        if THEN in kernel:
+            return True
+        if kernel.split()[0] == NATIVE:
+            return self.config.kernel == TORCH
+        # Without a library, a run of PyTorch is what there can be.
+        wanted = kernel_for(run_of(settings), asked=self.config.kernel, device="cpu")
+        return self.config.device == "cpu" and wanted == NATIVE
 
     def record_predictions(self) -> None:
         """Record the predictions that a version without records has left.

@@ -15,6 +15,7 @@ from isoloss.corpus.registry import registered_names, registry_path
 from isoloss.corpus.sources.base import NotAtHand
 from isoloss.corpus.spec import read_spec
 from isoloss.errors import UserError
+from isoloss.native import build
 from isoloss.pipeline.config_names import unknown_names
 from isoloss.pipeline.paths import known_corpus
 from isoloss.pipeline.slices import Workflow, too_long
@@ -22,6 +23,7 @@ from isoloss.plan.grid import named_corpora
 from isoloss.plan.plan import KnownCorpus, make_plan
 from isoloss.runs.imported import path_problems
 from isoloss.tasks import planted
+from isoloss.tasks.kernel import NATIVE
 
 
 def read_project(
@@ -59,6 +61,7 @@ def load_project(
     """Check and plan a project as `read_project` does, from the content `value` of its config."""
     root = Path(root)
     config = parse_config(value)
+    _check_kernel(config.kernel)
     extensions.load(config.extensions, root)
     studies, problems = whole_studies(config, root / "config" / "studies")
     corpora = _Corpora(root, root / config.results / "corpora", needed=corpora_needed)
@@ -83,6 +86,22 @@ def load_project(
     if problems := too_long(made.slices()):
         raise UserError("the studies", problems)
     return made
+
+
+def _check_kernel(kernel: str) -> None:
+    """Refuse the native kernel where there is none.
+
+    Raises
+    ------
+    UserError
+        The config asks for it.
+    """
+    if kernel == NATIVE and build.library() is None:
+        problem = (
+            f"kernel: native, but there is no native kernel here: {build.why_not()}. `auto` lets"
+            " PyTorch train instead"
+        )
+        raise UserError("the config", [problem])
 
 
 def _study_problems(study: Study, root: Path) -> list[str]:

@@ -21,8 +21,8 @@ class GpuSpeed:
         return flops / (self.peak_flops * self.utilisation)
 
     def seconds(self, cost: Cost) -> float:
-        """The time of a job's steps, in seconds."""
-        return cost.steps * LAUNCH_S + self.compute_s(cost.flops)
+        """The time of a job's steps and evaluations, in seconds."""
+        return cost.steps * LAUNCH_S + self.compute_s(cost.flops + cost.evaluation_flops)
 
     def share(self, run: Run, cost: Cost, vocab_size: int | None = None) -> float:
         """The share of the GPU that a job needs: of its time or of its memory, the larger.
@@ -30,7 +30,7 @@ class GpuSpeed:
         A small model's step waits for the CPU most of the time, and other jobs compute meanwhile.
         """
         seconds = self.seconds(cost)
-        busy = self.compute_s(cost.flops) / seconds if seconds else 0.0
+        busy = self.compute_s(cost.flops + cost.evaluation_flops) / seconds if seconds else 0.0
         memory = task_of(run).memory_bytes(run, vocab_size, mixed=True) / self.memory_bytes
         return min(1.0, max(busy, memory))
 

@@ -12,8 +12,9 @@ from isoloss.plan.held_out import hold_out
 from isoloss.plan.identity import compact, run_id
 from isoloss.plan.planned import HeldOut, Plan, PlannedRun, PlannedTrunk
 from isoloss.plan.trunks import predecessors, trunk_of
-from isoloss.tasks import task_of
+from isoloss.tasks import run_of, task_of
 from isoloss.tasks.base import KnownCorpus
+from isoloss.tasks.evaluations import octave_steps
 
 MOST_MEMORY = 1e14  # bytes: more than any machine has
 
@@ -71,11 +72,16 @@ def _trunks(runs: Iterable[PlannedRun]) -> dict[str, PlannedTrunk]:
     planned = {}
     for trunk_id, run in wanted.items():
         done = before[trunk_id].steps if before[trunk_id] else 0
+        steps = octave_steps(run.trunk.steps, run_of(run.trunk.settings).training)
         planned[trunk_id] = PlannedTrunk(
             trunk=run.trunk,
             before=before[trunk_id] and before[trunk_id].trunk_id,
             corpus_id=run.corpus_id,
-            cost=replace(run.cost, steps=run.trunk.steps - done),
+            cost=replace(
+                run.cost,
+                steps=run.trunk.steps - done,
+                evaluations=sum(step > done for step in steps),
+            ),
         )
     return planned
 
@@ -103,7 +109,7 @@ def runs_of(study: Grid, corpora: Mapping[str, KnownCorpus]) -> list[tuple[str, 
                     f"; at most {MOST_MEMORY:.0e} are planned for"
                 )
                 continue
-            settings, whole = compact(run), cost_of(run, corpus and corpus.vocab_size)
+            settings, vocab_size = compact(run), corpus and corpus.vocab_size
             for seed in study.sweeps[sweep].seed_values:
                 trunk = trunk_of(run, seed)
                 planned = PlannedRun(
@@ -111,7 +117,7 @@ def runs_of(study: Grid, corpora: Mapping[str, KnownCorpus]) -> list[tuple[str, 
                     settings=settings,
                     seed=seed,
                     corpus_id=corpus and corpus.corpus_id,
-                    cost=replace(whole, steps=whole.steps - trunk.steps) if trunk else whole,
+                    cost=cost_of(run, vocab_size, begun=trunk.steps if trunk else 0),
                     trunk=trunk,
                 )
                 found.append((sweep, planned))

@@ -11,7 +11,8 @@ from isoloss.tasks import task_of
 GPUS = ("cuda", "auto")  # devices of the config that may be a GPU
 LEAST_MB, MEMORY_FACTOR = 2000, 1.5  # the least memory of a job; its factor over the planned memory
 GPU_PROCESS_MB = 4000  # memory of the process that uses a GPU: PyTorch's CUDA libraries
-START_MIN, TIME_FACTOR = 5, 10  # generous, so that slow machines do not fail
+# Generous, so that slow machines do not fail, nor those where PyTorch trains all models.
+START_MIN, TIME_FACTOR = 5, 60
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,17 +14,25 @@ from isoloss.tasks.base import Solved
 PACKAGE = Path(__file__).parents[1]
 LOOKED_UP = "isoloss.tasks"  # a module that imports it depends on all tasks
 # The modules that train any task: a run, and the trunks that runs share.
-TRAINING = ("isoloss.train.session", "isoloss.train.outcome", "isoloss.train.trunk")
+TRAINING = (
+    *("isoloss.train.session", "isoloss.train.outcome", "isoloss.train.trunk"),
+    "isoloss.tasks.pytorch",  # which tasks load when a run starts
+)
 # These modules cannot change the result of a run. Settings act only through the code that reads
 # them; the other modules move bytes, plan, or look up functions.
 NOT_COMPUTING = (
     *("isoloss.config", "isoloss.errors", "isoloss.extensions", "isoloss.files", "isoloss.runtime"),
     *("isoloss.tasks", "isoloss.tasks.memory"),
+    # Bits do not depend on the compiler, nor on what finds it and checks what it made.
+    *("isoloss.native.build", "isoloss.native.compiler", "isoloss.native.target"),
     *(f"isoloss.tasks.{name}.settings" for name in TASKS),
 )
 PACKAGES_LEFT_OUT = ("isoloss.config.", "isoloss.runtime.")
 READ_BY_CODE = (".css", ".html", ".js", ".mplstyle")
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where statements hold others
+KERNEL = PACKAGE / "native" / "kernel"  # the C++ of the native kernel
+OF_KERNEL = ("isoloss.native", "isoloss.train.engines.native")  # modules of tasks that it trains
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)  # of C++
 PLANNING = "planning"  # the decorator of methods that only plan: see isoloss.tasks.base
 
 
@@ -53,7 +62,9 @@ def training_fingerprint(name: str) -> str:
     """
     found = task(name)
     own = tuple(filter(None, (type(found).__module__, found.module)))
-    return _fingerprint(own if isinstance(found, Solved) else (*own, *TRAINING))
+    if isinstance(found, Solved):
+        return _fingerprint(own)
+    return _fingerprint((*own, *TRAINING), native=bool(found.module))
 
 
 def code_fingerprint(*modules: str) -> str:
@@ -67,11 +78,23 @@ def code_fingerprint(*modules: str) -> str:
     return _fingerprint(modules)
 
 
-def _fingerprint(roots: tuple[str, ...]) -> str:
+def _fingerprint(roots: tuple[str, ...], *, native: bool = True) -> str:
+    """Fingerprint of modules and of all that they import; without the kernel if not `native`."""
     digest = hashlib.sha256()
-    for name in sorted(_closure(roots, computing=True)):
+    names = sorted(_closure(roots, computing=True))
+    for name in [name for name in names if native or not name.startswith(OF_KERNEL)]:
         digest.update(f"{name}\n{_computed(_path(name))}\n".encode())
+    if native and any(name.startswith(OF_KERNEL) for name in names):
+        digest.update(_kernel().encode())
     return digest.hexdigest()[:10]
+
+
+@functools.cache
+def _kernel() -> str:
+    """The C++ of the kernel without comments and layout."""
+    files = sorted(path for path in KERNEL.iterdir() if path.suffix in (".cpp", ".hpp"))
+    code = (COMMENT.sub(" ", path.read_text(encoding="utf-8")) for path in files)
+    return "\n".join(" ".join(text.split()) for text in code)
 
 
 def _closure(roots: Iterable[str], *, computing: bool) -> set[str]:

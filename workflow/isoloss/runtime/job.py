@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 POOL_SOCKET = "ISOLOSS_POOL_SOCKET"  # the address of the worker pool
 COMMIT = "ISOLOSS_COMMIT"
 DEVICE = "ISOLOSS_DEVICE"
+KERNEL = "ISOLOSS_KERNEL"
 UNFINISHED = "ISOLOSS_UNFINISHED"  # names a file with failed jobs and missing files, for the report
 MEMORY_MB = "ISOLOSS_MEMORY_MB"  # the memory that a training was planned to need
 LAST_STATES = "ISOLOSS_LAST_STATES"  # asks for the checkpoint of a training that is finished
@@ -40,12 +41,30 @@ COMMANDS = {
     "report": "isoloss.jobs.report",
 }
 USER_ERROR, USAGE_ERROR = 1, 2
+# What a job may need beyond what the pool's first process has imported, and the exit code of a
+# worker without it. The pool then starts the job again in a worker that has it.
+ANALYSIS, TORCH = "analysis", "torch"
+ELSEWHERE = {ANALYSIS: 81, TORCH: 82}
 MOST_REPLY_BYTES = 1024  # of the worker pool, at a job's end
 TRY_AGAIN = 75  # the job was interrupted and can resume: EX_TEMPFAIL
 # One thread a job: several jobs side by side are faster than several threads in one of them.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+
+
+_LOADED: set[str] = set()  # what a worker of the pool has imported; empty in any other process
+
+
+def hold_loaded(names: set[str]) -> None:
+    """In a worker of the pool: say what it has imported."""
+    _LOADED.update(names)
+
+
+def needs(name: str) -> None:
+    """In a worker without `ANALYSIS` or `TORCH`: end, so that the job is started where it is."""
+    if _LOADED and name not in _LOADED:
+        raise SystemExit(ELSEWHERE[name])
 
 
 def run_command(argv: Sequence[str]) -> int:
@@ -164,6 +183,9 @@ def main(argv: Sequence[str]) -> int:
             return run_in_pool(argv, address)
         except OSError as error:
             print(f"isoloss: no worker pool at {address} ({error}); running alone", file=sys.stderr)
+    from isoloss.runtime.portable import portable_environment
+
+    os.environ.update(portable_environment())
     return run_command(argv)
 
 

@@ -81,6 +81,7 @@ RUN_COLUMNS = [
     Column("job_cpu_s", REAL, "s", "CPU time of the whole job; differs between repetitions"),
     Column("max_rss_mb", REAL, "MB", "largest memory of the job; differs between repetitions"),
     Column("device", TEXT, "", "cpu, cuda or mps"),
+    Column("kernel", TEXT, "", "what computed the training: native or torch, with its version"),
     Column("code", TEXT, "", "fingerprint of the code that trained the run"),
 ]
 NUMBERS = {c.name: c.dtype for c in RUN_COLUMNS if c.dtype in (WHOLE, REAL)}
@@ -224,16 +225,53 @@ def typed(rows, columns):
     """
     import pandas as pd
 
-    names = [column.name for column in columns]
-    undeclared = {name for row in rows for name in row} - set(names)
-    if undeclared:
-        raise KeyError(f"columns that are not declared: {', '.join(sorted(undeclared))}")
+    _declared(rows, columns)
     return pd.DataFrame(
         {
             column.name: pd.array([row.get(column.name) for row in rows], dtype=column.dtype)
             for column in columns
         }
     )
+
+
+def arrow_table(rows, columns):
+    """The table of `typed` as one of pyarrow, made without pandas, which takes long to import.
+
+    Raises
+    ------
+    KeyError
+        A row has a column that is not declared, and would be lost.
+    """
+    import pyarrow
+
+    _declared(rows, columns)
+    values = {column: [row.get(column.name) for row in rows] for column in columns}
+    arrays = [_arrow_array(values[column], column.dtype) for column in columns]
+    return pyarrow.table(arrays, names=[column.name for column in columns])
+
+
+def _arrow_array(values: list, dtype: str):
+    """Values as pyarrow's array. From buffers, because `pyarrow.array` imports pandas."""
+    import numpy as np
+    import pyarrow
+
+    there = np.array([value is not None for value in values], bool)
+    if dtype == TEXT:
+        texts = [(value or "").encode() for value in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+        kind, buffers = pyarrow.large_string(), [ends, np.frombuffer(b"".join(texts), np.uint8)]
+    else:
+        kind = {WHOLE: pyarrow.int64(), REAL: pyarrow.float64()}[dtype]
+        numbers = np.array([value or 0 for value in values])
+        buffers = [numbers.astype({WHOLE: np.int64, REAL: np.float64}[dtype])]
+    buffers = [np.packbits(there, bitorder="little"), *buffers]
+    return pyarrow.Array.from_buffers(kind, len(values), [pyarrow.py_buffer(b) for b in buffers])
+
+
+def _declared(rows, columns) -> None:
+    undeclared = {name for row in rows for name in row} - {column.name for column in columns}
+    if undeclared:
+        raise KeyError(f"columns that are not declared: {', '.join(sorted(undeclared))}")
 
 
 def completed(table, columns):

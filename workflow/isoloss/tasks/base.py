@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from isoloss.tables.schema import Column
-    from isoloss.tasks.problem import Problem
+    from isoloss.tasks.problem import ArrayProblem, Problem
 
 # Columns of a run's row that follow from its settings; a task fills in those that it has.
 OF_SETTINGS = (
@@ -161,12 +161,24 @@ class Task(ABC):
 class Trained(Task):
     """A task whose runs are trained in steps; its settings have a section `training`."""
 
-    def build(self, run: Run, seed: int, corpus: Any, device: "torch.device") -> "Problem":
-        """The model, the batches and the losses of a run.
+    def arrays(self, run: Run, seed: int, corpus: Any) -> "ArrayProblem | None":
+        """The model's shape, its initial weights, the batches and the losses of a run, in arrays.
 
-        Every random number follows from `seed` and a step, so that a run can resume at any step.
+        None for a task that has only `build`. Every random number follows from `seed` and a step,
+        so that a run can resume at any step.
         """
-        return importlib.import_module(self.module).build(run, seed, corpus, device)
+        if not self.module:
+            return None
+        return importlib.import_module(self.module).arrays(run, seed, corpus)
+
+    def build(self, run: Run, seed: int, corpus: Any, device: "torch.device") -> "Problem":
+        """The PyTorch model, the batches and the losses of a run.
+
+        A task with a model of its own overrides this method. Every random number follows from
+        `seed` and a step.
+        """
+        pytorch = importlib.import_module("isoloss.tasks.pytorch")
+        return pytorch.problem_of(self.arrays(run, seed, corpus), device)
 
     def training(self, run: Run) -> Optimisation:
         """The settings of a run's training."""

@@ -46,7 +46,8 @@ class Keeper:
             print(f"isoloss: {error}; starting again", file=sys.stderr)
             return None
         if state.about != self.about:
-            print(f"isoloss: {self.path} is of other code or settings; starting again",
+            other = sorted(key for key in self.about if state.about.get(key) != self.about[key])
+            print(f"isoloss: {self.path} has another {' and '.join(other)}; starting again",
                   file=sys.stderr)  # fmt: skip
             return None
         print(f"isoloss: going on from step {state.step} ({self.path})", file=sys.stderr)

@@ -11,14 +11,14 @@ MEASURED = ("train_loss", "loss", "excess_loss", "exact_match")
 
 def row_of(session: Session, reason: str | None) -> dict[str, Any]:
     """The row of a run that was trained, or that diverged for a `reason`."""
-    problem, trainer = session.problem, session.trainer
-    curve, steps = trainer.rows, problem.steps if reason else trainer.step
+    facts, trainer = session.facts, session.trainer
+    curve, steps = trainer.rows, facts.steps if reason else trainer.step
     # A run that diverged has no final loss, whatever losses it had before.
     last = {} if reason else curve[-1]
     best = {} if reason else min(curve, key=lambda row: row["loss"])
-    tokens = None if problem.tokens_per_step is None else steps * problem.tokens_per_step
-    seen = steps * problem.samples_per_step if tokens is None else tokens
-    counts = problem.counts
+    tokens = None if facts.tokens_per_step is None else steps * facts.tokens_per_step
+    seen = steps * facts.samples_per_step if tokens is None else tokens
+    counts = facts.counts
     own = [column.name for column in task_of(session.run).measures]
     vocab_size = counts.get("vocab_size")
     return (
@@ -30,13 +30,13 @@ def row_of(session: Session, reason: str | None) -> dict[str, Any]:
             "best_step": best.get("step"),
             "steps": steps,
             "n_tokens": tokens,
-            "compute_flops": steps * problem.flops_per_step,
+            "compute_flops": steps * facts.flops_per_step,
         }
         | six_nd_columns(
             counts["n_params"],
             counts["n_params_non_embedding"],
             seen,
-            logits=vocab_size and vocab_size * problem.width,
+            logits=vocab_size and vocab_size * facts.width,
         )
         | session.trunk_columns()
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
-import safetensors.torch
-from torch import Tensor
+import safetensors.numpy
 
 from isoloss.errors import UserError
 from isoloss.files import whole
@@ -37,7 +37,7 @@ class State:
         The run or trunk of the state, and the code that trained it.
     """
 
-    tensors: Mapping[str, Tensor]
+    tensors: Mapping[str, np.ndarray]
     step: int
     summed_steps: int
     rows: list[dict[str, Any]]
@@ -54,7 +54,7 @@ def save_state(path: str | Path, state: State, about: Mapping[str, Any]) -> None
     UserError
         The folder cannot be written to, or the disk is full.
     """
-    tensors = {name: t.contiguous().cpu() for name, t in state.tensors.items()}
+    tensors = {name: np.asarray(values, order="C") for name, values in state.tensors.items()}
     written = {
         "step": state.step,
         "summed_steps": state.summed_steps,
@@ -66,7 +66,7 @@ def save_state(path: str | Path, state: State, about: Mapping[str, Any]) -> None
     }
     try:
         with whole(path) as partial:
-            safetensors.torch.save_file(tensors, partial, metadata={KEY: json.dumps(written)})
+            safetensors.numpy.save_file(tensors, partial, metadata={KEY: json.dumps(written)})
     except safetensors.SafetensorError as error:
         raise UserError(str(path), [f"could not be written: {error}"]) from error
 
@@ -80,7 +80,7 @@ def load_state(path: str | Path) -> State:
         The file is missing or damaged.
     """
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with safetensors.safe_open(path, framework="np") as file:
             written = json.loads((file.metadata() or {})[KEY])
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
     except OSError as error:
@@ -92,9 +92,9 @@ def load_state(path: str | Path) -> State:
     return State(tensors=tensors, **written)
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
+def _digest(tensors: Mapping[str, np.ndarray]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].numpy().tobytes())
+        digest.update(tensors[name].tobytes())
     return digest.hexdigest()

@@ -16,5 +16,5 @@ def train_piece(session: Session) -> tuple[State, dict[str, Any]]:
     code = session.machine()["code"]
     about = session.about | {"code": code} | ({"diverged": reason} if reason else {})
     # The runs check for divergence as if each had been trained from the start.
-    state = replace(session.trainer.state(), rows=session.trainer.rows, step=session.problem.steps)
+    state = replace(session.trainer.state(), rows=session.trainer.rows, step=session.facts.steps)
     return state, about

@@ -13,7 +13,7 @@ class Copy(Trained):
 
     name = "copy"
     Run = CopyRun
-    module = "isoloss.tasks.copy.problem"
+    module = "isoloss.tasks.copy.data"
 
     def cost(self, run: CopyRun, vocab_size: int | None = None) -> Cost:
         """Fresh strings at each step; only the copied characters are predicted."""

@@ -12,7 +12,7 @@ class Function(Trained):
 
     name = "function"
     Run = FunctionRun
-    module = "isoloss.tasks.function.problem"
+    module = "isoloss.tasks.function.data"
 
     def cost(self, run: FunctionRun, vocab_size: int | None = None) -> Cost:
         """The cost of a forward and a backward pass of each step's samples."""

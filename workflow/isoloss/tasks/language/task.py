@@ -16,7 +16,7 @@ class Language(Trained):
 
     name = "language"
     Run = LanguageRun
-    module = "isoloss.tasks.language.problem"
+    module = "isoloss.tasks.language.data"
     length = "n_tokens"
 
     def cost(self, run: LanguageRun, vocab_size: int | None = None) -> Cost:

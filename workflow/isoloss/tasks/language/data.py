@@ -3,23 +3,19 @@
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from isoloss.corpus.load import Corpus
 from isoloss.errors import UserError
-from isoloss.models.precision import precision_for, prepare
-from isoloss.models.transformer import Transformer, next_token_loss
+from isoloss.models.shapes import TransformerShape
 from isoloss.tasks.language.settings import LanguageRun
 from isoloss.tasks.language.task import TASK
-from isoloss.tasks.problem import Problem
-from isoloss.tasks.streams import derived_seed, torch_stream
+from isoloss.tasks.problem import ArrayProblem, Judged
+from isoloss.tasks.streams import Stream, derived_seed
 
-# Tokens in one forward pass of an evaluation: on the CPU, their logits stay in the cache.
-EVALUATION_TOKENS = {"cpu": 2048, "mps": 16384, "cuda": 32768}
+PIECE = 2**16  # tokens that an evaluation gives to the model at a time
 
 
-def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> Problem:
+def arrays(run: LanguageRun, seed: int, corpus: Corpus) -> ArrayProblem:
     """The problem of one run.
 
     Initial weights and the order of batches come from two streams of `seed`. The run trains on the
@@ -37,16 +33,15 @@ def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> 
         n_unique = len(corpus.train) - 1
     _check_size(run, corpus, n_unique)
     cost = TASK.cost(run, corpus.vocab_size)
-    model = Transformer(run.model, corpus.vocab_size, context, torch_stream(seed, "init"))
-    model = prepare(model, device, precision_for(device, cost.steps, cost.flops))
+    shape = TransformerShape(model=run.model, vocab_size=corpus.vocab_size, context=context)
     train = windows(corpus.train, n_unique, context)
-    return Problem(
-        model=model,
+    return ArrayProblem(
+        shape=shape,
+        weights=shape.initial(Stream(seed, "init")),
         width=run.model.d_model,
         steps=cost.steps,
-        batch=batches(train, batch_size, seed, device),
-        loss=next_token_loss,
-        evaluate=heldout(windows(corpus.heldout, data.n_heldout_tokens, context), device),
+        batch=batches(train, batch_size, seed),
+        evaluate=heldout(windows(corpus.heldout, data.n_heldout_tokens, context)),
         samples_per_step=cost.samples_per_step,
         tokens_per_step=cost.tokens_per_step,
         flops_per_step=float(cost.flops_per_step),
@@ -58,13 +53,12 @@ def build(run: LanguageRun, seed: int, corpus: Corpus, device: torch.device) -> 
             "n_tokens": cost.n_tokens,
             "n_unique_tokens": min(cost.n_tokens, train.shape[0] * context),
         },
-        before_step=_dropout_of_a_step(seed) if run.model.dropout else None,
+        dropout_seed=_dropout_seed(seed) if run.model.dropout else None,
     )
 
 
-def _dropout_of_a_step(seed: int) -> Callable[[int], None]:
-    """Set the random state of dropout from the step, so that a run can resume at any step."""
-    return lambda step: torch.manual_seed(derived_seed(seed, "dropout", step))
+def _dropout_seed(seed: int) -> Callable[[int], int]:
+    return lambda step: derived_seed(seed, "dropout", step)
 
 
 def windows(tokens: np.ndarray, n_targets: int, context: int) -> np.ndarray:
@@ -85,8 +79,8 @@ def windows(tokens: np.ndarray, n_targets: int, context: int) -> np.ndarray:
 
 
 def batches(
-    train: np.ndarray, batch_size: int, seed: int, device: torch.device
-) -> Callable[[int], tuple[Tensor, Tensor]]:
+    train: np.ndarray, batch_size: int, seed: int
+) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
     """Step -> inputs and targets, each (batch_size, context): shuffled epochs, end to end."""
     orders: dict[int, np.ndarray] = {}
 
@@ -94,45 +88,38 @@ def batches(
         if epoch not in orders:
             for old in [e for e in orders if e < epoch - 1]:
                 del orders[old]
-            rng = torch_stream(seed, "batches", epoch)
-            orders[epoch] = torch.randperm(len(train), generator=rng).numpy()
+            orders[epoch] = Stream(seed, "batches", epoch).permutation(len(train))
         return orders[epoch]
 
-    def batch(step: int) -> tuple[Tensor, Tensor]:
+    def batch(step: int) -> tuple[np.ndarray, np.ndarray]:
         epoch, first = divmod((step - 1) * batch_size, len(train))
         rows = order(epoch)[first : first + batch_size]
         while len(rows) < batch_size:
             epoch += 1
             rows = np.concatenate([rows, order(epoch)[: batch_size - len(rows)]])
-        return _inputs_and_targets(train[rows], device)
+        return inputs_and_targets(train[rows])
 
     return batch
 
 
-def heldout(held: np.ndarray, device: torch.device) -> Callable[[nn.Module], dict[str, float]]:
+def heldout(held: np.ndarray) -> Callable[[Judged], dict[str, float]]:
     """The evaluation on every window: "loss", in nats per token."""
-    size = max(1, EVALUATION_TOKENS[device.type] // (held.shape[1] - 1))
+    n, context = held.shape[0], held.shape[1] - 1
+    size = max(1, PIECE // context)
 
-    def evaluate(model: nn.Module) -> dict[str, float]:
-        total = torch.zeros((), dtype=torch.float64, device="cpu")
-        with torch.no_grad():
-            for first in range(0, len(held), size):
-                rows = held[first : first + size]
-                total += next_token_loss(model, *_inputs_and_targets(rows, device)).cpu() * len(
-                    rows
-                )
-        return {"loss": total.item() / len(held)}
+    def evaluate(model: Judged) -> dict[str, float]:
+        total = 0.0
+        for first in range(0, n, size):
+            total += model.loss_sum(*inputs_and_targets(held[first : first + size]))
+        return {"loss": total / (n * context)}
 
     return evaluate
 
 
-def _inputs_and_targets(rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    ids = torch.from_numpy(rows.astype(np.int64))
-    if device.type == "cuda":
-        ids = ids.pin_memory().to(device, non_blocking=True)  # while the GPU computes
-    elif device.type != "cpu":
-        ids = ids.to(device)
-    return ids[:, :-1], ids[:, 1:]
+def inputs_and_targets(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The token ids of windows without the last, and without the first, int32."""
+    ids = rows.astype(np.int32)
+    return np.ascontiguousarray(ids[:, :-1]), np.ascontiguousarray(ids[:, 1:])
 
 
 def _check_size(run: LanguageRun, corpus: Corpus, n_unique: int) -> None:

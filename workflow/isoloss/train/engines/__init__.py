@@ -1,0 +1,1 @@
+"""What computes the steps of a training: PyTorch, or the native kernel."""
