@@ -6,5 +6,5 @@ include: "workflow/Snakefile"
 rule default:
     default_target: True
     input:
-        rules.all.input,
+        lambda wildcards: ISOLOSS.everything(),
     localrule: True

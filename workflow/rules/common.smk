@@ -1,4 +1,5 @@
 # The checked config, the plan, and what all rules share.
+import inspect
 import subprocess
 
 from snakemake.logging import logger
@@ -36,6 +37,16 @@ def code_of(*modules):
     They are `local`: neither a module's `prefix` nor object storage moves them.
     """
     return local([seen_from(os.curdir, path) for path in sources(*modules)])
+
+
+def quick(function):
+    """A function of a job, for a rule of which there may be thousands.
+
+    Snakemake asks several times a job which arguments a function takes. Python works that out each
+    time, unless the function says so itself.
+    """
+    function.__signature__ = inspect.signature(function)
+    return function
 
 
 # How long a command that only looks at the folder may hold its lock.

@@ -52,5 +52,4 @@ for study in ISOLOSS.studies:
         name:
             f"study_{study}"
         input:
-            ISOLOSS.made(study),
-            ISOLOSS.figures(study),
+            lambda wildcards, study=study: ISOLOSS.of_study(study),

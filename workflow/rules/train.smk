@@ -5,18 +5,18 @@
 rule trunk:
     input:
         # The same bytes whenever they are made: new ones make nothing stale.
-        corpus=lambda wildcards: ancient(corpus_of(wildcards.trunk_id)),
-        trunk=lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.trunk_id)),
-        prediction=lambda wildcards: ancient(
-            ISOLOSS.prediction_before(wildcards.trunk_id)
+        corpus=quick(lambda wildcards: ancient(corpus_of(wildcards.trunk_id))),
+        trunk=quick(lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.trunk_id))),
+        prediction=quick(
+            lambda wildcards: ancient(ISOLOSS.prediction_before(wildcards.trunk_id))
         ),
     output:
         f"{RESULTS}/trunks/{{trunk_id}}.safetensors",
     log:
         f"{RESULTS}/logs/trunks/{{trunk_id}}.log",
-    priority: lambda wildcards: ISOLOSS.priority(wildcards.trunk_id)
+    priority: quick(lambda wildcards: ISOLOSS.priority(wildcards.trunk_id))
     group:
-        lambda wildcards: group_of(wildcards.trunk_id)
+        quick(lambda wildcards: group_of(wildcards.trunk_id))
     conda:
         "../envs/isoloss.yaml"
     threads: 1
@@ -26,10 +26,12 @@ rule trunk:
         gpu=cluster.gpus(ISOLOSS.config.device),
         gpu_percent=lambda wildcards: ISOLOSS.resources(wildcards.trunk_id).gpu_percent,
     params:
-        settings=lambda wildcards: ISOLOSS.settings(wildcards.trunk_id),
-        seed=lambda wildcards: ISOLOSS.seed(wildcards.trunk_id),
-        corpus=lambda wildcards: ISOLOSS.corpus_option(wildcards.trunk_id),
-        checkpoint=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.trunk_id}.safetensors",
+        settings=quick(lambda wildcards: ISOLOSS.settings(wildcards.trunk_id)),
+        seed=quick(lambda wildcards: ISOLOSS.seed(wildcards.trunk_id)),
+        corpus=quick(lambda wildcards: ISOLOSS.corpus_option(wildcards.trunk_id)),
+        checkpoint=quick(
+            lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.trunk_id}.safetensors"
+        ),
     message:
         "Training {wildcards.trunk_id}"
     shell:
@@ -41,10 +43,10 @@ rule trunk:
 
 rule train:
     input:
-        corpus=lambda wildcards: ancient(corpus_of(wildcards.run_id)),
-        trunk=lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.run_id)),
-        prediction=lambda wildcards: ancient(
-            ISOLOSS.prediction_before(wildcards.run_id)
+        corpus=quick(lambda wildcards: ancient(corpus_of(wildcards.run_id))),
+        trunk=quick(lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.run_id))),
+        prediction=quick(
+            lambda wildcards: ancient(ISOLOSS.prediction_before(wildcards.run_id))
         ),
     output:
         curve=f"{RESULTS}/runs/{{run_id}}/curve.parquet",
@@ -53,9 +55,9 @@ rule train:
     log:
         f"{RESULTS}/logs/runs/{{run_id}}.log",
     # The longest runs first, so that none is left alone at the end.
-    priority: lambda wildcards: ISOLOSS.priority(wildcards.run_id)
+    priority: quick(lambda wildcards: ISOLOSS.priority(wildcards.run_id))
     group:
-        lambda wildcards: group_of(wildcards.run_id)
+        quick(lambda wildcards: group_of(wildcards.run_id))
     conda:
         "../envs/isoloss.yaml"
     threads: 1
@@ -65,11 +67,13 @@ rule train:
         gpu=cluster.gpus(ISOLOSS.config.device),
         gpu_percent=lambda wildcards: ISOLOSS.resources(wildcards.run_id).gpu_percent,
     params:
-        settings=lambda wildcards: ISOLOSS.settings(wildcards.run_id),
-        seed=lambda wildcards: ISOLOSS.seed(wildcards.run_id),
-        corpus=lambda wildcards: ISOLOSS.corpus_option(wildcards.run_id),
-        checkpoint=lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.run_id}.safetensors",
-        folder=lambda wildcards, output: os.path.dirname(output.row),
+        settings=quick(lambda wildcards: ISOLOSS.settings(wildcards.run_id)),
+        seed=quick(lambda wildcards: ISOLOSS.seed(wildcards.run_id)),
+        corpus=quick(lambda wildcards: ISOLOSS.corpus_option(wildcards.run_id)),
+        checkpoint=quick(
+            lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.run_id}.safetensors"
+        ),
+        folder=quick(lambda wildcards, output: os.path.dirname(output.row)),
     message:
         "Training {wildcards.run_id}"
     shell:

@@ -6,6 +6,7 @@ gives the number of runs per allocation, for example `short=32`. Runs that conti
 one group.
 """
 
+import functools
 import os
 from collections import defaultdict
 from collections.abc import Collection
@@ -33,14 +34,7 @@ class Groups:
     """
 
     def __init__(self, plan: Plan, device: str):
-        self._waiting = plan.predicted_by
-        self._family: dict[str, str] = {}  # run or trunk -> the first trunk of its chain, or itself
-        for run_id, run in plan.runs.items():
-            chain = [run_id, *plan.chain(run)]
-            self._family |= dict.fromkeys(chain, chain[-1])
-        self._seconds: dict[str, float] = defaultdict(float)
-        for job_id, job in (plan.runs | plan.trunks).items():
-            self._seconds[self._family[job_id]] += seconds_of(job.cost, device)
+        self._plan, self._device = plan, device
 
     def of(self, job_id: str, known: Collection[str]) -> str | None:
         """The group of a run or a trunk; None if it has an allocation of its own.
@@ -48,11 +42,28 @@ class Groups:
         `known` are the groups of the profile; none without `group-components`.
         """
         # A run that waits for a prediction cannot be in one group with the fitted runs.
-        if job_id not in self._family or job_id in self._waiting:
+        if not known or job_id not in self._family or job_id in self._plan.predicted_by:
             return None
         seconds = self._seconds[self._family[job_id]]
         fitting = (name for name, most in GROUPS.items() if name in known and seconds <= most)
         return next(fitting, None)
+
+    @functools.cached_property
+    def _family(self) -> dict[str, str]:
+        """Run or trunk -> the first trunk of its chain, or itself."""
+        found: dict[str, str] = {}
+        for run_id, run in self._plan.runs.items():
+            chain = [run_id, *self._plan.chain(run)]
+            found |= dict.fromkeys(chain, chain[-1])
+        return found
+
+    @functools.cached_property
+    def _seconds(self) -> dict[str, float]:
+        """The first trunk of a chain, or a run without one -> planned seconds of all that is in it."""
+        found: dict[str, float] = defaultdict(float)
+        for job_id, job in (self._plan.runs | self._plan.trunks).items():
+            found[self._family[job_id]] += seconds_of(job.cost, self._device)
+        return found
 
     def runtime_min(self, job_id: str, resources: Resources, known: Collection[str]) -> int:
         """The time limit of a job: in a group, it allows for a shorter start."""

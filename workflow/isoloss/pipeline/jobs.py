@@ -1,5 +1,6 @@
 """The training jobs: inputs, cost and resources of each, and the results of other training code."""
 
+import functools
 from typing import Any
 
 from isoloss.errors import UserError
@@ -113,7 +114,17 @@ class Jobs(Paths):
     def settings(self, job_id: str) -> str:
         """The settings of a run or of a piece of a trunk."""
         job = self.job(job_id)
-        return canonical_json(job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings)
+        settings = job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings
+        # Seeds of one run share their settings, and so the text, of which Snakemake keeps each.
+        known = self._texts.get(id(settings))
+        if known is None:
+            known = self._texts[id(settings)] = canonical_json(settings)
+        return known
+
+    @functools.cached_property
+    def _texts(self) -> dict[int, str]:
+        """Settings of the plan -> their text."""
+        return {}
 
     def seed(self, job_id: str) -> int:
         """The seed of a run or of a trunk."""

@@ -116,12 +116,34 @@ class Paths:
         trained = isinstance(self._study(study), Trained)
         runs = self.plan.run_ids(study) if trained else []
         return [
-            *(self.run(run_id, name) for run_id in runs for name in RUN_FILES),
+            *(path for run_id in runs for path in self._wanted(run_id)),
             *([self.study(study, "plan.json")] if trained else []),
             *(self.study(study, name) for name in (*TABLES, "fits.parquet")),
             *self.predictions_of(study),
             *self.analyses_of(study),
         ]
+
+    def everything(self) -> list[str]:
+        """All files that are made unless a target is named, figures aside: the report needs them."""
+        shared = ("report.html", "findings.json", "complete.json", "losses.parquet", "fits.parquet")
+        return [
+            *(f"{self.config.results}/{name}" for name in shared),
+            *(path for study in self.studies for path in self.made(study)),
+        ]
+
+    def of_study(self, study: str) -> list[str]:
+        """The tables and the figures of a study."""
+        return [*self.made(study), *self.figures(study)]
+
+    def _wanted(self, run_id: str) -> list[str]:
+        """The files of a run to ask for: one brings all, unless that one is there alone.
+
+        A plan of thousands of runs takes less memory with fewer files.
+        """
+        row, *others = (self.run(run_id, name) for name in RUN_FILES)
+        if not (self.root / row).exists():
+            return [row]
+        return [row, *(path for path in others if not (self.root / path).exists())]
 
     def inputs(self, study: str) -> list[str]:
         """The input files of the tables of a study."""
