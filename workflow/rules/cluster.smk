@@ -45,17 +45,22 @@ def remove_group_checkpoints():
         cluster.remove_last_states(Path(RESULTS))
 
 
-def corpus_of(job_id):
-    """The corpus that a training waits for.
+def inputs_of(job_id):
+    """The corpus, the trunk and the prediction that a training waits for.
 
-    Snakemake asks for it before it compares a job with its record. A run's name says all that can
+    Snakemake asks for them before it compares a job with its record. A run's name says all that can
     change its result: which piece of a trunk it goes on from, and whether a prediction had to be
     there first, depends on the other runs of its study. So the record of its inputs is removed.
     """
     prepare_allocation()
     if SNAKEMAKE.is_main_process:
         SNAKEMAKE.forget_inputs(ISOLOSS.files_of(job_id))
-    return ISOLOSS.corpus_of(job_id)
+    return ISOLOSS.inputs_of(job_id)
+
+
+def trunk_among(inputs):
+    """The checkpoint of a trunk among the inputs of a training; "" for one that has none."""
+    return " ".join(path for path in inputs if path.endswith(ISOLOSS.TRUNK_SUFFIX))
 
 
 # Runs of seconds share an allocation.

@@ -4,12 +4,8 @@
 
 rule trunk:
     input:
-        # The same bytes whenever they are made: new ones make nothing stale.
-        corpus=quick(lambda wildcards: ancient(corpus_of(wildcards.trunk_id))),
-        trunk=quick(lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.trunk_id))),
-        prediction=quick(
-            lambda wildcards: ancient(ISOLOSS.prediction_before(wildcards.trunk_id))
-        ),
+        # Corpus, trunk, prediction: new ones make nothing stale.
+        quick(lambda wildcards: ancient(inputs_of(wildcards.trunk_id))),
     output:
         f"{RESULTS}/trunks/{{trunk_id}}.safetensors",
     log:
@@ -32,22 +28,19 @@ rule trunk:
         checkpoint=quick(
             lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.trunk_id}.safetensors"
         ),
+        trunk=quick(lambda wildcards, input: trunk_among(input)),
     message:
         "Training {wildcards.trunk_id}"
     shell:
         "ISOLOSS_MEMORY_MB={resources.mem_mb}"
         " python -m isoloss.runtime.job trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}"
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
-        " --trunk={input.trunk} --out {output} > {log} 2>&1"
+        " --trunk={params.trunk} --out {output} > {log} 2>&1"
 
 
 rule train:
     input:
-        corpus=quick(lambda wildcards: ancient(corpus_of(wildcards.run_id))),
-        trunk=quick(lambda wildcards: ancient(ISOLOSS.trunk_of(wildcards.run_id))),
-        prediction=quick(
-            lambda wildcards: ancient(ISOLOSS.prediction_before(wildcards.run_id))
-        ),
+        quick(lambda wildcards: ancient(inputs_of(wildcards.run_id))),
     output:
         curve=f"{RESULTS}/runs/{{run_id}}/curve.parquet",
         row=f"{RESULTS}/runs/{{run_id}}/row.json",
@@ -73,6 +66,7 @@ rule train:
         checkpoint=quick(
             lambda wildcards: f"{RESULTS}/checkpoints/{wildcards.run_id}.safetensors"
         ),
+        trunk=quick(lambda wildcards, input: trunk_among(input)),
         folder=quick(lambda wildcards, output: os.path.dirname(output.row)),
     message:
         "Training {wildcards.run_id}"
@@ -80,4 +74,4 @@ rule train:
         "ISOLOSS_MEMORY_MB={resources.mem_mb}"
         " python -m isoloss.runtime.job train --run-id {wildcards.run_id} --settings {params.settings:q}"
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
-        " --trunk={input.trunk} --folder {params.folder} > {log} 2>&1"
+        " --trunk={params.trunk} --folder {params.folder} > {log} 2>&1"

@@ -59,7 +59,7 @@ class Groups:
 
     @functools.cached_property
     def _seconds(self) -> dict[str, float]:
-        """The first trunk of a chain, or a run without one -> planned seconds of all that is in it."""
+        """First trunk of a chain, or run without one -> planned seconds of all that is in it."""
         found: dict[str, float] = defaultdict(float)
         for job_id, job in (self._plan.runs | self._plan.trunks).items():
             found[self._family[job_id]] += seconds_of(job.cost, self._device)

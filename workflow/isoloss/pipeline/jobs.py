@@ -53,6 +53,12 @@ class Jobs(Paths):
         corpus_id = self.job(job_id).corpus_id
         return self._to_read(job_id, self.corpus(corpus_id, "card.json")) if corpus_id else []
 
+    def inputs_of(self, job_id: str) -> list[str]:
+        """All files that must be there before a run, or a piece of a trunk, starts."""
+        return [
+            *self.corpus_of(job_id), *self.trunk_of(job_id), *self.prediction_before(job_id)
+        ]  # fmt: skip
+
     def _to_read(self, job_id: str, path: str) -> list[str]:
         """A file that a job reads; none where the job is done and the file has been removed.
 

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from isoloss.config import exhibits
 from isoloss.config.study import Config, Frontier, Study, Trained
@@ -15,6 +15,7 @@ from isoloss.runs import RUN_FILES
 
 PREDICTION = "prediction"  # the analysis that every study with a prediction has
 PREDICTION_SETTINGS = exhibits.analysis(PREDICTION).settings
+COLLECTED = ("row.json", "curve.parquet")  # of a run, by the tables of its study
 TABLES = ("runs.parquet", "curves.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
 
@@ -22,6 +23,8 @@ FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
 @dataclass(frozen=True)
 class Paths:
     """A checked config; paths are relative to the project's folder."""
+
+    TRUNK_SUFFIX: ClassVar = ".safetensors"
 
     root: Path
     config: Config
@@ -46,7 +49,7 @@ class Paths:
 
     def trunk_file(self, trunk_id: str) -> str:
         """The checkpoint at the end of a piece of a trunk."""
-        return f"{self.config.results}/trunks/{trunk_id}.safetensors"
+        return f"{self.config.results}/trunks/{trunk_id}{self.TRUNK_SUFFIX}"
 
     def figures(self, study: str | None = None) -> list[str]:
         """The files of all figures, or of a study's."""
@@ -107,24 +110,37 @@ class Paths:
         return [self.study(name, "runs.parquet") for name in self.plan.members]
 
     def made(self, study: str) -> list[str]:
-        """The tables of a study and its runs, but no trunks and corpora.
+        """The tables of a study and its missing runs, but no trunks and corpora.
 
         Snakemake makes a missing file only if the file is a target, or the input of a job that
         runs. So all of these tables are targets. A table that a failed job lost, or that was
         removed by hand, is then made again.
         """
         trained = isinstance(self._study(study), Trained)
-        runs = self.plan.run_ids(study) if trained else []
         return [
-            *(path for run_id in runs for path in self._wanted(run_id)),
+            *(self._missing(study) if trained else []),
             *([self.study(study, "plan.json")] if trained else []),
             *(self.study(study, name) for name in (*TABLES, "fits.parquet")),
             *self.predictions_of(study),
             *self.analyses_of(study),
         ]
 
+    def _missing(self, study: str) -> list[str]:
+        """The files of runs that are not there, and that the study's tables would not ask for.
+
+        In a plan of thousands of runs each further target costs memory.
+        """
+        tables_made = all((self.root / self.study(study, name)).exists() for name in TABLES)
+        missing = []
+        for run_id in self.plan.run_ids(study):
+            files = {name: self.run(run_id, name) for name in RUN_FILES}
+            gone = [name for name, path in files.items() if not (self.root / path).exists()]
+            if tables_made or not set(gone) & set(COLLECTED):
+                missing += [files[name] for name in gone[:1]]
+        return missing
+
     def everything(self) -> list[str]:
-        """All files that are made unless a target is named, figures aside: the report needs them."""
+        """What is made if no target is named; the report asks for the figures."""
         shared = ("report.html", "findings.json", "complete.json", "losses.parquet", "fits.parquet")
         return [
             *(f"{self.config.results}/{name}" for name in shared),
@@ -135,22 +151,12 @@ class Paths:
         """The tables and the figures of a study."""
         return [*self.made(study), *self.figures(study)]
 
-    def _wanted(self, run_id: str) -> list[str]:
-        """The files of a run to ask for: one brings all, unless that one is there alone.
-
-        A plan of thousands of runs takes less memory with fewer files.
-        """
-        row, *others = (self.run(run_id, name) for name in RUN_FILES)
-        if not (self.root / row).exists():
-            return [row]
-        return [row, *(path for path in others if not (self.root / path).exists())]
-
     def inputs(self, study: str) -> list[str]:
         """The input files of the tables of a study."""
         found = self._study(study)
         if isinstance(found, Trained):
             runs = self.plan.run_ids(study)
-            files = [self.run(run, name) for run in runs for name in RUN_FILES]
+            files = [self.run(run, name) for run in runs for name in COLLECTED]
             return [self.study(study, "plan.json"), *files]
         if isinstance(found, Frontier):
             return [self.study(other, name) for other in found.of for name in TABLES]
