@@ -1,10 +1,11 @@
-"""Kill training jobs at random moments, some while they write a checkpoint, until they are done."""
+"""End training jobs, the worker pool and Snakemake at random moments, until the runs are done."""
 
 import contextlib
 import copy
 import os
 import random
-import signal
+import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -22,10 +23,15 @@ from isoloss.tables.schema import TIMED
 from isoloss.train.keep import INTERVAL
 
 RETRIES = 1000
-EARLIEST_S, MEAN_S = 0.2, 0.6  # between two kills: a job gets a little further each time
+EARLIEST_S, MEAN_S = 0.2, 0.6  # between two ends: a job gets a little further each time
 WRITE_PATIENCE_S = 1.0  # waited for a checkpoint that is being written
-MOST_OF_A_KIND = 0.3  # of all kills: what starts first is not killed alone
-EVERY_SNAKEMAKE = 10  # each so many kills, the workflow itself and all that it runs
+MOST_OF_A_KIND = 0.3  # of all ends: what starts first is not ended alone
+ORPHAN_S = 10.0  # after so long, nothing is left of what the ended process had started
+LIMIT_PATIENCE_S = 5.0  # waited for a process to hit its limit
+FULL_S = 3.0  # the disk stays full, if nothing ends before
+# Of 100 ends, how many are of what, and how many are by what.
+VICTIMS = {"training": 60, "worker pool": 20, "snakemake": 20}
+MEANS = {"SIGKILL": 60, "memory limit": 20, "full disk": 20}
 
 
 def project(folder: Path, steps: int) -> Project:
@@ -36,7 +42,7 @@ def project(folder: Path, steps: int) -> Project:
     steps : int
         Of the longest runs.
     """
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     words = random.Random(0)
     text = " ".join(words.choice(["to", "be", "or", "not", "that", "is"]) for _ in range(20_000))
     (folder / "text.txt").write_text(text)
@@ -63,94 +69,164 @@ def project(folder: Path, steps: int) -> Project:
 
 
 class Monkey:
-    """Kills what a project's Snakemake runs.
+    """Ends what a project's Snakemake runs.
 
     Attributes
     ----------
-    kills : Counter
-        Of what: "MLP", "trunk", "cooldown", "data-limited", "during a write", "snakemake".
+    kinds : Counter
+        Ends of training jobs, by kind: "MLP", "trunk", "cooldown", "data-limited".
+    ends : Counter
+        (victim, means) -> ends. A full disk may end several victims at once: each counts.
+    during_a_write : int
+        Ends of training jobs while they wrote a checkpoint.
+    orphans : list of str
+        Commands that ran on for more than `ORPHAN_S` after what had started them was ended.
+    slowest_s : float
+        The longest time that a process took to end after what had started it.
     """
 
     def __init__(self, project: Project, seed: int):
         self.project, self.random = project, random.Random(seed)
-        self.kills: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
+        self.ends: Counter[tuple[str, str]] = Counter()
+        self.during_a_write = 0
+        self.orphans: list[str] = []
+        self.slowest_s = 0.0
         self.results = project.folder / "results"
         plan = load_project(
             {"studies": list(project.studies)} | project.config, project.folder
         ).plan
         self.limited = set(plan.run_ids("limited"))
+        self.has_own_disk = os.path.ismount(project.folder)
+        self._output = project.folder.with_suffix(".output.txt")
 
     def run(self, count: int) -> None:
-        """Run the project to its end, with `count` kills of training jobs, if it takes so long."""
+        """Run the project to its end, with `count` ends of its processes, if it takes so long."""
         while True:
             with self._snakemake() as process:
+                before = sum(self.ends.values())
                 self._disturb(process, count)
                 if process.wait() == 0:
                     return
-                assert self.killed_snakemake, (self.project.folder / "output.txt").read_text()
+                ended = sum(self.ends.values()) - before
+                assert ended, self._output.read_text()[-5000:]
 
     def _snakemake(self) -> subprocess.Popen:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
         command += ["--directory", str(self.project.folder), "--cores", "2"]
         command += ["--retries", str(RETRIES)]
         own = {k: v for k, v in os.environ.items() if not k.startswith("ISOLOSS_")}
-        self.killed_snakemake = False
-        with (self.project.folder / "output.txt").open("ab") as output:
+        # Not on the disk that will be full: nobody could read there why a command has failed.
+        path = self._output
+        with path.open("ab") as output:
             return subprocess.Popen(
                 command, env=own | {INTERVAL: "0.05"}, stdout=output, stderr=output
             )
 
     def _disturb(self, process: subprocess.Popen, count: int) -> None:
-        while process.poll() is None and sum(self.of_jobs().values()) < count:
+        while process.poll() is None and sum(self.ends.values()) < count:
             time.sleep(EARLIEST_S + self.random.expovariate(1 / MEAN_S))
-            training = self._training(process.pid, MOST_OF_A_KIND * count)
-            if not training:
+            found = self._processes(process.pid, MOST_OF_A_KIND * count)
+            if not any(victim == "training" for victim, _ in found.values()):
                 continue
-            writing = self._writing(training) if self.random.random() < 0.7 else None
-            victim = writing or self.random.choice(sorted(training))
-            if not _kill(victim):
+            means = self._drawn(MEANS)
+            if means == "full disk" and self.has_own_disk:
+                self._fill_the_disk(found)
                 continue
-            self.kills[training[victim]] += 1
-            with contextlib.suppress(psutil.TimeoutExpired, psutil.NoSuchProcess):
-                psutil.Process(victim).wait(5)
-            left = (self.results / "checkpoints").glob(f".*.{victim}.partial")
-            self.kills["during a write"] += bool(list(left))
-            if sum(self.of_jobs().values()) % EVERY_SNAKEMAKE == 0:
-                self.killed_snakemake = _kill(process.pid)
-                self.kills["snakemake"] += self.killed_snakemake
+            wanted = self._drawn(VICTIMS)
+            victims = sorted(pid for pid, (victim, _) in found.items() if victim == wanted)
+            if victims:
+                self._end(found, victims, "SIGKILL" if means == "full disk" else means)
 
-    def of_jobs(self) -> dict[str, int]:
-        """The kills of training jobs, by kind."""
-        others = ("during a write", "snakemake")
-        return {kind: n for kind, n in self.kills.items() if kind not in others}
+    def _drawn(self, weights: dict[str, int]) -> str:
+        return self.random.choices(list(weights), list(weights.values()))[0]
 
-    def _training(self, snakemake: int, most: float) -> dict[int, str]:
-        """The jobs that train, workers of the pool: number -> kind, if it may be killed."""
+    def _end(self, found: dict[int, tuple[str, str]], victims: list[int], means: str) -> None:
+        """End one of some processes by a signal or a limit, and look for orphans."""
+        writing = self._writing(victims) if self.random.random() < 0.7 else None
+        pid = writing or self.random.choice(victims)
+        started = _descendants(pid)
         try:
-            processes = psutil.Process(snakemake).children(recursive=True)
+            process = psutil.Process(pid)
+            if means == "SIGKILL":
+                process.kill()
+            else:
+                process.rlimit(resource.RLIMIT_AS, (process.memory_info().vms, -1))
+            process.wait(LIMIT_PATIENCE_S)
         except psutil.NoSuchProcess:
-            return {}
-        found = {one.pid: kind for one in processes if (kind := self._kind(one.pid))}
-        return {pid: kind for pid, kind in found.items() if self.kills[kind] < most}
+            return
+        except psutil.TimeoutExpired:  # it needed no more memory than it had
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.rlimit(resource.RLIMIT_AS, (-1, -1))
+            return
+        self._count(found[pid], means, pid)
+        self._look_for_orphans(started)
 
-    def _writing(self, training: dict[int, str]) -> int | None:
+    def _fill_the_disk(self, found: dict[int, tuple[str, str]]) -> None:
+        """Leave no room on the project's disk, until something has ended or nothing needs room."""
+        started = {pid: _descendants(pid) for pid in found}
+        alive = [process for pid in found if (process := _process(pid))]
+        ballast = self.project.folder / "ballast"
+        try:
+            with contextlib.suppress(OSError), ballast.open("wb") as file:
+                while True:
+                    file.write(bytes(4096))
+                    file.flush()
+            ended, _ = psutil.wait_procs(alive, timeout=FULL_S, callback=None)
+        finally:
+            ballast.unlink(missing_ok=True)
+        for process in ended:
+            self._count(found[process.pid], "full disk", process.pid)
+            self._look_for_orphans(started[process.pid])
+
+    def _count(self, what: tuple[str, str], means: str, pid: int) -> None:
+        victim, kind = what
+        self.ends[victim, means] += 1
+        if victim == "training":
+            self.kinds[kind] += 1
+            left = (self.results / "checkpoints").glob(f".*.{pid}.partial")
+            self.during_a_write += bool(list(left))
+
+    def _look_for_orphans(self, started: list[psutil.Process]) -> None:
+        start_s = time.monotonic()
+        _, left = psutil.wait_procs(started, timeout=ORPHAN_S)
+        self.slowest_s = max(self.slowest_s, time.monotonic() - start_s)
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self.orphans.append(" ".join(process.cmdline()))
+
+    def _processes(self, snakemake: int, most: float) -> dict[int, tuple[str, str]]:
+        """What may be ended: number -> victim, kind of training."""
+        found = {snakemake: ("snakemake", "")}
+        alone = {}
+        for process in _descendants(snakemake):
+            with contextlib.suppress(psutil.NoSuchProcess, OSError):
+                command, log = " ".join(process.cmdline()), Path(f"/proc/{process.pid}/fd/1")
+                kind = self._kind(log.readlink())
+                if "isoloss.runtime.worker_pool" in command:
+                    found[process.pid] = ("training", kind) if kind else ("worker pool", "")
+                elif "isoloss.runtime.job" in command and kind and "bash" not in command:
+                    alone[process.pid] = ("training", kind)
+        if ("worker pool", "") not in found.values():
+            found |= alone  # jobs that found no pool
+        return {
+            pid: (victim, kind)
+            for pid, (victim, kind) in found.items()
+            if victim != "training" or self.kinds[kind] < most
+        }
+
+    def _writing(self, victims: list[int]) -> int | None:
         """A job that writes its checkpoint at this moment: its partial file has its number."""
         deadline = time.monotonic() + WRITE_PATIENCE_S
         folder = self.results / "checkpoints"
         while time.monotonic() < deadline and folder.exists():
             for name in os.listdir(folder):  # noqa: PTH208
-                if name.endswith(".partial") and int(name.split(".")[-2]) in training:
+                if name.endswith(".partial") and int(name.split(".")[-2]) in victims:
                     return int(name.split(".")[-2])
         return None
 
-    def _kind(self, pid: int) -> str | None:
+    def _kind(self, log: Path) -> str | None:
         """What a process trains, by the log that it writes to; None for any other process."""
-        try:
-            log = Path(f"/proc/{pid}/fd/1").readlink()
-            if "isoloss.runtime.worker_pool" not in Path(f"/proc/{pid}/cmdline").read_text():
-                return None
-        except OSError:
-            return None
         if log.parent.name == "trunks":
             return "trunk"
         if log.parent.name != "runs":
@@ -160,12 +236,30 @@ class Monkey:
         return "data-limited" if log.stem in self.limited else "cooldown"
 
 
-def _kill(pid: int) -> bool:
+@contextlib.contextmanager
+def own_disk(folder: Path, size_mb: int = 200):
+    """Give a folder a disk of its own, so that it can be full; without, where nobody may mount."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(folder)]
+    may = os.geteuid() == 0 and shutil.which("mount")
+    mounted = may and not subprocess.run(command, capture_output=True).returncode
     try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return True
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def _process(pid: int) -> psutil.Process | None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid)
+    return None
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
 
 
 def differences(one: Project, other: Project) -> list[str]:
