@@ -33,7 +33,7 @@ rule trunk:
         "Training {wildcards.trunk_id}"
     shell:
         "ISOLOSS_MEMORY_MB={resources.mem_mb}"
-        " python -m isoloss.runtime.job trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}"
+        ' python -S -E "$ISOLOSS_CLIENT" trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}'
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
         " --trunk={params.trunk} --out {output} > {log} 2>&1"
 
@@ -72,6 +72,6 @@ rule train:
         "Training {wildcards.run_id}"
     shell:
         "ISOLOSS_MEMORY_MB={resources.mem_mb}"
-        " python -m isoloss.runtime.job train --run-id {wildcards.run_id} --settings {params.settings:q}"
+        ' python -S -E "$ISOLOSS_CLIENT" train --run-id {wildcards.run_id} --settings {params.settings:q}'
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
         " --trunk={params.trunk} --folder {params.folder} > {log} 2>&1"

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from isoloss import extensions
+from isoloss.runtime import client
+from isoloss.runtime.client import CLIENT
 from isoloss.runtime.job import COMMIT, DEVICE, KERNEL
 
 
@@ -30,6 +32,7 @@ def set_environment(code: str | Path, device: str, kernel: str, own: Iterable[st
     packages = [str(code), os.environ.get("PYTHONPATH", "")]
     os.environ["PATH"] = os.pathsep.join(filter(None, path))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, packages))
+    os.environ[CLIENT] = client.__file__
     os.environ[DEVICE] = device
     os.environ[KERNEL] = kernel
     os.environ[extensions.PATHS] = os.pathsep.join(own)

@@ -1,22 +1,22 @@
-"""The client of one job of the workflow: `python -m isoloss.runtime.job COMMAND ...`.
+"""One job of the workflow: `python -m isoloss.runtime.job COMMAND ...`.
 
 Importing PyTorch and its like takes seconds, and most jobs take less. Where the workflow has a
 worker pool (`isoloss.runtime.worker_pool`), the job runs in a worker of it. Elsewhere, as in an
 allocation of a cluster, it runs in this process. This module imports the standard library alone.
+Trainings have a quicker client, `isoloss.runtime.client`.
 """
 
-import array
 import contextlib
 import importlib
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 
+from isoloss.runtime.client import ONE_THREAD, POOL_SOCKET, ask
+
 # Environment variables that the workflow sets for its jobs.
-POOL_SOCKET = "ISOLOSS_POOL_SOCKET"  # the address of the worker pool
 COMMIT = "ISOLOSS_COMMIT"
 DEVICE = "ISOLOSS_DEVICE"
 KERNEL = "ISOLOSS_KERNEL"
@@ -45,12 +45,7 @@ USER_ERROR, USAGE_ERROR = 1, 2
 # worker without it. The pool then starts the job again in a worker that has it.
 ANALYSIS, TORCH = "analysis", "torch"
 ELSEWHERE = {ANALYSIS: 81, TORCH: 82}
-MOST_REPLY_BYTES = 1024  # of the worker pool, at a job's end
 TRY_AGAIN = 75  # the job was interrupted and can resume: EX_TEMPFAIL
-# One thread a job: several jobs side by side are faster than several threads in one of them.
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
 
 
 _LOADED: set[str] = set()  # what a worker of the pool has imported; empty in any other process
@@ -120,27 +115,18 @@ def run_in_pool(argv: Sequence[str], address: str) -> int:
     OSError
         There is no worker pool at that address.
     """
-    request = json.dumps(
-        {"argv": list(argv), "cwd": os.getcwd(), "environ": dict(os.environ)}  # noqa: PTH109
-    ).encode()
-    with socket.socket(socket.AF_UNIX) as connection:
-        with short_path(address) as path:
-            connection.connect(path)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # The worker pool ends the job when this connection ends.
-            signal.signal(number, signal.SIG_DFL)
-        outputs = array.array("i", [sys.stdout.fileno(), sys.stderr.fileno()])
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, outputs)]
-        connection.sendmsg([len(request).to_bytes(8)], rights)
-        connection.sendall(request)
-        reply = connection.recv(MOST_REPLY_BYTES)
+    return exit_code(argv[0], ask(argv, address))
+
+
+def exit_code(command: str, reply: bytes) -> int:
+    """The exit code of a job by the pool's reply; a job that a signal has ended is told of."""
     if not reply:
         print("isoloss: the worker pool ended before the job did", file=sys.stderr)
         return USER_ERROR
     ended = json.loads(reply)
     if ended["code"] >= 0:
         return ended["code"]
-    print(killed_message(argv[0], -ended["code"], ended["peak_memory_mib"]), file=sys.stderr)
+    print(killed_message(command, -ended["code"], ended["peak_memory_mib"]), file=sys.stderr)
     return 128 - ended["code"]
 
 
