@@ -129,6 +129,44 @@ def test_docstrings_comments_plans_and_jobs_arguments_do_not(package, module, ol
     assert changed(package, module, old, new) == set()
 
 
+LOOKS_LIKE_A_COMMENT = """
+
+TEXT = "# no comment" + '#' + f"{1}#" + '''
+    # nor this
+
+'''
+def f(x, name="a\\"#b"):  # a comment
+    return x  # another
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("  # another", "  # one more", True),
+        ("  # a comment\n", "\n    # a comment\n\n", True),
+        ('name="a', 'name="A', False),
+        ("# no comment", "# a comment", False),
+        ("    # nor this\n", "", False),
+        ("# nor this\n\n", "# nor this\n", False),  # an empty line of a text
+        ("return x", "return -x", False),
+    ],
+)
+def test_comments_are_no_source_and_texts_that_look_like_comments_are(
+    monkeypatch, tmp_path, old, new, same
+):
+    def source_of(text):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}" / "module.py"
+        path.parent.mkdir()
+        path.write_text(text)
+        monkeypatch.setattr(fingerprint_of, "sources", lambda *modules: [str(path)])
+        return fingerprint_of.source_fingerprint(str(path))
+
+    assert old in LOOKS_LIKE_A_COMMENT
+    edited = LOOKS_LIKE_A_COMMENT.replace(old, new)
+    assert (source_of(LOOKS_LIKE_A_COMMENT) == source_of(edited)) == same
+
+
 def test_a_task_that_is_not_there_has_no_fingerprint():
     with pytest.raises(UserError, match="there is no task 'image'"):
         fingerprint_of.training_fingerprint("image")

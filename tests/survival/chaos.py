@@ -152,10 +152,9 @@ class Monkey:
                 process.kill()
             else:
                 process.rlimit(resource.RLIMIT_AS, (process.memory_info().vms, -1))
-            process.wait(LIMIT_PATIENCE_S)
         except psutil.NoSuchProcess:
             return
-        except psutil.TimeoutExpired:  # it needed no more memory than it had
+        if _left([process], LIMIT_PATIENCE_S):  # it needed no more memory than it had
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.rlimit(resource.RLIMIT_AS, (-1, -1))
             return
@@ -172,10 +171,10 @@ class Monkey:
                 while True:
                     file.write(bytes(4096))
                     file.flush()
-            ended, _ = psutil.wait_procs(alive, timeout=FULL_S, callback=None)
+            left = _left(alive, FULL_S, all_of_them=False)
         finally:
             ballast.unlink(missing_ok=True)
-        for process in ended:
+        for process in set(alive) - set(left):
             self._count(found[process.pid], "full disk", process.pid)
             self._look_for_orphans(started[process.pid])
 
@@ -189,7 +188,7 @@ class Monkey:
 
     def _look_for_orphans(self, started: list[psutil.Process]) -> None:
         start_s = time.monotonic()
-        _, left = psutil.wait_procs(started, timeout=ORPHAN_S)
+        left = _left(started, ORPHAN_S)
         self.slowest_s = max(self.slowest_s, time.monotonic() - start_s)
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -248,6 +247,28 @@ def own_disk(folder: Path, size_mb: int = 200):
     finally:
         if mounted:
             subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def _left(
+    processes: list[psutil.Process], timeout_s: float, *, all_of_them: bool = True
+) -> list[psutil.Process]:
+    """Wait until processes have ended, or the first of them, and return those that have not.
+
+    `psutil.wait_procs` would take the exit code of Snakemake from the one who has started it.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        left = [process for process in processes if _runs(process)]
+        enough = not left if all_of_them else len(left) < len(processes)
+        if enough or time.monotonic() > deadline:
+            return left
+        time.sleep(0.02)
+
+
+def _runs(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _process(pid: int) -> psutil.Process | None:

@@ -8,8 +8,6 @@ import yaml
 from tests.workflow.project import REPOSITORY, SNAKEFILE, Project
 from tests.workflow.test_staleness import FUNCTION
 
-from isoloss.pipeline.paths import seen_from
-
 STATS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 PARENT = """
 module isoloss:
@@ -82,21 +80,6 @@ def test_another_workflow_uses_it_as_a_module(project):
     total = as_module.pop("total"), standard.pop("total")
     assert total[0] == total[1]
     assert as_module == {f"scaling_{rule}": count for rule, count in standard.items()}
-
-
-def test_code_inside_the_project_is_named_from_there_and_other_code_by_its_whole_path(tmp_path):
-    """So a project moves with its code, and finds code elsewhere when it moves alone."""
-    inside, outside = tmp_path / "project" / "workflow", tmp_path / "code"
-    for folder in (inside, outside):
-        folder.mkdir(parents=True)
-    (tmp_path / "link").symlink_to("project")
-    (tmp_path / "project" / "linked").symlink_to("../code")
-    project = tmp_path / "project"
-    assert seen_from(project, inside / "a.py") == "workflow/a.py"
-    assert seen_from(tmp_path / "link", inside / "a.py") == "workflow/a.py"
-    assert seen_from(project, tmp_path / "link" / "workflow" / "a.py") == "workflow/a.py"
-    assert seen_from(project, project / "linked" / "a.py") == "linked/a.py"
-    assert seen_from(project, outside / "a.py") == str(outside / "a.py")
 
 
 def test_the_catalog_finds_what_its_standard_asks_for():

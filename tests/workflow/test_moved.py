@@ -80,6 +80,18 @@ def test_a_folder_that_is_moved_has_nothing_to_do(finished, tmp_path):
     assert moved.jobs() == {}
 
 
+def test_a_comment_a_docstring_and_an_empty_line_in_every_module_make_nothing_again(
+    finished, tmp_path
+):
+    copy = copied(finished.folder, tmp_path / "copy", times=True)
+    before = copy.contents()
+    for path in (copy.folder / "workflow").rglob("*.py"):
+        text = path.read_text().replace('"""', '"""Edited. ', 1)
+        path.write_text(f"# a comment\n\n{text}\n# another\n")
+    assert copy.jobs() == {}
+    assert copy.contents() == before
+
+
 def test_results_that_are_copied_into_a_fresh_clone_train_nothing(finished, tmp_path):
     """The copy has new times, the corpus the newest, and no record of what was done."""
     copy = copied(finished.folder, tmp_path / "copy", times=False)
@@ -107,7 +119,7 @@ def test_an_edit_of_the_code_keeps_a_prediction_that_says_the_same(finished, tmp
     copy = copied(finished.folder, tmp_path / "copy", times=True)
     said = (copy.folder / SAID).read_bytes()
     law = copy.folder / "workflow" / "isoloss" / "laws" / "base.py"
-    law.write_text(law.read_text() + "# a comment\n")
+    law.write_text(law.read_text() + "EDITED = True\n")
     assert copy.jobs(SAID) == {"predict": 1}
     assert (copy.folder / SAID).read_bytes() == said
     assert predictions(copy) == ([True], [True])
@@ -138,7 +150,7 @@ def test_a_prediction_of_a_version_without_records_is_kept_as_one_before_it_is_m
     copy = copied(finished.folder, tmp_path / "copy", times=True)
     shutil.rmtree(copy.folder / "results" / "predictions")
     law = copy.folder / "workflow" / "isoloss" / "laws" / "base.py"
-    law.write_text(law.read_text() + "# a comment\n")
+    law.write_text(law.read_text() + "EDITED = True\n")
     assert copy.snakemake("--dry-run", SAID).returncode == 0
     assert not (copy.folder / "results" / "predictions").exists()
     assert copy.jobs(SAID) == {"predict": 1}

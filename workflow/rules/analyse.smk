@@ -7,13 +7,7 @@ rule analyse:
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
         done=lambda wildcards: ISOLOSS.done_before(wildcards.study, wildcards.name),
         prediction=lambda wildcards: ISOLOSS.predicted(wildcards.study, wildcards.name),
-        code=lambda wildcards: [
-            *code_of(
-                "isoloss.jobs.analyse",
-                ISOLOSS.analysis_module(wildcards.study, wildcards.name),
-            ),
-            *EXTENSIONS,
-        ],
+        extensions=EXTENSIONS,
     output:
         f"{RESULTS}/studies/{{study}}/analyses/{{name}}.parquet",
     log:
@@ -24,6 +18,10 @@ rule analyse:
     resources:
         mem_mb=2000,
     params:
+        code=lambda wildcards: code_of(
+            "isoloss.jobs.analyse",
+            ISOLOSS.analysis_module(wildcards.study, wildcards.name),
+        ),
         analysis=lambda wildcards: ISOLOSS.analysis_json(
             wildcards.study, wildcards.name
         ),
@@ -38,13 +36,14 @@ rule analyse:
 rule analyses:
     input:
         analyses=lambda wildcards: ISOLOSS.each_analysis(wildcards.study),
-        code=code_of("isoloss.jobs.analyses"),
     output:
         f"{RESULTS}/studies/{{study}}/analyses.parquet",
     log:
         f"{RESULTS}/logs/analyses/{{study}}.log",
     conda:
         "../envs/isoloss.yaml"
+    params:
+        code=code_of("isoloss.jobs.analyses"),
     message:
         "Joining the analyses of {wildcards.study}"
     shell:

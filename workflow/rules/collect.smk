@@ -3,7 +3,7 @@
 
 rule plan:
     input:
-        code=[*code_of("isoloss.jobs.plan"), *EXTENSIONS],
+        extensions=EXTENSIONS,
     output:
         f"{RESULTS}/studies/{{study}}/plan.json",
     log:
@@ -11,6 +11,7 @@ rule plan:
     conda:
         "../envs/isoloss.yaml"
     params:
+        code=code_of("isoloss.jobs.plan"),
         grid=lambda wildcards: ISOLOSS.grid(wildcards.study),
         corpora=lambda wildcards: ISOLOSS.corpora_json(wildcards.study),
     message:
@@ -23,7 +24,7 @@ rule plan:
 rule collect:
     input:
         tables=lambda wildcards: ISOLOSS.inputs(wildcards.study),
-        code=[*code_of("isoloss.jobs.collect"), *EXTENSIONS],
+        extensions=EXTENSIONS,
     output:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
@@ -32,6 +33,7 @@ rule collect:
     conda:
         "../envs/isoloss.yaml"
     params:
+        code=code_of("isoloss.jobs.collect"),
         study=lambda wildcards: ISOLOSS.source(wildcards.study),
         studies=lambda wildcards: f"{RESULTS}/studies",
         runs=lambda wildcards: f"{RESULTS}/runs",
@@ -48,13 +50,14 @@ rule collect:
 rule losses:
     input:
         runs=[ISOLOSS.study(study, "runs.parquet") for study in ISOLOSS.studies],
-        code=code_of("isoloss.jobs.losses"),
     output:
         f"{RESULTS}/losses.parquet",
     log:
         f"{RESULTS}/logs/losses.log",
     conda:
         "../envs/isoloss.yaml"
+    params:
+        code=code_of("isoloss.jobs.losses"),
     message:
         "Joining the runs of all studies"
     shell:
@@ -64,7 +67,6 @@ rule losses:
 rule complete:
     input:
         runs=ISOLOSS.trained(),
-        code=code_of("isoloss.jobs.complete"),
     output:
         f"{RESULTS}/complete.json",
     log:
@@ -72,6 +74,7 @@ rule complete:
     conda:
         "../envs/isoloss.yaml"
     params:
+        code=code_of("isoloss.jobs.complete"),
         may_diverge=lambda wildcards: ISOLOSS.may_diverge(),
     message:
         "Looking for runs without a result"

@@ -6,9 +6,8 @@ from snakemake.logging import logger
 
 from isoloss.files import write_json
 from isoloss.pipeline.ending import ending
-from isoloss.pipeline.paths import seen_from
 from isoloss.runtime.disk import nearly_full
-from isoloss.runtime.fingerprint import sources
+from isoloss.runtime.fingerprint import source_fingerprint
 from isoloss.runtime.job import UNFINISHED
 
 RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
@@ -32,11 +31,8 @@ wildcard_constraints:
 
 
 def code_of(*modules):
-    """The files of code that a rule depends on, for its `input`.
-
-    They are `local`: neither a module's `prefix` nor object storage moves them.
-    """
-    return local([seen_from(os.curdir, path) for path in sources(*modules)])
+    """What a rule's code is, for its `params`: comments, places and times of files aside."""
+    return source_fingerprint(*modules)
 
 
 def quick(function):
@@ -77,6 +73,17 @@ def warn_of_runs_by_other_code():
         )
 
 
+def warn_of_results_without_record():
+    """Say what follows where results were copied without the record of how they were made."""
+    made = os.path.exists(f"{RESULTS}/complete.json")
+    if made and not any(Path(".snakemake").glob("metadata/*")):
+        logger.warning(
+            "Nothing here records how these results were made, because .snakemake was not copied."
+            " No finished run is trained again. What is older than its inputs is made again;"
+            " `snakemake --touch` takes all of it as it is."
+        )
+
+
 def record_predictions():
     """Record predictions of a version without records, before Snakemake may remove them."""
     try:
@@ -106,6 +113,7 @@ def last_lines():
 if SNAKEMAKE.is_main_process:
     logger.info(None, extra={"isoloss_last_lines": last_lines})
     warn_of_runs_by_other_code()
+    warn_of_results_without_record()
     if not SNAKEMAKE.is_dry_run:
         try:
             lock_folder()

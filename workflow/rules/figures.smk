@@ -9,13 +9,7 @@ rule figure:
         analyses=lambda wildcards: ISOLOSS.analyses_drawn(
             wildcards.study, wildcards.name
         ),
-        code=lambda wildcards: [
-            *code_of(
-                "isoloss.jobs.figure",
-                ISOLOSS.figure_module(wildcards.study, wildcards.name),
-            ),
-            *EXTENSIONS,
-        ],
+        extensions=EXTENSIONS,
     output:
         pdf=f"{FIGURES}/{{study}}/{{name}}.pdf",
         png=report(
@@ -33,6 +27,10 @@ rule figure:
     conda:
         "../envs/isoloss.yaml"
     params:
+        code=lambda wildcards: code_of(
+            "isoloss.jobs.figure",
+            ISOLOSS.figure_module(wildcards.study, wildcards.name),
+        ),
         figure=lambda wildcards: ISOLOSS.figure(wildcards.study, wildcards.name),
         context=lambda wildcards: ISOLOSS.figure_context(wildcards.study),
         caption=lambda wildcards: ISOLOSS.caption(wildcards.study, wildcards.name),

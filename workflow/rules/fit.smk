@@ -4,7 +4,7 @@
 rule fit:
     input:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
-        code=[*code_of("isoloss.jobs.fit"), *EXTENSIONS],
+        extensions=EXTENSIONS,
     output:
         f"{RESULTS}/studies/{{study}}/fits.parquet",
     log:
@@ -15,6 +15,7 @@ rule fit:
     resources:
         mem_mb=2000,
     params:
+        code=code_of("isoloss.jobs.fit"),
         fits=lambda wildcards: ISOLOSS.fits(wildcards.study),
     message:
         "Fitting the laws of {wildcards.study}"
@@ -26,7 +27,7 @@ rule fit:
 rule predict:
     input:
         rows=lambda wildcards: ISOLOSS.fitted_rows(wildcards.study),
-        code=[*code_of("isoloss.jobs.predict"), *EXTENSIONS],
+        extensions=EXTENSIONS,
     output:
         f"{RESULTS}/studies/{{study}}/prediction.parquet",
     log:
@@ -39,6 +40,7 @@ rule predict:
     resources:
         mem_mb=2000,
     params:
+        code=code_of("isoloss.jobs.predict"),
         # It names all runs that are fitted, and may be longer than an argument may be.
         prediction=lambda wildcards: ISOLOSS.argument(
             ISOLOSS.prediction(wildcards.study), write=not SNAKEMAKE.is_dry_run
@@ -59,13 +61,14 @@ rule predict:
 rule fits:
     input:
         fits=[ISOLOSS.study(study, "fits.parquet") for study in ISOLOSS.studies],
-        code=code_of("isoloss.jobs.fits"),
     output:
         f"{RESULTS}/fits.parquet",
     log:
         f"{RESULTS}/logs/fits.log",
     conda:
         "../envs/isoloss.yaml"
+    params:
+        code=code_of("isoloss.jobs.fits"),
     message:
         "Joining the fits of all studies"
     shell:
@@ -76,7 +79,6 @@ rule fits:
 rule audit:
     input:
         registry="config/audit.yaml",
-        code=code_of("isoloss.jobs.audit"),
     output:
         f"{RESULTS}/audit.json",
     log:
@@ -84,6 +86,7 @@ rule audit:
     conda:
         "../envs/isoloss.yaml"
     params:
+        code=code_of("isoloss.jobs.audit"),
         downloads=lambda wildcards: f"{RESULTS}/audit",
     message:
         "Refitting published tables"

@@ -10,7 +10,7 @@ rule report:
         ],
         figures=ISOLOSS.figures(),
         audit=[path for path in [f"{RESULTS}/audit.json"] if os.path.exists(path)],
-        code=[*code_of("isoloss.jobs.report"), *EXTENSIONS],
+        extensions=EXTENSIONS,
     output:
         html=report(
             f"{RESULTS}/report.html",
@@ -24,6 +24,7 @@ rule report:
     conda:
         "../envs/isoloss.yaml"
     params:
+        report_code=code_of("isoloss.jobs.report"),
         # As functions: Snakemake would take braces in a text for wildcards.
         texts=lambda wildcards: ISOLOSS.texts(),
         # Runs that other code trained are marked in the report.

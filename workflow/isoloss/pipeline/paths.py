@@ -1,6 +1,5 @@
 """The paths of all files of a checked config and its plan."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -173,18 +172,6 @@ class Paths:
             known = nearest(name, self.studies)
             raise UserError("the target", [f"{name!r} is not a study of the config{known}"])
         return self.studies[name]
-
-
-def seen_from(folder: str | Path, path: str | Path) -> str:
-    """A path relative to a folder if it lies inside, so that both can move; else absolute.
-
-    The path has no `..`, so a folder that moves alone still finds files outside it.
-    """
-    folder, path = Path(os.path.abspath(folder)), Path(os.path.abspath(path))  # noqa: PTH100
-    for of_folder, of_path in ((folder, path), (folder.resolve(), path.resolve())):
-        if of_path.is_relative_to(of_folder):
-            return str(of_path.relative_to(of_folder))
-    return str(path)
 
 
 def known_corpus(found: Resolved, folder: str | Path | None = None) -> KnownCorpus:

@@ -29,6 +29,7 @@ NOT_COMPUTING = (
 )
 PACKAGES_LEFT_OUT = ("isoloss.config.", "isoloss.runtime.")
 READ_BY_CODE = (".css", ".html", ".js", ".mplstyle")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # where statements hold others
 KERNEL = PACKAGE / "native" / "kernel"  # the C++ of the native kernel
 OF_KERNEL = ("isoloss.native", "isoloss.train.engines.native")  # modules of tasks that it trains
@@ -36,12 +37,30 @@ COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)  # of C++
 PLANNING = "planning"  # the decorator of methods that only plan: see isoloss.tasks.base
 
 
+# A string, which is kept; or an empty line, or a comment.
+STRING_OR_COMMENT = re.compile(
+    r"""("{3}(?:[^\\]|\\.)*?"{3}|'{3}(?:[^\\]|\\.)*?'{3}|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
+    r"|^[ \t]*(?:#[^\n]*)?\n|[ \t]*#[^\n]*",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+@functools.cache
+def source_fingerprint(*modules: str) -> str:
+    """Fingerprint of all files that some modules depend on: 10 hexadecimal digits.
+
+    For the `params` of a rule: Snakemake does not see what a module imports. Comments, docstrings
+    and empty lines of Python do not change it, nor do the places and times of the files.
+    """
+    files = sorted(f"{Path(path).name}\n{_source(Path(path))}\n" for path in sources(*modules))
+    return hashlib.sha256("".join(files).encode()).hexdigest()[:10]
+
+
 @functools.cache
 def sources(*modules: str) -> list[str]:
     """The files of the package that some modules depend on, themselves included, sorted.
 
-    For the `input` of a rule: Snakemake does not see what a module imports. Templates, scripts and
-    styles beside a module belong to it.
+    Templates, scripts and styles beside a module belong to it.
     """
     code = {_path(name) for name in _closure(modules, computing=False)}
     beside = {path for folder in {path.parent for path in code} for path in folder.iterdir()}
@@ -118,14 +137,41 @@ def _closure(roots: Iterable[str], *, computing: bool) -> set[str]:
 @functools.cache
 def _imports(path: Path) -> tuple[str, ...]:
     """The package's modules that a file imports, inside functions too."""
-    found = []
+    return _read(path)[0]
+
+
+@functools.cache
+def _source(path: Path) -> str:
+    """The text of a file; of Python, without docstrings, comments and empty lines."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return text
+    lines = text.split("\n")
+    for doc in _read(path)[1]:
+        first, last = doc.lineno - 1, doc.end_lineno - 1
+        around = (
+            lines[first][: doc.col_offset] + lines[last].encode()[doc.end_col_offset :].decode()
+        )
+        if not around.strip():
+            lines[first : last + 1] = [""] * (last + 1 - first)
+    return STRING_OR_COMMENT.sub(lambda found: found[1] or "", "\n".join(lines) + "\n")
+
+
+@functools.cache
+def _read(path: Path) -> tuple[tuple[str, ...], tuple[ast.expr, ...]]:
+    """The package's modules that a file imports, and the file's docstrings."""
+    found, docs = [], []
     for node in _statements(_tree(path)):
+        if isinstance(node, DOCUMENTED) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                docs.append(first.value)
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
             found += [name if _path(name) else node.module for name in names]
-    return tuple(name for name in found if _path(name))
+    return tuple(name for name in found if _path(name)), tuple(docs)
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
@@ -149,7 +195,7 @@ def _computed(path: Path) -> str:
     """The code of a file without docstrings, layout and methods that only plan."""
     tree = ast.parse(ast.unparse(_tree(path)))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
+        if isinstance(node, DOCUMENTED) and node.body:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:]
