@@ -47,6 +47,8 @@ def quick(function):
 
 # How long a command that only looks at the folder may hold its lock.
 LOOKING_S = 5.0
+# Ready jobs among which the next is chosen: many more than there are cores.
+FIRST_JOBS = max(100, 4 * (os.cpu_count() or 1))
 # The worker pool of this process, once it is started: see workflow/isoloss/runtime/worker_pool.py.
 POOLS = []
 
@@ -160,6 +162,7 @@ onstart:
         except BlockingIOError:
             raise WorkflowError(folder_lock.locked_message(".snakemake")) from None
     SNAKEMAKE.disable_rate_limit()
+    SNAKEMAKE.look_at_first(FIRST_JOBS)
     mark_outputs_of_unfinished_jobs()
     if SNAKEMAKE.is_main_process:
         folder_lock.record_holder(".snakemake")

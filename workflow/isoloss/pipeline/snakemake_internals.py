@@ -4,6 +4,7 @@ A new release of Snakemake may rename any of it. So no other module and no rule 
 attributes, and `tests/workflow/test_snakemake_internals.py` asks the installed Snakemake for each.
 """
 
+import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -32,8 +33,9 @@ USED: Mapping[str, tuple[str, ...]] = {
     "workflow.group_settings": ("group_components",),
     "workflow.output_settings": ("dryrun",),
     "workflow.persistence": ("started", "_read_record", "_write_record"),
-    "workflow.scheduler": ("failed", "job_rate_limiter"),
-    "job": ("log", "output", "rule", "shellcmd", "wildcards"),
+    "workflow.scheduler": ("failed", "job_rate_limiter", "job_selector", "resources"),
+    "workflow.scheduler.resources": ("[_cores]",),
+    "job": ("log", "output", "priority", "rule", "shellcmd", "wildcards"),
     "job.rule": ("name",),
     "record": ("input",),
 }
@@ -141,6 +143,32 @@ class Snakemake:
         if self.runs_jobs_itself:
             self._workflow.scheduler.job_rate_limiter = None
 
+    def look_at_first(self, most: int) -> None:
+        """Let a search for ready jobs look at those of the highest priority, where jobs run here.
+
+        Snakemake 9.27 looks at all jobs that are ready, each time that one has ended. For thousands
+        of short jobs that takes longer than they do. Where none of the first can run, it looks at
+        all of them.
+
+        Parameters
+        ----------
+        most : int
+            How many jobs to look at; many more than run at a time.
+        """
+        if not self.runs_jobs_itself:
+            return
+        scheduler = self._workflow.scheduler
+        select = scheduler.job_selector
+
+        def selected(jobs: Collection[Any]) -> Collection[Any]:
+            if len(jobs) <= most:
+                return select(jobs)
+            if not scheduler.resources["_cores"]:
+                return []
+            return select(heapq.nlargest(most, jobs, key=_priority)) or select(jobs)
+
+        scheduler.job_selector = selected
+
     def keep_going(self) -> None:
         """Let the other jobs go on when one fails."""
         self._workflow.execution_settings.keep_going = True
@@ -152,6 +180,10 @@ class Snakemake:
     def put_groups_into_one_step(self, groups: Iterable[str]) -> None:
         """Run all jobs of an allocation in one step of it."""
         self._workflow.group_settings.group_components = dict.fromkeys(groups, 10**6)
+
+
+def _priority(job: Any) -> int:
+    return job.priority
 
 
 def repeated_config_file(argv: Sequence[str]) -> str:
