@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/fit.py TABLE.csv --drop-highest 5 --share 0.05
     OMP_NUM_THREADS=1 python benchmarks/fit.py TABLE.csv --drop-highest 5 --rows 100000
+    OMP_NUM_THREADS=1 python benchmarks/fit.py TABLE.csv --reading 100000
 
 The recipe (Hoffmann et al. 2022, Sec. 3.3; Besiroglu et al. 2024): SciPy's L-BFGS-B with finite
 differences from 4,500 starts on the summed Huber loss, then 4,000 case-bootstrap refits with BFGS
@@ -10,7 +11,7 @@ over the grid, and the time is scaled up (1 runs all of it). Ours runs whole. Ti
 processor. Beside it stand the other laws of N and D on the same rows (`--laws`), and whole fits of
 two planted tables whose floor is badly known, with the same draws in coordinates in which the
 valley of the floor is curved. With `--rows` nothing of that: one whole fit of so many rows, with
-1,000 draws.
+1,000 draws. With `--reading`, planted CSVs of so many rows are read and their columns recognised.
 """
 
 import argparse
@@ -223,6 +224,32 @@ def whole(data, size):
     }
 
 
+def reading(size):
+    """CPU seconds, and memory in MB, of reading and recognising CSVs of `size` rows."""
+    import resource
+    import tempfile
+
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    n, d = (np.exp(rng.uniform(*np.log(ends), size)).round() for ends in ((1e6, 1e10), (1e8, 1e12)))
+    loss = (1.69 + 406 / n**0.34 + 410 / d**0.28) * np.exp(0.01 * rng.standard_normal(size))
+    plain = {"n_params": n.astype(int), "n_tokens": d.astype(int), "loss": loss}
+    more = {"run": [f"run-{i}" for i in range(size)], "seed": rng.integers(0, 5, size)}
+    more |= {"dataset": rng.choice(["c4", "dclm"], size), "lr": rng.choice([1e-3, 2e-3], size)}
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, columns in (("three columns", plain), ("seven columns", plain | more)):
+            path = Path(folder) / "runs.csv"
+            pd.DataFrame(columns).to_csv(path, index=False)
+            start_s = time.process_time()
+            read(read_table(path), LAWS["chinchilla"], {})
+            found[name] = round(time.process_time() - start_s, 2)
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    memory = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
+    return {"rows": size, "cpu_s": found, "memory_mb": memory}
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("table", type=Path)
@@ -238,10 +265,14 @@ def main(argv=None):
         help="timed beside chinchilla (default: all laws of N and D)",
     )
     parser.add_argument("--rows", type=int, help="only time a whole fit of so many rows")
+    parser.add_argument("--reading", type=int, help="only time reading so many rows")
     parser.add_argument("--small", action="store_true", help="a few draws of everything")
     parser.add_argument("--output", type=Path)
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore", RuntimeWarning)
+    if args.reading:
+        print(json.dumps(reading(args.reading), indent=1))
+        return
     table = read_table(args.table)
     column = next(name for name in table.columns if name.lower().endswith("loss"))
     table = table.sort_values(column, kind="stable").iloc[: len(table) - args.drop_highest]

@@ -306,7 +306,9 @@ def test_the_first_measured_study_leads_and_every_other_has_a_line(planted):
     found = find([made_up, measured, paper, empty])
     assert {one.study for one in found.main} == {"measured"}
     assert [one.study for one in found.others] == ["made_up", "paper", "empty"]
-    assert found.others[2].sentence == "0 runs have a loss, and no law was fitted to them."
+    assert found.others[2].sentence == (
+        "0 runs of the study empty have a loss, and no law was fitted to them."
+    )
     assert found.others[2].detail == "1 run: it has not been trained."
     assert found.hero == ("made_up", "grid")
 

@@ -99,7 +99,7 @@ def draw(spec: PredictionTested, tables: Tables) -> Drawing:
     left = sheet.panel("training compute C (FLOP, exact count)", spec.loss_label, "The runs")
     small = others["compute_flops"] <= fitted_flops
     for _, of_size in runs.groupby("n_params", sort=True):
-        of_size = of_size.sort_values("compute_flops")
+        of_size = of_size.sort_values("compute_flops", kind="stable")
         left.line(of_size["compute_flops"], of_size["loss"], "runs of one size", "measured",
                   color=GREY, linewidth=0.8, alpha=0.5, zorder=1)  # fmt: skip
     left.points(others.loc[small, "compute_flops"], others.loc[small, "loss"], "fitted runs",

@@ -128,7 +128,8 @@ class FitSettings:
     columns: Mapping[str, str] = _setting(
         {},
         "Where a variable of the law, loss or compute is, e.g. n_params='Model Size' or "
-        "n_tokens='D (B)*1e9'. What is not named is recognised by its name.",
+        "n_tokens='D (B)*1e9', or '10**COLUMN' of logarithms. What is not named is recognised by "
+        "its name.",
         kind=dict,
         option="--column",
         metavar="NAME=COLUMN",

@@ -14,7 +14,7 @@ The average has the interval of the mixture of the laws' draws, which holds thei
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -25,8 +25,9 @@ from isoloss.fit.result import FitResult
 from isoloss.fit.settings import FitSettings
 from isoloss.forecast.drift import Drift, Forecast, drift_of, prior
 from isoloss.forecast.holdout import checked, laws_at_hand
+from isoloss.forecast.loss_at import LossAt, loss_at
 from isoloss.forecast.mixture import optima, picked_of
-from isoloss.forecast.new_run import bounded, random_noise
+from isoloss.forecast.new_run import bounded
 from isoloss.forecast.trials import LATE, shape_of, weighed
 from isoloss.laws.base import Law, no_optimum
 from isoloss.results.verdict import IDENTIFIED, Verdict
@@ -210,12 +211,12 @@ class Averaged:
         """
         shapes = shape_of(log_x)
         n_points = len(next(iter(log_x.values())))
-        curves = [_said_of(member, log_x) for member in self.members]
+        curves = [loss_at(member, log_x) for member in self.members]
         loss, ends = np.empty(n_points), np.empty((3, 2, n_points))
         for i in range(n_points):
             weights = self.weights_at(None if shapes is None else shapes[i])
             loss[i] = np.exp(weights @ np.array([said.at[i] for said in curves]))
-            for j, parts in enumerate((("draws",), ("draws", "noise"), _Said.RANDOM)):
+            for j, parts in enumerate((("draws",), ("draws", "noise"), LossAt.RANDOM)):
                 draws = (sum(getattr(said, part)[:, i] for part in parts) for said in curves)
                 picked = [picked_of(of_law, w) for of_law, w in zip(draws, weights, strict=True)]
                 ends[j, :, i] = bounds(np.concatenate(picked), self.level)
@@ -428,26 +429,3 @@ def _common(drifts):
         return set()
     shares = ({trial.share for trial in drift.trials} for drift in drifts)
     return set.intersection(*shares)
-
-
-@dataclass(frozen=True)
-class _Said:
-    """ln L of one law at points: its value, draws, noise of runs, and errors by drift."""
-
-    at: np.ndarray
-    draws: np.ndarray
-    noise: np.ndarray
-    errors: np.ndarray
-
-    RANDOM: ClassVar = ("draws", "noise", "errors")
-
-
-def _said_of(member, log_x):
-    result = member.result
-    with np.errstate(all="ignore"):
-        at = result.law.log_loss(result.theta[None], log_x)[0]
-        curves = result.law.log_loss(result.draws, log_x)
-    curves = np.where(result.known_at(log_x), curves, np.nan)
-    noise = random_noise(result, log_x, len(curves))
-    errors = 0.0 if member.drift is None else member.drift.errors(result, log_x)
-    return _Said(at, curves, noise, np.broadcast_to(errors, curves.shape))

@@ -222,12 +222,12 @@ def runs(
     single = table.drop_duplicates("run_id")
     lost = [
         (row["run_id"], f"diverged: {text(row['reason'])}".rstrip(": "))
-        for _, row in single[~is_finished(single)].sort_values("run_id").iterrows()
+        for _, row in single[~is_finished(single)].sort_values("run_id", kind="stable").iterrows()
     ]
     there = set(single["run_id"])
     lost += [(run, "missing: the job failed or has not run") for run in planned if run not in there]
     other = [] if "code" not in single.columns else [
-        row["run_id"] for _, row in single.sort_values("run_id").iterrows()
+        row["run_id"] for _, row in single.sort_values("run_id", kind="stable").iterrows()
         if text(row["code"]) and code.get(row["task"], text(row["code"])) != text(row["code"])
     ]  # fmt: skip
     cost = single["train_cpu_s"].sum() if "train_cpu_s" in single.columns else 0.0

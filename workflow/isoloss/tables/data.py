@@ -288,7 +288,8 @@ class _Table:
             may_be_zero=may_be_zero,
         )
         for rows, what in got.issues:
-            self._add(one.column, what, rows)
+            why = traps.wrapped(got.numbers) if what.startswith("is zero or neg") else ""
+            self._add(one.column, what + why, rows)
         for cell, number in got.examples.values():
             self.notes.append(f"{name or quantity}: column {one.column!r}, {cell!r} is {number:g}")
         numbers = got.numbers

@@ -18,6 +18,7 @@ NARROW = 1.02  # largest over smallest: a variable that hardly varies
 FOLLOWS = 0.02  # residual of ln D on ln N below which D says no more than N
 RISES = 3.0  # t of the slope of ln loss
 COARSE = 0.9e-3  # rounding over the loss, beside Huber's default delta of 1e-3
+WRAPPED = "as products of whole numbers do that wrap around in 64 bits (multiply floats)"
 MOST_VOCABULARY = 300_000  # no common tokenizer is larger
 SWEPT = (
     "lr peak_lr max_lr learning_rate peak_learning_rate batch_size bs bsz gbs global_batch_size "
@@ -84,6 +85,11 @@ def compute_scale(compute, n_params, n_tokens, k: float) -> float | None:
     return float(f"1e{-3 * steps}")
 
 
+def wrapped(numbers) -> str:
+    """What negative numbers of a column of compute are: they went beyond 64 bits; "" if not."""
+    return f", {WRAPPED}" if np.any(numbers < -1e17) else ""
+
+
 def scale_text(column: str, scale: float) -> str:
     """What is wrong with a column of compute, and the option that cures it."""
     found = Found(column, scale)
@@ -103,7 +109,7 @@ def warnings_of(named, found, values, variables, numbers, k) -> Iterator[str]:
     found, values : mapping
         Quantity -> its `Found`, and its numbers.
     """
-    yield from _compute(named, found, values, k)
+    yield from _compute(named, found, values, numbers, k)
     yield from _alone(values, numbers)
     yield from _training(named, found["loss"].column)
     yield from _flos(found)
@@ -116,8 +122,8 @@ def warnings_of(named, found, values, variables, numbers, k) -> Iterator[str]:
     yield from _own_sweeps(named)
 
 
-def _compute(named, found, values, k):
-    """A column of compute that is off by thousands, whether or not the law takes it."""
+def _compute(named, found, values, numbers, k):
+    """A column of compute in another unit, or that wrapped, whether or not the law takes it."""
     if not {"n_params", "n_tokens"} <= set(found):
         return
     columns = [found["compute"]] if "compute" in found else []
@@ -126,10 +132,21 @@ def _compute(named, found, values, k):
     for one in columns:
         got = read_cells(np.asarray(named[one.column]), "compute", factor=one.factor)
         if got.issues:
+            if why := wrapped(got.numbers):
+                yield f"column {one.column!r} has negative numbers{why}"
             continue
         scale = compute_scale(got.numbers, values["n_params"], values["n_tokens"], k)
         if scale is not None:
             yield scale_text(one.column, scale * one.factor)
+        product = k * values["n_params"] * values["n_tokens"]
+        beyond = product > 2.0**63
+        with np.errstate(all="ignore"):
+            off = np.abs(np.log10(got.numbers) - np.log10(product)) > APART
+        if np.any(beyond & off) and not np.all(off) and not np.any(off[~beyond]):
+            yield (
+                f"column {one.column!r} is far from 6 N D where that is beyond {2.0**63:.3g}, "
+                f"{WRAPPED}: {rows_text(np.flatnonzero(beyond & off), numbers)}"
+            )
 
 
 def _alone(values, numbers):

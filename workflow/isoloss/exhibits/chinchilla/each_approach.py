@@ -80,7 +80,7 @@ def draw_envelope(spec: ChinchillaEnvelope, tables: Tables) -> Drawing:
     sizes, colors, notes = [], [], []
     if name is not None:
         sizes, colors, notes = _learning_curves(panels[0], spec, tables, COUNTS[name])
-    least = found.points(Q.LOSS, group=WINNER).sort_values("x")
+    least = found.points(Q.LOSS, group=WINNER).sort_values("x", kind="stable")
     # A longer curve of a larger size can lie above a shorter one that ended: no envelope rises.
     least = least[least["value"] <= least["value"].cummin()]
     panels[0].line(least["x"], least["value"], "least loss", "envelope", color="black",
@@ -272,7 +272,7 @@ def _flops_per_token(runs: pd.DataFrame, count: str, sizes: np.ndarray) -> np.nd
     """C / D at some N: 6 N, or where C has other terms what the runs of each size took."""
     if COUNTS[count].plain == count:
         return FLOPS_PER_PARAM_TOKEN * sizes
-    each = runs.drop_duplicates(COUNTS[count].size).sort_values(COUNTS[count].size)
+    each = runs.drop_duplicates(COUNTS[count].size).sort_values(COUNTS[count].size, kind="stable")
     n, tokens, compute = (
         each[name].to_numpy(float)
         for name in (COUNTS[count].size, "n_tokens", COUNTS[count].compute)

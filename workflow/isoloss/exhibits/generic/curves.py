@@ -80,7 +80,7 @@ def learning_curves(spec: LearningCurves, tables: Tables) -> Drawing:
         curve = by_run.get(run["run_id"])
         if curve is None or run[spec.by] not in colors:
             continue
-        curve = curve[(curve[spec.x] > 0) & (curve[spec.y] > 0)].sort_values(spec.x)
+        curve = curve[(curve[spec.x] > 0) & (curve[spec.y] > 0)].sort_values(spec.x, kind="stable")
         panel.line(curve[spec.x], curve[spec.y], run["run_id"], f"{spec.by_label} "
                    f"{short(run[spec.by])}", color=colors[run[spec.by]],
                    linewidth=0.7 if crowded else 1.2, alpha=0.8)  # fmt: skip

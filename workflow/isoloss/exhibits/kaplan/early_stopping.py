@@ -232,9 +232,11 @@ def _repeated_curves(
     sizes = sorted(runs[SIZE].dropna().unique())
     size = spec.n_params or (sizes[-1] if sizes else 0)
     panel, ends = sheet.panel("steps", spec.loss_label, f"N = {short(size)}"), []
-    of_size = runs[runs[SIZE] == size].sort_values("n_unique_tokens")
+    of_size = runs[runs[SIZE] == size].sort_values("n_unique_tokens", kind="stable")
     for run in of_size.itertuples():
-        curve = tables.curves[tables.curves["run_id"] == run.run_id].sort_values("step")
+        curve = tables.curves[tables.curves["run_id"] == run.run_id].sort_values(
+            "step", kind="stable"
+        )
         limited = run.n_unique_tokens < run.n_tokens
         color = colors.get(run.n_unique_tokens, GREY) if limited else "black"
         name = f"D {short(run.n_unique_tokens)}" if limited else "every token seen once"

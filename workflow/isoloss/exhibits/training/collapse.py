@@ -217,7 +217,7 @@ def draw(spec: Collapsed, tables: Tables) -> Drawing:
     sheet = Sheet(2)
     left = sheet.panel("t / t_end", "(L - L0) / (L_end - L0)", "Normalised curves")
     right = sheet.panel("parameters N", "above the other sizes (%)", "Apart", y_scale="linear")
-    apart = rows.parameters(Q.CURVE_APART).sort_values("x")
+    apart = rows.parameters(Q.CURVE_APART).sort_values("x", kind="stable")
     colors = tables.colors_of(list(apart["x"]), "n_params")
     for one, color in zip(apart.itertuples(), colors, strict=True):
         group = rows.group_of(one)

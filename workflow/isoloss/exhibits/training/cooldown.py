@@ -233,7 +233,7 @@ def _trunk(spec: CooldownChecked, tables: Tables, rows: Analysed, sheet: Sheet):
     runs = chosen(tables.runs, spec.sweeps)
     runs = runs[(runs["width"] == width) & is_finished(runs)].drop_duplicates("run_id")
     trunk = None
-    for run in runs.sort_values("n_tokens", ascending=False).itertuples():
+    for run in runs.sort_values("n_tokens", ascending=False, kind="stable").itertuples():
         curve = by_run.get(run.run_id)
         if curve is None:
             continue
@@ -253,7 +253,7 @@ def _trunk(spec: CooldownChecked, tables: Tables, rows: Analysed, sheet: Sheet):
         curve = by_run.get(run.run_id)
         if curve is None:
             continue
-        curve = curve[curve["loss"] < curve["loss"].iloc[0]].sort_values("step")
+        curve = curve[curve["loss"] < curve["loss"].iloc[0]].sort_values("step", kind="stable")
         panel.line(curve["n_tokens"], curve["loss"], run.run_id, "independent", color=COLORS[1],
                    linewidth=0.8, alpha=0.8)  # fmt: skip
         panel.points([run.n_tokens], [run.loss], run.run_id, "final", **ALONE)

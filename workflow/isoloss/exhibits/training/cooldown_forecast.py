@@ -179,7 +179,7 @@ def _largest(spec, tables: Tables, rows, joined: pd.DataFrame, sheet: Sheet) -> 
     width = joined["of"].max() if len(joined) else np.nan
     name = f"Width {width:.0f}" if np.isfinite(width) else "The largest size"
     panel = sheet.panel("tokens trained on", spec.loss_label, name)
-    of = joined[joined["of"] == width].sort_values("x")
+    of = joined[joined["of"] == width].sort_values("x", kind="stable")
     for run_id in list(of["runs"])[-1:]:
         trunk = near_highest_rate(tables.curves[tables.curves["run_id"] == run_id])
         panel.line(trunk["n_tokens"], trunk["loss"], "trunk", "constant rate", color=GREY,

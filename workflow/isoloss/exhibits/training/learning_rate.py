@@ -174,7 +174,7 @@ def _of_width(bowl: Bowl | None, width, group: pd.DataFrame) -> list[Row]:
     rows = [
         row(Q.LOSS, float(run.loss), kind=Kind.POINT, group=named, unit="nats per token",
             x_quantity=X.PEAK_LR, x=float(run.peak_lr), n_runs=1, runs=run.run_id)
-        for run in group.sort_values("peak_lr").itertuples()
+        for run in group.sort_values("peak_lr", kind="stable").itertuples()
     ]  # fmt: skip
     if bowl is None:
         return rows
@@ -239,7 +239,7 @@ def _used(panel: Panel, spec, tables: Tables, best, notes) -> list[tuple[str, di
     rates = used.groupby("width")["peak_lr"].median()
     look = {"color": COLORS[1], "marker": "_", "markersize": 12, "markeredgewidth": 2}
     panel.points(rates.index, rates, "used in the study", "rate", **look)
-    for one in best.sort_values("x").itertuples():
+    for one in best.sort_values("x", kind="stable").itertuples():
         if one.x not in rates.index or not (np.isfinite(one.lo) and np.isfinite(one.hi)):
             continue
         rate = float(rates[one.x])

@@ -107,7 +107,7 @@ def draw(spec: SeedScatter, tables: Tables) -> Drawing:
     """Standard deviations over seeds with their intervals, beside the paper's threshold."""
     rows = tables.analysed(spec.noise, spec.called)
     notes = rows.why_not()
-    found = rows.parameters(Q.SD_LOSS).sort_values("x")
+    found = rows.parameters(Q.SD_LOSS).sort_values("x", kind="stable")
     unknown = found["x"].isna() & found["value"].notna()
     if unknown.any():
         notes.append(f"Not drawn, as N without embeddings is not known: {unknown.sum()}.")

@@ -136,8 +136,8 @@ def _nothing(results: Results) -> Finding:
     return Finding(
         key="nothing", study=results.name, label=str(results.texts["title"]), status=MISSING,
         headline="nothing fitted",
-        sentence=f"{capital(count(n_done, 'run'))} {'has' if n_done == 1 else 'have'} a loss, and "
-                 "no law was fitted to them.",
+        sentence=f"{capital(count(n_done, 'run'))} of the study {results.name} "
+                 f"{'has' if n_done == 1 else 'have'} a loss, and no law was fitted to them.",
         detail=f"{listed(reasons)}." if reasons else "", numbers={"runs": n_done},
     )  # fmt: skip
 
