@@ -17,7 +17,6 @@ from isoloss.fit.result import plain
 from isoloss.fit.settings import FitSettings
 from isoloss.fit.text import number, ranges
 from isoloss.laws import law
-from isoloss.tables.asking import INDEPENDENT
 from isoloss.tables.data import Data
 from isoloss.tables.data import read as read_data
 from isoloss.tables.traps import compute_scale, scale_text
@@ -201,12 +200,6 @@ def by_approach(
             raise UserError(settings.where, [said]) from None
     return Approach(approach, found, tuple(compute), counted, data, settings.level, data.warnings,
                     tuple(notes))  # fmt: skip
-
-
-def missing_runs(approach: int, settings: FitSettings) -> Iterator[str]:
-    """A problem where learning curves are asked for and nothing says which run a row is of."""
-    if approach == 1 and settings.cluster in (None, INDEPENDENT):
-        yield "--approach 1: --cluster must name the column of the runs"
 
 
 def _data(table, settings):

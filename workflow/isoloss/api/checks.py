@@ -11,6 +11,7 @@ from typing import Any
 
 from isoloss.errors import UserError
 from isoloss.fit.settings import AVERAGE_OF_LAWS, FitSettings
+from isoloss.tables.asking import INDEPENDENT
 
 ARGUMENTS = "arguments"  # the source of errors about them
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)")
@@ -112,6 +113,12 @@ def without_repeats(law) -> Iterator[str]:
             f"--unique-tokens: {law.name} does not tell unique tokens from others "
             f"(laws that do: {', '.join(allowed)})"
         )
+
+
+def missing_runs(approach: int, settings: FitSettings) -> Iterator[str]:
+    """A problem where learning curves are asked for and nothing says which run a row is of."""
+    if approach == 1 and settings.cluster in (None, INDEPENDENT):
+        yield "--approach 1: --cluster must name the column of the runs"
 
 
 @contextlib.contextmanager

@@ -9,19 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isoloss.api import approaches, checks, optimal
-from isoloss.api import compare as comparing
-from isoloss.api import next_runs as planning
-from isoloss.api import predict as predicting
-from isoloss.api.compute import compute_notes
+from isoloss.api import checks
 from isoloss.api.runs import Runs, number, of_one_law, read_runs
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
-from isoloss.fit.influence import influential_sets
 from isoloss.fit.result import FitResult
 from isoloss.fit.settings import AVERAGE_OF_LAWS, FitSettings, said
-from isoloss.forecast.average import Averaged, alone, average
-from isoloss.forecast.holdout import Ranking, rank_laws
 from isoloss.laws import Law
 from isoloss.results.verdict import Verdict
 from isoloss.stats.intervals import Estimate
@@ -29,6 +22,13 @@ from isoloss.stats.intervals import Estimate
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from isoloss.api import approaches, optimal
+    from isoloss.api import compare as comparing
+    from isoloss.api import next_runs as planning
+    from isoloss.api import predict as predicting
+    from isoloss.forecast.average import Averaged
+    from isoloss.forecast.holdout import Ranking
 
 OF_READ = tuple(name for name in FitSettings.names() if name != "where")
 
@@ -60,11 +60,15 @@ class Fit:
     @functools.cached_property
     def averaged(self) -> Averaged:
         """The laws that answer: an average of all, or the law that was named alone."""
+        from isoloss.forecast.average import alone, average
+
         if self.settings.law == AVERAGE_OF_LAWS:
             made = average(self.table, self.settings, fit=self._fitted)
         else:
             made = alone(self.result)
-        return dataclasses.replace(made, notes=(*made.notes, *self._of_compute(made)))
+        return dataclasses.replace(
+            made, notes=(*made.notes, *self._of_compute(made.members[0].result))
+        )
 
     def _fitted(self, table, settings):
         """The fit of a law, which may have been made before."""
@@ -73,9 +77,12 @@ class Fit:
             return done
         return fit_law(table, settings=settings)
 
-    def _of_compute(self, averaged) -> tuple[str, ...]:
+    def _of_compute(self, result) -> tuple[str, ...]:
+        """What is to be said of the table's own column of compute."""
+        from isoloss.api.compute import compute_notes
+
         k = self.settings.flops_per_param_token
-        return tuple(compute_notes(self.table, self.settings, averaged.members[0].result, k))
+        return tuple(compute_notes(self.table, self.settings, result, k))
 
     @property
     def params(self) -> dict[str, Estimate]:
@@ -105,6 +112,8 @@ class Fit:
     @functools.cached_property
     def influence(self) -> pd.DataFrame:
         """The few rows that decide a parameter: `left_out`, and the value without them."""
+        from isoloss.fit.influence import influential_sets
+
         sets = influential_sets(self.result)
         sets["left_out"] = [[number(self.table, row) for row in rows] for rows in sets["left_out"]]
         return sets
@@ -167,6 +176,8 @@ class Fit:
         UserError
             The factor is not above 1, or no law can be fitted to the smaller runs.
         """
+        from isoloss.forecast.holdout import rank_laws
+
         return rank_laws(self.table, holdout, dataclasses.replace(self.settings, law="all"))
 
     def optimal(
@@ -206,7 +217,7 @@ class Fit:
             problems = [] if budgets else ["--compute: no budget is given"]
             if approach not in (1, 2, 3):
                 problems.append(f"--approach: {approach!r} is none of 1, 2, 3")
-            problems += approaches.missing_runs(approach, self.settings)
+            problems += checks.missing_runs(approach, self.settings)
             self._check(numbers, problems, tokens)
         return self.optimum(budgets, approach, tokens)
 
@@ -215,13 +226,16 @@ class Fit:
     ) -> optimal.Optimal | approaches.Approach:
         """`optimal` of arguments that are checked."""
         if approach != 3:
+            from isoloss.api import approaches
+
             return approaches.by_approach(approach, self.table, self.settings, budgets)
+        from isoloss.api import optimal
+
         k = self.settings.flops_per_param_token
         given = {} if unique_tokens is None else {"n_unique_tokens": unique_tokens}
         if self.settings.law == AVERAGE_OF_LAWS:
             return optimal.of_average(self.averaged, budgets, k, given)
-        notes = compute_notes(self.table, self.settings, self.result, k)
-        return optimal.of_law(self.result, budgets, k, given, tuple(notes))
+        return optimal.of_law(self.result, budgets, k, given, self._of_compute(self.result))
 
     def predict(
         self,
@@ -277,6 +291,8 @@ class Fit:
             or a loss is out of reach.
         """
         given = {name: value for name, value in locals().items() if name not in ("self", "points")}
+        from isoloss.api import predict as predicting
+
         with checks.keywords("predict"):
             known = {name: checks.floats(name, given[name]) for name in predicting.MANY}
             known |= {name: checks.number(name, given[name]) for name in predicting.ONE}
@@ -320,6 +336,8 @@ class Fit:
             A number is not positive, a column is not there, or the question cannot be asked of the
             law.
         """
+        from isoloss.api import next_runs as planning
+
         with checks.keywords("next"):
             spent = checks.number("budget", budget)
             if spent is None:
@@ -331,6 +349,8 @@ class Fit:
 
     def planned(self, asked: planning.Asked) -> planning.NextRuns:
         """`next` of arguments that are checked."""
+        from isoloss.api import next_runs as planning
+
         best = self.settings.law == AVERAGE_OF_LAWS
         fits = self.averaged if best else self.result
         return planning.next_runs(self.table, fits, self.settings, asked)
@@ -380,6 +400,8 @@ class Fit:
             A table cannot be fitted, the recipes have no loss in common, or a budget or a loss is
             out of reach.
         """
+        from isoloss.api import compare as comparing
+
         if not isinstance(other, Fit | Runs):
             other = read_runs(other, **{name: getattr(self.settings, name) for name in OF_READ})
         settings = [self.settings, dataclasses.replace(self.settings, where=other.settings.where)]

@@ -41,7 +41,7 @@ def add_arguments(parser):
 
 def run(args) -> int:
     """Print the optimum of each budget; the exit code."""
-    from isoloss.api import approaches, checks
+    from isoloss.api import checks
     from isoloss.api.fitted import Fit
 
     table, settings = read(args)
@@ -52,7 +52,7 @@ def run(args) -> int:
         problems = checks.of_laws(settings, args.unique_tokens)
         checks.check(settings, budgets, problems, optimum=True)
     else:
-        problems = [*_without_effect(args), *approaches.missing_runs(args.approach, settings)]
+        problems = [*_without_effect(args), *checks.missing_runs(args.approach, settings)]
         checks.check(settings, budgets, problems)
     fit = Fit(table, settings)
     found = fit.optimum(args.compute, args.approach, args.unique_tokens)

@@ -128,7 +128,8 @@ class Averaged:
             ln(D/N) at an averaged ln N.
         """
         known = np.isfinite(log_n)
-        weights = np.array([self.weights[self.laws[place]] for place in places])
+        of_law = self.weights
+        weights = np.array([of_law[self.laws[place]] for place in places])
         for _ in range(2):
             weights = np.where(known, weights, 0.0)
             if not weights.sum():
