@@ -19,10 +19,10 @@ OF = {
     "tuned_enough": (P.tuning, [{"do": "tuning", "sweeps": ["tuning"], "own": ["own"]}], {}),
     "ladder_trained": (P.ladder, [
         {"do": "ladder", "sweeps": [], "long_warmup": ["long"], "short_warmup": ["short"],
-         "matched": ["matched"], "tuned": ["tuned"], "draws": 40},
+         "matched": ["matched"], "tuned": ["tuned"], "draws": 25},
     ], {}),
     "chinchilla_corpora": (P.corpora, [
-        {"do": "corpora", "sweeps": ["code", "books"], "draws": 40},
+        {"do": "corpora", "sweeps": ["code", "books"], "draws": 25},
     ], {}),
     "chinchilla_head_to_head": (P.rivals, [
         {"do": "head_to_head", "sweeps": [], "kaplan": ["kaplan"], "ours": ["ours"]},

@@ -15,6 +15,11 @@ PARTS = {
     "approach=3": "approach 3 (law)",
     "law=kaplan_nd": "by Kaplan's joint law",
     "law=skaling": "by the law Skaling",
+    "rung=1": "Kaplan's set-up",
+    "rung=2": "with the output layer",
+    "rung=3": "and a warm-up by size",
+    "rung=4": "and a decay by tokens",
+    "rung=5": "and tuning by size",
     "third=1": "first third of C",
     "third=2": "middle third of C",
     "third=3": "last third of C",
@@ -32,6 +37,7 @@ KEYS = {
     "n_layer": "layers",
     "n_inputs": "inputs",
     "peak_lr": "peak rate",
+    "lr_sum": "sum of the rates",
 }
 ENDINGS = {"_non_embedding": ", no embeddings", "_all_parameters": ", all parameters"}
 PAIR = re.compile(r"(\w+)=(\S+)")
