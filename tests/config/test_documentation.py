@@ -1,6 +1,7 @@
 """config/README.md explains every key that a config may have."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -12,7 +13,10 @@ SECTIONS = [
     *(study.Config, study.Budget, study.Texts, study.Grid, study.Sweep, study.Fit, study.Theory),
     *(study.Trained, study.Planted, study.Table, study.Frontier),
     *dict.fromkeys(
-        field.annotation for name in names() for field in task(name).Run.model_fields.values()
+        section
+        for name in names()
+        for field in task(name).Run.model_fields.values()
+        for section in get_args(field.annotation) or (field.annotation,)
     ),
 ]
 

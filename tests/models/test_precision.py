@@ -7,9 +7,10 @@ import torch
 
 from isoloss.config import runs
 from isoloss.models import precision
+from isoloss.models.next_token import next_token_loss
 from isoloss.models.precision import Precision, precision_for, prepare
 from isoloss.models.shapes import TransformerShape
-from isoloss.models.transformer import Transformer, next_token_loss
+from isoloss.models.transformer import Transformer
 from isoloss.tasks.streams import Stream
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

@@ -9,9 +9,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from isoloss.config import runs
 from isoloss.counting import transformer_flops, transformer_params
-from isoloss.models import transformer
+from isoloss.models import next_token
+from isoloss.models.next_token import next_token_loss
 from isoloss.models.shapes import TransformerShape
-from isoloss.models.transformer import Transformer, next_token_loss
+from isoloss.models.transformer import Transformer
 from isoloss.tasks.streams import Stream
 
 SHAPES = [
@@ -236,7 +237,7 @@ def test_losses_of_many_sequences_are_summed_whatever_their_parts(n_targets, mon
     targets[2] = model(ids[2:3], last=n_targets).argmax(-1)
     mean = next_token_loss(model, ids, targets).item()
     arrays = ids.numpy(), targets.numpy()
-    monkeypatch.setitem(transformer.EVALUATION_TOKENS, "cpu", 2 * T)
+    monkeypatch.setitem(next_token.EVALUATION_TOKENS, "cpu", 2 * T)
     loss, matches = model.loss_and_matches(*arrays)
     assert loss == pytest.approx(mean * 5 * n_targets, rel=1e-5)
     assert model.loss_sum(*arrays) == pytest.approx(loss, rel=1e-6)

@@ -150,3 +150,33 @@ def test_a_corpus_of_less_than_a_context_is_refused():
     with pytest.raises(UserError) as error:
         build({"n_tokens": 3200, "n_unique_tokens": "all"}, text=tiny)
     assert error.value.problems == ("data.n_unique_tokens: 6 is smaller than one context of 8",)
+
+
+def test_bands_of_positions_cover_the_context_once_and_are_half_an_octave_wide():
+    for context in (2, 8, 64, 100, 256):
+        covered = [p for first, last in language.bands(context) for p in range(first, last + 1)]
+        assert covered == list(range(1, context + 1))
+    firsts = [first for first, _ in language.bands(16)]
+    assert firsts == [1, 2, 4, 5, 8, 11, 16]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_losses_by_position_are_those_of_the_targets_at_these_positions(kernel):
+    settings = run({"n_tokens": 3200})
+    whole = trainer_of(settings, corpus=corpus(), kernel=kernel).engine
+    windows = language.windows(corpus().heldout, 800, CONTEXT)
+    ids, targets = language.inputs_and_targets(windows)
+    measured = language.heldout(windows, by_position=True)(whole_model(whole))
+    assert measured["loss"] == pytest.approx(whole.evaluate()["loss"], rel=1e-6)
+    last = measured["further"][-1]
+    assert (last["first_position"], last["last_position"]) == (8, 8)
+    assert last["n_targets"] == len(windows) == 100
+    alone = whole_model(whole).loss_sum(ids, targets) - whole_model(whole).loss_sum(
+        np.ascontiguousarray(ids[:, :-1]), np.ascontiguousarray(targets[:, :-1])
+    )
+    assert last["loss"] == pytest.approx(alone / 100, rel=1e-4)
+
+
+def whole_model(engine):
+    """What an engine's evaluations judge."""
+    return engine if hasattr(engine, "loss_sum") else engine.problem.model

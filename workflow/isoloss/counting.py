@@ -8,7 +8,7 @@ count leaves out norms, GELUs, biases, residual sums and the optimiser.
 from dataclasses import dataclass
 from itertools import pairwise
 
-from isoloss.config.runs import Transformer
+from isoloss.config.runs import Lstm, Transformer
 
 BYTES = 256  # token ids of a byte-level corpus
 TRAINING_PASSES = 3  # forward, and a backward pass that costs two
@@ -95,7 +95,7 @@ def transformer_flops(
     model: Transformer, vocab_size: int, context: int, *, n_logits: int | None = None
 ) -> TransformerFlops:
     """Count one sequence of `context` tokens, with logits at `n_logits` positions (None: all)."""
-    n, d, s, v = model.n_layer, model.d_model, context, vocab_size
+    n, d, s, v = model.n_applied, model.d_model, context, vocab_size
     products = 2 * s * s * d + 2 * s * s * d
     softmax = 3 * model.n_head * s * s
     return TransformerFlops(
@@ -105,6 +105,52 @@ def transformer_flops(
         logits=2 * (s if n_logits is None else n_logits) * d * v,
         embedding=2 * s * v * d,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LstmParams:
+    """Parameters of an LSTM between a transformer's embeddings and its output layer."""
+
+    recurrent: int  # of each layer, the matrices of 4 gates, from its input and from its state
+    biases: int  # as PyTorch's layers have them: two vectors a gate
+    token_embedding: int
+    output: int  # 0 where it is the token embedding
+    gains: int  # of the norms before the first layer and after the last
+
+    @property
+    def total(self) -> int:
+        """Every number that is trained."""
+        return sum(vars(self).values())
+
+    @property
+    def non_embedding(self) -> int:
+        """The matrices of the layers, 8 n_layer d_model^2: Kaplan's N, as of a transformer."""
+        return self.recurrent
+
+
+def lstm_params(model: Lstm, vocab_size: int) -> LstmParams:
+    """Count an LSTM's parameters."""
+    n, d = model.n_layer, model.d_model
+    embedding = vocab_size * d
+    return LstmParams(
+        recurrent=8 * n * d * d,
+        biases=8 * n * d,
+        token_embedding=embedding,
+        output=0 if model.tie_embeddings else embedding,
+        gains=2 * d,
+    )
+
+
+def lstm_flops(model: Lstm, vocab_size: int, context: int) -> int:
+    """FLOPs of one sequence's forward pass: the gates' products at each token, and the logits."""
+    n, d = model.n_layer, model.d_model
+    return context * (2 * 8 * n * d * d + 2 * d * vocab_size)
+
+
+def lstm_training_flops(model: Lstm, vocab_size: int, context: int) -> int:
+    """FLOPs of one sequence, forward and backward; the zeros of a first state need no gradient."""
+    unneeded = 2 * 4 * model.n_layer * model.d_model**2
+    return TRAINING_PASSES * lstm_flops(model, vocab_size, context) - unneeded
 
 
 def mlp_params(n_inputs: int, width: int, n_hidden: int) -> int:
@@ -203,4 +249,20 @@ def transformer_cost(
         tokens_per_step=batch_size * n_targets,
         flops_per_step=batch_size * flops.training,
         flops_per_evaluation=n_heldout * flops.forward,
+    )
+
+
+def lstm_cost(
+    model: Lstm, vocab_size: int, context: int, *, batch_size: int, steps: int, n_heldout: int
+) -> Cost:
+    """The cost of a run of an LSTM, which predicts every token of each sequence."""
+    params, forward = lstm_params(model, vocab_size), lstm_flops(model, vocab_size, context)
+    return Cost(
+        n_params=params.total,
+        n_params_non_embedding=params.non_embedding,
+        steps=steps,
+        samples_per_step=batch_size,
+        tokens_per_step=batch_size * context,
+        flops_per_step=batch_size * lstm_training_flops(model, vocab_size, context),
+        flops_per_evaluation=n_heldout * forward,
     )

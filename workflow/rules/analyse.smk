@@ -5,6 +5,7 @@ rule analyse:
     input:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
+        evaluations=f"{RESULTS}/studies/{{study}}/evaluations.parquet",
         done=lambda wildcards: ISOLOSS.done_before(wildcards.study, wildcards.name),
         prediction=lambda wildcards: ISOLOSS.predicted(wildcards.study, wildcards.name),
         extensions=EXTENSIONS,
@@ -30,7 +31,7 @@ rule analyse:
     shell:
         "python -m isoloss.runtime.job analyse --study {wildcards.study}"
         " --analysis {params.analysis:q} --runs {input.runs} --curves {input.curves}"
-        " --done {input.done} --prediction={input.prediction} --out {output} > {log} 2>&1"
+        " --evaluations {input.evaluations} --done {input.done} --prediction={input.prediction} --out {output} > {log} 2>&1"
 
 
 rule analyses:

@@ -28,6 +28,7 @@ rule collect:
     output:
         runs=f"{RESULTS}/studies/{{study}}/runs.parquet",
         curves=f"{RESULTS}/studies/{{study}}/curves.parquet",
+        evaluations=f"{RESULTS}/studies/{{study}}/evaluations.parquet",
     log:
         f"{RESULTS}/logs/collect/{{study}}.log",
     conda:

@@ -18,6 +18,7 @@ Evals = Annotated[int, Field(gt=0, le=10_000)]
 Exponent = Annotated[float, Field(ge=-4, le=4)]
 Noise = Annotated[float, Field(ge=0, le=1e6)]  # for targets of about 1
 Layers = Annotated[int, Field(gt=0, le=10_000)]
+Loops = Annotated[int, Field(gt=1, le=1000)]
 
 
 class Run(Section):
@@ -106,6 +107,35 @@ class Transformer(Section):
         if self.d_model % self.n_head:
             raise ValueError(f"n_head {self.n_head} does not divide d_model {self.d_model}")
         return self
+
+    @property
+    def n_applied(self) -> int:
+        """Blocks that a token passes through."""
+        return self.n_layer
+
+
+class RecurrentTransformer(Transformer):
+    """A transformer that applies its stack of blocks several times, with the same weights.
+
+    Kaplan et al. (2020), App. D.2, after Dehghani et al. (2019, arXiv:1807.03819).
+    """
+
+    kind: Literal["recurrent_transformer"]
+    n_loop: Loops  # times that the stack of blocks is applied
+
+    @property
+    def n_applied(self) -> int:
+        """Blocks that a token passes through: each one `n_loop` times."""
+        return self.n_loop * self.n_layer
+
+
+class Lstm(Section):
+    """Layers of long short-term memory between a transformer's embeddings and its output layer."""
+
+    kind: Literal["lstm"]
+    n_layer: Layers
+    d_model: PositiveInt  # width of the embeddings and of every layer
+    tie_embeddings: bool = False  # the output layer is the token embedding
 
 
 def has_steps(run: Any, budget: int, key: str, unit: int) -> Any:

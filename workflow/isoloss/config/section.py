@@ -125,7 +125,7 @@ def _either(said: list[str]) -> str:
 
 
 def _problem(detail: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
-    parts = [prefix, *(str(part) for part in detail["loc"] if part != "[key]")]
+    parts = [prefix, *map(str, _keys_in(model, detail["loc"]))]
     key = ".".join(part for part in parts if part)
     kind = detail["type"]
     if kind == "extra_forbidden":
@@ -183,6 +183,25 @@ def _keys_beside(model: type[BaseModel], location: tuple[Any, ...]) -> set[str]:
         tagged = [candidate for candidate in candidates if part in _tags(candidate)]
         candidates = following or tagged or candidates
     return {name for candidate in candidates for name in candidate.model_fields}
+
+
+def _keys_in(model: type[BaseModel], location: tuple[Any, ...]) -> Iterator[Any]:
+    """The parts of a location that the config's reader has written: no tag of a `kind`."""
+    candidates: list[type[BaseModel]] = [model]
+    for part in location:
+        fields = [c.model_fields[part] for c in candidates if part in c.model_fields]
+        kinds = [c for c in candidates if part in _values_of(c, "kind")]
+        if not fields and kinds:
+            candidates = kinds
+            continue
+        candidates = [m for field in fields for m in _models_in(field.annotation)] or candidates
+        if part != "[key]":
+            yield part
+
+
+def _values_of(model: type[BaseModel], key: str) -> tuple[Any, ...]:
+    field = model.model_fields.get(key)
+    return get_args(field.annotation) if field else ()
 
 
 def _tags(model: type[BaseModel]) -> set[str]:

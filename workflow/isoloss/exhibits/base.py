@@ -129,12 +129,15 @@ class Inputs:
         The rows of the analyses that the settings' `reads` names, in the study's order.
     prediction : DataFrame or None
         The study's prediction, if it makes one.
+    evaluations : DataFrame or None
+        Held-out losses on parts of the text, columns as docs/data.md lists them.
     """
 
     runs: pd.DataFrame
     curves: pd.DataFrame
     done: pd.DataFrame
     prediction: pd.DataFrame | None = None
+    evaluations: pd.DataFrame | None = None
 
     def first(self, do: str) -> Analysed | None:
         """The first analysis of a kind that was made before, or None."""

@@ -20,6 +20,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--analysis", required=True, help="JSON: its settings")
     parser.add_argument("--runs", required=True, help="the study's runs.parquet")
     parser.add_argument("--curves", required=True, help="the study's curves.parquet")
+    parser.add_argument("--evaluations", required=True, help="the study's evaluations.parquet")
     parser.add_argument("--done", nargs="*", default=[], help="the analyses that it goes on from")
     parser.add_argument("--prediction", help="the study's prediction.parquet, if it makes one")
     parser.add_argument("--out", required=True)
@@ -30,6 +31,7 @@ def main(argv: list[str]) -> None:
     inputs = Inputs(
         runs=read_parquet(arguments.runs),
         curves=read_parquet(arguments.curves),
+        evaluations=read_parquet(arguments.evaluations),
         done=pd.concat(done, ignore_index=True) if done else typed([], ANALYSIS_COLUMNS),
         prediction=read_parquet(arguments.prediction) if arguments.prediction else None,
     )

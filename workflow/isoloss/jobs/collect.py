@@ -7,10 +7,9 @@ from pathlib import Path
 from isoloss.config.study import SOURCES, Planted, Study
 from isoloss.config.study import Table as TableStudy
 from isoloss.files import read_json, read_parquet, write_json, write_parquet
-from isoloss.runs.collected import Tables, of_studies, of_training
+from isoloss.runs.collected import Tables, of_studies, of_training, without_training
 from isoloss.tables.schema import (
     ASSUMED,
-    CURVE_COLUMNS,
     RUN_COLUMNS,
     SWEEP,
     completed,
@@ -19,7 +18,7 @@ from isoloss.tables.schema import (
 
 
 def main(argv: list[str]) -> None:
-    """Write runs.parquet and curves.parquet of the study that the arguments describe."""
+    """Write the tables of the study that the arguments describe."""
     parser = argparse.ArgumentParser(prog="isoloss.runtime.job collect", description=__doc__)
     parser.add_argument("--study", required=True, help="JSON: the source, and what it needs")
     parser.add_argument("--studies-folder", required=True)
@@ -27,9 +26,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", required=True, help="the study's folder")
     arguments = parser.parse_args(argv)
     given = json.loads(arguments.study)
-    runs, curves = _tables(given, arguments)
-    write_parquet(Path(arguments.out) / "runs.parquet", runs)
-    write_parquet(Path(arguments.out) / "curves.parquet", curves)
+    for name, table in _tables(given, arguments)._asdict().items():
+        write_parquet(Path(arguments.out) / f"{name}.parquet", table)
 
 
 def _tables(given: dict, arguments: argparse.Namespace) -> Tables:
@@ -41,9 +39,11 @@ def _tables(given: dict, arguments: argparse.Namespace) -> Tables:
             folder = Path(arguments.studies_folder)
             return of_studies(
                 {
-                    study: tuple(
-                        read_parquet(folder / study / name)
-                        for name in ("runs.parquet", "curves.parquet")
+                    study: Tables(
+                        *(
+                            read_parquet(folder / study / f"{name}.parquet")
+                            for name in Tables._fields
+                        )
                     )
                     for study in given["of"]
                 }
@@ -52,11 +52,10 @@ def _tables(given: dict, arguments: argparse.Namespace) -> Tables:
             from isoloss.tasks.planted import simulate
 
             planted = simulate(_study(given, Planted))
-            return completed(planted, (SWEEP, *RUN_COLUMNS)), typed([], CURVE_COLUMNS)
+            return without_training(completed(planted, (SWEEP, *RUN_COLUMNS)))
         case "table":
-            runs = _imported(_study(given, TableStudy), Path(arguments.out))
-            return runs, typed([], CURVE_COLUMNS)
-    return typed([], (SWEEP, *RUN_COLUMNS)), typed([], CURVE_COLUMNS)
+            return without_training(_imported(_study(given, TableStudy), Path(arguments.out)))
+    return without_training(typed([], (SWEEP, *RUN_COLUMNS)))
 
 
 def _imported(study: TableStudy, out: Path):

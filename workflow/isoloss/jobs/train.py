@@ -27,6 +27,7 @@ from isoloss.tables.schema import CURVE_COLUMNS, arrow_table
 from isoloss.tasks import task as task_named
 from isoloss.tasks.base import Solved
 from isoloss.tasks.kernel import NATIVE, kernel_for
+from isoloss.tasks.problem import FURTHER
 
 RESULTS = ("curve.parquet", "row.json", "about.json")
 
@@ -63,9 +64,10 @@ def main(argv: list[str]) -> None:
     code = machine.pop("code", training_fingerprint(kind))
     trained_by = {"device": machine.get("device", "cpu"), "kernel": machine.get("kernel")}
     folder = Path(arguments.folder)
-    points = [{"run_id": arguments.run_id} | point for point in curve]
+    points, evaluations = split(curve, arguments.run_id)
     write_arrow(folder / "curve.parquet", arrow_table(points, CURVE_COLUMNS))
-    write_json(folder / "row.json", described | row | timed | trained_by | {"code": code})
+    described |= row | timed | trained_by | {"code": code}
+    write_json(folder / "row.json", described | ({FURTHER: evaluations} if evaluations else {}))
     about = {
         "run_id": arguments.run_id,
         "settings": run.model_dump(mode="json"),
@@ -76,6 +78,16 @@ def main(argv: list[str]) -> None:
     }
     write_json(folder / "about.json", about | made_with() | machine)
     forget(arguments.checkpoint)
+
+
+def split(curve: list[dict], run_id: str) -> tuple[list[dict], list[dict]]:
+    """The rows of a learning curve, and those of the further evaluations that were made for it."""
+    points, evaluations = [], []
+    for point in curve:
+        points.append({"run_id": run_id} | {k: v for k, v in point.items() if k != FURTHER})
+        when = {name: point[name] for name in ("step", "n_tokens", "compute_flops")}
+        evaluations += [{"run_id": run_id} | when | one for one in point.get(FURTHER, ())]
+    return points, evaluations
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:

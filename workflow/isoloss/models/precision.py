@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from isoloss.constants import LAUNCH_S
-from isoloss.models.transformer import Transformer
+from isoloss.models.next_token import NextToken
 
 # Guesses for a data-centre GPU. No step is faster than the CPU can launch its kernels. Compilation
 # takes half a minute, so it must save more of the run.
@@ -46,7 +46,7 @@ def can_compile() -> bool:
     return compilers and importlib.util.find_spec("triton") is not None
 
 
-def prepare(model: Transformer, device: torch.device, precision: Precision) -> Transformer:
+def prepare(model: NextToken, device: torch.device, precision: Precision) -> NextToken:
     """Move a model to a device, and set its `precision`."""
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True

@@ -23,7 +23,7 @@ class TransformerShape:
     Attributes
     ----------
     model : runs.Transformer
-        Layers, widths, heads and dropout.
+        Layers, widths, heads and dropout; of a recurrent one, how often the blocks are applied.
     vocab_size : int
         Different token ids.
     context : int
@@ -33,6 +33,11 @@ class TransformerShape:
     model: runs.Transformer
     vocab_size: int
     context: int
+
+    @property
+    def dropout(self) -> float:
+        """The share of the activations that a training step sets to zero."""
+        return self.model.dropout
 
     def initial(self, stream: "Stream") -> dict[str, np.ndarray]:
         """Initial weights by name, in the order of the PyTorch model's `named_parameters`.
@@ -65,6 +70,53 @@ class TransformerShape:
             yield name + "feed_gain", np.ones(d, np.float32)
             yield name + "feed_in", normal(d_ff, sd)
             yield name + "feed_out", np.zeros((d, d_ff), np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LstmShape:
+    """An LSTM between a transformer's embeddings and its output layer: see `isoloss.models.lstm`.
+
+    Attributes
+    ----------
+    model : runs.Lstm
+        Layers and width.
+    vocab_size : int
+        Different token ids.
+    """
+
+    model: runs.Lstm
+    vocab_size: int
+    dropout = 0.0
+
+    def initial(self, stream: "Stream") -> dict[str, np.ndarray]:
+        """Initial weights by name, in the order of the PyTorch model's `named_parameters`.
+
+        The embeddings start as those of a transformer. Matrices and biases of the layers are
+        uniform in ± 1 / sqrt(d_model), as those of torch.nn.LSTM are, but for the bias of the
+        forget gates. It starts at 1, so that a state is kept at first (Jozefowicz et al. 2015,
+        Sec. 2.2).
+        """
+        d, weights = self.model.d_model, {}
+        logit_sd, bound = LOGIT_SD / math.sqrt(d), 1 / math.sqrt(d)
+
+        def embedding() -> np.ndarray:
+            return (logit_sd * stream.normal(self.vocab_size, d)).astype(np.float32)
+
+        weights["tokens"] = embedding()
+        weights["input_gain"] = np.ones(d, np.float32)
+        weights["gain"] = np.ones(d, np.float32)
+        if not self.model.tie_embeddings:
+            weights["output"] = embedding()
+        shapes = {"weight_ih": (4 * d, d), "weight_hh": (4 * d, d), "bias_ih": (4 * d,),
+                  "bias_hh": (4 * d,)}  # fmt: skip
+        forget = slice(d, 2 * d)  # the order of the gates: input, forget, cell, output
+        for layer in range(self.model.n_layer):
+            for name, shape in shapes.items():
+                drawn = ((2 * stream.uniform(*shape) - 1) * bound).astype(np.float32)
+                if name.startswith("bias"):
+                    drawn[forget] = name == "bias_ih"
+                weights[f"layers.{name}_l{layer}"] = drawn
+        return weights
 
 
 @dataclass(frozen=True, kw_only=True)

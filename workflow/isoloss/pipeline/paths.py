@@ -15,7 +15,7 @@ from isoloss.runs import RUN_FILES
 PREDICTION = "prediction"  # the analysis that every study with a prediction has
 PREDICTION_SETTINGS = exhibits.analysis(PREDICTION).settings
 COLLECTED = ("row.json", "curve.parquet")  # of a run, by the tables of its study
-TABLES = ("runs.parquet", "curves.parquet")
+TABLES = ("runs.parquet", "curves.parquet", "evaluations.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
 
 

@@ -16,6 +16,7 @@ from isoloss.results.verdict import Status
 from isoloss.tables.schema import (
     ANALYSIS_COLUMNS,
     CURVE_COLUMNS,
+    EVALUATION_COLUMNS,
     FIT_COLUMNS,
     PREDICTION_COLUMNS,
     RUN_COLUMNS,
@@ -44,6 +45,10 @@ TABLES = {
     "results/studies/STUDY/curves.parquet": (
         "The learning curves of the study's runs: one row an evaluation.",
         CURVE_COLUMNS,
+    ),
+    "results/studies/STUDY/evaluations.parquet": (
+        "Held-out losses on parts of the text, for runs whose settings ask for them.",
+        EVALUATION_COLUMNS,
     ),
     "results/fits.parquet": (
         "One row for each parameter of each fit, and for each quantity derived from them; also "

@@ -1,20 +1,35 @@
 """The tables of a study: its runs and their learning curves."""
 
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 
-from isoloss.config.runs import Optimisation
 from isoloss.errors import UserError
 from isoloss.files import read_json, read_parquet
-from isoloss.tables.schema import CURVE_COLUMNS, RUN_COLUMNS, SWEEP, typed
-from isoloss.train.schedule import learning_rate
+from isoloss.tables.schema import (
+    CURVE_COLUMNS,
+    EVALUATION_COLUMNS,
+    RUN_COLUMNS,
+    SWEEP,
+    typed,
+)
+from isoloss.tasks.problem import FURTHER
 
-Tables = tuple[pd.DataFrame, pd.DataFrame]  # runs, curves
+
+class Tables(NamedTuple):
+    """The tables of a study, by the names of their files."""
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    evaluations: pd.DataFrame  # on parts of the held-out text, where the runs made some
+
+
+def without_training(runs: pd.DataFrame) -> Tables:
+    """The tables of runs that isoloss has not trained: they have no curves."""
+    return Tables(runs, typed([], CURVE_COLUMNS), typed([], EVALUATION_COLUMNS))
 
 
 def of_training(
@@ -38,13 +53,13 @@ def of_training(
     UserError
         Files of runs are missing or damaged; the error names all of them.
     """
-    members, rows, curves, problems = list(members), {}, [], []
+    members, rows, curves, evaluations, problems = list(members), {}, [], [], []
     for run_id in dict.fromkeys(run_id for _, run_id in members):
         folder = Path(runs_folder) / run_id
         try:
-            row, about = read_json(folder / "row.json"), read_json(folder / "about.json")
-            described = of_settings(about["settings"], row)
-            rows[run_id] = described | row | {"lineage": lineages.get(run_id)}
+            row = read_json(folder / "row.json")
+            evaluations += row.pop(FURTHER, [])
+            rows[run_id] = row | {"lineage": lineages.get(run_id)}
             curves.append(read_parquet(folder / "curve.parquet"))
         except UserError as error:
             problems += [f"{error.where}: {problem}" for problem in error.problems]
@@ -56,43 +71,24 @@ def of_training(
         [{"sweep": sweep} | rows[run_id] for sweep, run_id in members if run_id in rows],
         (SWEEP, *RUN_COLUMNS),
     )
-    return table, pd.concat(curves, ignore_index=True) if curves else typed([], CURVE_COLUMNS)
-
-
-def of_settings(settings: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns that follow from a run's settings and that its own row lacks.
-
-    Parameters
-    ----------
-    settings : mapping
-        Sections task, model, data and, of a run that is trained in steps, training.
-    row : mapping
-        The run's columns `width` and `steps`.
-    """
-    model, columns = settings["model"], {}
-    if model.get("kind") == "transformer":
-        columns = {"n_head": model["n_head"], "d_ff": model["d_ff"] or 4 * model["d_model"]}
-    if (given := settings.get("training")) is None:
-        return columns
-    known = {key: value for key, value in given.items() if key in Optimisation.model_fields}
-    training, steps = Optimisation.model_validate(known), int(row["steps"])
-    warmup = training.warmup_steps
-    rates = (learning_rate(training, step, steps, row["width"]) for step in range(1, steps + 1))
-    return columns | {
-        "lr_sum": math.fsum(rates),
-        "warmup_steps": round(training.warmup_fraction * steps) if warmup is None else warmup,
-        "weight_decay": training.weight_decay,
-    }
+    curve = pd.concat(curves, ignore_index=True) if curves else typed([], CURVE_COLUMNS)
+    return Tables(table, curve, typed(evaluations, EVALUATION_COLUMNS))
 
 
 def of_studies(tables: dict[str, Tables]) -> Tables:
     """The runs of several studies; the column `sweep` holds the study of each run."""
     runs = [
-        runs.assign(sweep=pd.array([study] * len(runs), dtype=SWEEP.dtype)).drop_duplicates(
+        of.runs.assign(sweep=pd.array([study] * len(of.runs), dtype=SWEEP.dtype)).drop_duplicates(
             "run_id"
         )
-        for study, (runs, _) in tables.items()
+        for study, of in tables.items()
     ]
-    curves = [curves for _, curves in tables.values()]
-    joined = pd.concat(curves, ignore_index=True).drop_duplicates(["run_id", "step"])
-    return pd.concat(runs, ignore_index=True), joined.reset_index(drop=True)
+    curves = _joined([of.curves for of in tables.values()], ["run_id", "step"])
+    part = ["run_id", "step", "text", "first_position"]
+    evaluations = _joined([of.evaluations for of in tables.values()], part)
+    return Tables(pd.concat(runs, ignore_index=True), curves, evaluations)
+
+
+def _joined(tables: list[pd.DataFrame], key: list[str]) -> pd.DataFrame:
+    joined = pd.concat(tables, ignore_index=True).drop_duplicates(key)
+    return joined.reset_index(drop=True)

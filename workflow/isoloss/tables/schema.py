@@ -26,8 +26,10 @@ RUN_COLUMNS = [
     Column("n_inputs", WHOLE, "", "input dimensions of a function"),
     Column("noise_sd", REAL, "", "standard deviation of the noise on the targets"),
     Column("degree", WHOLE, "", "of a polynomial"),
-    Column("width", WHOLE, "", "hidden units of an MLP, d_model of a transformer"),
+    Column("model", TEXT, "", "of a language model: transformer, recurrent_transformer or lstm"),
+    Column("width", WHOLE, "", "hidden units of an MLP, d_model of a language model"),
     Column("n_layer", WHOLE, "", "hidden layers of an MLP, blocks of a transformer"),
+    Column("n_loop", WHOLE, "", "times that a language model applies its layers"),
     Column("context", WHOLE, "tokens", "that a prediction of a language model can see"),
     Column("vocab_size", WHOLE, "tokens", "different tokens"),
     Column("dropout", REAL, "share", "of the activations that are set to zero in training"),
@@ -108,6 +110,18 @@ CURVE_COLUMNS = [
     Column("grad_sq", REAL, "", "|G|^2 of the true gradient, unbiased, mean since the last row"),
     Column("grad_noise", REAL, "", "trace of a sequence's gradient covariance, likewise"),
     Column("elapsed_s", REAL, "s", "since the training began; differs between repetitions"),
+]
+
+EVALUATION_COLUMNS = [
+    Column("run_id", TEXT, "", "the run"),
+    Column("step", WHOLE, "steps", "of the optimiser, from 1"),
+    Column("n_tokens", WHOLE, "tokens", "targets trained on, counted each time"),
+    Column("compute_flops", REAL, "FLOP", "until then, counted exactly"),
+    Column("text", TEXT, "", "whose held-out part was read; null: that of the run's own corpus"),
+    Column("first_position", WHOLE, "tokens", "of the targets in the context, from 1"),
+    Column("last_position", WHOLE, "tokens", "of the targets in the context"),
+    Column("n_targets", WHOLE, "tokens", "that `loss` is the mean of"),
+    Column("loss", REAL, "nats per token", "held-out"),
 ]
 
 _OF_THE_PACKAGE = frozenset(c.name for c in (*RUN_COLUMNS, *CURVE_COLUMNS))

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 # Columns of a run's row that follow from its settings; a task fills in those that it has.
 OF_SETTINGS = (
-    *("target", "n_inputs", "noise_sd", "degree", "width", "n_layer", "context", "dropout"),
-    *("n_samples", "batch_size", "schedule", "peak_lr"),
+    *("target", "n_inputs", "noise_sd", "degree", "model", "width", "n_layer", "n_loop", "n_head"),
+    *("d_ff", "context", "dropout", "n_samples", "batch_size", "schedule", "peak_lr"),
+    "weight_decay",
 )
 PROBE_TOKENS = 8192  # least held-out tokens where the speed of a machine is measured
 
@@ -191,6 +192,7 @@ class Trained(Task):
             "batch_size": training.batch_size,
             "schedule": training.schedule,
             "peak_lr": training.lr_at_width(columns["width"]),
+            "weight_decay": training.weight_decay,
         }
 
 

@@ -38,5 +38,5 @@ def is_native(run: Run) -> bool:
     if not (isinstance(task, Trained) and task.module):
         return False
     if isinstance(model, runs.Transformer):
-        return model.dropout == 0
+        return model.dropout == 0 and model.n_applied == model.n_layer
     return isinstance(model, runs.Mlp)

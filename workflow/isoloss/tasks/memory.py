@@ -1,7 +1,7 @@
 """The memory of a training, computed from its settings."""
 
 from isoloss import counting
-from isoloss.config.runs import Optimisation, Transformer
+from isoloss.config.runs import Lstm, Optimisation, Transformer
 
 PROCESS_BYTES = 330e6  # Python, PyTorch and its libraries: 313 to 320 MB measured on a CPU
 TRAINED_BYTES = 16  # per parameter: weight, gradient and AdamW's two moments, in float32
@@ -48,4 +48,13 @@ def activation_bytes(model: Transformer, *, mixed: bool = False) -> int:
     """
     d, hidden = model.d_model, counting.d_ff(model)
     stream, rest = 2 * d, 2 * d + 3 * d + d + 2 * hidden
-    return model.n_layer * (4 * stream + (2 if mixed else 4) * rest)
+    return model.n_applied * (4 * stream + (2 if mixed else 4) * rest)
+
+
+def of_lstm(model: Lstm, *, n_params: int, vocab_size: int, tokens: int) -> float:
+    """Peak memory of an LSTM's training, in bytes.
+
+    A layer keeps, for each token, its input, four gates, their gradients, its state and its output.
+    """
+    activations = 4 * tokens * model.n_layer * 12 * model.d_model
+    return PROCESS_BYTES + TRAINED_BYTES * n_params + activations + 4 * vocab_size * tokens

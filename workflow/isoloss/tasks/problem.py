@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from isoloss.models.shapes import MlpShape, TransformerShape
+from isoloss.models.shapes import LstmShape, MlpShape, TransformerShape
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+FURTHER = "further"  # of an evaluation: rows of losses on parts of the held-out text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +38,16 @@ class Problem(Facts):
 
 
 class Judged(Protocol):
-    """A model as evaluations see it: a transformer has the first two methods, an MLP the last."""
+    """A model as evaluations see it: an MLP has the last method, a language model the others."""
 
     def loss_sum(self, ids: np.ndarray, targets: np.ndarray) -> float:
         """The sum of the losses of all targets, in nats."""
 
     def loss_and_matches(self, ids: np.ndarray, targets: np.ndarray) -> tuple[float, int]:
         """The sum of the losses, and the number of sequences without an error."""
+
+    def loss_by_position(self, ids: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """The sum over all sequences of the losses at each position, shape (n_targets,)."""
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Map x of shape (n, n_inputs) to (n, 1), float32."""
@@ -54,19 +59,20 @@ class ArrayProblem(Facts):
 
     Attributes
     ----------
-    shape : TransformerShape or MlpShape
+    shape : TransformerShape, LstmShape or MlpShape
     weights : mapping
         The initial weights by the names of `shape`, in its order, float32.
     batch : callable
         Step 1 ... steps -> inputs and targets of that step alone: token ids, int32, shapes
         (batch, time) and (batch, n_targets); or numbers, float32, (batch, n_inputs) and (batch, 1).
     evaluate : callable
-        The model -> its held-out "loss" and further columns.
+        The model -> its held-out "loss" and further columns. `FURTHER` may hold a list of rows:
+        losses on parts of the text, with the columns of `EVALUATION_COLUMNS` that they have.
     dropout_seed : callable, optional
         Step -> the seed of its dropout, if the model has dropout.
     """
 
-    shape: TransformerShape | MlpShape
+    shape: TransformerShape | LstmShape | MlpShape
     weights: Mapping[str, np.ndarray]
     batch: Callable[[int], tuple[np.ndarray, np.ndarray]]
     evaluate: Callable[[Judged], dict[str, float]]

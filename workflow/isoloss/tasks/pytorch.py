@@ -6,18 +6,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isoloss.models.lstm import Lstm
 from isoloss.models.mlp import Mlp
+from isoloss.models.next_token import next_token_loss, on_device
 from isoloss.models.precision import precision_for, prepare
-from isoloss.models.shapes import TransformerShape
-from isoloss.models.transformer import Transformer, next_token_loss, on_device
+from isoloss.models.shapes import LstmShape, TransformerShape
+from isoloss.models.transformer import Transformer
 from isoloss.tasks.problem import ArrayProblem, Facts, Problem
+
+OF_TOKENS = {TransformerShape: Transformer, LstmShape: Lstm}
 
 
 def problem_of(arrays: ArrayProblem, device: torch.device) -> Problem:
     """The problem with its model and its batches on a device."""
-    if isinstance(arrays.shape, TransformerShape):
+    kind = OF_TOKENS.get(type(arrays.shape))
+    if kind is not None:
         flops = arrays.steps * arrays.flops_per_step
-        model = Transformer(arrays.shape, arrays.weights)
+        model = kind(arrays.shape, arrays.weights)
         model = prepare(model, device, precision_for(device, arrays.steps, flops))
         return _problem(arrays, model=model, loss=next_token_loss, batch=_tokens(arrays, device))
     model = Mlp(arrays.shape, arrays.weights).to(device)

@@ -1,9 +1,12 @@
 """The row of a trained run: the columns that training measures or counts."""
 
+import math
 from typing import Any
 
+from isoloss.config.runs import Optimisation
 from isoloss.counting import six_nd_columns
 from isoloss.tasks import task_of
+from isoloss.train.schedule import learning_rate, warmup_steps
 from isoloss.train.session import Session
 
 MEASURED = ("train_loss", "loss", "excess_loss", "exact_match")
@@ -32,6 +35,7 @@ def row_of(session: Session, reason: str | None) -> dict[str, Any]:
             "n_tokens": tokens,
             "compute_flops": steps * facts.flops_per_step,
         }
+        | rates(session.run.training, facts.steps, facts.width, done=steps)
         | six_nd_columns(
             counts["n_params"],
             counts["n_params_non_embedding"],
@@ -40,3 +44,9 @@ def row_of(session: Session, reason: str | None) -> dict[str, Any]:
         )
         | session.trunk_columns()
     )
+
+
+def rates(training: Optimisation, steps: int, width: int, *, done: int) -> dict[str, float]:
+    """The sum of the learning rates of the steps that were `done`, and the steps of warm-up."""
+    used = (learning_rate(training, step, steps, width) for step in range(1, done + 1))
+    return {"lr_sum": math.fsum(used), "warmup_steps": warmup_steps(training, steps)}

@@ -6,6 +6,13 @@ from isoloss import elementary
 from isoloss.config.runs import Optimisation
 
 
+def warmup_steps(training: Optimisation, steps: int) -> int:
+    """Steps with a growing learning rate, of so many steps in all."""
+    if training.warmup_steps is not None:
+        return training.warmup_steps
+    return round(training.warmup_fraction * steps)
+
+
 def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> float:
     """The learning rate of a step.
 
@@ -20,9 +27,7 @@ def learning_rate(training: Optimisation, step: int, steps: int, width: int) -> 
         Width of the model; the peak rate may depend on the width.
     """
     peak = training.lr_at_width(width)
-    warmup = training.warmup_steps
-    if warmup is None:
-        warmup = round(training.warmup_fraction * steps)
+    warmup = warmup_steps(training, steps)
     if step <= warmup:
         return peak * step / (warmup + 1)
     if training.schedule == "constant":

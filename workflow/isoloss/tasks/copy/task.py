@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from isoloss.counting import Cost, transformer_cost
+from isoloss.counting import Cost, d_ff, transformer_cost
 from isoloss.tasks import memory
 from isoloss.tasks.base import Trained, planning
 from isoloss.tasks.copy.settings import CopyRun
@@ -34,6 +34,8 @@ class Copy(Trained):
         return {
             "width": run.model.d_model,
             "n_layer": run.model.n_layer,
+            "n_head": run.model.n_head,
+            "d_ff": d_ff(run.model),
             "dropout": run.model.dropout,
             "n_samples": run.data.n_samples,
         }

@@ -1,15 +1,18 @@
 """Predict the next token of a corpus."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
+from isoloss.config.runs import Lstm
 from isoloss.corpus.load import Corpus
 from isoloss.errors import UserError
-from isoloss.models.shapes import TransformerShape
+from isoloss.models.shapes import LstmShape, TransformerShape
 from isoloss.tasks.language.settings import LanguageRun
 from isoloss.tasks.language.task import TASK
-from isoloss.tasks.problem import ArrayProblem, Judged
+from isoloss.tasks.problem import FURTHER, ArrayProblem, Judged
 from isoloss.tasks.streams import Stream, derived_seed
 
 PIECE = 2**16  # tokens that an evaluation gives to the model at a time
@@ -33,7 +36,7 @@ def arrays(run: LanguageRun, seed: int, corpus: Corpus) -> ArrayProblem:
         n_unique = len(corpus.train) - 1
     _check_size(run, corpus, n_unique)
     cost = TASK.cost(run, corpus.vocab_size)
-    shape = TransformerShape(model=run.model, vocab_size=corpus.vocab_size, context=context)
+    shape = _shape(run, corpus.vocab_size)
     train = windows(corpus.train, n_unique, context)
     return ArrayProblem(
         shape=shape,
@@ -41,7 +44,10 @@ def arrays(run: LanguageRun, seed: int, corpus: Corpus) -> ArrayProblem:
         width=run.model.d_model,
         steps=cost.steps,
         batch=batches(train, batch_size, seed),
-        evaluate=heldout(windows(corpus.heldout, data.n_heldout_tokens, context)),
+        evaluate=heldout(
+            windows(corpus.heldout, data.n_heldout_tokens, context),
+            by_position=run.task.by_position,
+        ),
         samples_per_step=cost.samples_per_step,
         tokens_per_step=cost.tokens_per_step,
         flops_per_step=float(cost.flops_per_step),
@@ -53,8 +59,14 @@ def arrays(run: LanguageRun, seed: int, corpus: Corpus) -> ArrayProblem:
             "n_tokens": cost.n_tokens,
             "n_unique_tokens": min(cost.n_tokens, train.shape[0] * context),
         },
-        dropout_seed=_dropout_seed(seed) if run.model.dropout else None,
+        dropout_seed=_dropout_seed(seed) if shape.dropout else None,
     )
+
+
+def _shape(run: LanguageRun, vocab_size: int) -> TransformerShape | LstmShape:
+    if isinstance(run.model, Lstm):
+        return LstmShape(model=run.model, vocab_size=vocab_size)
+    return TransformerShape(model=run.model, vocab_size=vocab_size, context=run.task.context)
 
 
 def _dropout_seed(seed: int) -> Callable[[int], int]:
@@ -102,18 +114,44 @@ def batches(
     return batch
 
 
-def heldout(held: np.ndarray) -> Callable[[Judged], dict[str, float]]:
-    """The evaluation on every window: "loss", in nats per token."""
+def heldout(held: np.ndarray, *, by_position: bool = False) -> Callable[[Judged], dict[str, Any]]:
+    """The evaluation on every window: "loss", in nats per token.
+
+    `by_position` adds the mean loss of each of `bands` of positions, as rows under `FURTHER`.
+    """
     n, context = held.shape[0], held.shape[1] - 1
     size = max(1, PIECE // context)
 
-    def evaluate(model: Judged) -> dict[str, float]:
-        total = 0.0
+    def pieces() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for first in range(0, n, size):
-            total += model.loss_sum(*inputs_and_targets(held[first : first + size]))
-        return {"loss": total / (n * context)}
+            yield inputs_and_targets(held[first : first + size])
+
+    def evaluate(model: Judged) -> dict[str, Any]:
+        if by_position:
+            sums = sum(model.loss_by_position(*piece) for piece in pieces())
+            return {"loss": math.fsum(sums) / (n * context), FURTHER: _banded(sums, n)}
+        return {"loss": sum(model.loss_sum(*piece) for piece in pieces()) / (n * context)}
 
     return evaluate
+
+
+def _banded(sums: np.ndarray, n: int) -> list[dict[str, Any]]:
+    """The mean loss in each band of positions, from the sums over `n` windows at each."""
+    rows = []
+    for first, last in bands(len(sums)):
+        n_targets = n * (last - first + 1)
+        loss = math.fsum(sums[first - 1 : last]) / n_targets
+        rows.append(
+            {"first_position": first, "last_position": last, "n_targets": n_targets, "loss": loss}
+        )
+    return rows
+
+
+def bands(context: int) -> list[tuple[int, int]]:
+    """The first and the last position of each band: half an octave wide, from position 1."""
+    firsts = sorted({math.isqrt(2**k) for k in range(2 * context.bit_length())})
+    firsts = [first for first in firsts if first <= context]
+    return list(zip(firsts, [*(first - 1 for first in firsts[1:]), context], strict=True))
 
 
 def inputs_and_targets(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,17 @@
 """The settings of a language model's run."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from isoloss.config.runs import Optimisation, Run, Transformer, has_steps
+from isoloss.config.runs import (
+    Lstm,
+    Optimisation,
+    RecurrentTransformer,
+    Run,
+    Transformer,
+    has_steps,
+)
 from isoloss.config.section import PositiveInt, Section
 
 
@@ -15,6 +22,7 @@ class LanguageTask(Section):
     # A corpus of the study's or of config/corpora.yaml; in a plan, its identity.
     corpus: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     context: Annotated[int, Field(ge=2)] = 64  # tokens that a prediction can see
+    by_position: bool = False  # also measure the held-out loss by the position in the context
 
 
 class LanguageData(Section):
@@ -34,11 +42,22 @@ class LanguageData(Section):
         return self
 
 
+def _a_transformer_if_nothing_is_said(given: Any) -> Any:
+    return {"kind": "transformer"} | given if isinstance(given, dict) else given
+
+
+LanguageModel = Annotated[
+    Transformer | RecurrentTransformer | Lstm,
+    Field(discriminator="kind"),
+    BeforeValidator(_a_transformer_if_nothing_is_said),
+]
+
+
 class LanguageRun(Run):
     """A language model."""
 
     task: LanguageTask
-    model: Transformer
+    model: LanguageModel
     data: LanguageData
     training: Optimisation
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from isoloss.counting import Cost, transformer_cost
+from isoloss.config.runs import Lstm
+from isoloss.counting import Cost, d_ff, lstm_cost, transformer_cost
 from isoloss.errors import UserError
 from isoloss.tasks import memory
 from isoloss.tasks.base import PROBE_TOKENS, KnownCorpus, Trained, planning
@@ -22,33 +23,47 @@ class Language(Trained):
     def cost(self, run: LanguageRun, vocab_size: int | None = None) -> Cost:
         """The cost of the whole batches that fit into `n_tokens`."""
         context, batch = run.task.context, run.training.batch_size
-        return transformer_cost(
-            run.model, vocab_size, context, n_targets=context, batch_size=batch,
-            steps=run.data.n_tokens // (batch * context),
-            n_heldout=run.data.n_heldout_tokens // context,
-        )  # fmt: skip
+        lengths = {
+            "batch_size": batch,
+            "steps": run.data.n_tokens // (batch * context),
+            "n_heldout": run.data.n_heldout_tokens // context,
+        }
+        if isinstance(run.model, Lstm):
+            return lstm_cost(run.model, vocab_size, context, **lengths)
+        return transformer_cost(run.model, vocab_size, context, n_targets=context, **lengths)
 
     @planning
     def readable_name(self, run: LanguageRun) -> str:
-        """A name such as language-L2-d16-D1048576."""
-        shape = f"L{run.model.n_layer}-d{run.model.d_model}"
-        return f"language-{shape}-D{run.data.n_tokens}"
+        """A name such as language-L2-d16-D1048576, or language-lstm-L1-d16-D1048576."""
+        model = run.model
+        kind = {"transformer": "", "lstm": "lstm-"}.get(model.kind, "recurrent-")
+        return f"language-{kind}L{model.n_layer}-d{model.d_model}-D{run.data.n_tokens}"
 
     def settings_columns(self, run: LanguageRun) -> dict[str, Any]:
         """The columns of the corpus, the context and the model."""
-        return {
+        model = run.model
+        columns = {
             "target": run.task.corpus,
-            "width": run.model.d_model,
-            "n_layer": run.model.n_layer,
+            "model": model.kind,
+            "width": model.d_model,
+            "n_layer": model.n_layer,
+            "n_loop": getattr(model, "n_loop", 1),
             "context": run.task.context,
-            "dropout": run.model.dropout,
         }
+        if isinstance(model, Lstm):
+            return columns | {"dropout": 0.0}
+        return columns | {"n_head": model.n_head, "d_ff": d_ff(model), "dropout": model.dropout}
 
     @planning
     def memory_bytes(
         self, run: LanguageRun, vocab_size: int | None = None, *, mixed: bool = False
     ) -> float:
         """Peak memory, with the activations and the logits of every token of a batch."""
+        if isinstance(run.model, Lstm):
+            return memory.of_lstm(
+                run.model, n_params=self.cost(run, vocab_size).n_params, vocab_size=vocab_size,
+                tokens=run.tokens_per_step,
+            )  # fmt: skip
         return memory.of_transformer(
             run.model, run.training, n_params=self.cost(run, vocab_size).n_params,
             vocab_size=vocab_size, tokens=run.tokens_per_step, targets=run.tokens_per_step,
