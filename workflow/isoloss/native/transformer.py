@@ -16,7 +16,7 @@ _SIGNATURES = {
     "isoloss_transformer_gradients": (c_double, [c_void_p] * 4 + [c_int64] * 3 + [c_void_p]),
     "isoloss_transformer_evaluate": (
         c_double,
-        [c_void_p] * 4 + [c_int64] * 3 + [POINTER(c_int64)],
+        [c_void_p] * 4 + [c_int64] * 3 + [POINTER(c_int64), c_void_p],
     ),
 }
 
@@ -118,14 +118,21 @@ class Transformer(Parameters):
         """
         exact = c_int64()
         call = self._library.isoloss_transformer_evaluate
-        return self._call(call, ids, targets, ctypes.byref(exact)), exact.value
+        return self._call(call, ids, targets, ctypes.byref(exact), None), exact.value
 
-    def _call(self, function, ids: np.ndarray, targets: np.ndarray, result) -> float:
+    def loss_by_position(self, ids: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """The sum over all sequences of the losses at each position, shape (n_targets,)."""
+        sums = np.zeros(targets.shape[1])
+        call = self._library.isoloss_transformer_evaluate
+        self._call(call, ids, targets, None, address(sums))
+        return sums
+
+    def _call(self, function, ids: np.ndarray, targets: np.ndarray, *results) -> float:
         ids = np.ascontiguousarray(ids, np.int32)
         targets = np.ascontiguousarray(targets, np.int32)
         (n, time), (n_too, n_targets) = ids.shape, targets.shape
         where = address(self.parameters), address(ids), address(targets)
-        loss = -1.0 if n != n_too else function(self._model, *where, n, time, n_targets, result)
+        loss = -1.0 if n != n_too else function(self._model, *where, n, time, n_targets, *results)
         if loss < 0:
             raise ValueError(
                 f"ids of shape {ids.shape} and targets of shape {targets.shape} do not fit a "

@@ -13,7 +13,8 @@ double isoloss_transformer_gradients(Transformer* model, const float* parameters
                                      int64_t time, int64_t n_targets, float* gradients);
 double isoloss_transformer_evaluate(Transformer* model, const float* parameters, const int32_t* ids,
                                     const int32_t* targets, int64_t n, int64_t time,
-                                    int64_t n_targets, int64_t* exact);
+                                    int64_t n_targets, int64_t* exact,
+                                    double* by_position);
 struct Mlp;
 Mlp* isoloss_mlp_new(int64_t n_inputs, int64_t width, int64_t n_hidden, int32_t relu);
 void isoloss_mlp_free(Mlp* model);
@@ -124,7 +125,7 @@ uint64_t isoloss_known_transformer(int64_t vocab, int64_t context, int64_t n_tar
   if (enough) {
     int64_t exact = 0;
     const double loss = isoloss_transformer_evaluate(model, weights.all, ids, targets, batch,
-                                                     context, n_targets, &exact);
+                                                     context, n_targets, &exact, nullptr);
     hash.add(&loss, sizeof loss);
     hash.add(&exact, sizeof exact);
     weights.add_to(hash);

@@ -204,10 +204,15 @@ void scatter_wanted(const Transformer& t, const float* wanted, float* to) {
                   wanted + k * t.stride + i * t.wanted_padded, t.n_targets * sizeof(float));
 }
 
+// What an evaluation asks for beside the loss; null where it does not.
+struct Judged {
+  char* missed;         // 1 for each sequence in which a target does not have the largest logit
+  double* by_position;  // the sum of the losses at each of the target positions, sequence by sequence
+};
+
 // The summed loss of n columns with targets, from `first` on. With `keep`: also the gradients of the
-// output's weights and, in `dfeatures`, of its input. `missed` gets a 1 for each sequence in which a
-// target does not have the largest logit.
-double output_loss(Transformer& t, long first, long n, bool keep, char* missed) {
+// output's weights and, in `dfeatures`, of its input.
+double output_loss(Transformer& t, long first, long n, bool keep, const Judged& judged) {
   const long width = t.s.width;
   const Logits logits{t.logits, t.s.vocab, n};
   const int32_t* targets = t.targets + first;
@@ -217,11 +222,15 @@ double output_loss(Transformer& t, long first, long n, bool keep, char* missed) 
   exponential_sums(logits, n, keep, t.largest, t.sums);
   double loss = 0;
   for (long i = 0; i < n; i++)
-    if (targets[i] >= 0) loss += logarithm(t.sums[i]) + (double(t.largest[i]) - t.factors[i]);
-  if (missed)
+    if (targets[i] >= 0) {
+      const double one = logarithm(t.sums[i]) + (double(t.largest[i]) - t.factors[i]);
+      loss += one;
+      if (judged.by_position) judged.by_position[(first + i) % t.wanted_padded] += one;
+    }
+  if (judged.missed)
     for (long i = 0; i < n; i++)
       if (targets[i] >= 0 && !is_first_largest(logits, i, targets[i], t.largest[i]))
-        missed[(first + i) / t.wanted_padded] = 1;
+        judged.missed[(first + i) / t.wanted_padded] = 1;
   if (!keep) return loss;
   // The gradient of the logits: (softmax - one-hot of the target) / targets of the batch.
   for (long i = 0; i < n; i++) t.factors[i] = targets[i] < 0 ? 0 : t.share / t.sums[i];
@@ -236,7 +245,7 @@ double output_loss(Transformer& t, long first, long n, bool keep, char* missed) 
 }
 
 // The summed loss of the chunk; with `keep` also the gradient of x, in dx.
-double chunk_loss(Transformer& t, const int32_t* targets, bool keep, char* missed) {
+double chunk_loss(Transformer& t, const int32_t* targets, bool keep, const Judged& judged) {
   const long n = t.wanted_columns();
   for (long i = 0; i < n; i++) {
     const long sequence = i / t.wanted_padded, j = i % t.wanted_padded;
@@ -250,7 +259,7 @@ double chunk_loss(Transformer& t, const int32_t* targets, bool keep, char* misse
   if (columns < 16) columns = 16;
   double loss = 0;
   for (long first = 0; first < n; first += columns)
-    loss += output_loss(t, first, n - first < columns ? n - first : columns, keep, missed);
+    loss += output_loss(t, first, n - first < columns ? n - first : columns, keep, judged);
   if (!keep) return loss;
   std::memset(t.dwanted, 0, t.s.width * t.stride * sizeof(float));
   layer_norm_backward(t.dfeatures, t.last.normal, t.last.inverse, gain, t.s.width, n, t.stride,
@@ -387,7 +396,7 @@ double gradients_of(Transformer& t, const Batch& batch, const float* p, float* g
   double loss = 0;
   for (long first = 0; first < batch.n; first += t.chunk) {
     forward(t, batch, first, true);
-    loss += chunk_loss(t, batch.targets + first * t.n_targets, true, nullptr);
+    loss += chunk_loss(t, batch.targets + first * t.n_targets, true, {});
     backward(t, first);
   }
   embeddings_backward(t, batch, g);
@@ -401,14 +410,17 @@ double gradients_of(Transformer& t, const Batch& batch, const float* p, float* g
 }
 
 // The sum of all losses; the number of sequences whose targets all have the largest logits.
-double evaluation_of(Transformer& t, const Batch& batch, const float* p, int64_t* exact) {
+double evaluation_of(Transformer& t, const Batch& batch, const float* p, int64_t* exact,
+                     double* by_position) {
   begin_batch(t, batch, p, nullptr);
   double loss = 0;
   if (exact) *exact = 0;
+  if (by_position) std::memset(by_position, 0, batch.n_targets * sizeof(double));
   for (long first = 0; first < batch.n; first += t.chunk) {
     char missed[CHUNK] = {};
     forward(t, batch, first, false);
-    loss += chunk_loss(t, batch.targets + first * t.n_targets, false, exact ? missed : nullptr);
+    loss += chunk_loss(t, batch.targets + first * t.n_targets, false,
+                       {exact ? missed : nullptr, by_position});
     if (exact)
       for (long i = 0; i < t.n; i++) *exact += !missed[i];
   }
@@ -441,12 +453,14 @@ double isoloss_transformer_gradients(Transformer* model, const float* parameters
   return gradients_of(*model, batch, parameters, gradients);
 }
 
-// The sum of the losses, and the sequences without an error; -1 if the batch does not fit.
+// The sum of the losses; the sequences without an error and the sum at each position, where they are
+// not null; -1 if the batch does not fit.
 double isoloss_transformer_evaluate(Transformer* model, const float* parameters, const int32_t* ids,
                                     const int32_t* targets, int64_t n, int64_t time,
-                                    int64_t n_targets, int64_t* exact) {
+                                    int64_t n_targets, int64_t* exact,
+                                    double* by_position) {
   const isoloss::Batch batch{ids, targets, n, time, n_targets};
   if (!fits(*model, batch)) return -1;
-  return evaluation_of(*model, batch, parameters, exact);
+  return evaluation_of(*model, batch, parameters, exact, by_position);
 }
 }

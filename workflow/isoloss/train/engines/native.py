@@ -82,6 +82,10 @@ class Native(Engine):
         """The sum of the losses, and the number of sequences without an error."""
         return self.model.evaluate(ids, targets)
 
+    def loss_by_position(self, ids: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """The sum over all sequences of the losses at each position, shape (n_targets,)."""
+        return self.model.loss_by_position(ids, targets)
+
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Map x of shape (n, n_inputs) to (n, 1), float32."""
         return self.model.predict(x)
