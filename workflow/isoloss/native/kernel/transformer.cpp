@@ -17,7 +17,9 @@
 namespace isoloss {
 namespace {
 
-constexpr long CHUNK = 64;          // columns, if a sequence has no more
+// Columns of a chunk, if a sequence has no more. In a wide model the gradients of weights do not fit
+// into the cache: larger chunks go through them less often.
+constexpr long CHUNK = 64, WIDE_CHUNK = 256, WIDE = 256;
 constexpr long LOGITS = 32 * 1024;  // floats of logits at a time
 
 struct Batch {
@@ -110,7 +112,8 @@ Transformer* make(const Shape& s) {
   t.s = s;
   t.at = layout_of(s);
   const long longest = whole(s.context, 8);
-  t.chunk = longest < CHUNK ? CHUNK / longest : 1;
+  const long most = s.width < WIDE ? CHUNK : WIDE_CHUNK;
+  t.chunk = longest < most ? most / longest : 1;
   t.stride = t.chunk * longest;
   t.row = whole(s.feed > s.width ? s.feed : s.width, 16);
   Arena arena{};
@@ -417,7 +420,7 @@ double evaluation_of(Transformer& t, const Batch& batch, const float* p, int64_t
   if (exact) *exact = 0;
   if (by_position) std::memset(by_position, 0, batch.n_targets * sizeof(double));
   for (long first = 0; first < batch.n; first += t.chunk) {
-    char missed[CHUNK] = {};
+    char missed[WIDE_CHUNK] = {};
     forward(t, batch, first, false);
     loss += chunk_loss(t, batch.targets + first * t.n_targets, false,
                        {exact ? missed : nullptr, by_position});
