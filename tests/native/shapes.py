@@ -7,7 +7,9 @@ import torch
 
 from isoloss.config import runs
 from isoloss.models import transformer as pytorch
+from isoloss.models.shapes import TransformerShape
 from isoloss.native.transformer import Transformer
+from isoloss.tasks.streams import Stream
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def both(shape: Shape) -> tuple[pytorch.Transformer, Transformer]:
         tie_embeddings=shape.tied,
     )
     rng = torch.Generator().manual_seed(1)
-    defined = pytorch.Transformer(of_torch, shape.vocab_size, shape.context, rng)
+    of = TransformerShape(model=of_torch, vocab_size=shape.vocab_size, context=shape.context)
+    defined = pytorch.Transformer(of, of.initial(Stream(1)))
     with torch.no_grad():
         for name, parameter in defined.named_parameters():
             sd = (1.0 if name in ("tokens", "positions") else 0.3) / shape.d_model**0.5
