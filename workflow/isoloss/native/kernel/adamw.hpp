@@ -20,7 +20,8 @@ struct SquareTerm {
 };
 
 // The sum of Term over two flat vectors.
-template <class Term> static inline double sum_over(const float* first, const float* second, long n) {
+template <class Term>
+static inline double sum_over(const float* first, const float* second, long n) {
   double total = 0;
   for (long begin = 0; begin < n; begin += SUMMED) {
     const long end = begin + SUMMED < n ? begin + SUMMED : n;

@@ -1,8 +1,8 @@
 // Causal attention of one head over one sequence, forward and backward.
 //
 // Matrices are (features, positions): query, key, value and y have `size` rows of `stride` floats.
-// Queries are handled in blocks of 16 positions. The weights of a block are a matrix (keys, queries)
-// with the keys from 0 to the end of the block, and 0 where a key comes after the query.
+// Queries are handled in blocks of 16 positions. The weights of a block are a matrix (keys,
+// queries) with the keys from 0 to the end of the block, and 0 where a key comes after the query.
 // Sums over features, keys and queries are chains in their order. A block without a key's weights
 // adds nothing, so the blocks change no bit.
 #pragma once

@@ -1,4 +1,4 @@
-// exp, GELU, tanh and log from sums, products and quotients alone, so that no libm can change a bit.
+// exp, GELU, tanh and log from sums, products and quotients alone: no libm can change a bit.
 //
 // A NaN comes out as a NaN: a comparison with it is false, and then the NaN itself is kept.
 #pragma once
@@ -63,6 +63,11 @@ static inline void gelu_row(float* x, float* derivatives, long n) {
   long i = 0;
   for (; i + lanes <= n; i += lanes) gelu_at<wide>(x + i, derivatives ? derivatives + i : nullptr);
   for (; i < n; i += 8) gelu_at<v8>(x + i, derivatives ? derivatives + i : nullptr);
+}
+
+// y = y * by for n numbers, a multiple of 8.
+static inline void multiply_row(const float* by, float* y, long n) {
+  for (long i = 0; i < n; i += 8) store(y + i, load<v8>(y + i) * load<v8>(by + i));
 }
 
 // tanh x. Up to 1/2: x + x^3 P(x^2), with a polynomial of ours whose relative error is below 4e-10.

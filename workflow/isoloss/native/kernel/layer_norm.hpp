@@ -9,8 +9,9 @@ namespace isoloss {
 
 constexpr float NORM_EPSILON = 1e-5f;  // of torch.nn.functional.layer_norm
 
-// normal = (x - mean) / sqrt(variance + epsilon); inverse = 1 / sqrt(...) of each column; y = gain *
-// normal. All matrices have `features` rows of `stride` floats. VECTORS vectors of columns.
+// normal = (x - mean) / sqrt(variance + epsilon); inverse = 1 / sqrt(...) of each column;
+// y = gain * normal. All matrices have `features` rows of `stride` floats. It does VECTORS vectors of
+// columns.
 template <class V, int VECTORS>
 ISOLOSS_INLINE void normalise(const float* x, const float* gain, long features, long stride,
                               float* normal, float* inverse, float* y) {
@@ -54,6 +55,14 @@ static inline void layer_norm(const float* x, const float* gain, long features, 
                      y + column);
 }
 
+// y = gain * normal, as layer_norm has computed it.
+static inline void apply_gain(const float* normal, const float* gain, long features, long n,
+                              long stride, float* y) {
+  for (long i = 0; i < features; i++)
+    for (long j = 0; j < n; j += 8)
+      store(y + i * stride + j, load<v8>(normal + i * stride + j) * all<v8>(gain[i]));
+}
+
 // dx += inverse * (z - mean(z) - normal * mean(z * normal)) with z = gain * dy.
 template <class V, int VECTORS>
 ISOLOSS_INLINE void normalise_backward(const float* dy, const float* normal, const float* inverse,
@@ -78,8 +87,8 @@ ISOLOSS_INLINE void normalise_backward(const float* dy, const float* normal, con
     }
 }
 
-// The backward pass of layer_norm. gain_sums[i] are 8 sums over columns of dy * normal: sum number r
-// is one chain over the columns r, r + 8, r + 16, ...
+// The backward pass of layer_norm. gain_sums[i] are 8 sums over columns of dy * normal: sum r is
+// one chain over the columns r, r + 8, r + 16, ...
 static inline void layer_norm_backward(const float* dy, const float* normal, const float* inverse,
                                        const float* gain, long features, long n, long stride,
                                        float* dx, float* gain_sums) {

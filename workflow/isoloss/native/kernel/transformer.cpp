@@ -6,9 +6,10 @@
 // go forward and backward, so that their activations stay in the cache.
 //
 // The order of sums: over features, keys and vocabulary, see the headers. The gradient of a weight
-// is the sum of the chunks' products, in their order. That of a token embedding begins with its part
-// as an output, if tied, and goes on position after position. That of a position embedding is one
-// chain over the sequences. For that of a gain see layer_norm_backward; it runs over all sequences.
+// is the sum of the chunks' products, in their order. That of a token embedding begins with its
+// part as an output, if tied, and goes on position after position. That of a position embedding is
+// one chain over the sequences. For that of a gain see layer_norm_backward; it runs over all
+// sequences.
 #include "attention.hpp"
 #include "cross_entropy.hpp"
 #include "layer_norm.hpp"
@@ -17,8 +18,8 @@
 namespace isoloss {
 namespace {
 
-// Columns of a chunk, if a sequence has no more. In a wide model the gradients of weights do not fit
-// into the cache: larger chunks go through them less often.
+// Columns of a chunk, if a sequence has no more. In a wide model the gradients of weights do not
+// fit into the cache: larger chunks go through them less often.
 constexpr long CHUNK = 64, WIDE_CHUNK = 256, WIDE = 256;
 constexpr long LOGITS = 32 * 1024;  // floats of logits at a time
 
@@ -210,11 +211,11 @@ void scatter_wanted(const Transformer& t, const float* wanted, float* to) {
 // What an evaluation asks for beside the loss; null where it does not.
 struct Judged {
   char* missed;         // 1 for each sequence in which a target does not have the largest logit
-  double* by_position;  // the sum of the losses at each of the target positions, sequence by sequence
+  double* by_position;  // the sum of the losses at each target position, sequence by sequence
 };
 
-// The summed loss of n columns with targets, from `first` on. With `keep`: also the gradients of the
-// output's weights and, in `dfeatures`, of its input.
+// The summed loss of n columns with targets, from `first` on. With `keep`: also the gradients of
+// the output's weights and, in `dfeatures`, of its input.
 double output_loss(Transformer& t, long first, long n, bool keep, const Judged& judged) {
   const long width = t.s.width;
   const Logits logits{t.logits, t.s.vocab, n};
@@ -281,20 +282,6 @@ void linear_backward(Transformer& t, const float* weight, float* gradient, long 
   multiply({in, t.columns(), out, weight, 1, in, dy, t.stride, dx, t.stride, false});
 }
 
-// (features, columns): y = a b by features, or y *= a.
-void apply_gain(const Transformer& t, const float* normal, const float* gain, float* y) {
-  for (long i = 0; i < t.s.width; i++)
-    for (long j = 0; j < t.columns(); j += 8)
-      store(y + i * t.stride + j, load<v8>(normal + i * t.stride + j) * all<v8>(gain[i]));
-}
-
-void multiply_rows(const Transformer& t, long features, const float* by, float* y) {
-  for (long i = 0; i < features; i++)
-    for (long j = 0; j < t.columns(); j += 8)
-      store(y + i * t.stride + j,
-            load<v8>(y + i * t.stride + j) * load<v8>(by + i * t.stride + j));
-}
-
 void norm_backward(Transformer& t, const Norm& norm, const float* gain) {
   layer_norm_backward(t.dnormed, norm.normal, norm.inverse, gain, t.s.width, t.columns(), t.stride,
                       t.dx, norm.gain_sums);
@@ -304,8 +291,9 @@ void block_backward(Transformer& t, const Layer& layer, const float* p, float* g
   const Shape& s = t.s;
   linear_backward(t, p + t.at.feed_out, g + t.at.feed_out, s.width, s.feed, t.dx, layer.hidden,
                   t.dhidden);
-  multiply_rows(t, s.feed, layer.slope, t.dhidden);
-  apply_gain(t, layer.feed.normal, p + t.at.feed_gain, t.normed);
+  for (long i = 0; i < s.feed; i++)
+    multiply_row(layer.slope + i * t.stride, t.dhidden + i * t.stride, t.columns());
+  apply_gain(layer.feed.normal, p + t.at.feed_gain, s.width, t.columns(), t.stride, t.normed);
   linear_backward(t, p + t.at.feed_in, g + t.at.feed_in, s.feed, s.width, t.dhidden, t.normed,
                   t.dnormed);
   norm_backward(t, layer.feed, p + t.at.feed_gain);
@@ -319,7 +307,8 @@ void block_backward(Transformer& t, const Layer& layer, const float* p, float* g
                       t.dmixed + from, t.dqkv + from, t.dqkv + matrix + from,
                       t.dqkv + 2 * matrix + from, t.scratch);
     }
-  apply_gain(t, layer.attention.normal, p + t.at.attention_gain, t.normed);
+  apply_gain(layer.attention.normal, p + t.at.attention_gain, s.width, t.columns(), t.stride,
+             t.normed);
   linear_backward(t, p + t.at.query_key_value, g + t.at.query_key_value, 3 * s.width, s.width,
                   t.dqkv, t.normed, t.dnormed);
   norm_backward(t, layer.attention, p + t.at.attention_gain);
@@ -433,7 +422,7 @@ double evaluation_of(Transformer& t, const Batch& batch, const float* p, int64_t
 }  // namespace
 }  // namespace isoloss
 
-// --- for isoloss/native/transformer.py ------------------------------------------------------------
+// --- for isoloss/native/transformer.py ----------------------------------------------------------
 
 using isoloss::Transformer;
 

@@ -153,8 +153,8 @@ ISOLOSS_INLINE void transpose(v8 (&row)[8]) {
 
 // to[j][i] = from[i][j] for i < rows, j < columns. Rows of `to` are written to a multiple of 8
 // floats; those beyond `rows` are 0. Rows of `from` are read to a multiple of 8 floats.
-static inline void transpose(const float* from, long from_stride, long rows, long columns, float* to,
-                             long to_stride) {
+static inline void transpose(const float* from, long from_stride, long rows, long columns,
+                             float* to, long to_stride) {
   for (long i = 0; i < rows; i += 8)
     for (long j = 0; j < columns; j += 8) {
       v8 block[8] = {};
