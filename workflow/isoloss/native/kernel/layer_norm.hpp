@@ -10,8 +10,8 @@ namespace isoloss {
 constexpr float NORM_EPSILON = 1e-5f;  // of torch.nn.functional.layer_norm
 
 // normal = (x - mean) / sqrt(variance + epsilon); inverse = 1 / sqrt(...) of each column;
-// y = gain * normal. All matrices have `features` rows of `stride` floats. It does VECTORS vectors of
-// columns.
+// y = gain * normal. All matrices have `features` rows of `stride` floats. It does VECTORS vectors
+// of columns.
 template <class V, int VECTORS>
 ISOLOSS_INLINE void normalise(const float* x, const float* gain, long features, long stride,
                               float* normal, float* inverse, float* y) {
