@@ -2,8 +2,8 @@
 //
 // Each sum over k is cut into parts of 256. A part is one chain of fused multiply-adds that starts
 // from 0, in the order of k; C is the sum of the parts in their order, or C + part + part + ...
-// where the product is added. The size of a tile and the length of a vector change no bit. Parts keep
-// long sums exact: the error of a chain grows with the root of its length.
+// where the product is added. The size of a tile and the length of a vector change no bit. Parts
+// keep long sums exact: the error of a chain grows with the root of its length.
 #pragma once
 
 #include "vector.hpp"
