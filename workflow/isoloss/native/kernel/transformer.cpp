@@ -445,8 +445,8 @@ double isoloss_transformer_gradients(Transformer* model, const float* parameters
   return gradients_of(*model, batch, parameters, gradients);
 }
 
-// The sum of the losses; the sequences without an error and the sum at each position, where they are
-// not null; -1 if the batch does not fit.
+// The sum of the losses; the sequences without an error and the sum at each position, where they
+// are not null; -1 if the batch does not fit.
 double isoloss_transformer_evaluate(Transformer* model, const float* parameters, const int32_t* ids,
                                     const int32_t* targets, int64_t n, int64_t time,
                                     int64_t n_targets, int64_t* exact,
