@@ -38,6 +38,9 @@ KEYS = {
     "n_inputs": "inputs",
     "peak_lr": "peak rate",
     "lr_sum": "sum of the rates",
+    "d_model / n_layer": "d_model / n_layer",
+    "d_ff / d_model": "d_ff / d_model",
+    "d_model / n_head": "d_model / n_head",
 }
 ENDINGS = {"_non_embedding": ", no embeddings", "_all_parameters": ", all parameters"}
 PAIR = re.compile(r"(\w+)=(\S+)")

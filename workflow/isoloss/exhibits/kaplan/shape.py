@@ -164,7 +164,7 @@ def draw(spec: KaplanShape, tables: Tables) -> Drawing:
         notes += _said(rows, str(axis))
     key = [(f"N = {short(size)}", look) for size, look in looks.items()]
     key.append(("3 %: the paper's largest", REFERENCE))
-    return sheet.drawing(key, notes)
+    return sheet.drawing(key, dict.fromkeys(notes))
 
 
 def _panel(panel: Panel, rows: Analysed, looks: dict[float, dict]) -> None:

@@ -15,6 +15,7 @@ from isoloss.report.findings.base import MISSING, Finding, Results, read
 from isoloss.report.findings.best_size import best_size
 from isoloss.report.findings.copying import copying
 from isoloss.report.findings.exact_theory import exact_theory
+from isoloss.report.findings.experiments import experiments
 from isoloss.report.findings.floor import floor
 from isoloss.report.findings.frontier import frontier
 from isoloss.report.findings.joint import NAMES
@@ -119,7 +120,8 @@ def _line(
     elif results.synthetic:
         found = planted(results)
     else:
-        found = [*exact_theory(results), *copying(results), *joint, *power_laws(results)]
+        found = [*exact_theory(results), *copying(results), *experiments(results), *joint]
+        found += power_laws(results)
     if not found:
         return _nothing(results)
     first, *rest = found
