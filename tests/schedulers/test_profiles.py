@@ -38,10 +38,14 @@ def test_every_profile_groups_short_runs_and_tries_again(name):
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_a_dry_run_with_the_profile_plans_all_runs_in_one_group(name, tmp_path):
+def test_a_dry_run_with_the_profile_plans_all_runs_in_one_group(name, tmp_path, request):
     skip_without_plugins(name)
     project = Project(tmp_path / "project", {"sine": FUNCTION})
-    done = project.snakemake("--dry-run", "--profile", str(PROFILES / name))
+    options = ["--dry-run", "--profile", str(PROFILES / name)]
+    if "default-storage-provider" in settings(name):
+        request.getfixturevalue("bucket")
+        options += ["--default-storage-prefix", "s3://bucket/isoloss"]
+    done = project.snakemake(*options)
     assert done.returncode == 0, done.stderr
     said = done.stdout + done.stderr
     assert said.count("Group job short") == 1

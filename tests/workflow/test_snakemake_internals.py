@@ -52,7 +52,7 @@ rule made:
 onstart:
     (job,) = SNAKEMAKE.unfinished_jobs()
     found = {
-        "missing": missing({"workflow": workflow, "job": job}),
+        "missing": missing({"workflow": workflow, "job": job, "output": job.output[0]}),
         "locks": len(list(Path(".snakemake").glob(SNAKEMAKE_LOCKS))),
         "kind": [
             SNAKEMAKE.is_main_process,
@@ -99,11 +99,19 @@ def missing(roots):
                 owner = getattr(owner, name)
         except AttributeError:
             continue  # told as missing in the object before
-        known = {*dir(type(owner)), *getattr(owner, "__dict__", ())}
-        known |= {f"[{key}]" for key in owner} if hasattr(owner, "keys") else set()
+        known = {*dir(type(owner)), *attributes_of(owner)}
+        known |= {f"[{key}]" for key in owner} if hasattr(type(owner), "keys") else set()
         where = f"{type(owner).__module__}.{type(owner).__qualname__}"
         found += [f"{where} has no {name} ({place})" for name in names if name not in known]
     return found
+
+
+def attributes_of(owner):
+    """The names of an object's own attributes, also of one that has an attribute of any name."""
+    try:
+        return object.__getattribute__(owner, "__dict__")
+    except AttributeError:
+        return ()
 
 
 def run_snakemake(folder, rules, *arguments):

@@ -3,6 +3,7 @@ import functools
 from pathlib import Path
 
 from isoloss.pipeline import cluster
+from isoloss.pipeline.storage import StoredCheckpoints
 
 
 # These run where Snakemake does: all but the training takes seconds, and a corpus may need the internet.
@@ -35,8 +36,23 @@ def prepare_allocation():
 
     Input functions call it: earlier, Snakemake has not read its own settings.
     """
-    if SNAKEMAKE.is_submitted and cluster.prepare_allocation(SNAKEMAKE):
+    if not SNAKEMAKE.is_submitted:
+        return
+    if cluster.prepare_allocation(SNAKEMAKE):
         start_pool()
+    if SNAKEMAKE.has_storage:
+        keep_checkpoints()
+
+
+def keep_checkpoints():
+    """Keep the checkpoints of the jobs of this allocation in the storage of the results."""
+    checkpoints, is_done = {}, {}
+    for job_id in SNAKEMAKE.requested_jobs:
+        path = Path(RESULTS) / "checkpoints" / f"{job_id}.safetensors"
+        checkpoints[path] = SNAKEMAKE.stored(str(path), own_connection=True)
+        *_, last = ISOLOSS.files_of(job_id)
+        is_done[path] = SNAKEMAKE.stored(last, own_connection=True).exists
+    StoredCheckpoints(checkpoints, is_done, logger.warning).start()
 
 
 def remove_group_checkpoints():
@@ -55,7 +71,17 @@ def inputs_of(job_id):
     prepare_allocation()
     if SNAKEMAKE.is_main_process:
         SNAKEMAKE.forget_inputs(ISOLOSS.files_of(job_id))
-    return ISOLOSS.inputs_of(job_id)
+    inputs = ISOLOSS.inputs_of(job_id)
+    if not SNAKEMAKE.has_storage:
+        return inputs
+    # Where nothing is shared, a job has no other files than its inputs.
+    names = "train.npy", "heldout.npy", *MORE_OF_A_CORPUS.values()
+    folders = [
+        os.path.dirname(path)
+        for path in inputs
+        if os.path.basename(path) == "card.json"
+    ]
+    return inputs + [f"{folder}/{name}" for folder in folders for name in names]
 
 
 def trunk_among(inputs):

@@ -5,6 +5,7 @@ import subprocess
 from snakemake.logging import logger
 
 from isoloss.files import write_json
+from isoloss.pipeline import storage as object_storage
 from isoloss.pipeline.ending import ending
 from isoloss.runtime.disk import nearly_full
 from isoloss.runtime.fingerprint import source_fingerprint
@@ -12,7 +13,7 @@ from isoloss.runtime.job import UNFINISHED
 
 RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
 # Files of the project's own: code of every job that may use a task or a law of theirs.
-EXTENSIONS = ISOLOSS.config.extensions
+EXTENSIONS = local(list(ISOLOSS.config.extensions))
 isoloss.pipeline.set_environment(
     HERE, ISOLOSS.config.device, ISOLOSS.config.kernel, EXTENSIONS
 )
@@ -21,6 +22,14 @@ CONFIG_OPTIONS = shlex.join(
     ["--configfile"] * bool(SNAKEMAKE.config_files)
     + [os.path.relpath(path) for path in SNAKEMAKE.config_files]
 )
+
+
+if SNAKEMAKE.has_storage and not SNAKEMAKE.is_dry_run:
+    try:
+        for folder in (RESULTS, FIGURES):
+            object_storage.link(folder, SNAKEMAKE.stored(folder).local_path())
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:
@@ -43,6 +52,14 @@ def quick(function):
     """
     function.__signature__ = inspect.signature(function)
     return function
+
+
+def fetched(paths):
+    """The same paths, after local copies were made of those that the storage has."""
+    if SNAKEMAKE.has_storage and not SNAKEMAKE.is_dry_run:
+        for path in (path for path in paths if not os.path.exists(path)):
+            object_storage.fetch(SNAKEMAKE.stored(path))
+    return paths
 
 
 # How long a command that only looks at the folder may hold its lock.
@@ -166,6 +183,8 @@ onstart:
     mark_outputs_of_unfinished_jobs()
     if SNAKEMAKE.is_main_process:
         folder_lock.record_holder(".snakemake")
+        for stored in SNAKEMAKE.finished_in_storage():
+            object_storage.fetch(stored)
         start_pool()
     logger.info(None, extra={"isoloss_planned_core_s": ISOLOSS.untrained_core_s()})
 

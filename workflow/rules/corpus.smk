@@ -1,8 +1,20 @@
 # The text that language models learn, as tokens.
 
+# A job where nothing is shared has no file that is no output, and it checks these too. Not each text
+# has a tokenizer.
+MORE_OF_A_CORPUS = (
+    {"documents": "documents.tsv", "tokenizer": "tokenizer.json"}
+    if SNAKEMAKE.has_storage
+    else {}
+)
+
 
 rule corpus:
     output:
+        **{
+            name: f"{RESULTS}/corpora/{{corpus_id}}/{file}"
+            for name, file in MORE_OF_A_CORPUS.items()
+        },
         card=f"{RESULTS}/corpora/{{corpus_id}}/card.json",
         train=f"{RESULTS}/corpora/{{corpus_id}}/train.npy",
         heldout=f"{RESULTS}/corpora/{{corpus_id}}/heldout.npy",
@@ -24,3 +36,4 @@ rule corpus:
     shell:
         "python -m isoloss.runtime.job corpus --spec {params.spec:q} --corpus-id {wildcards.corpus_id}"
         " --downloads {params.downloads} --out {params.out} > {log} 2>&1"
+        + (" && touch {output}" if MORE_OF_A_CORPUS else "")

@@ -47,7 +47,7 @@ rule predict:
         ),
         runs=lambda wildcards: f"{RESULTS}/runs",
         # No input: it is written before they are there.
-        tests=lambda wildcards: ISOLOSS.testing_rows(wildcards.study),
+        tests=lambda wildcards: fetched(ISOLOSS.testing_rows(wildcards.study)),
         # No output: Snakemake removes what a job will write again, and a record is kept.
         records=lambda wildcards: ISOLOSS.predictions,
     message:
@@ -78,7 +78,7 @@ rule fits:
 # Not a part of everything, because it downloads. Once made, it is in the report.
 rule audit:
     input:
-        registry="config/audit.yaml",
+        registry=local("config/audit.yaml"),
     output:
         f"{RESULTS}/audit.json",
     log:

@@ -8,6 +8,8 @@ rule trunk:
         quick(lambda wildcards: ancient(inputs_of(wildcards.trunk_id))),
     output:
         f"{RESULTS}/trunks/{{trunk_id}}.safetensors",
+        # Beside it, and lost where nothing is shared unless it is named.
+        *[f"{RESULTS}/trunks/{{trunk_id}}.json"] * SNAKEMAKE.has_storage,
     log:
         f"{RESULTS}/logs/trunks/{{trunk_id}}.log",
     priority: quick(lambda wildcards: ISOLOSS.priority(wildcards.trunk_id))
@@ -35,7 +37,7 @@ rule trunk:
         "ISOLOSS_MEMORY_MB={resources.mem_mb}"
         ' python -S -E "$ISOLOSS_CLIENT" trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}'
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
-        " --trunk={params.trunk} --out {output} > {log} 2>&1"
+        " --trunk={params.trunk} --out {output[0]} > {log} 2>&1"
 
 
 rule train:

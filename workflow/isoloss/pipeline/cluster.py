@@ -71,9 +71,9 @@ class Groups:
         return resources.runtime_min - spared
 
 
-def gpus(device: str) -> int:
-    """Number of GPUs in the allocation of a training, for one run or for a group."""
-    return 1 if device == "cuda" else 0
+def gpus(device: str) -> int | None:
+    """Number of GPUs in the allocation of a training, for one run or for a group; None for none."""
+    return 1 if device == "cuda" else None
 
 
 def prepare_allocation(snakemake: Snakemake) -> bool:

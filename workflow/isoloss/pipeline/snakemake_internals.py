@@ -4,8 +4,10 @@ A new release of Snakemake may rename any of it. So no other module and no rule 
 attributes, and `tests/workflow/test_snakemake_internals.py` asks the installed Snakemake for each.
 """
 
+import copy
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
@@ -24,6 +26,7 @@ USED: Mapping[str, tuple[str, ...]] = {
         ),
         *("group_settings", "is_main_process", "local_exec", "output_settings"),
         *("overwrite_configfiles", "persistence", "remote_exec", "scheduler"),
+        *("storage_registry", "storage_settings"),
     ),
     "workflow.config_settings": ("config",),
     "workflow.dag": ("jobs", "needrun_jobs"),
@@ -35,8 +38,11 @@ USED: Mapping[str, tuple[str, ...]] = {
     "workflow.persistence": ("started", "_read_record", "_write_record"),
     "workflow.scheduler": ("failed", "job_rate_limiter", "job_selector", "resources"),
     "workflow.scheduler.resources": ("[_cores]",),
+    "workflow.storage_registry": ("default_storage_provider",),
+    "workflow.storage_settings": ("default_storage_prefix", "default_storage_provider"),
     "job": ("log", "output", "priority", "rule", "shellcmd", "wildcards"),
     "job.rule": ("name",),
+    "output": ("is_storage", "storage_object"),
     "record": ("input",),
 }
 LOCK_ERROR = "LockException"  # in Snakemake's log: another Snakemake has locked the folder
@@ -90,6 +96,48 @@ class Snakemake:
         return len(self._workflow.dag_settings.target_jobs)
 
     @property
+    def requested_jobs(self) -> list[str]:
+        """The runs and trunks that the submitting Snakemake has asked this one for."""
+        jobs = self._workflow.dag_settings.target_jobs
+        return [value for job in jobs for value in job.wildcards_dict.values()]
+
+    @property
+    def has_storage(self) -> bool:
+        """Whether results are in object storage."""
+        return self._workflow.storage_settings.default_storage_provider is not None
+
+    def stored(self, path: str, own_connection: bool = False) -> Any:
+        """The object in the storage of a path of the project.
+
+        Parameters
+        ----------
+        path : str
+            Relative to the project's folder.
+        own_connection : bool
+            Whether the object is used in another thread than Snakemake's.
+        """
+        provider = self._workflow.storage_registry.default_storage_provider
+        if own_connection:
+            provider = copy.copy(provider)
+            provider.__post_init__()  # documented: where a plugin connects
+        return provider.object(self._key(path))
+
+    def finished_in_storage(self) -> Iterator[Any]:
+        """What the storage has of jobs that need not run, where this machine has no copy."""
+        waiting = set(self.unfinished_jobs())
+        for job in self._workflow.dag.jobs:
+            for path in job.output if job not in waiting else ():
+                if path.is_storage and not Path(path).exists():
+                    yield path.storage_object
+
+    def _key(self, path: str) -> str:
+        """What Snakemake calls a path in its records."""
+        if not self.has_storage:
+            return path
+        prefix = self._workflow.storage_settings.default_storage_prefix
+        return f"{prefix.rstrip('/')}/{path}" if prefix else path
+
+    @property
     def group_components(self) -> Mapping[str, int]:
         """The names of `--group-components`, with how many of each share an allocation."""
         return self._workflow.group_settings.group_components
@@ -124,6 +172,7 @@ class Snakemake:
             All outputs of one job.
         """
         persistence = self._workflow.persistence
+        paths = [self._key(path) for path in paths]
         first = persistence._read_record(paths[0])
         if first is None or first.input is None:
             return  # forgotten before: the first is written last
