@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -89,7 +90,7 @@ def test_a_training_that_is_killed_and_preempted_ends_with_the_bytes_of_a_local_
     if not importlib.util.find_spec("snakemake_executor_plugin_cluster_generic"):
         pytest.skip("snakemake-executor-plugin-cluster-generic is not installed")
     study = copy.deepcopy(FUNCTION)
-    study["settings"]["training"]["steps"] = 4_000
+    study["settings"]["training"]["steps"] = 60_000
     study["sweeps"]["width"]["grid"]["model.width"] = [3]
     for name in ("here", "submitted"):
         (tmp_path / name).mkdir()
@@ -103,13 +104,16 @@ def test_a_training_that_is_killed_and_preempted_ends_with_the_bytes_of_a_local_
     def stop_training(number):
         """Stop the training of a job, once it has kept a state; True then."""
         jobs = queue.jobs()
-        written = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
-        if len(jobs) < number or written == states[-1]:
+        if len(jobs) < number or written() in (None, states[-1]):
             return False
         for process in queue.processes(jobs[-1])[1:]:
             process.suspend()
-        states.append(checkpoint.stat().st_mtime_ns)
+        states.append(written())
         return True
+
+    def written():
+        """When the state was written that is there now."""
+        return checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
 
     options = ("--profile", str(impatient), "--seconds-between-status-checks", "1")
     with started(project, f"results/runs/{run_id}/row.json", *options) as snakemake:
@@ -124,8 +128,9 @@ def test_a_training_that_is_killed_and_preempted_ends_with_the_bytes_of_a_local_
     assert [exit_code(project.folder, job) for job in jobs] == [None, "1", "0"]
     assert "train: SIGTERM at step" in (project.folder / "output.txt").read_text()
     assert "going on from step" in log.read_text()
-    for attempt, job in enumerate(jobs, 1):
-        asked = f"mem={2000 * attempt}mb -l walltime={60 * attempt} "
-        assert asked in queue.options(job)
+    asked = [re.search(r"mem=(\d+)mb -l walltime=(\d+) ", queue.options(job)) for job in jobs]
+    memory, time = ([int(one[group]) for one in asked] for group in (1, 2))
+    assert memory == [memory[0], 2 * memory[0], 3 * memory[0]]
+    assert time == [time[0], 2 * time[0], 3 * time[0]]
     assert row(project.folder, run_id) == row(here.folder, run_id)
     assert curve(project.folder, run_id).equals(curve(here.folder, run_id))

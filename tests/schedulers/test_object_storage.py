@@ -17,7 +17,7 @@ from tests.workflow.project import REPOSITORY, Project
 from tests.workflow.test_staleness import LANGUAGE
 
 PREFIX = "s3://bucket/isoloss"
-STEPS = 2_000
+STEPS = 10_000
 
 
 def study():
