@@ -43,6 +43,7 @@ OF_A_PEER = {
 NOT_IMPORTED = {
     "snakemake-executor-plugin-cluster-generic": "Snakemake loads it by its name",
     "snakemake-executor-plugin-slurm": "Snakemake loads it by its name",
+    "snakemake-executor-plugin-cluster-generic": "likewise; a test has it submit to a scheduler",
     "playwright": "tests in a browser ask for it by name",
     "pytest-xdist": "an option of pytest",
     "ruff": "run as a program",

@@ -85,7 +85,7 @@ def main(argv):
     if reply.startswith(DONE):
         return 0
     sys.path.insert(0, os.path.abspath(f"{__file__}/../../.."))  # noqa: PTH100
-    from isoloss.runtime.job import exit_code
+    from isoloss.runtime.ended import exit_code
 
     return exit_code(argv[0], reply)
 

@@ -8,20 +8,18 @@ Trainings have a quicker client, `isoloss.runtime.client`.
 
 import contextlib
 import importlib
-import json
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 
 from isoloss.runtime.client import ONE_THREAD, POOL_SOCKET, ask
+from isoloss.runtime.ended import USER_ERROR, exit_code
 
 # Environment variables that the workflow sets for its jobs.
 COMMIT = "ISOLOSS_COMMIT"
 DEVICE = "ISOLOSS_DEVICE"
 KERNEL = "ISOLOSS_KERNEL"
 UNFINISHED = "ISOLOSS_UNFINISHED"  # names a file with failed jobs and missing files, for the report
-MEMORY_MB = "ISOLOSS_MEMORY_MB"  # the memory that a training was planned to need
 LAST_STATES = "ISOLOSS_LAST_STATES"  # asks for the checkpoint of a training that is finished
 COMMANDS = {
     "corpus": "isoloss.jobs.corpus",
@@ -40,7 +38,7 @@ COMMANDS = {
     "figure": "isoloss.jobs.figure",
     "report": "isoloss.jobs.report",
 }
-USER_ERROR, USAGE_ERROR = 1, 2
+USAGE_ERROR = 2
 # What a job may need beyond what the pool's first process has imported, and the exit code of a
 # worker without it. The pool then starts the job again in a worker that has it.
 ANALYSIS, TORCH = "analysis", "torch"
@@ -116,45 +114,6 @@ def run_in_pool(argv: Sequence[str], address: str) -> int:
         There is no worker pool at that address.
     """
     return exit_code(argv[0], ask(argv, address))
-
-
-def exit_code(command: str, reply: bytes) -> int:
-    """The exit code of a job by the pool's reply; a job that a signal has ended is told of."""
-    if not reply:
-        print("isoloss: the worker pool ended before the job did", file=sys.stderr)
-        return USER_ERROR
-    ended = json.loads(reply)
-    if ended["code"] >= 0:
-        return ended["code"]
-    print(killed_message(command, -ended["code"], ended["peak_memory_mib"]), file=sys.stderr)
-    return 128 - ended["code"]
-
-
-def killed_message(command: str, number: int, peak_memory_mib: int) -> str:
-    """What a user is told of a job that a signal has ended.
-
-    Parameters
-    ----------
-    command : str
-        The command of the job.
-    number : int
-        Of the signal.
-    peak_memory_mib : int
-        The most memory that the job has held.
-    """
-    name = signal.Signals(number).name
-    said = (
-        f"isoloss {command}: killed by signal {number} ({name});"
-        f" the job had used up to {peak_memory_mib:,} MiB of memory."
-    )
-    if number == signal.SIGKILL:
-        planned_mb = os.environ.get(MEMORY_MB)
-        said += f" It was planned to need {int(planned_mb):,} MB." if planned_mb else ""
-        said += (
-            " Unless somebody sent the signal, the kernel did, because memory was short:"
-            " run fewer jobs at a time (--cores)."
-        )
-    return said
 
 
 def main(argv: Sequence[str]) -> int:
