@@ -41,7 +41,6 @@ OF_A_PEER = {
 }
 # Declared and never imported by us, each with its reason.
 NOT_IMPORTED = {
-    "snakemake-executor-plugin-cluster-generic": "Snakemake loads it by its name",
     "snakemake-executor-plugin-slurm": "Snakemake loads it by its name",
     "snakemake-executor-plugin-cluster-generic": "likewise; a test has it submit to a scheduler",
     "playwright": "tests in a browser ask for it by name",
