@@ -27,15 +27,19 @@ def workflow(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def grid(workflow):
-    return [workflow.plan.runs[i] for sweep, i in workflow.plan.members["text"] if sweep == "grid"]
+    return runs_of(workflow, "grid")
 
 
-def test_the_grid_is_seven_sizes_by_five_budgets_over_two_and_a_half_decades(grid):
+def runs_of(workflow, name):
+    return [workflow.plan.runs[i] for sweep, i in workflow.plan.members["text"] if sweep == name]
+
+
+def test_the_grid_is_eight_sizes_by_five_budgets_over_two_and_three_quarter_decades(grid):
     sizes = {run.settings["model"]["d_model"] for run in grid}
     budgets = {run.settings["data"]["n_tokens"] for run in grid}
     compute = [run.whole_flops for run in grid]
-    assert (len(sizes), len(budgets), len(grid)) == (7, 5, 35)
-    assert max(compute) / min(compute) >= 10**2.5
+    assert (len(sizes), len(budgets), len(grid)) == (8, 5, 40)
+    assert max(compute) / min(compute) >= 10**2.75
 
 
 def test_the_sweep_trains_at_most_three_fifths_of_the_flops_of_single_runs(workflow, grid):
@@ -45,10 +49,10 @@ def test_the_sweep_trains_at_most_three_fifths_of_the_flops_of_single_runs(workf
     assert trained <= 0.6 * sum(run.whole_flops for run in grid)
 
 
-def test_every_run_of_the_grid_takes_a_thousand_steps_and_is_judged_by_the_same_250_000_bytes(grid):
+def test_every_run_of_the_grid_takes_a_thousand_steps_and_is_judged_by_the_same_128_000_bytes(grid):
     assert min(run.cost.steps + run.trunk.steps for run in grid) >= 1000
-    heldout = {run.settings["data"].get("n_heldout_tokens", 250_000) for run in grid}
-    assert heldout == {250_000}
+    heldout = {run.settings["data"].get("n_heldout_tokens") for run in grid}
+    assert heldout == {128_000}
 
 
 def test_the_prediction_is_made_from_a_tenth_of_the_compute_of_the_run_that_tests_it(workflow):
@@ -58,6 +62,37 @@ def test_the_prediction_is_made_from_a_tenth_of_the_compute_of_the_run_that_test
     assert workflow.prediction_before(held.run_ids[0]) == [
         "results/studies/text/prediction.parquet"
     ]
+
+
+def test_the_largest_model_has_half_a_million_parameters(grid):
+    assert max(12 * run.settings["model"]["d_model"] ** 2 for run in grid) * 2 >= 480_000
+
+
+def test_the_small_sizes_have_three_seeds_at_every_length_of_the_grid(workflow, grid):
+    cells = {_cell(run) for run in grid}
+    again = runs_of(workflow, "again")
+    assert {run.seed for run in again} == {1, 2}
+    lengths = {length for _, length in cells}
+    widths = {width for width, _ in map(_cell, again)}
+    assert len(widths) == 4 and {_cell(run) for run in again} <= cells
+    assert len(again) == 2 * len(widths) * len(lengths)
+
+
+def _cell(run):
+    return run.settings["model"]["d_model"], run.settings["data"]["n_tokens"]
+
+
+def test_five_sizes_meet_five_data_sizes_and_five_depths(workflow, grid):
+    limited = [run.settings for run in runs_of(workflow, "limited")]
+    assert len({run["model"]["d_model"] for run in limited}) == 5
+    assert len({run["data"].get("n_unique_tokens") for run in limited}) == 5
+    depths = {run.settings["model"]["n_layer"] for run in (*runs_of(workflow, "depth"), *grid)}
+    assert depths == {1, 2, 3, 4, 6}
+
+
+def test_schedules_are_compared_by_six_seeds_each(workflow):
+    for name in ("seeds", "alone", "cosine"):
+        assert len({run.seed for run in runs_of(workflow, name)}) == 6
 
 
 def test_every_figure_of_the_papers_that_the_study_promises_is_there(workflow):
