@@ -146,7 +146,9 @@ def half_widths(law, rows, at=None):
         return Z * np.sqrt(slopes @ spread @ slopes)
 
     names = list(LAWS[law].names)
-    found = {name: width(lambda t, i=i: LAWS[law].natural(t[None])[0][i]) for i, name in enumerate(names)}
+    found = {
+        name: width(lambda t, i=i: LAWS[law].natural(t[None])[0][i]) for i, name in enumerate(names)
+    }
     found["a"] = width(lambda t: a_of(law, t))
     found["ln N*"] = width(lambda t: np.log(best_size(law, t, TARGET)))
     if at is not None:

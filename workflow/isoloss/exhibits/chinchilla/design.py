@@ -131,6 +131,15 @@ class Design:
     def n_sizes(self) -> int:
         return len(self.log_n["embeddings"])
 
+    @property
+    def trunk(self) -> np.ndarray:
+        """The place of the run's trunk, shape (run,); without lineages, that of its size."""
+        if self.lineage.codes is None:
+            return self.size
+        pairs = list(zip(self.size.tolist(), self.lineage.codes.tolist(), strict=True))
+        places = {pair: place for place, pair in enumerate(dict.fromkeys(pairs))}
+        return np.array([places[pair] for pair in pairs])
+
     def log_compute(self, count: str) -> np.ndarray:
         """ln C of each run, shape (run,)."""
         return self.log_k[count][self.size] + self.log_d

@@ -1,8 +1,8 @@
 """The noise of a grid's losses, and losses like those measured.
 
 Nothing is assumed of the law: the noise is what a polynomial in ln N and ln D leaves of ln L, a
-cubic one where there are runs enough. Runs of one size may share a trunk, and so its luck: how much
-of the variance they have in common is estimated, and drawn in common.
+cubic one where there are runs enough. Runs of one size and seed may share a trunk, and so its luck:
+how much of the variance they have in common is estimated, and drawn in common.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Draws:
     sd : float
         Standard deviation of ln L at the design's mean level of loss.
     shared : float
-        Share of the variance that runs of one size have in common.
+        Share of the variance that runs of one trunk have in common.
     """
 
     smooth: np.ndarray
@@ -57,10 +57,11 @@ def draw_noise(design: Design, draws: int, seed: int = 0) -> Draws:
     noise = noise_of(fit_weighted, level, columns.shape[1])
     weights = np.exp(-2 * noise.slope * noise.level)
     residual = fit_weighted(weights)[0]
-    parts = _components(residual * np.sqrt(weights), design.size, columns.shape[1], degree + 1)
+    trunk = design.trunk
+    parts = _components(residual * np.sqrt(weights), trunk, columns.shape[1], degree + 1)
     rng = np.random.default_rng(seed)
     between, within = parts.draw(draws, rng)
-    common = rng.standard_normal((draws, design.n_sizes))[:, design.size]
+    common = rng.standard_normal((draws, trunk.max() + 1))[:, trunk]
     own = rng.standard_normal((draws, len(residual)))
     slope = noise.slope + DOUBT * noise.slope_se * rng.standard_normal((draws, 1))
     unit = np.sqrt(between)[:, None] * common + np.sqrt(within)[:, None] * own
@@ -82,17 +83,17 @@ def polynomial(x: np.ndarray, y: np.ndarray, degree: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Components:
-    """Mean squares between and within sizes, and what they rest on."""
+    """Mean squares between and within trunks, and what they rest on."""
 
     between_square: float
     within_square: float
     freedom: tuple[int, int]
-    per_size: float
+    per_trunk: float
 
     @property
     def between(self) -> float:
-        """The variance that runs of a size have in common."""
-        return max(0.0, (self.between_square - self.within_square) / self.per_size)
+        """The variance that runs of a trunk have in common."""
+        return max(0.0, (self.between_square - self.within_square) / self.per_trunk)
 
     @property
     def within(self) -> float:
@@ -106,20 +107,20 @@ class _Components:
                 (self.between_square, self.within_square), self.freedom, strict=True
             )
         )
-        return np.maximum(0.0, (between - within) / self.per_size), within
+        return np.maximum(0.0, (between - within) / self.per_trunk), within
 
 
-def _components(residual, size, n_columns, taken):
-    """Analysis of variance by size; `taken` of the polynomial's columns are between sizes."""
-    counts = np.bincount(size).astype(float)
-    means = np.bincount(size, residual) / counts
+def _components(residual, trunk, n_columns, taken):
+    """Analysis of variance by trunk; `taken` of the polynomial's columns are between sizes."""
+    counts = np.bincount(trunk).astype(float)
+    means = np.bincount(trunk, residual) / counts
     freedom = (
         max(len(counts) - taken, 1),
         max(len(residual) - len(counts) - (n_columns - taken), 1),
     )
     return _Components(
         between_square=float(np.sum(counts * means**2)) / freedom[0],
-        within_square=float(np.sum((residual - means[size]) ** 2)) / freedom[1],
+        within_square=float(np.sum((residual - means[trunk]) ** 2)) / freedom[1],
         freedom=freedom,
-        per_size=float(counts.mean()),
+        per_trunk=float(counts.mean()),
     )
