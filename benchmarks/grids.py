@@ -60,16 +60,16 @@ def band(widths, longest, n, factor=4.0):
 GRIDS = {
     "seven widths to 92, 5 lengths to 1.9e6": rectangle(SEVEN, 1_897_472, 5),
     "the same with three seeds": rectangle(SEVEN, 1_897_472, 5, seeds=3),
-    "seven widths to 92, 6 lengths to 5.3e6": rectangle(SEVEN, 5_300_000, 6),
-    "six widths to 144, 5 lengths to 2.9e6": rectangle((8, 14, 24, 44, 80, 144), 2_900_000, 5),
-    "eight widths to 144, 5 lengths to 2.4e6": rectangle(EIGHT, 2_400_000, 5),
-    "eight widths to 144, 6 lengths to 2.4e6": rectangle(EIGHT, 2_400_000, 6),
-    "the same, three seeds to width 36, 2.1e6": [
-        *rectangle(EIGHT, 2_100_000, 5),
-        *(row for row in rectangle(SEVEN[:5], 2_100_000, 5, seeds=3) if row[2]),
+    "seven widths to 92, 6 lengths to 5e6": rectangle(SEVEN, 5_000_000, 6),
+    "six widths to 144, 5 lengths to 2.8e6": rectangle((8, 14, 24, 44, 80, 144), 2_800_000, 5),
+    "eight widths to 144, 5 lengths to 2.3e6": rectangle(EIGHT, 2_300_000, 5),
+    "eight widths to 144, 6 lengths to 2.2e6": rectangle(EIGHT, 2_200_000, 6),
+    "eight widths to 184, 5 lengths to 1.6e6": rectangle((*SEVEN[:5], 60, 104, 184), 1_600_000, 5),
+    "band about the optimum, to 144 and 2.3e6": band(EIGHT, 2_300_000, 7),
+    "eight widths to 144, 5 lengths to 2.05e6, three seeds to width 24": [
+        *rectangle(EIGHT, 2_048_000, 5),
+        *(row for row in rectangle(SEVEN[:4], 2_048_000, 5, seeds=3) if row[2]),
     ],
-    "eight widths to 184, 5 lengths to 1.7e6": rectangle((*SEVEN[:5], 60, 104, 184), 1_700_000, 5),
-    "band about the optimum, to 144 and 2.4e6": band(EIGHT, 2_400_000, 7),
 }
 
 
