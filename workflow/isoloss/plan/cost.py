@@ -27,16 +27,19 @@ class Speed:
         What a target token of a step takes beside its FLOPs; an evaluation takes a third of it.
     flops_per_s, evaluated_flops_per_s : float
         In steps, and in evaluations.
+    sample_s : float
+        What it takes to draw a sample of a function.
     """
 
     step_s: float
     token_s: float
     flops_per_s: float
     evaluated_flops_per_s: float
+    sample_s: float = 0.0
 
 
 TRANSFORMER = Speed(1e-5, 4.7e-7, 7e10, 9.5e10)  # by the native kernel, as the next
-MLP = Speed(5.5e-5, 0.0, 8e10, 6e10)
+MLP = Speed(5.5e-5, 0.0, 8e10, 6e10, 2e-6)
 DROPOUT = Speed(2.4e-3, 0.0, 6e10, 6e10)  # a transformer by PyTorch
 CLOSED_FORM = Speed(0.0, 0.0, 2e9, 2e9)
 OTHER = Speed(3e-4, 0.0, 3e10, 3e10)
@@ -52,6 +55,7 @@ class Cost:
     evaluations: int = 0
     flops_per_evaluation: int = 0
     speed: Speed = OTHER
+    samples: int = 0  # drawn before the first step
 
     @property
     def flops(self) -> float:
@@ -71,6 +75,7 @@ class Cost:
         evaluated = 3 * self.evaluation_flops / max(1, self.flops_per_step) * self.tokens_per_step
         return (
             JOB_S
+            + self.samples * speed.sample_s
             + self.steps * (speed.step_s + self.tokens_per_step * speed.token_s)
             + self.flops / speed.flops_per_s
             + evaluated * speed.token_s / 3
@@ -104,6 +109,7 @@ def cost_of(
         evaluations=sum(step > begun for step in evaluated),
         flops_per_evaluation=counted.flops_per_evaluation,
         speed=_speed(run),
+        samples=getattr(run.data, "n_samples", 0),
     )
 
 
