@@ -57,7 +57,7 @@ def test_a_key_without_a_value_counts_as_absent():
         ),
         (
             {"kind": "stdlib", "paths": ["a"]},
-            "paths: unknown key; allowed are heldout_share, kind, max_bytes, tokenizer",
+            "paths: unknown key; allowed are elsewhere, heldout_share, kind, max_bytes, tokenizer",
         ),
         ({"kind": "files"}, "paths: missing"),
         ({"kind": "files", "paths": []}, "paths: must be a list of at least one text, got []"),

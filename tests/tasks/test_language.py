@@ -180,3 +180,35 @@ def test_losses_by_position_are_those_of_the_targets_at_these_positions(kernel):
 def whole_model(engine):
     """What an engine's evaluations judge."""
     return engine if hasattr(engine, "loss_sum") else engine.problem.model
+
+
+def elsewhere(names, kernel=KERNELS[0], **texts):
+    """An engine whose evaluations judge other texts, and its corpus."""
+    text = corpus()
+    card = text.card | {"elsewhere_missing": {"gone": "it is not here"}}
+    text = Corpus(**vars(text) | {"elsewhere": texts, "card": card})
+    settings = run({"n_tokens": 3200})
+    task = settings.task.model_copy(update={"elsewhere": names})
+    settings = settings.model_copy(update={"task": task})
+    return trainer_of(settings, corpus=text, kernel=kernel).engine
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_losses_elsewhere_are_those_of_the_other_texts(kernel):
+    """The corpus's own held-out part as another text has the corpus's own loss."""
+    same = corpus().heldout[:801]
+    measured = elsewhere(["same", "gone", "short"], kernel, same=same, short=same[:100]).evaluate()
+    rows = {row["text"]: row for row in measured["further"]}
+    assert set(rows) == {"same", "short"}  # one is missing
+    assert rows["same"]["loss"] == pytest.approx(measured["loss"], rel=1e-6)
+    assert (rows["same"]["n_targets"], rows["short"]["n_targets"]) == (800, 96)
+    assert rows["short"]["loss"] != rows["same"]["loss"]
+
+
+def test_another_text_that_the_corpus_does_not_have_is_refused():
+    with pytest.raises(UserError) as error:
+        elsewhere(["other", "tiny"], tiny=corpus().heldout[:5])
+    assert error.value.problems == (
+        "task.elsewhere: 'other' is no other text of the corpus counting",
+        "task.elsewhere: 'tiny' has only 5 tokens of the corpus counting",
+    )

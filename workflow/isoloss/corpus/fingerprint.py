@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isoloss.corpus.elsewhere import OtherTexts, look_at
 from isoloss.corpus.format import FORMAT
 from isoloss.corpus.sources.base import LocalFile, Source
 from isoloss.corpus.spec import read_spec
@@ -30,6 +31,8 @@ class Resolved:
         cut avoids the inside of a character. With the bytes tokenizer, they are tokens.
     local_files : tuple of LocalFile
         The files to read on this machine (none for a download), sorted by name.
+    elsewhere : OtherTexts
+        The other texts on which runs can be judged.
     """
 
     corpus_id: str
@@ -39,6 +42,7 @@ class Resolved:
     n_train_bytes: int | None
     n_heldout_bytes: int | None
     local_files: tuple[LocalFile, ...]
+    elsewhere: OtherTexts
 
     @property
     def max_train_tokens(self) -> int | None:
@@ -95,6 +99,9 @@ def resolve(spec: Mapping[str, Any], root: str | Path, *, where: str = "corpus")
         "tokenizer": tokenizer,
         "heldout_share": checked.heldout_share,
     }
+    elsewhere = look_at(checked.elsewhere, root, where)
+    if checked.elsewhere:
+        identity["elsewhere"] = elsewhere.identity
     name = _readable_name(checked, content.files)
     digits = hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:10]
     return Resolved(
@@ -105,6 +112,7 @@ def resolve(spec: Mapping[str, Any], root: str | Path, *, where: str = "corpus")
         n_train_bytes=content.n_train_bytes,
         n_heldout_bytes=content.n_heldout_bytes,
         local_files=content.files,
+        elsewhere=elsewhere,
     )
 
 

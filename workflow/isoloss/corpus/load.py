@@ -1,11 +1,13 @@
 """A prepared corpus for training: memory-mapped tokens, checked against their card."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from isoloss.corpus.elsewhere import FILE
 from isoloss.corpus.format import FORMAT
 from isoloss.errors import UserError
 from isoloss.files import read_json, sha256
@@ -23,12 +25,15 @@ class Corpus:
         Mapped copy-on-write: reading costs no memory, writing does not reach the file.
     card : dict
         The record of `prepare`; docs/corpora.md describes each field.
+    elsewhere : mapping
+        Name of another text -> its held-out token ids, in the tokens of this corpus.
     """
 
     train: np.ndarray
     heldout: np.ndarray
     card: dict[str, Any]
     folder: Path
+    elsewhere: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def vocab_size(self) -> int:
@@ -65,14 +70,18 @@ def load(folder: str | Path, *, verify: bool = False) -> Corpus:
         raise UserError(str(folder), [f"card.json is not of format {FORMAT}; prepare it again"])
     dtype = np.dtype(np.uint8 if card["vocab_size"] <= 256 else np.uint16)
     problems, parts = [], {}
-    for part in ("train", "heldout"):
-        path = folder / f"{part}.npy"
+    others = card.get("elsewhere", {})
+    sizes = {f"{part}.npy": card[f"{part}_tokens"] for part in ("train", "heldout")}
+    if "elsewhere" in card:
+        sizes[FILE] = sum(text["tokens"] for text in others.values())
+    for name, size in sizes.items():
+        path = folder / name
         try:
-            tokens = parts[part] = np.load(path, mmap_mode="c", allow_pickle=False)
+            tokens = parts[path.stem] = np.load(path, mmap_mode="c", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             problems.append(f"{path.name} could not be read: {error}")
             continue
-        expected = (card[f"{part}_tokens"],)
+        expected = (size,)
         if tokens.shape != expected or tokens.dtype != dtype:
             problems.append(
                 f"{path.name} has shape {tokens.shape} and type {tokens.dtype}, but the card says"
@@ -86,7 +95,12 @@ def load(folder: str | Path, *, verify: bool = False) -> Corpus:
         ]
     if problems:
         raise UserError(str(folder), problems, f"Remove the folder {folder} and run again.")
-    return Corpus(**parts, card=card, folder=folder)
+    ids = parts.pop("elsewhere", None)
+    elsewhere = {
+        name: ids[text["first_token"] : text["first_token"] + text["tokens"]]
+        for name, text in others.items()
+    }
+    return Corpus(**parts, card=card, folder=folder, elsewhere=elsewhere)
 
 
 def _is_whole(path: Path, digest: str) -> bool:

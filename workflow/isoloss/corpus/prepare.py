@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.corpus import split
+from isoloss.corpus import elsewhere, split
 from isoloss.corpus.fingerprint import Resolved, resolve
 from isoloss.corpus.format import FORMAT
 from isoloss.corpus.tokens import CharacterTokenizer, Tokenizer, learn_tokenizer, utf8_problem
@@ -31,7 +31,8 @@ def prepare(
 
     train.npy and heldout.npy hold token ids, shape (n_tokens,), uint8 or uint16. documents.tsv
     holds each document's SHA-256, bytes, part and name, in training order. tokenizer.json is for
-    characters and BPE. card.json is written last.
+    characters and BPE. elsewhere.npy holds the held-out parts of other texts, if the settings name
+    any. card.json is written last.
 
     Parameters
     ----------
@@ -69,16 +70,32 @@ def prepare(
     ids = {part: tokenizer.encode(text) for part, text in parts.items()}
     written = ["train.npy", "heldout.npy", "documents.tsv"]
     for part, tokens in ids.items():
-        with whole(out_dir / f"{part}.npy") as partial, partial.open("wb") as file:
-            np.save(file, tokens, allow_pickle=False)
+        _save(out_dir / f"{part}.npy", tokens)
     write_text(out_dir / "documents.tsv", "sha256\tbytes\tpart\tname\n" + "".join(rows))
     if text := tokenizer.text():
         write_text(out_dir / "tokenizer.json", text)
         written.append("tokenizer.json")
     card = _card(resolved, tokenizer, n_bytes, ids, n_documents=len(rows))
+    if resolved.spec.elsewhere:
+        others, card["elsewhere"] = elsewhere.heldout_ids(
+            resolved.elsewhere, tokenizer, Path(downloads or Path(root) / DOWNLOADS), _heldout,
+            utf8=resolved.spec.tokenizer.kind != "bytes",
+        )  # fmt: skip
+        card["elsewhere_missing"] = resolved.elsewhere.missing
+        _save(out_dir / elsewhere.FILE, others)
+        written.append(elsewhere.FILE)
     card["sha256"] = {name: sha256(out_dir / name) for name in written}
     write_json(out_dir / "card.json", card)
     return card
+
+
+def _save(path: Path, tokens: np.ndarray) -> None:
+    with whole(path) as partial, partial.open("wb") as file:
+        np.save(file, tokens, allow_pickle=False)
+
+
+def _heldout(documents: list[tuple[str, bytes]], share: float) -> bytes:
+    return _split(documents, share)[1]["heldout"]
 
 
 def _card(

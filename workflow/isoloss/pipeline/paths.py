@@ -185,4 +185,5 @@ def known_corpus(found: Resolved, folder: str | Path | None = None) -> KnownCorp
         card["train_tokens"] if card else found.max_train_tokens,
         card["heldout_tokens"] if card else found.max_heldout_tokens,
         found.spec.tokenizer.vocab_size or KnownCorpus.vocab_size,
+        tuple(found.spec.elsewhere),
     )

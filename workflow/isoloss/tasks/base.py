@@ -43,6 +43,7 @@ class KnownCorpus:
     max_train_tokens: int | None = None  # the most tokens to train on; None: not known yet
     max_heldout_tokens: int | None = None
     vocab_size: int = 256  # a guess where it depends on the text
+    elsewhere: tuple[str, ...] | None = None  # names of its other texts; None: not known
 
 
 class Task(ABC):

@@ -77,6 +77,8 @@ class Corpus(Section):
     tokenizer: TokenizerSpec = TokenizerSpec()  # how text becomes tokens
     heldout_share: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of the text, never trained on
     max_bytes: PositiveInt = MAX_TEXT_BYTES  # more text, or a larger download, is refused
+    # Name -> the source of another text, on which runs can be judged without training on it.
+    elsewhere: dict[SafeName, dict[str, Any]] = {}
 
 
 class Source(Corpus):

@@ -1,7 +1,8 @@
 """Predict the next token of a corpus."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ def arrays(run: LanguageRun, seed: int, corpus: Corpus) -> ArrayProblem:
         evaluate=heldout(
             windows(corpus.heldout, data.n_heldout_tokens, context),
             by_position=run.task.by_position,
+            elsewhere=_elsewhere(run, corpus),
         ),
         samples_per_step=cost.samples_per_step,
         tokens_per_step=cost.tokens_per_step,
@@ -114,25 +116,66 @@ def batches(
     return batch
 
 
-def heldout(held: np.ndarray, *, by_position: bool = False) -> Callable[[Judged], dict[str, Any]]:
+def heldout(
+    held: np.ndarray,
+    *,
+    by_position: bool = False,
+    elsewhere: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> Callable[[Judged], dict[str, Any]]:
     """The evaluation on every window: "loss", in nats per token.
 
-    `by_position` adds the mean loss of each of `bands` of positions, as rows under `FURTHER`.
+    Rows under `FURTHER` have further losses. `by_position` adds the mean loss of each of `bands` of
+    positions; `elsewhere` has windows of other texts by name.
     """
     n, context = held.shape[0], held.shape[1] - 1
-    size = max(1, PIECE // context)
-
-    def pieces() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for first in range(0, n, size):
-            yield inputs_and_targets(held[first : first + size])
 
     def evaluate(model: Judged) -> dict[str, Any]:
+        rows = []
         if by_position:
-            sums = sum(model.loss_by_position(*piece) for piece in pieces())
-            return {"loss": math.fsum(sums) / (n * context), FURTHER: _banded(sums, n)}
-        return {"loss": sum(model.loss_sum(*piece) for piece in pieces()) / (n * context)}
+            sums = sum(model.loss_by_position(*piece) for piece in _pieces(held))
+            loss, rows = math.fsum(sums) / (n * context), _banded(sums, n)
+        else:
+            loss = _mean_loss(model, held)
+        rows += [
+            {"text": name, "first_position": 1, "last_position": context,
+             "n_targets": len(other) * context, "loss": _mean_loss(model, other)}
+            for name, other in elsewhere.items()
+        ]  # fmt: skip
+        return {"loss": loss} | ({FURTHER: rows} if rows else {})
 
     return evaluate
+
+
+def _pieces(held: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Inputs and targets of windows, as many as the model is given at a time."""
+    size = max(1, PIECE // (held.shape[1] - 1))
+    for first in range(0, len(held), size):
+        yield inputs_and_targets(held[first : first + size])
+
+
+def _mean_loss(model: Judged, held: np.ndarray) -> float:
+    n_targets = held.shape[0] * (held.shape[1] - 1)
+    return sum(model.loss_sum(*piece) for piece in _pieces(held)) / n_targets
+
+
+def _elsewhere(run: LanguageRun, corpus: Corpus) -> dict[str, np.ndarray]:
+    """Windows of the other texts that a run is judged on: the first `n_heldout_tokens` of each.
+
+    A text that the corpus names, but that was not on the machine that prepared it, is left out.
+    """
+    context, problems, found = run.task.context, [], {}
+    missing = corpus.card.get("elsewhere_missing", {})
+    for name in (name for name in run.task.elsewhere if name not in missing):
+        tokens = corpus.elsewhere.get(name)
+        if tokens is None or len(tokens) <= context:
+            has = "is no other text" if tokens is None else f"has only {len(tokens)} tokens"
+            problems.append(f"task.elsewhere: {name!r} {has} of the corpus {run.task.corpus}")
+            continue
+        n_targets = min(run.data.n_heldout_tokens, len(tokens) - 1)
+        found[name] = windows(tokens, n_targets, context)
+    if problems:
+        raise UserError("a language run", problems)
+    return found
 
 
 def _banded(sums: np.ndarray, n: int) -> list[dict[str, Any]]:

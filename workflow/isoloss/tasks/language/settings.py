@@ -12,7 +12,7 @@ from isoloss.config.runs import (
     Transformer,
     has_steps,
 )
-from isoloss.config.section import PositiveInt, Section
+from isoloss.config.section import Name, PositiveInt, Section
 
 
 class LanguageTask(Section):
@@ -23,6 +23,8 @@ class LanguageTask(Section):
     corpus: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     context: Annotated[int, Field(ge=2)] = 64  # tokens that a prediction can see
     by_position: bool = False  # also measure the held-out loss by the position in the context
+    # Names of `elsewhere` of the corpus: texts on which each evaluation also measures the loss.
+    elsewhere: list[Name] = []
 
 
 class LanguageData(Section):

@@ -4,7 +4,7 @@ from typing import Any
 
 from isoloss.config.runs import Lstm
 from isoloss.counting import Cost, d_ff, lstm_cost, transformer_cost
-from isoloss.errors import UserError
+from isoloss.errors import UserError, nearest
 from isoloss.tasks import memory
 from isoloss.tasks.base import PROBE_TOKENS, KnownCorpus, Trained, planning
 from isoloss.tasks.language.settings import LanguageData, LanguageRun
@@ -26,7 +26,7 @@ class Language(Trained):
         lengths = {
             "batch_size": batch,
             "steps": run.data.n_tokens // (batch * context),
-            "n_heldout": run.data.n_heldout_tokens // context,
+            "n_heldout": run.data.n_heldout_tokens // context * (1 + len(run.task.elsewhere)),
         }
         if isinstance(run.model, Lstm):
             return lstm_cost(run.model, vocab_size, context, **lengths)
@@ -98,6 +98,15 @@ class Language(Trained):
                 f"{max(heldout - 1, 0):,} held-out tokens of the corpus {name!r}"
             )
             raise UserError("a run", [problem])
+        known = run.task.elsewhere if corpus.elsewhere is None else corpus.elsewhere
+        if unknown := [other for other in run.task.elsewhere if other not in known]:
+            there = ", ".join(known) or "none"
+            problems = [
+                f"task.elsewhere: {other!r} is no other text of the corpus {name!r}, there are "
+                f"{there}{nearest(other, known)}"
+                for other in unknown
+            ]
+            raise UserError("a run", problems)
         task = run.task.model_copy(update={"corpus": corpus.corpus_id})
         return run.model_copy(update={"task": task})
 
