@@ -140,7 +140,8 @@ class Language(Trained):
             n_unique_tokens="all",
             n_heldout_tokens=max(PROBE_TOKENS, run.task.context),
         )
-        return run.model_copy(update={"data": data})
+        task = run.task.model_copy(update={"elsewhere": []})  # random tokens stand for the corpus
+        return run.model_copy(update={"data": data, "task": task})
 
 
 TASK = Language()
