@@ -1,6 +1,7 @@
 """One small example of every kind of figure: what is asked for, and the tables."""
 
 from tests.exhibits import batch_cases, prediction_cases
+from tests.exhibits.architectures import cases as architecture_cases
 from tests.exhibits.chinchilla import cases as chinchilla_cases
 from tests.exhibits.generic import cases as generic_cases
 from tests.exhibits.kaplan import cases as kaplan_cases
@@ -13,4 +14,5 @@ CASES = {
     **chinchilla_cases.CASES,
     **kaplan_cases.CASES,
     **recipe_cases.CASES,
+    **architecture_cases.CASES,
 }

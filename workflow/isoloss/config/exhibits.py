@@ -17,6 +17,7 @@ from isoloss.errors import UserError
 # An analysis's `do` -> the module whose ANALYSES has it.
 ANALYSES = {
     "approaches": "isoloss.exhibits.chinchilla.approaches",
+    "by_position": "isoloss.exhibits.kaplan.positions",
     "collapse": "isoloss.exhibits.training.collapse",
     "cooldown_check": "isoloss.exhibits.training.cooldown",
     "cooldown_forecast": "isoloss.exhibits.training.cooldown_forecast",
@@ -26,6 +27,7 @@ ANALYSES = {
     "crossing": "isoloss.exhibits.kaplan.crossing",
     "curvature": "isoloss.exhibits.chinchilla.curvature",
     "epochs": "isoloss.exhibits.training.epochs",
+    "families": "isoloss.exhibits.kaplan.families",
     "head_to_head": "isoloss.exhibits.chinchilla.head_to_head",
     "kaplan_frontier": "isoloss.exhibits.kaplan.frontier",
     "ladder": "isoloss.exhibits.chinchilla.ladder",
@@ -39,7 +41,9 @@ ANALYSES = {
     "seed_noise": "isoloss.exhibits.training.seed_noise",
     "shape": "isoloss.exhibits.kaplan.shape",
     "size_and_steps": "isoloss.exhibits.kaplan.size_and_steps",
+    "size_by_position": "isoloss.exhibits.kaplan.positions",
     "size_laws": "isoloss.exhibits.kaplan.size_laws",
+    "transfer": "isoloss.exhibits.kaplan.transfer",
     "tuning": "isoloss.exhibits.training.tuning",
 }
 UNIT = "nats per token"  # of losses, unless a study names another unit
@@ -87,6 +91,11 @@ FIGURES = {
     "epochs_worth": "isoloss.exhibits.training.epochs",
     "learning_rates": "isoloss.exhibits.training.learning_rate",
     "seed_scatter": "isoloss.exhibits.training.seed_noise",
+    "kaplan_context": "isoloss.exhibits.kaplan.context",
+    "kaplan_context_sizes": "isoloss.exhibits.kaplan.context",
+    "kaplan_lstm": "isoloss.exhibits.kaplan.families",
+    "kaplan_reuse": "isoloss.exhibits.kaplan.families",
+    "kaplan_transfer": "isoloss.exhibits.kaplan.transfer",
     "kaplan_schedules": "isoloss.exhibits.kaplan.schedules",
     "kaplan_shape": "isoloss.exhibits.kaplan.shape",
     "kaplan_summary": "isoloss.exhibits.kaplan.training",

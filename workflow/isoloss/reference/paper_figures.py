@@ -57,9 +57,7 @@ def _a(approach: int, value: float, quantity: Quantity = Q.A_OPT) -> Claim:
     return Claim("approaches", quantity, "interval", value, groups=(f"approach={approach}",))
 
 
-MODEL = "needs a model that isoloss does not train"
-TEXTS = "needs the loss on other texts, which isoloss does not measure"
-PLACES = "needs the loss at each position, which isoloss does not measure"
+DEPTHS = "no study measures models of one size and several depths on other texts"
 LOOK = "no single number decides it: look"
 KAPLAN = (
     PaperFigure("1", "three straight power laws, in compute, data and size", "kaplan_summary",
@@ -74,8 +72,12 @@ KAPLAN = (
                 test=Claim("shape", Q.LARGEST_INCREASE, "at most")),
     PaperFigure("6", "depths agree if embeddings are left out", "kaplan_depth",
                 test=Claim("size_laws", Q.MISS, "lower", analyses=("depths", "depths_total"))),
-    PaperFigure("7", "LSTMs stop improving after 100 tokens of context", missing=MODEL),
-    PaperFigure("8", "losses on other texts differ by an offset", missing=TEXTS),
+    PaperFigure("7", "LSTMs stop improving after 100 tokens of context",
+                "kaplan_lstm",
+                test=Claim("by_position", Q.STOPS, "at most",
+                          groups=("sweep=lstm_1", "sweep=lstm_2", "sweep=lstm_4"))),
+    PaperFigure("8", "losses on other texts differ by an offset", "kaplan_transfer",
+                test=Claim("transfer", Q.SLOPE_ELSEWHERE, "interval")),
     PaperFigure("9", "overfitting depends on one ratio, N^0.74 / D", "repeated_data",
                 test=Claim("overfitting", Q.P, "interval")),
     PaperFigure("10", "the critical batch depends on the loss, not on the size",
@@ -92,18 +94,21 @@ KAPLAN = (
                 test=Claim("crossing", Q.C_STAR, "interval")),
     PaperFigure("16", "early stopping not before its bound", "early_stopping",
                 test=Claim("overfitting", Q.BEYOND_BOUND, "at least", 0.95)),
-    PaperFigure("17", "blocks that are used again help a little", missing=MODEL),
+    PaperFigure("17", "blocks that are used again help a little", "kaplan_reuse",
+                test=Claim("families", Q.LOSS_INCREASE, "below 0", analyses=("reuse",))),
     PaperFigure("18", "steps and tokens trade on a hyperbola", "batch_tradeoff",
                 test=Claim("critical_batch", Q.B_CRIT, "a law")),
     PaperFigure("19", "fewer steps and tokens to a loss with size", "kaplan_reached"),
-    PaperFigure("20", "the loss falls with the position as a power", missing=PLACES),
-    PaperFigure("21", "early positions gain less from size", missing=PLACES),
+    PaperFigure("20", "the loss falls with the position as a power", "kaplan_context",
+                test=Claim("by_position", Q.ALPHA, "a law")),
+    PaperFigure("21", "early positions gain less from size", "kaplan_context_sizes",
+                test=Claim("size_by_position", Q.ALPHA_DIFFERENCE, "above 0")),
     PaperFigure("22", "the schedule matters little", "kaplan_schedules",
                 test=Claim("schedules", Q.LARGEST_INCREASE, "at most")),
     PaperFigure("23", "a power law fits better than a logarithm", "kaplan_size_laws",
                 test=Claim("size_laws", Q.MISS_LEFT_OUT, "lower", analyses=("size",),
                           groups=("law=power_law", "law=logarithmic"))),
-    PaperFigure("24", "depth does not change generalisation", missing=TEXTS),
+    PaperFigure("24", "depth does not change generalisation", missing=DEPTHS),
 )  # fmt: skip
 HOFFMANN = (
     PaperFigure("1", "three approaches agree on N* ~ C^0.5", "chinchilla_frontiers",

@@ -31,6 +31,8 @@ class G(GroupKey):
     LOSS = "loss", "nats per token", "A loss that runs reach."
     COMPUTE = "compute", "PF-days", "A fixed compute."
     STEPS = "steps", "steps", "A fixed number of steps."
+    POSITION = "position", "tokens", "Tokens of the context that a prediction can see."
+    CONTEXT = "context", "tokens", "Tokens that a prediction can see at most."
     WIDTH = "width", "", "d_model, or the hidden units of an MLP."
     N_LAYER = "n_layer", "", "Blocks of a transformer."
     N_TOKENS = "n_tokens", "tokens", "Tokens of training."

@@ -223,6 +223,26 @@ class Q(Quantity):
         "",
         "From there on the loss is lower.",
     )
+    ALPHA_DIFFERENCE = (
+        "alpha: difference", "", "Difference of two alpha, of runs with noise of their own.",
+    )  # fmt: skip
+    STOPS = (
+        "position where the loss stops falling", "tokens",
+        "From there on, the rest of the context lowers the loss by less than a threshold.",
+    )  # fmt: skip
+    LOSS_ELSEWHERE = "loss elsewhere", "nats per token", "Held-out loss on another text."
+    OFFSET_ELSEWHERE = (
+        "offset of the loss elsewhere", "nats per token",
+        "Mean loss on another text less that on the training text's held-out part.",
+    )  # fmt: skip
+    SLOPE_ELSEWHERE = (
+        "slope of the loss elsewhere", "",
+        "Change of the loss on another text for a nat of loss on the training text.",
+    )  # fmt: skip
+    APART_ELSEWHERE = (
+        "loss elsewhere while training", "nats per token",
+        "Mean loss on another text while training, less that of trained models at equal loss.",
+    )  # fmt: skip
     INDEPENDENT_FLOPS = "independent FLOPs", "FLOP", "Compute of the grid, each run by itself."
     TRAINED_FLOPS = "trained FLOPs", "FLOP", "Compute of the grid with its shared trunks."
     TRAINED_SHARE = "trained FLOPs / independent FLOPs", "", "Share that trunks leave to be paid."
@@ -251,6 +271,11 @@ class X(Axis):
 
     N_PARAMS = "n_params", "parameters", "All parameters."
     N_NON_EMBEDDING = "n_params_non_embedding", "parameters", "Parameters without embeddings."
+    N_APPLIED = (
+        "n_params_applied", "parameters",
+        "Parameters without embeddings, each counted as often as a token passes it.",
+    )  # fmt: skip
+    POSITION = "position", "tokens", "Tokens of the context that a prediction can see."
     N_TOKENS = "n_tokens", "tokens", "Tokens of training, counted each time."
     TOKENS = "tokens", "tokens", "Tokens to a loss, or of a batch."
     N_UNIQUE_TOKENS = "n_unique_tokens", "tokens", "Different tokens of training."
