@@ -3,6 +3,7 @@
 import functools
 import json
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -132,7 +133,10 @@ SECTIONS = [
     *(study.Config, study.Budget, *study.SOURCES.values(), study.Sweep, study.Fit, study.Theory),
     *(study.Prediction, compared.Compared, *kinds().values()),
     *dict.fromkeys(
-        field.annotation for name in TASKS for field in task(name).Run.model_fields.values()
+        section
+        for name in TASKS
+        for field in task(name).Run.model_fields.values()
+        for section in (get_args(field.annotation) or [field.annotation])
     ),
 ]
 

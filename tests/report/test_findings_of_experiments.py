@@ -1,6 +1,7 @@
 """Findings of experiments say the planted differences, and whether they are differences."""
 
 import pytest
+from tests.exhibits.architectures import cases as architectures
 from tests.exhibits.made import rows_of
 from tests.exhibits.recipes import planted as P
 from tests.exhibits.recipes.cases import OF, tables
@@ -36,6 +37,16 @@ def test_a_gap_within_the_scatter_cannot_be_told():
     (found,) = experiments(results(rows_of(RIVALS, *P.rivals(gap=0.001, noise=0.02))))
     assert found.status == OPEN
     assert found.sentence.endswith("Whether that is a difference cannot be told.")
+
+
+def test_architectures_positions_and_other_texts_have_findings():
+    lstm, sizes, texts = (
+        experiments(results(architectures.tables(draw).analyses))[0]
+        for draw in ("kaplan_lstm", "kaplan_context_sizes", "kaplan_transfer")
+    )
+    assert "lstm_1 ends" in lstm.sentence and "transformer" in lstm.sentence
+    assert "From 1 to 200 tokens of context" in sizes.sentence and sizes.status == KNOWN
+    assert "On the text headers" in texts.sentence and texts.headline.startswith("0.8")
 
 
 def test_a_study_without_experiments_has_none():

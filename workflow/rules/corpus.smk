@@ -1,9 +1,13 @@
 # The text that language models learn, as tokens.
 
 # A job where nothing is shared has no file that is no output, and it checks these too. Not each text
-# has a tokenizer.
+# has a tokenizer, or other texts.
 MORE_OF_A_CORPUS = (
-    {"documents": "documents.tsv", "tokenizer": "tokenizer.json"}
+    {
+        "documents": "documents.tsv",
+        "tokenizer": "tokenizer.json",
+        "elsewhere": "elsewhere.npy",
+    }
     if SNAKEMAKE.has_storage
     else {}
 )

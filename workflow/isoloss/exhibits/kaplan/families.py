@@ -36,6 +36,7 @@ from isoloss.results import (
     Verdict,
     X,
     estimated,
+    identified,
     points,
     row,
 )
@@ -76,7 +77,8 @@ class KaplanLstm(OfLosses):
     name: Name = "kaplan_07"
     title: str = "LSTMs and transformers (Kaplan et al. 2020, Figure 7)"
     caption: str = (
-        "Left: final loss against size, with a power law for each family. Right: the loss of the "
+        "Left: final loss against size, with a power law for each family, and its 90 % band where "
+        "the runs determine it. Right: the loss of the "
         "largest model of each family by the tokens that it sees, with a power law and a floor. "
         "Ticks on the axis: from there on, the rest of the context gains less than a threshold."
     )
@@ -92,8 +94,8 @@ class KaplanReuse(OfLosses):
     title: str = "Blocks that are used again (Kaplan et al. 2020, Figure 17)"
     caption: str = (
         "Final losses of transformers whose blocks are applied several times, with a power law for "
-        "each number. Left: each parameter counted once. Right: counted as often as a token passes "
-        "it, which is as the compute counts it."
+        "each number, and its 90 % band where the runs determine it. Left: each parameter counted "
+        "once. Right: counted as often as a token passes it."
     )
     once: Annotated[Name, Does("families")] = "reuse"  # counts each parameter once
     applied: Annotated[Name, Does("families")] = "reuse_applied"  # as often as it is applied
@@ -248,7 +250,7 @@ def _largest(panel: Panel, along: Analysed, names: dict[str, str]) -> None:
         panel.line_of(along.line(Q.LOSS, group=largest, optional=True), name, "fitted law",
                       band=False, color=look["color"], linewidth=1.1)  # fmt: skip
         stop = along.number(Q.STOPS, group=Group.of(sweep=sweep), optional=True)
-        if stop is not None:
+        if stop is not None and identified(stop):
             panel.at_edge("x", stop["value"], name, "stops falling", marker="|", markersize=11,
                           markeredgewidth=2, color=look["color"])  # fmt: skip
 
@@ -278,8 +280,15 @@ def _panel(panel: Panel, found: Analysed, names: dict[str, str]) -> list[tuple[s
         group, look = Group.of(sweep=sweep), _look(place)
         here = found.points(Q.LOSS, group=group)
         panel.intervals_of(here, name, "final loss", markersize=4.5, **look)
-        panel.line_of(found.line(Q.LOSS, group=group, optional=True), name, "power law",
-                      color=look["color"], linewidth=1.1)  # fmt: skip
+        law = found.parameter(Q.ALPHA, group=group)
+        panel.line_of(
+            found.line(Q.LOSS, group=group, optional=True),
+            name,
+            "power law",
+            band=law is not None and identified(law),
+            color=look["color"],
+            linewidth=1.1,
+        )
         key.append((name, look | {"linestyle": "-"}))
     return key
 

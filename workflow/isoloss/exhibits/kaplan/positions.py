@@ -28,7 +28,7 @@ from isoloss.results import (
     points,
     row,
 )
-from isoloss.results.verdict import not_identified, not_made
+from isoloss.results.verdict import not_identified, not_made, scale_verdict
 from isoloss.runs.select import finished_in
 
 if TYPE_CHECKING:
@@ -230,7 +230,8 @@ def _stops(
         share = f"in {still:.0%} of the draws it falls beyond half of the context"
         verdict = not_identified(f"the loss may fall to the end of the context: {share}")
         return row(Q.STOPS, value, verdict=verdict, **said)
-    return row(Q.STOPS, value, draws[np.isfinite(draws)], **said)
+    draws = draws[np.isfinite(draws)]
+    return row(Q.STOPS, value, draws, verdict=scale_verdict(draws), **said)
 
 
 def _over(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SIZE = "n_params_non_embedding"
 FEWEST = 3  # sizes of a line
+LATE = 2.0  # ranges of trained models by which losses while training are drawn beyond them
 METHOD = "Student's t of a least-squares line through sizes"
 BY_SIZE = "Student's t of the means of sizes"
 OWN = "the training text"
@@ -60,7 +61,7 @@ class KaplanTransfer(OfLosses):
     caption: str = (
         "Left: final loss on each text against size. Right: loss on other texts against that on "
         "the held-out part of the training text: trained models as points with their line, and "
-        "models while training dotted. No model was trained on the other texts."
+        "models late in training dotted. No model was trained on the other texts."
     )
     transfer: Annotated[Name, Does("transfer")] = "transfer"  # the analysis drawn
 
@@ -196,6 +197,8 @@ def draw(spec: KaplanTransfer, tables: Tables) -> Drawing:
     left = sheet.panel(looks.SIZE_LABEL, spec.loss_label, "By size")
     right = sheet.panel(f"loss on {OWN}", "loss on another text", "By the loss of training",
                         x_scale="linear", y_scale="linear")  # fmt: skip
+    ends = found.line(Q.LOSS_ELSEWHERE, optional=True)["x"]
+    late = ends.max() + LATE * np.ptp(ends) if len(ends) else np.inf
     texts = list(dict.fromkeys(one["corpus"] for one in found.groups(Q.LOSS_ELSEWHERE)))
     own = found.points(Q.LOSS)
     own = own[own["group"].isna()]
@@ -211,6 +214,7 @@ def draw(spec: KaplanTransfer, tables: Tables) -> Drawing:
         for one in found.groups(Q.LOSS_ELSEWHERE):
             if one["corpus"] == text and SIZE in one:
                 at = found.points(Q.LOSS_ELSEWHERE, group=one).sort_values("x", kind="stable")
+                at = at[at["x"] <= late]
                 right.line(at["x"], at["value"], text, "while training", color=look["color"],
                            linestyle=looks.DOTS, linewidth=0.9)  # fmt: skip
         trained = found.points(Q.LOSS_ELSEWHERE, group=group)

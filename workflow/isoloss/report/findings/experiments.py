@@ -43,6 +43,16 @@ def _size(row: pd.Series) -> str:
     return f"{float(str(row['group']).split(', ')[0].partition('=')[2]):,.0f}"
 
 
+def _value(row: pd.Series) -> str:
+    """The value of a row's group: "books" of "corpus=books"."""
+    return str(row["group"]).split(", ")[0].partition("=")[2]
+
+
+def _pair(row: pd.Series) -> list[str]:
+    """The two values of a group that is a difference: "lstm_1", "transformer"."""
+    return [half.partition("=")[2] for half in str(row["group"]).split(", ")[0].split(" - ")]
+
+
 def _over(row: pd.Series) -> str:
     return str(row["warnings"]).split("; ")[0]
 
@@ -77,6 +87,18 @@ EXPERIMENTS = (
     Compared("tuning", Q.LOSS_INCREASE, "tuned_enough", "The study's own setting",
              lambda said, row: f"The study's own setting ends at most {said} {_side(row)} the best "
                                f"of {short(row['x'])} settings."),
+    Compared("families", Q.LOSS_INCREASE, "kaplan_lstm", "Another architecture",
+             lambda said, row: f"At {row['x']:,.0f} parameters, {_pair(row)[0]} ends {said} "
+                               f"{_side(row)} {_pair(row)[1]}.",
+             decides=lambda rows: int(np.argmax(np.abs(rows["value"])))),
+    Compared("size_by_position", Q.ALPHA_DIFFERENCE, "kaplan_context_sizes",
+             "Size early and late in the context",
+             lambda said, row: f"From {_pair(row)[1]} to {_pair(row)[0]} tokens of context, the "
+                               f"exponent of the size changes by {said}."),
+    Compared("transfer", Q.OFFSET_ELSEWHERE, "kaplan_transfer", "Losses on other texts",
+             lambda said, row: f"On the text {_value(row)}, the loss differs from that on the "
+                               f"training text by {said} nats, the most of all texts.",
+             decides=lambda rows: int(np.argmax(np.abs(rows["value"])))),
 )  # fmt: skip
 
 
