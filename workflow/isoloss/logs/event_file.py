@@ -1,4 +1,4 @@
-"""TensorBoard's event files: every scalar, in the order in which it was written.
+"""TensorBoard's event files: every scalar in the order in which it was written, and settings.
 
 A file is a chain of records: a length, its checksum, an `Event` in protocol-buffer form, and the
 checksum of that. Both kinds of scalars are read: `simple_value`, as PyTorch writes it, and tensors
@@ -19,15 +19,17 @@ from pathlib import Path
 import numpy as np
 
 MOST_CHECKED = 8192  # bytes; a scalar's record is far smaller, and larger ones hold no scalar
+MOST_SETTINGS = 1 << 20  # bytes of a record of settings
 LENGTH, NUMBER, DOUBLE, FLOAT = (struct.Struct(form) for form in ("<Q", "<I", "<d", "<f"))
 START = 1  # SessionLog.START
+SESSION = "_hparams_/session_start_info"
 TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}  # DataType -> form of tensor_content
 CHUNK = 65_536  # records whose checksums are compared at a time
 
 
 @dataclass
 class Events:
-    """The scalars of an event file.
+    """The scalars of an event file, and the settings that it holds.
 
     Attributes
     ----------
@@ -36,11 +38,17 @@ class Events:
         From the start of a resumed session: points of earlier files from this step on do not count.
     damage : str
         What is wrong with the file, "" for nothing; the points before it are whole.
+    sessions : list of (time_s, bytes)
+        What the plugin hparams wrote: `HParamsPluginData`.
+    texts : dict of str to (time_s, str)
+        Tag -> the text that was written last.
     """
 
     tags: dict[str, tuple[list[int], list[float], list[float]]] = field(default_factory=dict)
     purge_step: int | None = None
     damage: str = ""
+    sessions: list[tuple[float, bytes]] = field(default_factory=list)
+    texts: dict[str, tuple[float, str]] = field(default_factory=dict)
 
 
 def read_events(path: Path) -> Events:
@@ -159,6 +167,12 @@ def _parse(content: bytes, records, events: Events) -> None:
                 columns[2].append(time_s)
                 continue
             found, plain = _summary(content[at:end])
+            if settings := [one for one in found if isinstance(one[1], str | bytes)]:
+                found = [one for one in found if one not in settings]
+                if _is_whole(content, start, end):
+                    _keep(settings, time_s, events)
+                else:
+                    events.damage = events.damage or f"the record at byte {start:,} is damaged"
             if step >= 1 << 63:
                 step -= 1 << 64
             for tag, value in found:
@@ -175,7 +189,29 @@ def _parse(content: bytes, records, events: Events) -> None:
             events.damage = events.damage or f"the record at byte {start:,} is no event"
 
 
-def _fields(data: bytes):
+def _is_whole(content: bytes, start: int, end: int) -> bool:
+    """Whether a record of settings is no larger than one may be, and its checksum holds."""
+    if end - start <= MOST_CHECKED:
+        return True  # it has been compared
+    if end - start > MOST_SETTINGS:
+        return False
+    crc, table = 0xFFFFFFFF, TABLE.tolist()
+    for byte in content[start:end]:
+        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    found = _masked(np.array([crc ^ 0xFFFFFFFF], dtype=np.uint32))
+    return NUMBER.unpack_from(content, end)[0] == found[0]
+
+
+def _keep(found, time_s: float, events: Events) -> None:
+    """Take texts and settings of the plugin hparams."""
+    for tag, value in found:
+        if isinstance(value, bytes):
+            events.sessions.append((time_s, value))
+        elif isinstance(value, str):
+            events.texts[tag] = (time_s, value)
+
+
+def fields(data: bytes):
     """The fields of a protocol-buffer message: (number, wire type, value)."""
     at, size = 0, len(data)
     while at < size:
@@ -214,17 +250,17 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _summary(data: bytes) -> tuple[list[tuple], bool]:
-    """The scalars after an event's time and step, and whether one ends in its own four bytes.
+    """What stands after an event's time and step, and whether a scalar ends in its own four bytes.
 
-    A session's start is a scalar without a tag.
+    A session's start is a scalar without a tag. Bytes are settings, a text is one.
     """
     found, plain = [], False
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number == 7:  # session_log
-            if any(n == 1 and status == START for n, _, status in _fields(value)):
+            if any(n == 1 and status == START for n, _, status in fields(value)):
                 found.append((None, 0.0))
         elif number == 5:  # summary
-            for part, _, one in _fields(value):
+            for part, _, one in fields(value):
                 if part == 1:
                     tag, scalar, last = _value(one)
                     if scalar is not None:
@@ -233,37 +269,51 @@ def _summary(data: bytes) -> tuple[list[tuple], bool]:
     return found, plain and data[:1] == b"\x2a"
 
 
-def _value(data: bytes) -> tuple[str, float | None, bool]:
-    """A tag, its number (None for images and the like), and whether the number stands last."""
-    tag, scalar, last, plugin = "", None, False, ""
-    for number, kind, value in _fields(data):
+def _value(data: bytes) -> tuple[str, float | str | bytes | None, bool]:
+    """A tag, its value (None for images and the like), and whether a number stands last."""
+    tag, scalar, last, plugin, settings, tensor = "", None, False, "", b"", b""
+    for number, kind, value in fields(data):
         last = False
         if number == 1:
             tag = value.decode("utf-8")
         elif number == 2 and kind == 5:
             scalar, last = FLOAT.unpack(value)[0], True
         elif number == 8:
-            scalar = _tensor(value)
+            tensor, scalar = value, _tensor(value)
         elif number == 9:
-            plugin = _plugin(value)
+            plugin, settings = _plugin(value)
+    if plugin == "hparams":
+        return tag, settings if tag == SESSION else None, False
+    if plugin == "text":
+        return tag, _text(tensor), False
     if plugin not in ("", "scalars"):
         return tag, None, False
     return tag, scalar, last
 
 
-def _plugin(metadata: bytes) -> str:
-    for number, _, value in _fields(metadata):
+def _plugin(metadata: bytes) -> tuple[str, bytes]:
+    """The name of a summary's plugin, and what the plugin wrote."""
+    name, content = "", b""
+    for number, _, value in fields(metadata):
         if number == 1:
-            for part, _, name in _fields(value):
+            for part, _, one in fields(value):
                 if part == 1:
-                    return name.decode("utf-8")
-    return ""
+                    name = one.decode("utf-8")
+                elif part == 2:
+                    content = one
+    return name, content
+
+
+def _text(tensor: bytes) -> str | None:
+    """The text of a tensor that holds one."""
+    texts = [value for number, kind, value in fields(tensor) if number == 8 and kind == 2]
+    return texts[0].decode("utf-8") if len(texts) == 1 else None
 
 
 def _tensor(data: bytes) -> float | None:
     """The number of a tensor that holds one number; None for others."""
     kind, raw, scalar = 0, b"", None
-    for number, wire, value in _fields(data):
+    for number, wire, value in fields(data):
         if number == 1 and wire == 0:
             kind = value
         elif number == 4:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from isoloss.errors import UserError
 from isoloss.logs import find, table, tags
 from isoloss.logs.join import Run, joined
+from isoloss.logs.reading import OF_ONE_DEVICE
 from isoloss.logs.records import TRAINING, Options, Place
 from isoloss.logs.remembered import Remembered
 
@@ -199,6 +200,8 @@ def _problems(whole: _Said, options: Options, others) -> list[str]:
         )
     if whole.no_tokens:
         problems.append(f"{_runs(whole.no_tokens)}: {NO_TOKENS}")
+        told = [one for one in whole.notes if one[0] in whole.no_tokens and OF_ONE_DEVICE in one[1]]
+        problems += _grouped(told)
     if not problems and not others:
         if options.loss:
             wanted = " or ".join(map(repr, options.loss))
@@ -264,7 +267,8 @@ def _concatenated(frames):
             runs[name] = float("nan")
     runs = runs[wanted].sort_values(["run_id", "step"], kind="stable", ignore_index=True)
     whole = {"step": "int64", "n_duplicates": "int64", "is_last": "bool"}
-    floats = ("n_tokens", "n_params", "n_params_non_embedding", "compute", "train_loss",
+    floats = ("n_tokens", "n_params", "n_params_non_embedding", "compute",
+              "learning_rate", "train_loss",
               "n_averaged", *losses)  # fmt: skip
     return runs.astype({**whole, **dict.fromkeys(floats, "float64")})
 

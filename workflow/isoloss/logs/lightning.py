@@ -14,7 +14,7 @@ from pathlib import Path
 
 from isoloss.errors import UserError
 from isoloss.logs import tags
-from isoloss.logs.reading import content, flat, read_yaml, settings_of
+from isoloss.logs.reading import content, note_of_device, read_yaml, settings_of
 from isoloss.logs.records import HELD_OUT, TOKENS, TRAINING, Log, Place, series
 from isoloss.tables import names
 
@@ -78,11 +78,7 @@ def _log(path: Path, place: Place) -> Log:
         for name, value in settings_of(found).items():
             if name != "n_tokens":
                 log.set(name, value, "hparams.yaml")
-        if "batch_size" in flat(found or {}) and "batch_size" not in log.settings:
-            log.notes.append(
-                "hparams.yaml has batch_size, which may be that of one device: --batch-size says "
-                "it over all devices and accumulation"
-            )
+        note_of_device(log, found or {})
     return log
 
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isoloss.errors import UserError
 from isoloss.tables import names
 from isoloss.tables.text import read_text
+
+if TYPE_CHECKING:
+    from isoloss.logs.records import Log
 
 # Settings of a run, by the names that configs give to them.
 TOKENS_PER_STEP = ("batch_tokens", "tokens_per_step", "tokens_per_batch", "tokens_per_iteration",
                    "global_batch_size_tokens", "total_batch_size_tokens")  # fmt: skip
 BATCH = ("global_batch_size", "gbs", "global_bs", "train_batch_size_global", "effective_batch_size")
 CONTEXT = (*names.SEQUENCE, "max_seq_len", "max_seq_length", "n_ctx", "ctx_len")
+RATE = ("learning_rate", "peak_learning_rate", "max_learning_rate", "peak_lr", "max_lr", "lr")
+OF_DEVICE = ("batch_size", "per_device_train_batch_size", "micro_batch_size", "device_batch_size",
+             "gradient_accumulation_steps")  # fmt: skip
 PLANNED = ("max_steps", "total_steps", "num_training_steps", "max_iters", "train_iters",
            "num_iterations")  # fmt: skip
 SEEN = ("n_tokens_seen", "tokens_seen", "num_tokens_seen", "consumed_tokens", "n_tokens", "tokens",
         "num_tokens", "train_tokens_seen", "total_tokens")  # fmt: skip
 MOST_SETTINGS = 10_000
+OF_ONE_DEVICE = "may be that of one device"
 
 
 def content(path: Path) -> str:
@@ -101,10 +108,26 @@ def settings_of(record: Any) -> dict[str, Any]:
         "tokens_per_step": first(*TOKENS_PER_STEP),
         "batch_size": first(*BATCH),
         "context": first(*CONTEXT),
+        "learning_rate": first(*RATE),
         "planned_steps": first(*PLANNED),
         "n_tokens": first(*SEEN),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def note_of_device(log: Log, record: Any) -> None:
+    """Say that a record has a size of batches, which is not taken, as it may be of one device."""
+    from isoloss.logs.records import number
+
+    if not {"batch_size", "tokens_per_step"}.isdisjoint(log.settings):
+        return
+    logged = {names.plain(name.rpartition("/")[2]): value for name, value in flat(record).items()}
+    found = [f"{name} {n:g}" for name in OF_DEVICE if (n := number(logged.get(name))) is not None]
+    if found and not found[0].startswith(OF_DEVICE[-1]):
+        log.notes.append(
+            f"logged: {' and '.join(found)}, which {OF_ONE_DEVICE}: --batch-size says it over all "
+            "devices and accumulation"
+        )
 
 
 def first_line(error: Exception) -> str:

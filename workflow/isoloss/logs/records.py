@@ -17,7 +17,7 @@ LARGEST = 10**300
 NO_STEP = "no_step"  # a setting: nothing says the step of an evaluation
 SETTINGS = (
     *("n_params", "n_params_non_embedding", "tokens_per_step", "batch_size", "context"),
-    *("planned_steps", "n_tokens", "n_params_of_flop", NO_STEP),
+    *("learning_rate", "planned_steps", "n_tokens", "n_params_of_flop", NO_STEP),
 )
 
 

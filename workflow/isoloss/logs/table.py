@@ -16,6 +16,7 @@ AVERAGED = 0.01  # of a run's tokens, over which a training loss is averaged
 AGREE = 0.02  # tokens by FLOP and by steps differ by more where one of them is wrong
 COLUMNS = (
     *("run_id", "step", "n_tokens", "n_params", "n_params_non_embedding", "compute"),
+    "learning_rate",
     *("train_loss", "eval_loss", "loss_tag", "status", "is_last", "n_duplicates", "n_averaged"),
     *("format", "source", "assumed"),
 )
@@ -70,12 +71,15 @@ def rows(run: Run, tag: str, form: str, options: Options) -> dict[str, Any]:
         "n_params": n_params,
         "n_params_non_embedding": n_non_embedding,
         "compute": compute,
+        "learning_rate": run.settings.get("learning_rate", np.nan),
         "status": _status(run, loss),
         "is_last": np.arange(len(one.step)) == len(one.step) - 1,
         "n_duplicates": again,
         "n_averaged": averaged,
         "source": run.source,
     }
+    if "learning_rate" in run.settings:
+        assumed.append(f"learning_rate by {run.said['learning_rate']}")
     columns["assumed"] = "; ".join(assumed)
     return _trained(columns)
 
@@ -100,6 +104,8 @@ def tokens_of(run: Run, one: Series, options: Options) -> tuple[np.ndarray, str]
     if total is not None and len(done) == 1:
         return np.full(len(done), total), "tokens by --tokens"
     if NO_STEP in run.settings:
+        if "n_tokens" in run.settings and len(done) == 1:
+            return np.full(1, run.settings["n_tokens"]), f"tokens by {run.said['n_tokens']}"
         raise NoTokens
     step = options.tokens_per_step.of_run(run.name)
     if step is not None:

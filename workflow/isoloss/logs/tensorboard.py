@@ -1,7 +1,9 @@
 """TensorBoard's event files, of PyTorch, TensorFlow, Lightning, Hugging Face and Megatron-LM.
 
 Checked with tensorboard 2.21. A resumed run writes another file, or another folder named by the
-time: both are joined. Numbers are single precision. Sizes and tokens are nowhere, except as tags.
+time: both are joined. Numbers are single precision. Sizes and tokens are tags or hyperparameters,
+if they are there at all. `SummaryWriter.add_hparams` writes a file in a folder of its own inside
+that of the run, with the last values of metrics at step 0.
 """
 
 from __future__ import annotations
@@ -12,15 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from isoloss.errors import UserError
-from isoloss.logs import tags
-from isoloss.logs.event_file import read_events
-from isoloss.logs.reading import read_yaml, settings_of
-from isoloss.logs.records import FLOP, HELD_OUT, TOKENS, Log, Place, Series
+from isoloss.logs import hyperparameters, tags
+from isoloss.logs.event_file import SESSION, Events, read_events
+from isoloss.logs.reading import OF_ONE_DEVICE, note_of_device, read_yaml, settings_of
+from isoloss.logs.records import FLOP, HELD_OUT, NO_STEP, TOKENS, Log, Place, Series
 from isoloss.tables import names
 
 NAME = "tensorboard"
 PARTS = ("train", "training", "validation", "val", "valid", "eval", "evaluation", "test")
 TIMES = re.compile(r"\d{8}[-_]\d{4,6}|[A-Z][a-z]{2}\d\d_\d\d-\d\d-\d\d.*|version_\d+")
+EXPERIMENT = "_hparams_/experiment"
+HEAD = 65_536  # bytes of a file, in which hyperparameters stand where it begins with them
 LIGHTNING = re.compile(r"version_\d+")
 
 
@@ -34,7 +38,26 @@ def place_of(path: Path) -> Path | None:
 
 def _run_of(path: Path) -> Path:
     folder = path.parent
+    if _is_inside_run(path):
+        folder = folder.parent
     return folder.parent if folder.name in PARTS else folder
+
+
+def _is_inside_run(path: Path) -> bool:
+    """Whether a file has the hyperparameters of the run whose files lie one folder above."""
+    if not _begins_with(path, SESSION):
+        return False
+    above = [one for one in path.parent.parent.glob("*tfevents*") if one.is_file()]
+    # Above the trials of a search, TensorFlow writes what is searched.
+    return bool(above) and not any(_begins_with(one, EXPERIMENT) for one in above)
+
+
+def _begins_with(path: Path, tag: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return tag.encode() in file.read(HEAD)
+    except OSError:
+        return False
 
 
 def files_beside(folder: Path) -> list[Path]:
@@ -50,7 +73,7 @@ def read(place: Place) -> list[Log]:
     UserError
         A file holds no whole record.
     """
-    logs = []
+    runs: dict[Path, list[tuple[Path, Events]]] = {}
     for path in place.files:
         if "tfevents" not in path.name:
             continue
@@ -59,42 +82,84 @@ def read(place: Place) -> list[Log]:
         events = read_events(path)
         if events.damage and not events.tags:
             raise UserError(str(path), [events.damage])
-        folder = _run_of(path)
-        resumes = bool(TIMES.fullmatch(folder.name)) and folder != place.folder
-        name = f"{place.name}/{folder.name}" if resumes else place.name
-        log = Log(name, path, may_resume=resumes, purge_step=events.purge_step)
-        part = f"{path.parent.name}/" if path.parent.name in PARTS else ""
-        lightning = bool(LIGHTNING.fullmatch(folder.name)) or "hp_metric" in events.tags
-        for tag, (steps, values, times) in events.tags.items():
-            kind = _kind(part + tag)
-            log.tags[part + tag] = Series(
-                np.array(steps, dtype=np.int64),
-                np.array(values, dtype=float),
-                np.array(times, dtype=float),
-                kind,
-                int(lightning and kind == HELD_OUT),
-            )
-        _settings(log, folder)
-        if events.damage:
-            log.notes.append(f"{path.name} {events.damage}; the points before count")
-        if lightning:
-            log.notes.append("Lightning counts from 0: its validation at step s is after s + 1")
-        if any(tag.endswith("epoch_loss") for tag in events.tags):
-            log.notes.append("Keras counts epochs: say the tokens of an epoch as --tokens-per-step")
+        runs.setdefault(_run_of(path), []).append((path, events))
+    return [log for folder, files in runs.items() for log in _logs(place, folder, files)]
+
+
+def _logs(place: Place, folder: Path, files: list[tuple[Path, Events]]) -> list[Log]:
+    """The logs of a run, or of all trials whose sessions lie in one folder."""
+    apart = [path for path, events in files if _is_session(events)]
+    trials = len(apart) == len(files) or not any(e.tags for p, e in files if p not in apart)
+    logs = []
+    for path, events in files:
+        if path in apart and not trials:
+            continue
+        if trials and not events.tags:
+            continue
+        log = _log(place, folder, path, events)
+        of_run = [events] if trials and len(apart) > 1 else [one for _, one in files]
+        if trials and len(apart) > 1 and path.parent != folder:
+            log.run = f"{log.run}/{path.parent.name}"
+        if trials and all(set(steps) == {0} for steps, _, _ in events.tags.values()):
+            log.set(NO_STEP, 1, "hyperparameters")
+        hyperparameters.take(log, of_run, seen=NO_STEP in log.settings)
+        _settings(log, path.parent if path.parent.name not in PARTS else folder)
         logs.append(log)
+    if apart and not trials and logs and any(e.tags for p, e in files if p in apart):
+        logs[-1].notes.append(
+            "metrics logged with hyperparameters are left out: they have no step of their own"
+        )
     return logs
+
+
+def _is_session(events: Events) -> bool:
+    """Whether a file has hyperparameters, and beside them no more than a value of some metrics."""
+    return (
+        bool(events.sessions)
+        and all(len(one[0]) == 1 for one in events.tags.values())
+        and (len({step for steps, _, _ in events.tags.values() for step in steps}) < 2)
+    )
+
+
+def _log(place: Place, folder: Path, path: Path, events: Events) -> Log:
+    """The log of a file."""
+    resumes = bool(TIMES.fullmatch(folder.name)) and folder != place.folder
+    name = f"{place.name}/{folder.name}" if resumes else place.name
+    log = Log(name, path, may_resume=resumes, purge_step=events.purge_step)
+    part = f"{path.parent.name}/" if path.parent.name in PARTS else ""
+    lightning = bool(LIGHTNING.fullmatch(folder.name)) or "hp_metric" in events.tags
+    for tag, (steps, values, times) in events.tags.items():
+        kind = _kind(part + tag)
+        log.tags[part + tag] = Series(
+            np.array(steps, dtype=np.int64),
+            np.array(values, dtype=float),
+            np.array(times, dtype=float),
+            kind,
+            int(lightning and kind == HELD_OUT),
+        )
+    if events.damage:
+        log.notes.append(f"{path.name} {events.damage}; the points before count")
+    if lightning:
+        log.notes.append("Lightning counts from 0: its validation at step s is after s + 1")
+    if any(tag.endswith("epoch_loss") for tag in events.tags):
+        log.notes.append("Keras counts epochs: say the tokens of an epoch as --tokens-per-step")
+    return log
 
 
 def _kind(tag: str) -> str:
     last = names.plain(tag.rpartition("/")[2])
     if last in names.KNOWN["n_tokens"]:
         return TOKENS
-    return FLOP if last.endswith("flops") and last.startswith("total") else tags.kind_of(tag)
+    is_flop = last.startswith("total") and last.endswith(("flops", "flos"))
+    return FLOP if is_flop else tags.kind_of(tag)
 
 
 def _settings(log: Log, folder: Path) -> None:
     path = folder / "hparams.yaml"
     if path.is_file():
-        for name, value in settings_of(read_yaml(path)).items():
+        found = read_yaml(path)
+        for name, value in settings_of(found).items():
             if name != "n_tokens":
                 log.set(name, value, "hparams.yaml")
+        if not any(OF_ONE_DEVICE in note for note in log.notes):
+            note_of_device(log, found or {})

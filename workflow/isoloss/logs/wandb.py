@@ -226,7 +226,8 @@ def _summary(path: Path, row: dict, line: int) -> Log:
         if value is not None and math.isfinite(value) and value > 0:
             log.set(name, value * found[0].factor, f"column {found[0].column!r}")
     for name, value in settings_of({c: v for c, v in row.items() if _there(v)}).items():
-        log.set(name, value, "the table of runs")
+        if name != "learning_rate":  # a column may be the last one logged, which has decayed
+            log.set(name, value, "the table of runs")
     steps = next((_value(row[c]) for c in (*STEPS, "_step") if c in row and _there(row[c])), None)
     at = int(steps) if steps is not None and math.isfinite(steps) and steps >= 0 else 0
     for column, cell in row.items():
