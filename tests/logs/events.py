@@ -48,6 +48,28 @@ def scalar(tag: str, step: int, value: float, time_s: float = 1.0, tensor: bool 
     return record(event(step, time_s) + field(5, field(1, body)))
 
 
+def hyperparameters(values: dict, time_s: float = 1.0) -> bytes:
+    """The start of a session of the plugin hparams."""
+    entries = b""
+    for name, value in values.items():
+        if isinstance(value, str):
+            one = field(3, value.encode())
+        else:
+            one = b"\x11" + struct.pack("<d", value)
+        entries += field(1, field(1, name.encode()) + field(2, one))
+    plugin = field(9, field(1, field(1, b"hparams") + field(2, field(3, entries))))
+    body = field(1, b"_hparams_/session_start_info") + plugin
+    return record(event(0, time_s) + field(5, field(1, body)))
+
+
+def text(tag: str, content: str, time_s: float = 1.0) -> bytes:
+    """An event with a text, as PyTorch writes it."""
+    plugin = field(9, field(1, field(1, b"text")))
+    tensor = field(8, b"\x08\x07" + field(8, content.encode()))
+    body = field(1, f"{tag}/text_summary".encode()) + tensor + plugin
+    return record(event(0, time_s) + field(5, field(1, body)))
+
+
 def event(step: int, time_s: float) -> bytes:
     """The beginning of an event; a step of 0 is left out."""
     begin = b"\x09" + struct.pack("<d", time_s)
