@@ -26,7 +26,8 @@ import importlib
 
 TYPE_CHECKING = False  # that of `typing`, which takes longer to import than a job's client runs
 if TYPE_CHECKING:
-    from isoloss.api.fitted import Fit, fit
+    from isoloss.api.fit_runs import fit
+    from isoloss.api.fitted import Fit
     from isoloss.api.runs import Runs, read_runs
     from isoloss.decide.next_runs import next_runs
     from isoloss.decide.question import Question

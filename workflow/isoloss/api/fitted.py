@@ -1,4 +1,4 @@
-"""`isoloss.fit`: a fit of runs that answers questions, as the commands do."""
+"""A fit of runs that answers questions, as the commands do: what `isoloss.fit` returns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoloss.api import checks
@@ -14,8 +13,7 @@ from isoloss.api.runs import Runs, number, of_one_law, read_runs
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
 from isoloss.fit.result import FitResult
-from isoloss.fit.settings import AVERAGE_OF_LAWS, FitSettings, said
-from isoloss.laws import Law
+from isoloss.fit.settings import AVERAGE_OF_LAWS, FitSettings
 from isoloss.results.verdict import Verdict
 from isoloss.stats.intervals import Estimate
 
@@ -30,7 +28,10 @@ if TYPE_CHECKING:
     from isoloss.forecast.average import Averaged
     from isoloss.forecast.holdout import Ranking
 
-OF_READ = tuple(name for name in FitSettings.names() if name != "where")
+
+def of_reading(settings: FitSettings) -> dict[str, Any]:
+    """The settings that `read_runs` takes, by their names there."""
+    return {name: getattr(settings, name) for name in FitSettings.names() if name != "where"}
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
@@ -403,7 +404,7 @@ class Fit:
         from isoloss.api import compare as comparing
 
         if not isinstance(other, Fit | Runs):
-            other = read_runs(other, **{name: getattr(self.settings, name) for name in OF_READ})
+            other = read_runs(other, **of_reading(self.settings))
         settings = [self.settings, dataclasses.replace(self.settings, where=other.settings.where)]
         with checks.keywords("compare"):
             budgets, losses = checks.floats("compute", compute), checks.floats("loss", loss)
@@ -435,48 +436,3 @@ def _influences(sets) -> Iterator[str]:
             f"{row['parameter']} is {number(row['value_without'])}, not {number(row['value'])} "
             f"({abs(row['shift']):.1f} standard errors)"
         )
-
-
-def fit(
-    runs: Runs | pd.DataFrame | Mapping[str, Any] | str | Path,
-    law: str | Law | None = None,
-    **settings: Any,
-) -> Fit:
-    """Fit a scaling law to runs, as `isoloss fit` does.
-
-    Parameters
-    ----------
-    runs : Runs, pandas.DataFrame, mapping of str to array, or path
-        As `read_runs` returns them, or takes them. Nothing is modified.
-    law : str or Law, optional
-        One of `isoloss.laws.LAWS`, or a law of your own. Without one, the parameters are those of
-        "chinchilla", and questions are answered by the average of all laws.
-    **settings
-        The other settings of `isoloss.FitSettings`, such as `draws`, `level`, `seed`, `objective`
-        and `fixed`. They replace those that `read_runs` was given.
-
-    Returns
-    -------
-    Fit
-        With `.params`, `.verdict`, `.summary()`, `.plot()`, `.optimal()`, `.predict()`, `.next()`
-        and `.compare()`.
-
-    Raises
-    ------
-    UserError
-        The error lists every problem of the settings, or of the table, at once.
-    """
-    given = settings if law is None else {"law": law} | settings
-    if "where" in given:
-        raise UserError("fit", ["where: chooses rows; give it to read_runs"])
-    FitSettings.of(None, given)  # every name is a setting's
-    old = runs.settings if isinstance(runs, Runs) else FitSettings(law=AVERAGE_OF_LAWS)
-    asked = dataclasses.replace(old, **given)
-    if problems := of_one_law(asked).problems():
-        raise UserError("fit", [said(*problem) for problem in problems])
-    if not isinstance(runs, Runs):
-        runs = read_runs(runs, **{name: getattr(asked, name) for name in OF_READ})
-        asked = dataclasses.replace(asked, where=runs.settings.where)
-    made = Fit(runs.table, asked)
-    _ = made.result  # so that a table that cannot be fitted is said here
-    return made

@@ -1,6 +1,6 @@
 """Fits scaling laws to tables, with intervals, a certificate and a verdict.
 
-    fit = isoloss.fit("losses.csv")   # a Fit: see help(isoloss.api.fitted.fit)
+    fit = isoloss.fit("losses.csv")   # a Fit: see help(isoloss.api.fit_runs.fit)
 
 The package is called as a function is: an import of one of its modules would replace a function of
 its name. What follows are the steps behind that call:
@@ -73,11 +73,11 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """The package, which fits when it is called (`isoloss.api.fitted.fit`)."""
+    """The package, which fits when it is called (`isoloss.api.fit_runs.fit`)."""
 
     def __call__(self, runs: Any, law: Any = None, **settings: Any) -> Any:
         # By its name: the fit of a study depends on nothing that comes after fits.
-        return importlib.import_module("isoloss.api.fitted").fit(runs, law, **settings)
+        return importlib.import_module("isoloss.api.fit_runs").fit(runs, law, **settings)
 
 
 sys.modules[__name__].__class__ = _Package
