@@ -7,6 +7,7 @@ from snakemake.logging import logger
 from isoloss.files import write_json
 from isoloss.pipeline import storage as object_storage
 from isoloss.pipeline.ending import ending
+from isoloss.pipeline.jobs import OTHER_CODE, OTHER_KERNEL
 from isoloss.runtime.disk import nearly_full
 from isoloss.runtime.fingerprint import source_fingerprint
 from isoloss.runtime.job import UNFINISHED
@@ -82,14 +83,22 @@ def stop_pool():
 
 
 def warn_of_runs_by_other_code():
-    """Say which runs other training code has made. isoloss never retrains without a command."""
-    stale = ISOLOSS.trained_by_other_code()
-    if stale:
-        logger.warning(
-            f"{len(stale)} of {len(ISOLOSS.plan.runs)} runs were trained by other code than the"
-            " present. They are kept, and marked in the report; `isoloss retrain` sets them aside,"
-            " and the next `snakemake` trains them again."
-        )
+    """Say which runs were not trained as they would be now. None is retrained without a command."""
+    other = list(ISOLOSS.trained_by_other_code().values())
+    for what, said, kept in (
+        (OTHER_CODE, "other code than the present", "and marked in the report"),
+        (
+            OTHER_KERNEL,
+            "another kernel than would train them now",
+            "and their rows name it",
+        ),
+    ):
+        if what in other:
+            logger.warning(
+                f"{other.count(what)} of {len(ISOLOSS.plan.runs)} runs were trained by {said}."
+                f" They are kept, {kept}; `isoloss retrain` sets them aside, and the next"
+                " `snakemake` trains them again."
+            )
 
 
 def warn_of_results_without_record():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from isoloss.errors import UserError
 from isoloss.files import read_json
+from isoloss.pipeline.jobs import OTHER_KERNEL
 from isoloss.pipeline.project import read_project
 from isoloss.pipeline.slices import Workflow
 from isoloss.runtime.fingerprint import training_fingerprint
@@ -37,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{name} -> {target}")
             if not arguments.dry_run and path.with_name(name).exists():
                 _move(path.with_name(name), workflow.root / target)
-    print(f"{len(stale)} of {len(workflow.plan.runs)} runs were trained by other code.")
+    by = "other code" + " or another kernel" * (OTHER_KERNEL in stale.values())
+    print(f"{len(stale)} of {len(workflow.plan.runs)} runs were trained by {by}.")
     return 0
 
 

@@ -13,6 +13,8 @@ from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.tasks import names, run_of
 from isoloss.tasks.kernel import NATIVE, THEN, TORCH, kernel_for
 
+# How a run was trained that would be trained otherwise now.
+OTHER_CODE, OTHER_KERNEL = "code", "kernel"
 URGENT = 10**8  # milliseconds of priority: more than any run, less than a corpus
 
 
@@ -144,16 +146,20 @@ class Jobs(Paths):
         found = [path.name for path in aside if path.name.rpartition("-")[0] in wanted]
         return canonical_json(sorted(found))
 
-    def trained_by_other_code(self) -> list[str]:
-        """The runs of the plan whose results other training code made."""
-        found = []
+    def trained_by_other_code(self) -> dict[str, str]:
+        """Run of the plan that is trained, but not as it would be now -> what is other.
+
+        That is `OTHER_CODE`, or `OTHER_KERNEL` where the code is the present one.
+        """
+        found = {}
         for run_id, run in self.plan.runs.items():
             try:
                 row = read_json(self.root / self.run(run_id, "row.json"))
             except UserError:
                 continue  # not trained yet, or redone when it is read
-            if self._by_other_code(row, run.settings):
-                found.append(run_id)
+            other = self._other(row, run.settings)
+            if other:
+                found[run_id] = other
         return found
 
     def trunks_by_other_code(self) -> dict[str, str]:
@@ -164,14 +170,17 @@ class Jobs(Paths):
                 about = read_json((self.root / self.trunk_file(trunk_id)).with_suffix(".json"))
             except UserError:
                 continue
-            if self._by_other_code(about, job.trunk.settings):
+            if self._other(about, job.trunk.settings):
                 found[trunk_id] = str(about.get("code"))
         return found
 
-    def _by_other_code(self, made: dict[str, Any], settings: dict[str, Any]) -> bool:
-        """Whether a run or a trunk was trained by other code, or by another kernel than now."""
+    def _other(self, made: dict[str, Any], settings: dict[str, Any]) -> str | None:
+        """`OTHER_CODE` or `OTHER_KERNEL`, if a run or a trunk would be trained otherwise now."""
         if made.get("code") != training_fingerprint(settings["task"]["kind"]):
-            return True
+            return OTHER_CODE
+        return OTHER_KERNEL if self._by_other_kernel(made, settings) else None
+
+    def _by_other_kernel(self, made: dict[str, Any], settings: dict[str, Any]) -> bool:
         kernel = made.get("kernel")
         if kernel is None or made.get("device") != self.config.device:
             return False  # it was solved in closed form, or on a device that has PyTorch alone
