@@ -386,3 +386,33 @@ def test_odd_tables_end_in_a_user_error_or_a_table():
                 read(choose(pd.DataFrame(cells)), LAWS["chinchilla"], {})
             finished += 1
     assert finished == 360
+
+
+def tasks(n_tasks, **columns):
+    """Runs of the same sizes on several tasks, each with a loss of its own."""
+    rng, offs = np.random.default_rng(2), np.geomspace(0.7, 1.4, n_tasks)
+    one = pd.DataFrame(SIZE | TOKENS | {"loss": LOSS})
+    parts = [one.assign(Task=f"task{i}", loss=LOSS * off) for i, off in enumerate(offs)]
+    table = pd.concat(parts, ignore_index=True)
+    table["loss"] *= np.exp(0.002 * rng.normal(size=len(table)))
+    return table.assign(**columns)
+
+
+def test_a_column_of_many_tasks_or_with_a_few_rare_ones_is_found_under_any_name():
+    many = tasks(30)
+    assert "--by Task fits one law each" in " ".join(fit_law(many, draws=0).warnings)
+    few = tasks(4)
+    odd = few["Task"].where(few.index != 5, "typo").where(few.index != 9, None)
+    said = " ".join(fit_law(few.assign(Task=odd), draws=0).warnings)
+    assert "column 'Task' splits the rows" in said
+    half = few["Task"].where(few["Task"] != "task0", None)
+    said = " ".join(fit_law(few.assign(Task=half), draws=0).warnings)
+    assert "(empty)" in said
+
+
+def test_a_name_of_each_of_many_runs_is_no_column_of_experiments():
+    sizes = np.repeat(np.geomspace(1e7, 1e9, 6), 60)
+    steps = np.tile(np.geomspace(1e9, 1e10, 12), 30)
+    loss = 1.7 + 400 / sizes**0.34 + 410 / steps**0.28
+    columns = {"n_params": sizes, "n_tokens": steps, "loss": loss}
+    assert data(columns | {"trunk": [f"run{i}" for i in np.repeat(range(30), 12)]}).labels == {}

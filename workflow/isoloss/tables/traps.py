@@ -1,5 +1,6 @@
 """What a table may hide: units of compute, training losses, planned sizes, sweeps, rounding."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from isoloss.tables import names
 from isoloss.tables.asking import rows_text
 from isoloss.tables.cells import is_empty, read_cells
-from isoloss.tables.grouping import RUN_NAMES, codes_of, n_points, plain_name
+from isoloss.tables.grouping import ALONG_A_RUN, RUN_NAMES, codes_of, n_points, plain_name
 from isoloss.tables.recognised import Found, options_of, times
 
 MORE = frozenset({"n_params", "n_tokens", "compute", "compute_pf_days", "n_steps", "x"})
@@ -29,7 +30,11 @@ SWEPT = frozenset(SWEPT.split())
 # Numbers that name an experiment; other columns of numbers are measurements.
 KINDS = frozenset(("epochs", "context", "seq_len", "vocab_size", "depth", "version", "group"))
 LOOKED_AT = 1000  # first rows, which often show that a column has more kinds
-MOST_KINDS, FEWEST = 20, 3  # different values of a column of experiments, and rows of each
+MOST_KINDS, FEWEST = 60, 3  # different values of a column of experiments, and rows of each
+MANY_KINDS = 20  # more are experiments only if most of them have several sizes
+MOST_CELLS = 2_000_000  # rows times kinds, for which the test has a matrix
+MOST_RARE = 0.1  # share of the rows whose labels are rarer
+EMPTY, RARE = "(empty)", "(rare)"
 VOCABULARIES = ("vocab_size", "n_vocab", "vocabulary", "vocab")
 ENDED = (
     "crashed crash failed fail failure diverged divergence killed error nan oom aborted "
@@ -347,9 +352,11 @@ def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
                for some in (cells[:LOOKED_AT].tolist(), cells.tolist())):  # fmt: skip
             continue
         texts = ["" if is_empty(cell) else str(cell).strip() for cell in cells.tolist()]
-        codes = codes_of(texts)
-        kinds, counts = set(texts), np.bincount(codes)
-        if not 2 <= len(kinds) <= MOST_KINDS or counts.min() < FEWEST or "" in kinds:
+        texts = _without_rare(texts)
+        codes, kinds = codes_of(texts), set(texts)
+        if not 2 <= len(kinds - {RARE}) <= MOST_KINDS:
+            continue
+        if len(kinds) > MANY_KINDS and not _have_sizes(codes, variables, values):
             continue
         if name not in KINDS and _numbers(cells):
             continue
@@ -359,6 +366,27 @@ def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
             continue
         found[column] = np.array(texts)
     return found
+
+
+def _without_rare(texts: list[str]) -> list[str]:
+    """The labels, with one name for all that too few rows have; none, if those rows are many."""
+    counts = Counter(texts)
+    rare = sum(n for n in counts.values() if n < FEWEST)
+    if rare > MOST_RARE * len(texts):
+        return []
+    return [EMPTY if not text and counts[text] >= FEWEST else
+            text if counts[text] >= FEWEST else RARE for text in texts]  # fmt: skip
+
+
+def _have_sizes(codes, variables, values) -> bool:
+    """Whether most groups have several sizes: runs, which may be as many, have one each."""
+    sizes = [values[name] for name in variables if name not in ALONG_A_RUN]
+    n_groups = len(np.unique(codes))
+    return (
+        bool(sizes)
+        and len(codes) * n_groups <= MOST_CELLS
+        and all(n_points([codes, size]) >= 2 * n_groups for size in sizes)
+    )
 
 
 def _numbers(cells) -> bool:
