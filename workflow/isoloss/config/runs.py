@@ -133,7 +133,7 @@ class Lstm(Section):
     """Layers of long short-term memory between a transformer's embeddings and its output layer."""
 
     kind: Literal["lstm"]
-    n_layer: Layers
+    n_layer: Layers  # layers of memory, one on the other
     d_model: PositiveInt  # width of the embeddings and of every layer
     tie_embeddings: bool = False  # the output layer is the token embedding
 

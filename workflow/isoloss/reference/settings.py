@@ -21,8 +21,9 @@ def parts_of(runs: Iterable[Schema], defs: Mapping[str, Schema]) -> dict[str, di
     for run in runs:
         for section, ref in _of(run, defs)["properties"].items():
             keys = sections.setdefault(section, {})
-            for key, schema in _of(ref, defs)["properties"].items():
-                keys.setdefault(key, []).append(_without_default(schema))
+            for kind in _kinds_of(ref, defs):
+                for key, schema in kind["properties"].items():
+                    keys.setdefault(key, []).append(_without_default(schema))
     return {
         section: {key: _any_of(found) for key, found in keys.items()}
         for section, keys in sections.items()
@@ -59,6 +60,13 @@ def _closed(properties: Mapping[str, Schema]) -> Schema:
 
 def _of(schema: Schema, defs: Mapping[str, Schema]) -> Schema:
     return defs[name_of(schema)] if "$ref" in schema else schema
+
+
+def _kinds_of(schema: Schema, defs: Mapping[str, Schema]) -> list[Schema]:
+    """The section of a schema; of one that `one_of` has made, the section of each kind."""
+    found = _of(schema, defs)
+    kinds = [_of(one["then"], defs) for one in found.get("allOf", ()) if "then" in one]
+    return kinds or [found]
 
 
 def _without_default(schema: Schema) -> Schema:
