@@ -191,3 +191,21 @@ def test_a_plot_is_a_figure_that_belongs_to_no_window(fits):
 
 def test_nothing_is_written_beside_the_tables():
     assert sorted(path.name for path in Path().iterdir()) == ["adamw.csv", "muon.csv", "wanted.csv"]
+
+
+def test_a_fit_of_each_group_has_every_number_and_line_of_the_command(folder, capsys):
+    both = [pd.read_csv(f"{name}.csv").assign(recipe=name) for name in ("adamw", "muon")]
+    pd.concat(both).to_csv("both.csv", index=False)
+    found = isoloss.fit(isoloss.read_runs("both.csv", cluster="none"), draws=40, by="recipe")
+    command = ("fit", "both.csv", "--draws", "40", "--cluster", "none", "--by", "recipe")
+    said = json.loads(printed(capsys, *command, "--json"))
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False)) == said
+    assert found.summary() + "\n" == printed(capsys, *command)
+    assert list(found) == ["adamw", "muon"]
+    # Both were planted with .37, and the second needs fewer tokens.
+    (beta,) = (one for one in found.shared if one["name"] == "beta")
+    assert abs(beta["value"] - 0.37) < 3 * beta["se"]
+    assert beta["p_value"] > 0.01
+    assert isinstance(found["muon"], isoloss.Fit)
+    with pytest.raises(isoloss.UserError, match="did you mean 'recipe'"):
+        isoloss.fit("both.csv", by="recip")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+from isoloss.api.by import Fits, fit_by
 from isoloss.api.fitted import Fit, of_reading
 from isoloss.api.runs import Runs, of_one_law, read_runs
 from isoloss.errors import UserError
@@ -17,11 +18,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@overload
 def fit(
     runs: Runs | pd.DataFrame | Mapping[str, Any] | str | Path,
     law: str | Law | None = None,
+    *,
+    by: None = None,
     **settings: Any,
-) -> Fit:
+) -> Fit: ...
+@overload
+def fit(
+    runs: Runs | pd.DataFrame | Mapping[str, Any] | str | Path,
+    law: str | Law | None = None,
+    *,
+    by: str,
+    **settings: Any,
+) -> Fits: ...
+def fit(
+    runs: Runs | pd.DataFrame | Mapping[str, Any] | str | Path,
+    law: str | Law | None = None,
+    *,
+    by: str | None = None,
+    **settings: Any,
+) -> Fit | Fits:
     """Fit a scaling law to runs, as `isoloss fit` does.
 
     Parameters
@@ -31,6 +50,9 @@ def fit(
     law : str or Law, optional
         One of `isoloss.laws.LAWS`, or a law of your own. Without one, the parameters are those of
         "chinchilla", and questions are answered by the average of all laws.
+    by : str, optional
+        A column: one fit for each of its values, as `isoloss fit --by`, with a test whether the
+        groups share exponents.
     **settings
         The other settings of `isoloss.FitSettings`, such as `draws`, `level`, `seed`, `objective`
         and `fixed`. They replace those that `read_runs` was given.
@@ -40,6 +62,8 @@ def fit(
     Fit
         With `.params`, `.verdict`, `.summary()`, `.plot()`, `.optimal()`, `.predict()`, `.next()`
         and `.compare()`.
+    Fits
+        Where `by` is given: value of the column -> `Fit`, with `.shared` and `.summary()`.
 
     Raises
     ------
@@ -57,6 +81,8 @@ def fit(
     if not isinstance(runs, Runs):
         runs = read_runs(runs, **of_reading(asked))
         asked = dataclasses.replace(asked, where=runs.settings.where)
+    if by is not None:
+        return fit_by(runs.table, asked, by)
     made = Fit(runs.table, asked)
     _ = made.result  # so that a table that cannot be fitted is said here
     return made
