@@ -46,7 +46,7 @@ def test_only_trainings_are_submitted():
 
 
 @pytest.mark.parametrize(
-    "steps, group", [(20, "short"), (60_000, "medium"), (600_000, "long"), (20_000_000, None)]
+    "steps, group", [(20, "short"), (300_000, "medium"), (3_000_000, "long"), (300_000_000, None)]
 )
 def test_longer_runs_share_an_allocation_with_fewer_others(tmp_path, steps, group):
     study = copy.deepcopy(FUNCTION)
@@ -64,7 +64,7 @@ def test_a_profile_without_groups_gives_each_training_an_allocation_of_its_own(t
 def test_a_trunk_and_all_that_goes_on_from_it_are_in_one_group(tmp_path):
     study = copy.deepcopy(STUDY)
     # Each is short; all together are not.
-    study["sweeps"]["data"]["grid"]["data.n_tokens"] = [n * 32 * 4000 for n in (1, 2, 3, 4)]
+    study["sweeps"]["data"]["grid"]["data.n_tokens"] = [n * 32 * 100_000 for n in (1, 2, 3, 4)]
     found = workflow_of(tmp_path, study, budget={"flops": 1e18, "runs": 100})
     assert len(found.plan.trunks) == 4
     assert all(job.cost.core_s < 6 for job in found.plan.trunks.values())
