@@ -72,7 +72,8 @@ def positions(sweeps=("transformer", "lstm_1"), noise=NOISE, seeds=2, context=CO
     for sweep in sweeps:
         for size in SIZES:
             for seed in range(seeds):
-                row = run(sweep, size, seed, position_loss(sweep, context, size))
+                last = position_loss(sweep, context, size) * np.exp(noise * rng.standard_normal())
+                row = run(sweep, size, seed, last)
                 rows.append(row)
                 for step in (STEP // 10, STEP):
                     later = 1.0 if step == STEP else 1.3
@@ -96,7 +97,8 @@ def sizes(noise=NOISE, seeds=2, short_gain=0.03):
     for sweep, context in (("transformer", CONTEXT), ("context_8", 8)):
         for size in SIZES:
             for seed in range(seeds):
-                row = run(sweep, size, seed, size_loss(size, context)) | {"context": context}
+                last = size_loss(size, context) * np.exp(noise * rng.standard_normal())
+                row = run(sweep, size, seed, last) | {"context": context}
                 rows.append(row)
                 for step in (STEP // 10, STEP):
                     for first, last in bands(context):
