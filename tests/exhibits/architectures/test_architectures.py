@@ -184,6 +184,7 @@ def test_the_offset_and_the_slope_on_other_texts_are_those_planted():
         assert holds(slope, P.SLOPE) and slope["hi"] - slope["lo"] < 0.02
         apart = one(rows, "loss elsewhere while training", group=f"corpus={text}")
         assert holds(apart, P.EARLY)
+        assert apart["value"] == pytest.approx(P.EARLY, abs=0.002)
 
 
 def test_a_slope_that_is_not_one_is_seen_and_training_on_the_line_too():
