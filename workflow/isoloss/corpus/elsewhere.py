@@ -3,17 +3,21 @@
 A model is judged on them as it is, without training: Kaplan et al. (2020, Sec. 3.2.2).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from isoloss.corpus.sources.base import Content, NotAtHand, Source
 from isoloss.corpus.spec import read_spec
-from isoloss.corpus.tokens import Tokenizer, utf8_problem
 from isoloss.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from isoloss.corpus.tokens import Tokenizer
 
 FILE = "elsewhere.npy"
 OF_THE_CORPUS = ("tokenizer", "elsewhere")  # keys that another text cannot have
@@ -96,6 +100,10 @@ def heldout_ids(
     UserError
         A text changed while it was read, or is not UTF-8 but the tokenizer needs it.
     """
+    import numpy as np
+
+    from isoloss.corpus.tokens import utf8_problem
+
     pieces, facts, first = [], {}, 0
     for name, (source, content) in sorted(texts.found.items()):
         documents = source.documents(content.files, downloads)
