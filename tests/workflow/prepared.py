@@ -29,7 +29,7 @@ import traceback
 import warnings
 from pathlib import Path
 
-from isoloss.runtime import worker_pool
+from isoloss.runtime import preloaded, worker_pool
 
 WORKFLOW = Path(worker_pool.__file__).parents[2]
 POOL = ["-m", "isoloss.runtime.worker_pool"]
@@ -208,14 +208,14 @@ def main(without: int, including: int) -> None:
 
     # As in the worker pool: the thread that there is belongs to pyarrow's allocator.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-    for module in itertools.chain(*worker_pool.LIBRARIES.values()):
+    for module in itertools.chain(*preloaded.LIBRARIES.values()):
         importlib.import_module(module)
     package = os.fork() == 0
     os.close(without if package else including)
     if package:
-        own = itertools.chain(*worker_pool.MODULES.values())
-        packages = itertools.chain(*worker_pool.PACKAGES.values(), ["pipeline"])
-        for module in (*own, *worker_pool._modules_of(packages)):
+        own = itertools.chain(*preloaded.MODULES.values())
+        packages = itertools.chain(*preloaded.PACKAGES.values(), ["pipeline"])
+        for module in (*own, *preloaded.modules_of(packages)):
             importlib.import_module(module)
     else:
         for module in [name for name in sys.modules if name.split(".")[0] == "isoloss"]:

@@ -21,15 +21,6 @@ rule plan:
         " --out {output} > {log} 2>&1"
 
 
-def tables_of(study):
-    """What the tables of a study are made from."""
-    paths = ISOLOSS.inputs(study)
-    if SNAKEMAKE.has_storage:  # only inputs are brought from there
-        rows = [path for path in paths if os.path.basename(path) == "row.json"]
-        paths = paths + [f"{os.path.dirname(row)}/about.json" for row in rows]
-    return [path if path.startswith(f"{RESULTS}/") else local(path) for path in paths]
-
-
 rule collect:
     input:
         tables=lambda wildcards: tables_of(wildcards.study),

@@ -5,6 +5,7 @@ import subprocess
 from snakemake.logging import logger
 
 from isoloss.files import write_json
+from isoloss.native import build as kernel
 from isoloss.pipeline import storage as object_storage
 from isoloss.pipeline.ending import ending
 from isoloss.pipeline.jobs import OTHER_CODE, OTHER_KERNEL
@@ -43,6 +44,12 @@ wildcard_constraints:
 def code_of(*modules):
     """What a rule's code is, for its `params`: comments, places and times of files aside."""
     return source_fingerprint(*modules)
+
+
+def tables_of(study):
+    """What the tables of a study are made from; a user's own table is in no storage."""
+    paths = ISOLOSS.inputs(study)
+    return [path if path.startswith(f"{RESULTS}/") else local(path) for path in paths]
 
 
 def quick(function):
@@ -112,6 +119,16 @@ def warn_of_results_without_record():
         )
 
 
+def warn_of_no_kernel():
+    """Say once that PyTorch trains what the kernel would, and why."""
+    asked = ISOLOSS.config.device == "cpu" and ISOLOSS.config.kernel == "auto"
+    if asked and ISOLOSS.plan.runs and kernel.library() is None:
+        logger.warning(
+            f"There is no kernel for small models ({kernel.why_not()}). PyTorch trains"
+            " them, several times as long."
+        )
+
+
 def record_predictions():
     """Record predictions of a version without records, before Snakemake may remove them."""
     try:
@@ -146,6 +163,7 @@ if SNAKEMAKE.is_main_process:
         try:
             lock_folder()
             record_predictions()
+            warn_of_no_kernel()
         except BlockingIOError:
             pass  # a command that only looks, like --summary, may go on; `onstart` refuses others
 

@@ -7,9 +7,9 @@ rule trunk:
         # Corpus, trunk, prediction: new ones make nothing stale.
         quick(lambda wildcards: ancient(inputs_of(wildcards.trunk_id))),
     output:
-        f"{RESULTS}/trunks/{{trunk_id}}.safetensors",
-        # Beside it, and lost where nothing is shared unless it is named.
+        # Beside the state, and lost where nothing is shared unless it is named.
         *[f"{RESULTS}/trunks/{{trunk_id}}.json"] * SNAKEMAKE.has_storage,
+        state=f"{RESULTS}/trunks/{{trunk_id}}.safetensors",
     log:
         f"{RESULTS}/logs/trunks/{{trunk_id}}.log",
     priority: quick(lambda wildcards: ISOLOSS.priority(wildcards.trunk_id))
@@ -37,7 +37,7 @@ rule trunk:
         "ISOLOSS_MEMORY_MB={resources.mem_mb}"
         ' python -S -E "$ISOLOSS_CLIENT" trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}'
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
-        " --trunk={params.trunk} --out {output[0]} > {log} 2>&1"
+        " --trunk={params.trunk} --out {output.state} > {log} 2>&1"
 
 
 rule train:

@@ -13,11 +13,9 @@ for PyTorch.
 
 import contextlib
 import ctypes
-import gc
 import importlib
 import json
 import os
-import pkgutil
 import selectors
 import signal
 import socket
@@ -26,8 +24,7 @@ import sys
 import tempfile
 import time
 import traceback
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,50 +38,15 @@ from isoloss.runtime.job import (
     ELSEWHERE,
     ONE_THREAD,
     POOL_SOCKET,
-    TORCH,
     TRY_AGAIN,
     hold_loaded,
     run_command,
     short_path,
 )
 from isoloss.runtime.portable import AVX2, portable_environment
+from isoloss.runtime.preloaded import NATIVE, OF_NATIVE, load
 from isoloss.tasks import TASKS
 
-NATIVE = "native"  # the first process
-OF_NATIVE = ("train", "trunk", "corpus")  # the commands that begin there; others begin at ANALYSIS
-# The libraries that jobs import, when they start or at their first use.
-LIBRARIES = {
-    NATIVE: ("numpy.random", "pyarrow.parquet", "safetensors.numpy"),
-    ANALYSIS: (
-        "matplotlib.backends.backend_agg",
-        "matplotlib.backends.backend_pdf",
-        "matplotlib.figure",
-        "pandas",
-        "scipy.optimize",
-        "scipy.stats",
-    ),
-    TORCH: ("torch",),
-}
-# Our own modules that jobs import; of a subpackage, all modules.
-MODULES = {
-    NATIVE: (
-        *(COMMANDS[name] for name in OF_NATIVE),
-        *(TASKS[name] for name in TASKS),
-        *(f"isoloss.tasks.{name}.data" for name in ("copy", "function", "language")),
-        *("isoloss.train.outcome", "isoloss.train.trunk", "isoloss.corpus.load"),
-        *("isoloss.train.engines.native", "isoloss.native.build"),
-    ),
-    ANALYSIS: (*COMMANDS.values(), "isoloss.tasks.polynomial.solution"),
-    TORCH: ("isoloss.tasks.pytorch", "isoloss.train.engines.pytorch"),
-}
-PACKAGES = {
-    NATIVE: (),
-    ANALYSIS: (
-        *("runs", "laws", "stats", "tables", "results", "charts", "fit", "forecast", "decide"),
-        *("exhibits", "report"),
-    ),
-    TORCH: (),
-}
 RECEIVE_TIMEOUT_S = 10.0
 PR_SET_PDEATHSIG = 1  # of Linux: the signal that a process gets when its parent ends
 KIB_PER_MIB = 1024  # Linux counts memory in KiB
@@ -335,7 +297,7 @@ class _Other:
 def _serve_other(loaded: str, channel: socket.socket) -> None:
     """In a fork of the first process: import more, and serve the jobs that are passed on."""
     spent_s = time.process_time()
-    _import(loaded)
+    load(loaded)
     server = _Server(loaded)
     start_up_s = time.process_time() - spent_s
 
@@ -407,27 +369,6 @@ def _run_job(request: dict[str, Any], outputs: list[int]) -> None:
         os._exit(code)
 
 
-def _modules_of(packages: Iterable[str]) -> Iterator[str]:
-    """The names of all modules of some of isoloss's subpackages."""
-    for package in packages:
-        folder = Path(__file__).parents[1] / package
-        yield f"isoloss.{package}"
-        for module in pkgutil.walk_packages([str(folder)], f"isoloss.{package}."):
-            yield module.name
-
-
-def _import(loaded: str) -> None:
-    """Import all that jobs of a kind need, and keep it as it is."""
-    for module in (*LIBRARIES[loaded], *MODULES[loaded], *_modules_of(PACKAGES[loaded])):
-        importlib.import_module(module)
-    # Python 3.12 warns of threads. The one that there is belongs to pyarrow's allocator, jemalloc,
-    # which sees to forks itself.
-    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-    # The present objects are never garbage. A garbage collector that visits them in a worker would
-    # copy all of their memory.
-    gc.freeze()
-
-
 def main(listener: int) -> None:
     """Import what training needs, then serve the requests to a listening socket.
 
@@ -440,7 +381,7 @@ def main(listener: int) -> None:
     build.library()  # loaded once, or built
     for task in TASKS:
         training_fingerprint(task)  # of the code that has just been imported; the jobs inherit it
-    _import(NATIVE)
+    load(NATIVE)
     importlib.import_module(COMMANDS["train"]).made_with()  # what Python keeps of the machine
     server, source = _Server(NATIVE), socket.socket(fileno=listener)
     start_up_s = time.process_time()
