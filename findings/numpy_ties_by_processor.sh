@@ -9,7 +9,7 @@
 # order 36 37 38 39 35. Without it the first five are 39 35 38 37 36. kind="stable" gives 35 to 39.
 # Why it matters for a fit: losses are rounded in most logs. The best k runs, a resampling by rank
 # and folds after a sort are then other rows on another node of a cluster, with the same seed.
-# isoloss: sorts with kind="stable": test_every_argsort_is_stable in tests/test_stable_sorts.py.
+# isoloss: sorts with kind="stable": test_every_sort_with_ties_is_stable in tests/test_stable_sorts.py.
 # This needs an x86 processor with AVX2, and says so on another.
 set -euo pipefail
 if ! grep -qw avx2 /proc/cpuinfo; then

@@ -16,6 +16,7 @@ UNKNOWN = "a quantity that no module declares"
 # Analysis -> the quantities that no figure reads: the report's table of numbers alone has them.
 OF_THE_REPORT_ALONE = {
     "approaches": ["sd of ln loss"],
+    "by_position": ["A"],
     "cooldown_check": ["independent FLOPs", "trained FLOPs"],
     "critical_batch": ["alpha_B", "misfit of ln S"],
     "kaplan_frontier": ["C_c", "N_opt at 1 PF-day", "batch", "tokens"],
@@ -24,6 +25,7 @@ OF_THE_REPORT_ALONE = {
     "recount": ["share outside the blocks"],
     "size_and_steps": ["alpha_C predicted"],
     "size_laws": ["A", "E", "Xc", "intercept", "k"],
+    "transfer": ["alpha"],
 }
 # Figure -> a quantity of which it takes the budgets alone, which others have too.
 BUDGETS = {"kaplan_shares": "loss"}

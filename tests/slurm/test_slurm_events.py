@@ -10,7 +10,7 @@ from tests.slurm.submitted import ALONE, Submitted, curve, row
 from tests.workflow.project import Project
 from tests.workflow.test_staleness import FUNCTION
 
-STEPS = 8_000  # some seconds
+STEPS = 150_000  # some seconds
 CANCELLED, KILLED, TOO_LONG, TOO_LARGE, PREEMPTED = WIDTHS = (2, 3, 4, 6, 8)
 FITS, FIGURE = "results/fits.parquet", "figures/sine/width"
 OFTEN = {"ISOLOSS_CHECKPOINT_S": "0.5"}

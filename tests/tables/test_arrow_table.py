@@ -30,7 +30,7 @@ def test_a_column_that_is_not_declared_is_refused():
 def test_a_native_training_imports_neither_pytorch_nor_pandas_nor_scipy():
     """Each would make the fork of its process cost more than a short training."""
     code = (
-        "import sys; from isoloss.runtime import worker_pool as pool; pool._import(pool.NATIVE);"
+        "import sys; from isoloss.runtime import preloaded; preloaded.load(preloaded.NATIVE);"
         "from isoloss.tables.schema import *;"
         "arrow_table([{'run_id': 'a', 'step': 1}], CURVE_COLUMNS);"
         "print(*{'torch', 'pandas', 'scipy', 'matplotlib'} & set(sys.modules))"

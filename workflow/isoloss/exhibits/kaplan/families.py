@@ -296,7 +296,7 @@ def _panel(panel: Panel, found: Analysed, names: dict[str, str]) -> list[tuple[s
 def _names(runs: pd.DataFrame, groups: list[Group]) -> dict[str, str]:
     """Each sweep of the groups, and what its models are."""
     sweeps = dict.fromkeys(group["sweep"] for group in groups if "sweep" in group)
-    return {sweep: _name(runs[runs["sweep"] == sweep], sweep) for sweep in sweeps}
+    return {sweep: _name(runs[runs["sweep"] == str(sweep)], str(sweep)) for sweep in sweeps}
 
 
 def _name(runs: pd.DataFrame, sweep: str) -> str:
