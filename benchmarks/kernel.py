@@ -1,6 +1,6 @@
 """A training step and an evaluation by the kernel against PyTorch's, at the same shape.
 
-    python benchmarks/kernel.py [--only D_MODEL ...] [--repeats 15] [--out FILE]
+    python benchmarks/kernel.py [--only WIDTH ...] [--repeats 15] [--out FILE]
 
 Both take turns in this process, on one thread, so that a busy machine slows both. Times are CPU
 time. The fp32 peak is measured too: multiply-adds in registers, compiled for this processor.
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -39,14 +39,28 @@ SHAPES = [
     *((4, 256, 4, 128, 256, 16), (2, 512, 8, 64, 256, 16), (2, 128, 4, 256, 4096, 4)),
 ]
 LR, BETA1, BETA2, EPS, WEIGHT_DECAY, CLIP_NORM = 1e-4, 0.9, 0.98, 1e-8, 0.1, 1.0
+HEAD = """\
+                      step                                          evaluation
+shape                 tokens/s GFLOP/s  peak   x PyTorch (range)    tokens/s x PyTorch"""
 TURN_S = 0.1  # how long a turn of PyTorch takes, about
 
 Turn = Callable[[int], None]  # do something so many times
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", type=int, nargs="+", metavar="D_MODEL", help="these widths")
+    run(__doc__, SHAPES, measure, HEAD, line)
+
+
+def run(
+    text: str,
+    shapes: Sequence[tuple],
+    measure: Callable[[tuple, int], dict],
+    head: str,
+    line: Callable[[dict], str],
+) -> None:
+    """Measure shapes as the command line asks, print a line each, and write them to a file."""
+    parser = argparse.ArgumentParser(description=text.splitlines()[0])
+    parser.add_argument("--only", type=int, nargs="+", metavar="WIDTH", help="these widths")
     parser.add_argument("--repeats", type=int, default=15, help="turns of each")
     parser.add_argument("--out", type=Path, help="a JSON file for the numbers")
     arguments = parser.parse_args()
@@ -54,27 +68,28 @@ def main() -> None:
     if build.library() is None:
         raise SystemExit(f"there is no kernel: {build.why_not()}")
     peak = peak_gflops()
-    print(f"measured fp32 peak: {peak:.0f} GFLOP/s")
-    print("                      step                                          evaluation")
-    print("shape                 tokens/s GFLOP/s  peak   x PyTorch (range)    tokens/s x PyTorch")
+    print(f"measured fp32 peak: {peak:.0f} GFLOP/s\n{head}")
     rows = []
-    for shape in SHAPES:
+    for shape in shapes:
         if arguments.only and shape[1] not in arguments.only:
             continue
         row = measure(shape, arguments.repeats)
-        row["share_of_peak"] = row["gflops"] / peak
-        rows.append(row)
-        print(
-            f"{row['shape']:<20} {row['tokens_per_s']:>9,.0f} {row['gflops']:>7.1f} "
-            f"{row['share_of_peak']:>6.0%}  {row['ratio']:>5.2f} "
-            f"({row['ratio_min']:.2f}-{row['ratio_max']:.2f})  "
-            f"{row['evaluation_tokens_per_s']:>12,.0f} {row['evaluation_ratio']:>8.2f}",
-            flush=True,
-        )
+        rows.append(row | {"share_of_peak": row["gflops"] / peak})
+        print(line(rows[-1]), flush=True)
     if arguments.out:
         about = {"torch": torch.__version__, "machine": platform.platform()}
         about |= {"kernel": build.facts(), "peak_gflops": peak}
         arguments.out.write_text(json.dumps(about | {"measured": rows}, indent=1))
+
+
+def line(row: dict) -> str:
+    """What is printed of a shape."""
+    return (
+        f"{row['shape']:<20} {row['tokens_per_s']:>9,.0f} {row['gflops']:>7.1f} "
+        f"{row['share_of_peak']:>6.0%}  {row['ratio']:>5.2f} "
+        f"({row['ratio_min']:.2f}-{row['ratio_max']:.2f})  "
+        f"{row['evaluation_tokens_per_s']:>12,.0f} {row['evaluation_ratio']:>8.2f}"
+    )
 
 
 def peak_gflops() -> float:

@@ -5,20 +5,15 @@
 Both take turns in this process, as in benchmarks/kernel.py: forward, backward and AdamW.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
-
 import numpy as np
 import torch
-from kernel import BETA1, BETA2, EPS, LR, Turn, compare, peak_gflops
+from kernel import BETA1, BETA2, EPS, LR, Turn, compare, run
 from torch.nn import functional
 
 from isoloss.counting import mlp_flops
 from isoloss.models import mlp as pytorch
 from isoloss.models.shapes import MlpShape
-from isoloss.native import build, optimiser
+from isoloss.native import optimiser
 from isoloss.native.mlp import Mlp
 from isoloss.tasks.streams import Stream
 from isoloss.train.optim import AdamW
@@ -29,35 +24,19 @@ SHAPES = [
     *((1, 256, 2, "tanh", 128), (1, 256, 2, "tanh", 2048), (1, 32, 2, "tanh", 1024)),
     *((5, 12, 2, "relu", 128), (5, 48, 2, "relu", 128)),
 ]
+HEAD = "shape                     us a step  GFLOP/s  x PyTorch (range)"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", type=int, nargs="+", metavar="WIDTH", help="these widths")
-    parser.add_argument("--repeats", type=int, default=15, help="turns of each")
-    parser.add_argument("--out", type=Path, help="a JSON file for the numbers")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    if build.library() is None:
-        raise SystemExit(f"there is no kernel: {build.why_not()}")
-    peak = peak_gflops()
-    print(f"measured fp32 peak: {peak:.0f} GFLOP/s")
-    print("shape                     us a step  GFLOP/s  x PyTorch (range)")
-    rows = []
-    for shape in SHAPES:
-        if arguments.only and shape[1] not in arguments.only:
-            continue
-        rows.append(measure(shape, arguments.repeats))
-        row = rows[-1]
-        print(
-            f"{row['shape']:<25} {1e6 * row['ours_s']:>9.1f} {row['gflops']:>8.1f} "
-            f"{row['ratio']:>10.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f})",
-            flush=True,
-        )
-    if arguments.out:
-        about = {"torch": torch.__version__, "machine": platform.platform()}
-        about |= {"kernel": build.facts(), "peak_gflops": peak}
-        arguments.out.write_text(json.dumps(about | {"measured": rows}, indent=1))
+    run(__doc__, SHAPES, measure, HEAD, line)
+
+
+def line(row: dict) -> str:
+    """What is printed of a shape."""
+    return (
+        f"{row['shape']:<25} {1e6 * row['ours_s']:>9.1f} {row['gflops']:>8.1f} "
+        f"{row['ratio']:>10.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f})"
+    )
 
 
 def measure(shape: tuple, repeats: int) -> dict:

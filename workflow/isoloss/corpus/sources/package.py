@@ -1,6 +1,5 @@
 """Files of an installed package: text that is there wherever the package is."""
 
-import hashlib
 import importlib.util
 from collections.abc import Sequence
 from importlib import metadata
@@ -9,11 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from isoloss.corpus.archives import reported
 from isoloss.corpus.sources.base import Content, LocalFile, SafeName, Source, Texts
 from isoloss.corpus.sources.local import local_content
-from isoloss.corpus.sources.stdlib import read_source
-from isoloss.errors import UserError
+from isoloss.corpus.sources.stdlib import read_source, read_unchanged
 
 LEFT_OUT = {"test", "tests", "testing", "__pycache__"}
 
@@ -39,7 +36,7 @@ class Package(Source):
     def documents(
         self, files: Sequence[LocalFile], downloads: str | Path
     ) -> list[tuple[str, bytes]]:
-        return [(file.name, _read(file)) for file in files]
+        return [(file.name, read_unchanged(file)) for file in files]
 
     def readable_name(self, files: Sequence[LocalFile]) -> str:
         return self.name or "-".join([self.package, *Path(self.folder).parts])
@@ -65,11 +62,3 @@ class Package(Source):
         ]
         listed = ", ".join(self.endings)
         return sorted(files), "" if files else f"endings: no file of the package ends in {listed}"
-
-
-def _read(file: LocalFile) -> bytes:
-    with reported(file.path):
-        text = read_source(file.path)
-    if hashlib.sha256(text).hexdigest() != file.sha256:
-        raise UserError(str(file.path), ["changed while it was being read; try again"])
-    return text

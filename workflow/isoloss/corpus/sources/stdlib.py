@@ -39,7 +39,7 @@ class Stdlib(Source):
     def documents(
         self, files: Sequence[LocalFile], downloads: str | Path
     ) -> list[tuple[str, bytes]]:
-        return [(file.name, _read(file)) for file in files]
+        return [(file.name, read_unchanged(file)) for file in files]
 
     def readable_name(self, files: Sequence[LocalFile]) -> str:
         return f"stdlib-py{sys.version_info.major}.{sys.version_info.minor}"
@@ -77,7 +77,14 @@ def read_source(path: Path) -> bytes:
     return path.read_bytes().replace(b"\r\n", b"\n")
 
 
-def _read(file: LocalFile) -> bytes:
+def read_unchanged(file: LocalFile) -> bytes:
+    """The bytes of a source file, if it is still the one that was listed.
+
+    Raises
+    ------
+    UserError
+        The file has changed, or cannot be read.
+    """
     with reported(file.path):
         text = read_source(file.path)
     if hashlib.sha256(text).hexdigest() != file.sha256:
