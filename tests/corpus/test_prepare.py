@@ -310,6 +310,34 @@ def test_a_downloaded_archive_becomes_tokens_and_is_fetched_once(root, served):
     assert resolve(spec, root).n_train_bytes == card["train_bytes"]
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_archive_that_is_made_anew_is_known_by_its_members(root, served, compression):
+    folder, address, _ = served
+    names = ("one.txt", "two.txt")
+    with zipfile.ZipFile(folder / "some.zip", "w", compression) as archive:
+        for name in ("readme", *reversed(names)):
+            archive.writestr(f"top/{name}", f"{name}\n" * 500)
+    # What `sha256sum` prints.
+    digests = [hashlib.sha256((f"{name}\n" * 500).encode()).hexdigest() for name in names]
+    lines = "".join(f"{digests[i]}  top/{names[i]}\n" for i in range(2))
+    spec = {"kind": "url", "url": f"{address}/some.zip", "members": ["top/*.txt"]}
+    spec |= {"members_sha256": hashlib.sha256(lines.encode()).hexdigest()}
+    card = prepare(spec, root, root / "out")
+    assert card["train_bytes"] + card["heldout_bytes"] == 2 * 4000
+    assert card["identity"]["content_sha256"] == spec["members_sha256"]
+    assert resolve(spec, root).corpus_id == card["corpus_id"]
+
+
+def test_an_archive_with_a_changed_member_is_refused(root, served):
+    folder, address, _ = served
+    with zipfile.ZipFile(folder / "some.zip", "w") as archive:
+        archive.writestr("top/one.txt", "changed")
+    spec = {"kind": "url", "url": f"{address}/some.zip", "members": ["top/*.txt"]}
+    found = message(prepare, spec | {"members_sha256": "0" * 64}, root, root / "out")
+    assert f"but {'0' * 64} was promised; nothing was kept" in found
+    assert not list((root / "results" / "downloads").rglob("*.zip"))
+
+
 def test_a_download_with_another_content_is_refused(root, served):
     folder, address, _ = served
     (folder / "a.txt").write_text("changed")

@@ -89,6 +89,14 @@ def test_a_key_without_a_value_counts_as_absent():
             "sha256: must be the 64 hexadecimal digits that `sha256sum` prints, got 'abc'",
         ),
         (
+            {"kind": "url", "url": "https://a.org/x", "members_sha256": SHA256},
+            "members_sha256: needs members, the files that it is the checksum of",
+        ),
+        (
+            {"kind": "url", "url": "https://a.org/x", "sha256": SHA256, "members_sha256": SHA256},
+            "sha256: give it or members_sha256, not both",
+        ),
+        (
             {"kind": "stdlib", "tokenizer": "bytes"},
             "tokenizer: must hold keys and values, got 'bytes'",
         ),
@@ -151,12 +159,15 @@ def test_an_unregistered_name_gets_the_nearest_one():
     ]
 
 
-def test_a_registered_corpus_without_a_checksum_says_how_to_add_one():
-    entry = registered("classic-books", ROOT)
-    assert entry.sha256 is None
-    assert problems({"kind": "registered", "name": "classic-books"}) == [
-        "name: classic-books is registered in config/corpora.yaml without a SHA-256, so nobody can"
-        f" say whether a download is the right one; download {entry.url} yourself, look at it,"
+def test_a_registered_corpus_without_a_checksum_says_how_to_add_one(tmp_path):
+    (tmp_path / "config").mkdir()
+    entry = "mine: {title: t, licence: l, source: s, url: 'http://a.org/x', sha256: null}"
+    (tmp_path / "config" / "corpora.yaml").write_text(entry)
+    with pytest.raises(UserError) as caught:
+        read_spec({"kind": "registered", "name": "mine"}, tmp_path)
+    assert list(caught.value.problems) == [
+        "name: mine is registered in config/corpora.yaml without a SHA-256, so nobody can"
+        " say whether a download is the right one; download http://a.org/x yourself, look at it,"
         " write what `sha256sum` prints for it into that entry, and try again"
     ]
 

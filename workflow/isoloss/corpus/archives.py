@@ -4,10 +4,11 @@ Nothing is unpacked onto the disk, so no name inside an archive can write outsid
 """
 
 import gzip
+import hashlib
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -93,6 +94,17 @@ def read_members(
             left -= len(content)
             texts.append((info.filename, content))
     return texts
+
+
+def list_sha256(texts: Iterable[tuple[str, bytes]]) -> str:
+    """The SHA-256 of the list of named texts that `sha256sum` prints, in the order given.
+
+    It says which text an archive holds, however the archive was compressed.
+    """
+    digest = hashlib.sha256()
+    for name, content in texts:
+        digest.update(f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode())
+    return digest.hexdigest()
 
 
 @contextmanager

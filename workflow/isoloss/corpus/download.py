@@ -4,11 +4,11 @@ The SHA-256 is compulsory, so a changed file is refused over http as over https.
 privacy: http is then allowed to this machine alone.
 """
 
-import hashlib
 import http.client
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -38,6 +38,7 @@ def download(
     attempts: int = 3,
     wait_s: float = 1.0,
     https_only: bool = False,
+    digest: Callable[[Path], str] = sha256_of,
 ) -> Path:
     """Download `url` to `target`, if the file has the given SHA-256.
 
@@ -62,6 +63,8 @@ def download(
         attempt starts from the first byte, `wait_s` seconds after the last; the wait doubles.
     https_only : bool
         Refuse http, except to this machine (localhost, 127.0.0.0/8, ::1).
+    digest : function
+        Path -> the SHA-256 to compare with `sha256`: the file's own, or that of its content.
 
     Raises
     ------
@@ -80,13 +83,13 @@ def download(
     if problems:
         raise UserError(str(url), problems)
     target = Path(target)
-    if target.is_file() and sha256_of(target) == sha256.lower():
+    if target.is_file() and _is_right(target, sha256, digest):
         return target
     opener = _opener(https_only)
     with whole(target) as partial:
         for attempt in range(1, attempts + 1):
             try:
-                found = _fetch(opener, url, partial, max_bytes, timeout_s)
+                _fetch(opener, url, partial, max_bytes, timeout_s)
             except _Refused as error:
                 raise UserError(url, [f"{error}; nothing was kept"]) from None
             except _Broken as error:
@@ -96,10 +99,18 @@ def download(
                 time.sleep(wait_s * 2 ** (attempt - 1))
             else:
                 break
-        if found != sha256.lower():
+        if (found := digest(partial)) != sha256.lower():
             problem = f"has SHA-256 {found}, but {sha256.lower()} was promised; nothing was kept"
             raise UserError(url, [problem])
     return target
+
+
+def _is_right(path: Path, sha256: str, digest: Callable[[Path], str]) -> bool:
+    """Whether a file that is here already is the one that is wanted."""
+    try:
+        return digest(path) == sha256.lower()
+    except UserError:  # its content cannot be read
+        return False
 
 
 def _opener(https_only: bool) -> urllib.request.OpenerDirector:
@@ -129,8 +140,8 @@ def _opener(https_only: bool) -> urllib.request.OpenerDirector:
     return opener
 
 
-def _fetch(opener, url: str, partial: Path, max_bytes: int, timeout_s: float) -> str:
-    """Write one response to `partial`, from its start; return its SHA-256."""
+def _fetch(opener, url: str, partial: Path, max_bytes: int, timeout_s: float) -> None:
+    """Write one response to `partial`, from its start."""
     try:
         response = opener.open(url, timeout=timeout_s)
     except urllib.error.HTTPError as error:
@@ -139,7 +150,7 @@ def _fetch(opener, url: str, partial: Path, max_bytes: int, timeout_s: float) ->
         raise kind(f"the server answered {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
         raise _Broken(f"could not be reached: {_reason(error)}") from None
-    digest, received = hashlib.sha256(), 0
+    received = 0
     with response, partial.open("wb") as file:
         announced = response.length  # None if the server sends no length
         if announced is not None and announced > max_bytes:
@@ -154,11 +165,9 @@ def _fetch(opener, url: str, partial: Path, max_bytes: int, timeout_s: float) ->
             received += len(chunk)
             if received > max_bytes:
                 raise _Refused(f"is longer than the {max_bytes:,} bytes allowed")
-            digest.update(chunk)
             file.write(chunk)
     if announced is not None and received < announced:
         raise _Broken(f"broke off after {received:,} of {announced:,} bytes")
-    return digest.hexdigest()
 
 
 def _reason(error: Exception) -> str:

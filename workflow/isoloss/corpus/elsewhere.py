@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from isoloss.corpus.tokens import Tokenizer
 
-FILE = "elsewhere.npy"
 OF_THE_CORPUS = ("tokenizer", "elsewhere")  # keys that another text cannot have
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from isoloss.config.section import Section
 
 FORMAT = 1  # goes up when the same settings give other tokens
+ELSEWHERE = "elsewhere.npy"  # the tokens of the other texts, one after the other
 SMALLEST_BPE = 257  # 256 bytes and one merge
 LARGEST_VOCAB = 65_536  # token ids are stored as uint16
 

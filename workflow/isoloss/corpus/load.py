@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from isoloss.corpus.elsewhere import FILE
-from isoloss.corpus.format import FORMAT
+from isoloss.corpus.format import ELSEWHERE, FORMAT
 from isoloss.errors import UserError
 from isoloss.files import read_json, sha256
 
@@ -73,7 +72,7 @@ def load(folder: str | Path, *, verify: bool = False) -> Corpus:
     others = card.get("elsewhere", {})
     sizes = {f"{part}.npy": card[f"{part}_tokens"] for part in ("train", "heldout")}
     if "elsewhere" in card:
-        sizes[FILE] = sum(text["tokens"] for text in others.values())
+        sizes[ELSEWHERE] = sum(text["tokens"] for text in others.values())
     for name, size in sizes.items():
         path = folder / name
         try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from isoloss.corpus import elsewhere, split
 from isoloss.corpus.fingerprint import Resolved, resolve
-from isoloss.corpus.format import FORMAT
+from isoloss.corpus.format import ELSEWHERE, FORMAT
 from isoloss.corpus.tokens import CharacterTokenizer, Tokenizer, learn_tokenizer, utf8_problem
 from isoloss.errors import UserError
 from isoloss.files import sha256, whole, write_json, write_text
@@ -82,8 +82,8 @@ def prepare(
             utf8=resolved.spec.tokenizer.kind != "bytes",
         )  # fmt: skip
         card["elsewhere_missing"] = resolved.elsewhere.missing
-        _save(out_dir / elsewhere.FILE, others)
-        written.append(elsewhere.FILE)
+        _save(out_dir / ELSEWHERE, others)
+        written.append(ELSEWHERE)
     card["sha256"] = {name: sha256(out_dir / name) for name in written}
     write_json(out_dir / "card.json", card)
     return card
