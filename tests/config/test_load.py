@@ -88,7 +88,11 @@ def test_an_unknown_source_names_the_nearest():
 @pytest.mark.parametrize(
     ("sweep", "problem"),
     [
-        ({"grid": {}}, "dictionary should have at least 1 item after validation, not 0, got {}"),
+        (
+            {"grid": {}},
+            "dictionary should have at least 1 item after validation, not 0, or input should be a valid"
+            " list, got {}",
+        ),
         (
             {"grid": {"model.width": []}},
             "grid.model.width has no values, so there would be no runs",

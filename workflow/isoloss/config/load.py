@@ -144,11 +144,14 @@ def _too_many(study: Study, budget: Budget) -> Iterator[str]:
     allowed = min(budget.runs, MOST_RUNS)
     for name, sweep in getattr(study, "sweeps", {}).items():
         if isinstance(sweep, Sweep) and sweep.n_runs > allowed:
-            sizes = [f"{len(values):,} of {key}" for key, values in sweep.grid.items()]
-            sizes.append(f"{len(sweep.seed_values):,} of seeds")
+            sizes = [
+                " x ".join(f"{len(values):,} of {key}" for key, values in grid.items())
+                for grid in sweep.grids.values()
+            ]
+            seeds = f"{len(sweep.seed_values):,} of seeds"
             yield (
-                f"sweeps.{name}: {sweep.n_runs:,} runs ({' x '.join(sizes)}) are more than the "
-                f"{allowed:,} that {'budget.runs allows' if allowed < MOST_RUNS else 'can be'}"
+                f"sweeps.{name}: {sweep.n_runs:,} runs ({' + '.join(sizes)} x {seeds}) are more than "
+                f"the {allowed:,} that {'budget.runs allows' if allowed < MOST_RUNS else 'can be'}"
             )
 
 

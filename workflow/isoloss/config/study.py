@@ -70,11 +70,24 @@ def _share(given: float) -> float:
 Share = Annotated[float, AfterValidator(_share)]
 
 
+OneGrid = Annotated[dict[str, list[Any]], Field(min_length=1)]  # key -> the values it takes
+
+
+def _check_values(key: str, values: list[Any]) -> None:
+    if len(values) > MOST_VALUES:
+        raise ValueError(f"{key} has {len(values):,} values, at most {MOST_VALUES:,}")
+    if not values:
+        raise ValueError(f"{key} has no values, so there would be no runs")
+    if repeated := _repeated([number_of(value) for value in values]):
+        raise ValueError(f"{key} has {shown(repeated[0])} twice")
+
+
 class Sweep(Section):
-    """Runs on a grid: every combination of the grid's values, with every seed."""
+    """Runs on one or more grids: every combination of a grid's values, with every seed."""
 
     set: Settings = {}  # changes to the study's settings, for all runs of the sweep
-    grid: Annotated[dict[str, list[Any]], Field(min_length=1)]  # key -> the values it takes
+    # Key -> the values it takes; or a list of such grids, where not every size has every length.
+    grid: OneGrid | Annotated[list[OneGrid], Field(min_length=1)]
     seeds: Seeds = 1  # the number of seeds (0, 1, ...), or a list of seeds
     may_diverge: bool = False  # whether runs may diverge without an exit code of failure
 
@@ -84,20 +97,23 @@ class Sweep(Section):
         return range(self.seeds) if isinstance(self.seeds, int) else self.seeds
 
     @property
+    def grids(self) -> dict[str, dict[str, list[Any]]]:
+        """Where a grid stands in the sweep, such as `grid` or `grid.1` -> the grid."""
+        if isinstance(self.grid, dict):
+            return {"grid": self.grid}
+        return {f"grid.{i}": grid for i, grid in enumerate(self.grid)}
+
+    @property
     def n_runs(self) -> int:
         """Number of runs, counted without making them, because there may be too many."""
-        return math.prod(map(len, self.grid.values())) * len(self.seed_values)
+        combinations = sum(math.prod(map(len, grid.values())) for grid in self.grids.values())
+        return combinations * len(self.seed_values)
 
     @model_validator(mode="after")
     def _values_are_given_once(self) -> Self:
-        for key, values in self.grid.items():
-            if len(values) > MOST_VALUES:
-                raise ValueError(f"grid.{key} has {len(values):,} values, at most {MOST_VALUES:,}")
-            if not values:
-                raise ValueError(f"grid.{key} has no values, so there would be no runs")
-            values = [number_of(value) for value in values]
-            if repeated := _repeated(values):
-                raise ValueError(f"grid.{key} has {shown(repeated[0])} twice")
+        for where, grid in self.grids.items():
+            for key, values in grid.items():
+                _check_values(f"{where}.{key}", values)
         if self.seeds == []:
             raise ValueError("seeds is empty, so there would be no runs")
         if isinstance(self.seeds, list) and len(set(self.seeds)) < len(self.seeds):

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -46,7 +47,7 @@ def _place(problem: str, where: list[str], study: Grid) -> str:
     key = problem.partition(" ")[0].rstrip(":")
     for name in where:
         sweep = study.sweeps[name]
-        for part, given in (("grid", sweep.grid), ("set", {k: [v] for k, v in sweep.set.items()})):
+        for part, given in (*sweep.grids.items(), ("set", {k: [v] for k, v in sweep.set.items()})):
             if any(_sets(at, values, key) for at, values in given.items()):
                 return f"sweeps.{name}.{part}."
     return "settings." if set(where) == set(study.sweeps) else f"sweeps.{where[0]}: "
@@ -67,14 +68,20 @@ def _sets(at: str, values: list[Any], key: str) -> bool:
 
 
 def _combinations(settings: dict[str, Any], sweep: Sweep) -> Iterator[dict[str, Any]]:
-    base = copy.deepcopy(settings)
+    base, seen = copy.deepcopy(settings), set()
     for key, value in sweep.set.items():
         base = _with(base, key, value)
-    for values in itertools.product(*sweep.grid.values()):
-        combination = base
-        for key, value in zip(sweep.grid, values, strict=True):
-            combination = _with(combination, key, value)
-        yield combination
+    for grid in sweep.grids.values():
+        for values in itertools.product(*grid.values()):
+            combination = base
+            for key, value in zip(grid, values, strict=True):
+                combination = _with(combination, key, value)
+            if len(sweep.grids) > 1:  # a run of two grids is one run
+                text = json.dumps(combination, sort_keys=True)
+                if text in seen:
+                    continue
+                seen.add(text)
+            yield combination
 
 
 def _with(settings: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
