@@ -90,14 +90,18 @@ def test_an_unknown_source_names_the_nearest():
     [
         (
             {"grid": {}},
-            "dictionary should have at least 1 item after validation, not 0, or input should be a valid"
-            " list, got {}",
+            "dictionary should have at least 1 item after validation, not 0, or input should be a"
+            " valid list, got {}",
         ),
         (
             {"grid": {"model.width": []}},
             "grid.model.width has no values, so there would be no runs",
         ),
         ({"grid": {"model.width": [2, 4, 2]}}, "grid.model.width has 2 twice"),
+        (
+            {"grid": [{"model.width": [2]}, {"model.width": [4, 4]}]},
+            "grid.1.model.width has 4 twice",
+        ),
         ({"grid": {"model.width": [2]}, "seeds": []}, "seeds is empty, so there would be no runs"),
         ({"grid": {"model.width": [2]}, "seeds": [1, 1]}, "seeds has a seed twice: [1, 1]"),
     ],

@@ -61,6 +61,25 @@ def shuffled(value, rng):
     return {key: shuffled(value[key], rng) for key in keys}
 
 
+def test_a_sweep_of_several_grids_has_the_runs_of_each_once():
+    both = [{"model.width": [2, 4], "data.n_samples": [64]}, {"model.width": [4, 8]}]
+    apart = [[{"model.width": [2], "data.n_samples": [64]}], [{"model.width": [8]}]]
+    plan = plan_of(changed(FUNCTION, "sweeps/width/grid", both))
+    widths = [run.settings["model"]["width"] for run in plan.runs.values()]
+    assert sorted(widths) == [2, 2, 4, 4, 4, 4, 8, 8]
+    twice = plan_of(changed(FUNCTION, "sweeps/width/grid", [both[0], both[0]]))
+    assert len(twice.members["s0"]) == len(twice.runs) == 4
+    for grid in apart:
+        assert set(plan_of(changed(FUNCTION, "sweeps/width/grid", grid)).runs) < set(plan.runs)
+
+
+def test_a_mistake_in_the_second_grid_is_named_with_its_key():
+    grids = [{"model.width": [2]}, {"model.width": [0]}]
+    with pytest.raises(UserError) as error:
+        plan_of(changed(FUNCTION, "sweeps/width/grid", grids))
+    assert "sweeps.width.grid.model.width: input should be greater than 0" in str(error.value)
+
+
 def test_a_run_is_the_same_in_whatever_order_its_settings_are_written():
     reordered = shuffled(FUNCTION, random.Random(1))
     assert list(plan_of(FUNCTION).runs) == list(plan_of(reordered).runs)

@@ -148,10 +148,10 @@ def _too_many(study: Study, budget: Budget) -> Iterator[str]:
                 " x ".join(f"{len(values):,} of {key}" for key, values in grid.items())
                 for grid in sweep.grids.values()
             ]
-            seeds = f"{len(sweep.seed_values):,} of seeds"
+            product = f"{' + '.join(sizes)} x {len(sweep.seed_values):,} of seeds"
             yield (
-                f"sweeps.{name}: {sweep.n_runs:,} runs ({' + '.join(sizes)} x {seeds}) are more than "
-                f"the {allowed:,} that {'budget.runs allows' if allowed < MOST_RUNS else 'can be'}"
+                f"sweeps.{name}: {sweep.n_runs:,} runs ({product}) are more than the "
+                f"{allowed:,} that {'budget.runs allows' if allowed < MOST_RUNS else 'can be'}"
             )
 
 

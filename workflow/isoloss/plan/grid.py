@@ -47,7 +47,8 @@ def _place(problem: str, where: list[str], study: Grid) -> str:
     key = problem.partition(" ")[0].rstrip(":")
     for name in where:
         sweep = study.sweeps[name]
-        for part, given in (*sweep.grids.items(), ("set", {k: [v] for k, v in sweep.set.items()})):
+        grids = [("grid", grid) for grid in sweep.grids.values()]
+        for part, given in (*grids, ("set", {k: [v] for k, v in sweep.set.items()})):
             if any(_sets(at, values, key) for at, values in given.items()):
                 return f"sweeps.{name}.{part}."
     return "settings." if set(where) == set(study.sweeps) else f"sweeps.{where[0]}: "
