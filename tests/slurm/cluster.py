@@ -29,6 +29,7 @@ CLIENTS = (
     "sacctmgr",
     "sshare",
 )
+PATIENCE_S = 300.0  # for what takes a second on an idle machine
 MARK = "TEST_SLURM"  # in the environment of every process that belongs to the cluster
 PR_SET_PDEATHSIG = 1
 
@@ -139,7 +140,7 @@ class Slurm:
     def client(self, *arguments: str) -> str:
         """The output of a SLURM command."""
         done = subprocess.run(
-            arguments, env=self.environ, capture_output=True, text=True, timeout=30, check=False
+            arguments, env=self.environ, capture_output=True, text=True, timeout=PATIENCE_S
         )
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         return done.stdout.strip()
@@ -154,18 +155,19 @@ class Slurm:
         words = self.client("scontrol", "--oneliner", "show", "job", str(job_id)).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
-    def until_ended(self, job_id: int, seconds: float = 120) -> None:
+    def until_ended(self, job_id: int) -> None:
         """Wait for the end of a job."""
         going = ("PENDING", "RUNNING", "COMPLETING")
-        _wait_for(lambda: self.jobs()[job_id] not in going, seconds, f"the end of job {job_id}")
+        what = f"the end of job {job_id}"
+        _wait_for(lambda: self.jobs()[job_id] not in going, PATIENCE_S, what, self.logs)
 
-    def processes(self, job_id: int) -> dict[int, list[str]]:
-        """The processes of a job with their command lines."""
-        return {
-            process: words
+    def processes(self) -> list[tuple[int, int, list[str]]]:
+        """The processes of all jobs, each with its job and its command line."""
+        return [
+            (process, int(environ["SLURM_JOB_ID"]), words)
             for process, environ, words in _all_processes()
-            if environ.get(MARK) == str(self.folder) and environ.get("SLURM_JOB_ID") == str(job_id)
-        }
+            if environ.get(MARK) == str(self.folder) and "SLURM_JOB_ID" in environ
+        ]
 
     def listening(self) -> set[str]:
         """The addresses on which processes of the cluster listen."""
@@ -205,10 +207,10 @@ class Slurm:
             *(f"--key-file={self.folder}/etc/munge.key", f"--pid-file={run}/munged.pid"),
             *(f"--log-file={log}/munged.log", f"--seed-file={run}/munged.seed"),
         )
-        _wait_for(lambda: (run / "munge.socket").exists(), 10, "munged")
+        _wait_for(lambda: (run / "munge.socket").exists(), PATIENCE_S, "munged", self.logs)
         self._daemon("slurmctld", "-D", "-c")
         self._daemon("slurmd", "-D", "-c", "-N", "localhost", "-d", stepd)
-        _wait_for(self._idle, 30, "the node", self._logs)
+        _wait_for(self._idle, PATIENCE_S, "the node", self.logs)
 
     def _binaries(self) -> tuple[str, str, str, str]:
         """The folders of clients and plugins, slurmstepd, and where libraries are if unpacked."""
@@ -299,12 +301,13 @@ class Slurm:
     def _idle(self) -> bool:
         ended = [daemon.args for daemon in self.daemons if daemon.poll() is not None]
         if ended:
-            raise RuntimeError(f"{ended} ended\n{self._logs()}")
+            raise RuntimeError(f"{ended} ended\n{self.logs()}")
         command = ["sinfo", "--noheader", "--format=%t", "--nodes=localhost"]
         done = subprocess.run(command, env=self.environ, capture_output=True, text=True)
         return done.stdout.strip() == "idle"
 
-    def _logs(self) -> str:
+    def logs(self) -> str:
+        """The ends of the daemons' logs."""
         logs = sorted((self.folder / "log").iterdir())
         return "\n".join(f"{log.name}:\n{log.read_text()[-1500:]}" for log in logs)
 

@@ -19,6 +19,9 @@ SITE = (
     *("--latency-wait", "10", "--default-resources", "slurm_account=none", "slurm_partition=main"),
 )
 ALONE = ("--group-components", "none=1")  # every run has an allocation of its own
+# Enough for a busy machine; what does not happen in this time hangs.
+PATIENCE_S = 800.0
+SHOWN = 4000  # last characters of each log that a test shows which waits in vain
 
 
 class Submitted:
@@ -37,16 +40,25 @@ class Submitted:
             )
         slurm.users.append(self.process)
 
-    def wait(self, timeout_s: float = 540) -> int:
+    def wait(self) -> int:
         """The exit code of Snakemake."""
         try:
-            return self.process.wait(timeout_s)
+            return self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"no end after {PATIENCE_S} s\n{self.explain()}") from None
         finally:
             self.process.kill()
 
     def text(self) -> str:
         """What Snakemake has said."""
         return self.output.read_text()
+
+    def explain(self) -> str:
+        """The states of all jobs, and the ends of all logs: what hangs, or why it ended."""
+        logs = [self.output, *(self.folder / ".snakemake" / "slurm_logs").rglob("*.log")]
+        logs += sorted((self.folder / "results" / "logs").rglob("*.log"))
+        ends = [f"{log.relative_to(self.folder)}:\n{log.read_text()[-SHOWN:]}" for log in logs]
+        return "\n".join([f"SLURM's jobs: {self.jobs()}", *ends, self.slurm.logs()])
 
     def jobs(self) -> dict[int, str]:
         """The SLURM jobs that this has submitted, with their states."""
@@ -56,20 +68,22 @@ class Submitted:
         """The SLURM jobs of a run that has allocations of its own, the first one first."""
         return [job for job in sorted(self.jobs()) if run_id in self.slurm.job(job)["Comment"]]
 
-    def training(self, job: int) -> int | None:
-        """The process that trains in a SLURM job."""
-        for process, words in self.slurm.processes(job).items():
-            if words[1:3] == ["-m", "isoloss.runtime.job"] and words[3] in ("train", "trunk"):
-                return process
-        return None
+    def trainings(self) -> list[tuple[str, int, int]]:
+        """Each process that trains: its run, its SLURM job and its id, the first job first."""
+        found = [
+            (words[5], job, process)
+            for process, job, words in self.slurm.processes()
+            if words[1:4] == ["-m", "isoloss.runtime.job", "train"]
+        ]
+        return sorted(found, key=lambda one: one[1])
 
-    def until(self, condition, timeout_s: float = 240):
+    def until(self, condition):
         """Wait for something that is true, and return it."""
-        deadline_s = time.monotonic() + timeout_s
+        deadline_s = time.monotonic() + PATIENCE_S
         while not (found := condition()):
-            assert self.process.poll() is None, self.text()
-            assert time.monotonic() < deadline_s, f"nothing for {timeout_s} s: {self.text()}"
-            time.sleep(0.2)
+            assert self.process.poll() is None, self.explain()
+            assert time.monotonic() < deadline_s, f"not in {PATIENCE_S} s\n{self.explain()}"
+            time.sleep(0.05)
         return found
 
 

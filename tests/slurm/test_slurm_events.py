@@ -10,10 +10,10 @@ from tests.slurm.submitted import ALONE, Submitted, curve, row
 from tests.workflow.project import Project
 from tests.workflow.test_staleness import FUNCTION
 
-STEPS = 150_000  # some seconds
+STEPS = 100_000  # some seconds
 CANCELLED, KILLED, TOO_LONG, TOO_LARGE, PREEMPTED = WIDTHS = (2, 3, 4, 6, 8)
 FITS, FIGURE = "results/fits.parquet", "figures/sine/width"
-OFTEN = {"ISOLOSS_CHECKPOINT_S": "0.5"}
+OFTEN = {"ISOLOSS_CHECKPOINT_S": "0.2"}
 
 
 def study(steps=STEPS, widths=WIDTHS):
@@ -21,6 +21,10 @@ def study(steps=STEPS, widths=WIDTHS):
     made["settings"]["training"]["steps"] = steps
     made["sweeps"]["width"]["grid"]["model.width"] = list(widths)
     return made
+
+
+def checkpoint(folder, run_id):
+    return folder / "results" / "checkpoints" / f"{run_id}.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -51,25 +55,28 @@ def struck(slurm, run_ids, tmp_path_factory):
         slurm, folder, *ALONE, "--retries", "5", "--set-resources", *limits, **OFTEN
     )
 
-    def kept(width):
-        return (folder / "results" / "checkpoints" / f"{run_ids[width]}.safetensors").exists()
+    def kept():
+        """A run of those that are waited for, which trains and has kept a state, and its place."""
+        for run_id, job, process in submitted.trainings():
+            width = widths[run_id]
+            if width in waiting and checkpoint(folder, run_id).exists():
+                return width, job, process
+        return None
 
+    widths = {run_id: width for width, run_id in run_ids.items()}
     first, waiting = {TOO_LARGE: 0}, {CANCELLED, KILLED, TOO_LONG, PREEMPTED}
     while waiting:
-        width = submitted.until(lambda: next(filter(kept, waiting), None))
-        waiting.remove(width)
         # On a busy machine, an attempt may have been over its time before.
-        *_, job = submitted.jobs_of(run_ids[width])
-        trainer = submitted.until(lambda: submitted.training(job))  # noqa: B023
-        first[width] = job
+        width, first[width], trainer = submitted.until(kept)
         os.kill(trainer, signal.SIGSTOP)  # or it might be done before it is struck
+        waiting.remove(width)
         if width == CANCELLED:
-            slurm.client("scancel", str(job))
+            slurm.client("scancel", str(first[width]))
         elif width == PREEMPTED:
-            slurm.client("scontrol", "requeue", str(job))
+            slurm.client("scontrol", "requeue", str(first[width]))
         elif width == KILLED:
             os.kill(trainer, signal.SIGKILL)
-    assert submitted.wait() == 0, submitted.text()
+    assert submitted.wait() == 0, submitted.explain()
     jobs = {width: submitted.jobs_of(run_ids[width]) for width in WIDTHS}
     return submitted, {w: [job for job in jobs[w] if job >= first[w]] for w in WIDTHS}
 
@@ -137,20 +144,17 @@ def test_an_orphan_and_its_resubmission_write_the_same_result(slurm, here, run_i
     Project(folder, {"sine": study()})
     run_id = run_ids[CANCELLED]
     target = f"results/runs/{run_id}/row.json"
-    checkpoint = folder / "results" / "checkpoints" / f"{run_id}.safetensors"
     first = Submitted(slurm, folder, target, *ALONE, **OFTEN)
-    first.until(checkpoint.exists)
-    orphan, *_ = first.jobs_of(run_id)
-    trainer = first.training(orphan)
+    first.until(lambda: checkpoint(folder, run_id).exists() and first.trainings())
+    ((_, orphan, trainer),) = first.trainings()
     os.kill(trainer, signal.SIGSTOP)
     first.process.kill()
     first.process.wait()
 
     second = Submitted(slurm, folder, target, *ALONE, **OFTEN)
-    job, *_ = second.until(lambda: second.jobs_of(run_id))
-    second.until(lambda: second.training(job))
+    second.until(lambda: len(second.trainings()) == 2)
     os.kill(trainer, signal.SIGCONT)  # now both train, and keep their states in one file
-    assert second.wait() == 0, second.text()
+    assert second.wait() == 0, second.explain()
     assert row(folder, run_id) == row(here, run_id)
     slurm.until_ended(orphan)
     assert row(folder, run_id) == row(here, run_id)
