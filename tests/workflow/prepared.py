@@ -2,7 +2,8 @@
 
 A Snakemake imports for 2 s of CPU time, and its worker pool for 4 s more. A test that runs five
 times a few small jobs would spend nearly all of its time on imports. So one process for each worker
-of pytest imports everything once. For each command, it forks a process that takes the command's
+of pytest imports everything once, and reads once what the fingerprints of the code are made from:
+half of the start of each Snakemake. For each command, it forks a process that takes the command's
 folder, environment, arguments and outputs, and does what `python -m` does. A second fork stands
 ready to be the worker pool of the command.
 
@@ -29,10 +30,20 @@ import traceback
 import warnings
 from pathlib import Path
 
-from isoloss.runtime import preloaded, worker_pool
+from isoloss.config import exhibits
+from isoloss.runtime import fingerprint, job, preloaded, worker_pool
+from isoloss.tasks import names
 
 WORKFLOW = Path(worker_pool.__file__).parents[2]
 POOL = ["-m", "isoloss.runtime.worker_pool"]
+# What Snakemake imports when it reads a Snakefile, and its reports and plugins with it.
+OF_SNAKEMAKE = (
+    *("docutils.core", "docutils.parsers.rst.states", "dpath", "encodings.idna"),
+    *("pygments.formatters.html", "pygments.lexers", "requests", "smart_open"),
+    *("snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter"),
+    *("snakemake.storage", "yte"),
+)
+OF_RULES = ("isoloss.runtime.disk", "isoloss.runtime.folder_lock", "isoloss.runtime.progress")
 
 
 class Prepared:
@@ -196,6 +207,15 @@ def _be_the_pool(command: socket.socket, request: dict) -> int:
     return 0
 
 
+def read_sources() -> None:
+    """Find the fingerprints of all rules and tasks; what is read for them is kept in memory."""
+    for name in names():
+        fingerprint.training_fingerprint(name)
+    of_exhibits = {*exhibits.ANALYSES.values(), *exhibits.FIGURES.values()}
+    for module in (*job.COMMANDS.values(), *of_exhibits):
+        fingerprint.source_fingerprint(module)
+
+
 def main(without: int, including: int) -> None:
     """Import libraries, and serve; in a fork, import the package too, and serve.
 
@@ -204,19 +224,19 @@ def main(without: int, including: int) -> None:
     without, including : int
         The descriptors of the connections of both.
     """
-    import snakemake.cli  # noqa: F401
-
     # As in the worker pool: the thread that there is belongs to pyarrow's allocator.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-    for module in itertools.chain(*preloaded.LIBRARIES.values()):
+    for module in itertools.chain(OF_SNAKEMAKE, *preloaded.LIBRARIES.values()):
         importlib.import_module(module)
     package = os.fork() == 0
     os.close(without if package else including)
     if package:
         own = itertools.chain(*preloaded.MODULES.values())
         packages = itertools.chain(*preloaded.PACKAGES.values(), ["pipeline"])
-        for module in (*own, *preloaded.modules_of(packages)):
+        plugin = "snakemake_logger_plugin_isoloss"
+        for module in (*own, *OF_RULES, plugin, *preloaded.modules_of(packages)):
             importlib.import_module(module)
+        read_sources()
     else:
         for module in [name for name in sys.modules if name.split(".")[0] == "isoloss"]:
             del sys.modules[module]
