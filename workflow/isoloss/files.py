@@ -107,13 +107,30 @@ def read_parquet(path: str | Path, columns: list[str] | None = None):
     UserError
         The file is missing, unreadable or no Parquet (a truncated or corrupted file).
     """
+    with _parquet(path) as file:
+        return file.read(columns=columns).to_pandas()
+
+
+def read_arrow(path: str | Path):
+    """Read a Parquet file into a pyarrow Table, without pandas.
+
+    Raises
+    ------
+    UserError
+        As `read_parquet`.
+    """
+    with _parquet(path) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def _parquet(path: str | Path) -> Iterator[Any]:
     import pyarrow
     import pyarrow.parquet
 
     try:
         # Pages are compared with their checksums, where the file has some.
-        whole = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
-        return whole.read(columns=columns).to_pandas()
+        yield pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
     except OSError as error:
         raise UserError(str(path), [f"could not be read: {error.strerror or error}"]) from error
     except pyarrow.ArrowNotImplementedError as error:

@@ -6,6 +6,7 @@ from snakemake.logging import logger
 
 from isoloss.files import write_json
 from isoloss.native import build as kernel
+from isoloss.pipeline import published
 from isoloss.pipeline import storage as object_storage
 from isoloss.pipeline.ending import ending
 from isoloss.pipeline.jobs import OTHER_CODE, OTHER_KERNEL
@@ -137,6 +138,23 @@ def record_predictions():
         logger.warning(str(error))
 
 
+def restore_published():
+    """Write the files of published runs, before Snakemake looks which runs are there."""
+    if not ISOLOSS.published:
+        return
+    if SNAKEMAKE.has_storage:
+        raise WorkflowError(
+            "published: runs cannot be restored where results are in object storage."
+            f" Train them: {published.LEAVE_OUT}"
+        )
+    try:
+        number = published.restore_runs(ISOLOSS)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    if number:
+        logger.info(f"{number} published runs were restored, and are not trained.")
+
+
 def lock_folder(wait_s=0.0):
     """Take the lock of this folder, and say whether the last holder was killed."""
     killed = folder_lock.acquire(".snakemake", wait_s)
@@ -158,11 +176,14 @@ def last_lines():
 if SNAKEMAKE.is_main_process:
     logger.info(None, extra={"isoloss_last_lines": last_lines})
     warn_of_runs_by_other_code()
+    for said in published.warnings(ISOLOSS):
+        logger.warning(said)
     warn_of_results_without_record()
     if not SNAKEMAKE.is_dry_run:
         try:
             lock_folder()
             record_predictions()
+            restore_published()
             warn_of_no_kernel()
         except BlockingIOError:
             pass  # a command that only looks, like --summary, may go on; `onstart` refuses others

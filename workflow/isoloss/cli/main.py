@@ -27,6 +27,7 @@ COMMANDS = {
     "retrain": ("isoloss.cli.retrain", "set aside the runs that other code trained"),
     "show": ("isoloss.cli.show", "what was found, and the report in a browser"),
     "adopt": ("isoloss.cli.adopt", "take over the finished runs of another folder"),
+    "publish": ("isoloss.cli.publish", "a finished study as tables with a card, to be redrawn"),
     "next": ("isoloss.cli.next", "which runs to do next"),
     "schedule": ("isoloss.cli.schedule", "predict learning curves of other learning rates"),
     "fetch": ("isoloss.cli.fetch", "get the published tables that fits and tests rest on"),

@@ -94,6 +94,11 @@ def parse_config(value: dict[str, Any], where: str = "the configuration") -> Con
             "neither inside the other"
         )
     problems += [
+        f"published: must be folders inside the project, got {folder!r}"
+        for folder in config.published
+        if not FOLDER.fullmatch(folder)
+    ]
+    problems += [
         f"overrides.{name}: is not one of the studies{nearest(name, config.studies)}"
         for name in config.overrides
         if name not in config.studies

@@ -318,3 +318,5 @@ class Config(Section):
     # What computes on a CPU; auto: the native kernel for the models that it has, else PyTorch.
     kernel: Literal["auto", "native", "torch"] = "auto"
     extensions: list[str] = []  # the project's own Python files: see docs/extending.md
+    # Folders of published studies, inside the project: their runs are not trained again.
+    published: list[str] = []

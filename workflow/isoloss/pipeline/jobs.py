@@ -70,6 +70,8 @@ class Jobs(Paths):
 
     def is_done(self, job_id: str) -> bool:
         """Whether all that a run, or a piece of a trunk, leaves is there."""
+        if job_id in self.to_restore:
+            return True
         return all((self.root / path).exists() for path in self.files_of(job_id))
 
     def corpus_option(self, job_id: str) -> str:
@@ -91,7 +93,8 @@ class Jobs(Paths):
         runs = [
             run
             for run in self.plan.runs.values()
-            if not (self.root / self.run(run.run_id, "row.json")).exists()
+            if run.run_id not in self.to_restore
+            and not (self.root / self.run(run.run_id, "row.json")).exists()
         ]
         trunks = {trunk_id for run in runs for trunk_id in self.plan.chain(run)}
         missing = {
@@ -154,13 +157,18 @@ class Jobs(Paths):
         found = {}
         for run_id, run in self.plan.runs.items():
             try:
-                row = read_json(self.root / self.run(run_id, "row.json"))
+                row = self._row(run_id)
             except UserError:
                 continue  # not trained yet, or redone when it is read
             other = self._other(row, run.settings)
             if other:
                 found[run_id] = other
         return found
+
+    def _row(self, run_id: str) -> dict[str, Any]:
+        if run_id in self.to_restore:
+            return self.to_restore[run_id].content.rows[run_id]
+        return read_json(self.root / self.run(run_id, "row.json"))
 
     def trunks_by_other_code(self) -> dict[str, str]:
         """Trunk -> its training code, for trunks of the plan that other training code made."""

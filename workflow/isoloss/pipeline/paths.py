@@ -1,6 +1,7 @@
 """The paths of all files of a checked config and its plan."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,12 +12,22 @@ from isoloss.errors import UserError, nearest
 from isoloss.plan.plan import KnownCorpus
 from isoloss.plan.planned import HeldOut, Plan
 from isoloss.runs import RUN_FILES
+from isoloss.runs.published import Published
 
 PREDICTION = "prediction"  # the analysis that every study with a prediction has
 PREDICTION_SETTINGS = exhibits.analysis(PREDICTION).settings
 COLLECTED = ("row.json", "curve.parquet")  # of a run, by the tables of its study
 TABLES = ("runs.parquet", "curves.parquet", "evaluations.parquet")
 FIGURE_FILES = (".pdf", ".png", ".csv", ".json")
+
+
+@dataclass(frozen=True)
+class OtherText:
+    """A text that published runs read, and on which this machine cannot train."""
+
+    reason: str
+    source: str  # where the text is from, for people; ""
+    here: str | None = None  # the identity of the text that is here instead
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,12 @@ class Paths:
     specs: dict[str, dict[str, Any]]  # identity -> the settings of the corpus
     corpus_ids: dict[str, dict[str, str]]  # study -> name -> identity
     not_at_hand: dict[str, str]  # name of a corpus that is planned without its text -> the reason
+    published: tuple[Published, ...] = ()
+    # Identity of a corpus of published runs -> why this machine cannot train on it.
+    other_texts: dict[str, OtherText] = field(default_factory=dict)
+    # Run of the plan that is not here -> the published study that has it. It counts as finished:
+    # `isoloss.pipeline.published` writes its files before any job, but in a dry run.
+    to_restore: dict[str, Published] = field(default_factory=dict)
 
     def run(self, run_id: str, name: str) -> str:
         """A file of a run."""
@@ -98,7 +115,8 @@ class Paths:
 
     def fitted_rows(self, study: str) -> list[str]:
         """The files of the runs that a study's prediction is fitted to."""
-        return [self.run(run_id, "row.json") for run_id in self._held_out(study).fitted]
+        fitted = self._not_to_restore(self._held_out(study).fitted)
+        return [self.run(run_id, "row.json") for run_id in fitted]
 
     def testing_rows(self, study: str) -> list[str]:
         """The files of the runs that a study predicts."""
@@ -131,7 +149,7 @@ class Paths:
         """
         tables_made = all((self.root / self.study(study, name)).exists() for name in TABLES)
         missing = []
-        for run_id in self.plan.run_ids(study):
+        for run_id in self._not_to_restore(self.plan.run_ids(study)):
             files = {name: self.run(run_id, name) for name in RUN_FILES}
             gone = [name for name, path in files.items() if not (self.root / path).exists()]
             if tables_made or not set(gone) & set(COLLECTED):
@@ -154,12 +172,15 @@ class Paths:
         """The input files of the tables of a study."""
         found = self._study(study)
         if isinstance(found, Trained):
-            runs = self.plan.run_ids(study)
+            runs = self._not_to_restore(self.plan.run_ids(study))
             files = [self.run(run, name) for run in runs for name in COLLECTED]
             return [self.study(study, "plan.json"), *files]
         if isinstance(found, Frontier):
             return [self.study(other, name) for other in found.of for name in TABLES]
         return [found.path] if found.source == "table" else []
+
+    def _not_to_restore(self, run_ids: Iterable[str]) -> list[str]:
+        return [run_id for run_id in run_ids if run_id not in self.to_restore]
 
     def _held_out(self, study: str) -> HeldOut:
         if study not in self.plan.held_out:

@@ -16,12 +16,15 @@ from isoloss.corpus.sources.base import NotAtHand
 from isoloss.corpus.spec import read_spec
 from isoloss.errors import UserError
 from isoloss.native import build
+from isoloss.pipeline import published
 from isoloss.pipeline.config_names import unknown_names
-from isoloss.pipeline.paths import known_corpus
+from isoloss.pipeline.paths import OtherText, known_corpus
+from isoloss.pipeline.published import PublishedTexts
 from isoloss.pipeline.slices import Workflow, too_long
 from isoloss.plan.grid import named_corpora
 from isoloss.plan.plan import KnownCorpus, make_plan
 from isoloss.runs.imported import path_problems
+from isoloss.runs.published import Published
 from isoloss.tasks import planted
 from isoloss.tasks.kernel import NATIVE
 
@@ -64,7 +67,10 @@ def load_project(
     _check_kernel(config.kernel)
     extensions.load(config.extensions, root)
     studies, problems = whole_studies(config, root / "config" / "studies")
-    corpora = _Corpora(root, root / config.results / "corpora", needed=corpora_needed)
+    studies_published = published.read_all(config.published, root)
+    corpora = _Corpora(
+        root, root / config.results / "corpora", needed=corpora_needed, published=studies_published
+    )
     for name, study in studies.items():
         found = [*_study_problems(study, root), *corpora.add(name, study)]
         problems += [f"{name}: {problem}" for problem in found]
@@ -82,7 +88,10 @@ def load_project(
             for study, known in corpora.known.items()
         },
         not_at_hand=corpora.not_at_hand,
+        published=studies_published,
+        other_texts=corpora.other_texts,
     )
+    made.to_restore.update(published.to_restore(made))
     if problems := too_long(made.slices()):
         raise UserError("the studies", problems)
     return made
@@ -117,8 +126,12 @@ def _study_problems(study: Study, root: Path) -> list[str]:
 class _Corpora:
     """The corpora that studies name, collected one study after the other."""
 
-    def __init__(self, root: Path, prepared: Path, *, needed: bool):
+    def __init__(
+        self, root: Path, prepared: Path, *, needed: bool, published: Iterable[Published] = ()
+    ):
         self.root, self.prepared, self.needed = root, prepared, needed
+        self.published = PublishedTexts(published)
+        self.other_texts: dict[str, OtherText] = {}
         self.known: dict[str, dict[str, KnownCorpus]] = {}  # study -> name -> facts for the plan
         self.specs: dict[str, dict[str, Any]] = {}  # identity -> settings
         self.not_at_hand: dict[str, str] = {}
@@ -144,14 +157,22 @@ class _Corpora:
         return problems
 
     def _look_at(self, name: str, spec: dict[str, Any], where: str) -> KnownCorpus:
+        checked = read_spec(spec, self.root, where=where)
+        known = self.published.of(checked)
         try:
             found = resolve(spec, self.root, where=where)
         except NotAtHand as error:
+            if known:
+                self.other_texts[known.corpus_id] = self.published.missing(known, error)
+                return known
             if self.needed:
                 raise
             self.not_at_hand[name] = error.problems[0]
-            size = read_spec(spec, self.root, where=where).tokenizer.vocab_size
+            size = checked.tokenizer.vocab_size
             return KnownCorpus(f"{name}-unknown", vocab_size=size or KnownCorpus.vocab_size)
+        if known and known.corpus_id != found.corpus_id:
+            self.other_texts[known.corpus_id] = self.published.other(known, found)
+            return known
         return known_corpus(found, self.prepared / found.corpus_id)
 
 

@@ -1,24 +1,20 @@
 """Finished runs of another results folder, checked one by one before they are taken over."""
 
-import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isoloss.config.load import parse
 from isoloss.config.runs import Run
 from isoloss.errors import UserError
 from isoloss.files import read_json, read_parquet, whole
 from isoloss.plan.identity import compact, hashed_name, run_id
 from isoloss.runs import RUN_FILES
+from isoloss.runs.checks import ends_with, of_corpus, of_row, settings_of
 from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.tables.schema import TIMED
-from isoloss.tasks import task, task_of
-from isoloss.tasks.base import Solved
-
-DONE, DIVERGED = "done", "diverged"
+from isoloss.tasks import task_of
 
 
 @dataclass
@@ -108,7 +104,7 @@ def _of_run(folder: Path, other_code: bool) -> Iterator[str]:
     try:
         row, about = read_json(folder / "row.json"), read_json(folder / "about.json")
         curve = read_parquet(folder / "curve.parquet")
-        run = _settings(about, folder / "about.json")
+        run = settings_of(about, str(folder / "about.json"))
     except UserError as error:
         yield from (f"{error.where}: {problem}" for problem in error.problems)
         return
@@ -116,68 +112,16 @@ def _of_run(folder: Path, other_code: bool) -> Iterator[str]:
     if folder.name != identity:
         yield f"{folder}: its settings are those of {identity}"
         return
-    yield from _of_row(folder / "row.json", row, about, run)
+    yield from (f"{folder / 'row.json'}: {problem}" for problem in of_row(row, about, run))
+    if not isinstance(row, dict):
+        return
+    last_loss = None if curve.empty else float(curve["loss"].iloc[-1])
     if set(curve["run_id"]) - {identity}:
         yield f"{folder / 'curve.parquet'}: has rows of other runs"
-    elif row.get("status") == DONE and not _ends_with(curve, row, run):
+    elif not ends_with(last_loss, row, run):
         yield f"{folder / 'curve.parquet'}: does not end with the loss of row.json"
-    yield from _of_corpus(folder / "about.json", about, run)
+    yield from (f"{folder / 'about.json'}: {problem}" for problem in of_corpus(about, run))
     yield from _of_code(folder / "row.json", row.get("code"), run, other_code)
-
-
-def _settings(about: Any, path: Path) -> Run:
-    """The settings that an about.json holds; raises UserError where it holds none."""
-    settings = about.get("settings") if isinstance(about, dict) else None
-    if not isinstance(settings, dict) or not isinstance(about.get("seed"), int):
-        raise UserError(str(path), ["holds no settings and seed of a run"])
-    kind = settings["task"].get("kind") if isinstance(settings.get("task"), dict) else None
-    try:
-        model = task(str(kind)).Run
-    except UserError as error:
-        raise UserError(str(path), error.problems) from error
-    return parse(model, settings, str(path))
-
-
-def _of_row(path: Path, row: Any, about: dict[str, Any], run: Run) -> Iterator[str]:
-    """Where a row disagrees with the settings that the run was trained with."""
-    if not isinstance(row, dict):
-        yield f"{path}: holds no row of a run"
-        return
-    vocab_size = row.get("vocab_size")
-    planned = task_of(run).planned_columns(run, vocab_size if isinstance(vocab_size, int) else None)
-    planned |= {"run_id": path.parent.name, "seed": about["seed"]}
-    # A run that diverged, or that stopped early, took fewer steps than planned.
-    stopped = {"steps", "n_tokens"} | {name for name in planned if name.startswith("compute_")}
-    for name, value in planned.items():
-        if name in stopped and row.get("steps") != planned.get("steps"):
-            continue
-        if not _equal(row.get(name), value):
-            yield f"{path}: {name} is {row.get(name)!r}, and {value!r} by its settings"
-    if row.get("status") == DONE:
-        loss = row.get("loss")
-        if not isinstance(loss, int | float) or not math.isfinite(loss):
-            yield f"{path}: the run is done, but its loss is {loss!r}"
-    elif row.get("status") != DIVERGED:
-        yield f"{path}: status is {row.get('status')!r}, allowed are {DONE}, {DIVERGED}"
-
-
-def _equal(found: Any, value: Any) -> bool:
-    numbers = all(isinstance(one, int | float) for one in (found, value))
-    return math.isclose(found, value, rel_tol=1e-12) if numbers else found == value
-
-
-def _ends_with(curve: Any, row: dict[str, Any], run: Run) -> bool:
-    if isinstance(task_of(run), Solved):
-        return curve.empty  # solved in one step, without a curve
-    return not curve.empty and float(curve["loss"].iloc[-1]) == row.get("loss")
-
-
-def _of_corpus(path: Path, about: dict[str, Any], run: Run) -> Iterator[str]:
-    corpus = task_of(run).corpus_of(run)
-    found = about.get("corpus")
-    trained_on = found.get("corpus_id") if isinstance(found, dict) else None
-    if corpus is not None and trained_on != corpus:
-        yield f"{path}: was trained on corpus {trained_on!r}, and its settings name {corpus!r}"
 
 
 def _of_code(path: Path, code: Any, run: Run, other_code: bool) -> Iterator[str]:
@@ -194,7 +138,7 @@ def _of_trunk(card: Path, other_code: bool) -> Iterator[str]:
     path = card.with_suffix(".safetensors")
     try:
         about = read_json(card)
-        run = _settings(about, card)
+        run = settings_of(about, str(card))
         with safetensors.safe_open(path, framework="numpy") as file:
             file.keys()
     except UserError as error:
@@ -208,7 +152,7 @@ def _of_trunk(card: Path, other_code: bool) -> Iterator[str]:
     if card.stem != identity:
         yield f"{card}: its settings are those of {identity}"
         return
-    yield from _of_corpus(card, about, run)
+    yield from (f"{card}: {problem}" for problem in of_corpus(about, run))
     yield from _of_code(card, about.get("code"), run, other_code)
 
 
