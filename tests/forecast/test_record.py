@@ -57,7 +57,7 @@ def test_names_words_and_the_order_of_runs_do_not_make_another_prediction(tmp_pa
 
 @pytest.mark.parametrize(
     "other",
-    [{"loss": math.nextafter(2.5, 3)}, {"hi": math.nextafter(2.6, 3)}, {"runs": "a-s0"},
+    [{"loss": 2.5 * (1 + 2e-6)}, {"hi": 2.6 * (1 - 2e-6)}, {"runs": "a-s0"},
      {"run_ids": "large-s1"}, {"law": "kaplan_nd"}, {"drift": None}],
 )  # fmt: skip
 def test_another_number_law_or_run_is_a_later_prediction_beside_the_first(tmp_path, other):
@@ -65,6 +65,13 @@ def test_another_number_law_or_run_is_a_later_prediction_beside_the_first(tmp_pa
     assert not record.said_before(tmp_path, [LAW | other], AFTER)
     assert sorted(one["made_before"] for one in records(tmp_path)) == [False, True]
     assert record.said_before(tmp_path, [LAW], AFTER)
+
+
+def test_a_number_that_another_processor_rounds_otherwise_is_the_same_prediction(tmp_path):
+    record.said_before(tmp_path, [NOT_FITTED, LAW], BEFORE)
+    rounded = LAW | {"loss": math.nextafter(2.5, 3), "lo": 2.4 * (1 - 1e-8)}
+    assert record.said_before(tmp_path, [rounded, NOT_FITTED], AFTER)
+    assert len(records(tmp_path)) == 1
 
 
 def test_a_law_that_is_added_after_the_run_makes_another_prediction(tmp_path):

@@ -9,6 +9,10 @@ import pytest
 from tests.workflow.project import REPOSITORY, Project, run_module
 from tests.workflow.test_trunk_jobs import FIT, project
 
+from isoloss.cli.main import main
+from isoloss.pipeline import published
+from isoloss.pipeline.project import read_project
+
 BUDGETS = [320, 400, 480, 560, 640, 1280]
 PREDICTION = {"sweep": "data", "at_most": 0.6, "fits": [FIT]}
 SAID = "results/studies/text/prediction.parquet"
@@ -168,3 +172,49 @@ def test_a_finished_run_stays_where_its_corpus_or_trunk_is_made_again(finished, 
     ran = copy.jobs()
     assert ran["corpus"] == 1
     assert ran["train"] == 1
+
+
+def test_a_published_study_is_redrawn_without_text_and_training_and_trains_a_run_without_rows(
+    finished, tmp_path, monkeypatch
+):
+    """Its largest run stays predicted before it was trained."""
+    made = copied(finished.folder, tmp_path / "copy", times=True)
+    monkeypatch.chdir(made.folder)
+    assert main(["publish", "--name", "text"]) == 0
+    before, text = made.contents(), (made.folder / "text.txt").read_text()
+    (made.folder / "text.txt").unlink()
+    shutil.rmtree(made.folder / ".snakemake")
+    for path in (made.folder / "results").iterdir():
+        if path.name != "published":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    config = made.folder / "config" / "config.yaml"
+    config.write_text(config.read_text() + "published: [results/published/text]\n")
+
+    targets = [SAID, "results/studies/text/fits.parquet"]
+    dry = made.snakemake("--dry-run", *targets)
+    assert "train" not in dry.stdout
+    assert not (made.folder / "results" / "runs").exists()
+    assert made.jobs(*targets) == {"plan": 1, "collect": 1, "predict": 1, "fit": 1}
+    after = made.contents()
+    assert {path: before[path] for path in after} == after
+    assert predictions(made) == ([True], [True])
+
+    path = made.folder / "results" / "published" / "text" / "runs.parquet"
+    runs = pd.read_parquet(path)
+    lost = runs.loc[runs["n_tokens"] == BUDGETS[0], "run_id"].item()
+    runs[runs["run_id"] != lost].to_parquet(path)
+    shutil.rmtree(made.folder / "results" / "runs" / lost)
+    said = " ".join(published.warnings(read_project(".")))
+    assert "1 of the runs that its card names have no rows" in said
+    assert "must train on the text text-" in said
+    assert "there is no file 'text.txt'" in said
+    (made.folder / "text.txt").write_text(text[::-1])
+    said = " ".join(published.warnings(read_project(".")))
+    assert "The published runs read the text text-" in said
+    assert "must train on the text text-" in said
+    (made.folder / "text.txt").write_text(text)
+    assert "must train" not in " ".join(published.warnings(read_project(".")))
+    ran = made.jobs(*targets)
+    assert (ran.pop("train"), ran.pop("corpus")) == (1, 1)
+    assert ran.keys() <= {"trunk", "collect", "fit", "predict"}
+    assert predictions(made) == ([True], [True])

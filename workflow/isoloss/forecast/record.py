@@ -2,7 +2,8 @@
 
 A record is a file of results/predictions/, named by a hash of its prediction, and written once. A
 prediction with the same runs, laws and numbers has the same record, whenever and wherever it is
-repeated. Any other prediction gets a record of its own.
+repeated. Numbers are the same up to rounding, which differs between processors. Any other
+prediction gets a record of its own.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ CONTENT = (
     *("fitted_compute_flops", "n_runs"),
 )
 LISTS_OF_RUNS = ("run_ids", "runs")
+ROUNDING = 1e-6  # relative; LAPACK of another processor moves intervals of laws by 1e-8
 NOT_SAID = ("study", "made_before")  # columns of the table that are no part of a prediction
 
 
@@ -44,12 +46,46 @@ def said_before(folder: str | Path, said: list[dict[str, Any]], about: dict[str,
     """
     path = _path(folder, said)
     if not path.exists():
+        path = _up_to_rounding(folder, said) or path
+    if not path.exists():
         now = datetime.now(UTC)
         _write(path, said, about | {"said_utc": _text(now), "date_from": "the clock"})
     try:
         return bool(read_json(path)["made_before"])
     except (KeyError, TypeError) as error:
         raise UserError(str(path), ["is not the record of a prediction"]) from error
+
+
+def _up_to_rounding(folder: str | Path, said: list[dict[str, Any]]) -> Path | None:
+    """The record of a prediction that another processor made, whose numbers round otherwise."""
+    for path in sorted(Path(folder).glob("*.json")):
+        record = read_json(path)
+        laws = record.get("said") if isinstance(record, dict) else None
+        if not isinstance(laws, list) or len(laws) != len(said):
+            continue
+        if all(map(_same, _in_order(laws), _in_order(said))):
+            return path
+    return None
+
+
+def _in_order(said: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(said, key=lambda law: (str(law.get("law")), law.get("loss") or 0.0))
+
+
+def _same(law: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two laws say the same of the same runs, up to `ROUNDING`."""
+    runs = all(_runs(law, name) == _runs(other, name) for name in LISTS_OF_RUNS)
+    return runs and all(_close(_plain(law.get(n)), _plain(other.get(n))) for n in CONTENT)
+
+
+def _runs(law: dict[str, Any], name: str) -> list[str]:
+    return sorted(str(law.get(name)).split())
+
+
+def _close(one: Any, other: Any) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=ROUNDING)
+    return one == other
 
 
 def record_tables(results: str | Path) -> list[Path]:

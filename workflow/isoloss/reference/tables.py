@@ -60,10 +60,10 @@ TABLES = {
         "never changed by its outcome. Each prediction has a record in `results/predictions/`, a "
         "JSON file that is written once. It holds the runs that are predicted, their settings, the "
         "laws, a hash of each fitted run's row, the fingerprint of the code, the date (`said_utc`) "
-        "and what each law said (`said`). Where runs, laws and numbers equal those of a record to "
-        "the last digit, `made_before` is that of the record. Other laws or fitted runs make "
-        "another prediction, with a record of its own. Its `made_before` is false if a predicted "
-        "run had a result by then.",
+        "and what each law said (`said`). Where runs, laws and numbers equal those of a record up "
+        "to rounding, a millionth, `made_before` is that of the record. Other laws or fitted runs "
+        "make another prediction, with a record of its own. Its `made_before` is false if a "
+        "predicted run had a result by then.",
         PREDICTION_COLUMNS,
     ),
     "results/studies/STUDY/analyses.parquet": (

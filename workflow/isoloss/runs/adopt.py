@@ -54,7 +54,8 @@ def look_at(source: Path, results: Path, *, other_code: bool = False) -> Found:
     found = Found()
     for folder in sorted(path for path in (source / "runs").glob("*") if path.is_dir()):
         _sort(found, folder, results / "runs" / folder.name, list(_of_run(folder, other_code)))
-    for card in sorted((source / "trunks").glob("*.json")):
+    cards = sorted((source / "trunks").glob("*.json"))  # a restored one has no checkpoint
+    for card in [path for path in cards if path.with_suffix(".safetensors").exists()]:
         _sort(found, card, results / "trunks" / card.name, list(_of_trunk(card, other_code)))
     for record in sorted((source / "predictions").glob("*.json")):
         _sort(found, record, results / "predictions" / record.name, [])

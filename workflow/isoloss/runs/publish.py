@@ -61,8 +61,7 @@ def publish(study: Finished, folder: Path, *, replace: bool = False) -> dict[str
         with other content and is not to be replaced.
     """
     content = _read(study)
-    tables = encoded(content, study.corpora)
-    _check(content, tables, study.corpora)
+    tables = _tables(content, study.corpora)
     trunks = _texts(study.results / "trunks", study.trunk_ids)
     records = {
         path.stem: read_json(path) for path in (study.results / "predictions").glob("*.json")
@@ -113,15 +112,22 @@ def _read(study: Finished) -> Content:
     return Content(rows, abouts, table.replace_schema_metadata(None))
 
 
-def _check(
-    content: Content, tables: Mapping[str, "pyarrow.Table"], corpora: Mapping[str, Any]
-) -> None:
-    """Refuse runs that are not whole, and tables that would not give the runs' files again."""
-    problems = [
-        f"{run_id}: {problem}" for run_id in content.rows for problem in of_run(run_id, content)
-    ]
-    again, lost = decoded(tables, corpora)
-    problems += lost
+def _tables(content: Content, corpora: Mapping[str, Any]) -> dict[str, "pyarrow.Table"]:
+    """The tables of the runs, which give the runs' files again.
+
+    Raises
+    ------
+    UserError
+        The files of a run disagree, or hold what no table can hold.
+    """
+    _refuse(
+        [f"{run_id}: {problem}" for run_id in content.rows for problem in of_run(run_id, content)]
+    )
+    try:
+        tables = encoded(content, corpora)
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise UserError("the runs", [f"hold what a table cannot hold: {error}"]) from error
+    again, problems = decoded(tables, corpora)
     for run_id, row in content.rows.items():
         for name, before, after in (
             ("row.json", row, again.rows.get(run_id)),
@@ -130,6 +136,7 @@ def _check(
             if json.dumps(before, sort_keys=True) != json.dumps(after, sort_keys=True):
                 problems.append(f"{run_id}: its {name} holds what a table cannot hold")
     _refuse(problems)
+    return tables
 
 
 def _refuse(problems: list[str]) -> None:

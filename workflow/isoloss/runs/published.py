@@ -17,7 +17,7 @@ from isoloss.files import read_arrow, read_json, sha256, write_json
 from isoloss.plan.identity import run_id as identity_of
 from isoloss.runs import RUN_FILES
 from isoloss.runs.checks import ends_with, of_corpus, of_row, settings_of
-from isoloss.runs.published_tables import NAMES, Content, decoded
+from isoloss.runs.published_tables import NAMES, Content, as_declared, decoded
 from isoloss.runs.summary import summary
 
 FORMAT = 1
@@ -145,6 +145,10 @@ def _content(
             continue
         lacking = sorted(NEEDED[name] - set(tables[name].column_names))
         problems += [f"{name}.parquet: has no column {column!r}" for column in lacking]
+        try:
+            tables[name] = as_declared(tables[name], name) if name in TABLES else tables[name]
+        except ValueError as error:
+            problems.append(f"{name}.parquet: {error}")
     if problems:
         return None, problems
     corpora = read_json(folder / CORPORA)

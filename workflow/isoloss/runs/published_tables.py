@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from isoloss.files import canonical_json
-from isoloss.tables.schema import EVALUATION_COLUMNS, RUN_COLUMNS, TEXT, Column, arrow_table
+from isoloss.tables.schema import (
+    CURVE_COLUMNS,
+    EVALUATION_COLUMNS,
+    REAL,
+    RUN_COLUMNS,
+    TEXT,
+    WHOLE,
+    Column,
+    arrow_table,
+)
 from isoloss.tasks.problem import FURTHER
 
 if TYPE_CHECKING:
@@ -65,7 +74,11 @@ class Content:
 
     def digest(self, run_id: str) -> str:
         """The first digits of the SHA-256 of all that the files of a run say."""
-        said = [self.rows[run_id], self.abouts[run_id], self.curve(run_id).to_pydict()]
+        curve = {  # pandas writes null for NaN
+            name: [None if value != value else value for value in values]
+            for name, values in self.curve(run_id).to_pydict().items()
+        }
+        said = [self.rows[run_id], self.abouts[run_id], curve]
         text = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
@@ -104,6 +117,29 @@ def encoded(content: Content, corpora: Mapping[str, Any]) -> dict[str, "pyarrow.
         "curves": content.curves,
         "evaluations": arrow_table(evaluations, EVALUATION_COLUMNS),
     }
+
+
+def as_declared(table: "pyarrow.Table", name: str) -> "pyarrow.Table":
+    """A table of `encoded` in the types in which it was written, whatever wrote it since.
+
+    pandas gives whole numbers with nulls as floats, and may add a column for its index.
+
+    Raises
+    ------
+    ValueError
+        A column holds what its type cannot hold.
+    """
+    import pyarrow
+
+    columns = {"runs": [*RUN_COLUMNS, *BESIDE], "curves": CURVE_COLUMNS}
+    known = {column.name: column.dtype for column in columns.get(name, EVALUATION_COLUMNS)}
+    types = {TEXT: pyarrow.large_string(), WHOLE: pyarrow.int64(), REAL: pyarrow.float64()}
+    names = [column for column in table.column_names if not column.startswith("__index_level_")]
+    arrays = [
+        table[column].cast(types[known[column]]) if column in known else table[column]
+        for column in names
+    ]
+    return pyarrow.table(arrays, names=names)
 
 
 def decoded(
