@@ -200,7 +200,7 @@ FAULTS = {
     "a run twice": (first_again, "is there twice"),
     "a run too many": (less_of_card, "is not one of the runs of the card"),
     "a run too few": (of_card("runs", "sine-x", "0" * 16), "names 1 runs that runs.parquet does"),
-    "another commit": (of_card("made_with", "commit", {"abc": 4}), "commit is {'abc': 4}, and None"),
+    "another commit": (of_card("made_with", "commit", {"abc": 4}), "commit is {'abc': 4}, and No"),
     "other hash of settings": (card(settings_sha256="0"), "card.json: settings_sha256 is '0', and"),
     "another date": (of_card("started", "first_utc", "2020"), "started.first_utc is '2020', and '"),
     "signed, another size": (

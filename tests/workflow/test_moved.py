@@ -190,7 +190,7 @@ def test_a_published_study_is_redrawn_without_text_and_training_and_trains_a_run
     config = made.folder / "config" / "config.yaml"
     config.write_text(config.read_text() + "published: [results/published/text]\n")
 
-    targets = [SAID, "results/studies/text/fits.parquet"]
+    targets = ["figures", SAID, "results/studies/text/fits.parquet"]
     dry = made.snakemake("--dry-run", *targets)
     assert "train" not in dry.stdout
     assert not (made.folder / "results" / "runs").exists()

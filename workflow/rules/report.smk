@@ -43,7 +43,7 @@ rule report:
 
 rule figures:
     input:
-        ISOLOSS.figures(),
+        lambda wildcards: ISOLOSS.drawn(),
 
 
 # One study: its figures and what they are made from.

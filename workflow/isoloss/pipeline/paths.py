@@ -142,6 +142,13 @@ class Paths:
             *self.analyses_of(study),
         ]
 
+    def drawn(self) -> list[str]:
+        """The files of all figures, and missing runs that tables made before would not ask for."""
+        return [
+            *self.figures(),
+            *(path for study in self.plan.members for path in self._missing(study)),
+        ]
+
     def _missing(self, study: str) -> list[str]:
         """The files of runs that are not there, and that the study's tables would not ask for.
 
