@@ -152,7 +152,7 @@ def restore_published():
     except UserError as error:
         raise WorkflowError(str(error)) from None
     if number:
-        logger.info(f"{number} published runs were restored, and are not trained.")
+        logger.info(f"Restored {number} published runs: none of them is trained.")
 
 
 def lock_folder(wait_s=0.0):

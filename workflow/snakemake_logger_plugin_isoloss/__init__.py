@@ -23,7 +23,7 @@ from snakemake_logger_plugin_isoloss.dry_run import Plan
 REFRESH_S = {True: 1.0, False: 30.0}  # on a terminal, elsewhere
 LOG_LINES = 15  # of a failed job's log
 NOTHING_TO_DO = "Nothing to be done"
-WORTH_SHOWING = (NOTHING_TO_DO, "Unlocked")
+WORTH_SHOWING = (NOTHING_TO_DO, "Unlocked", "Restored ")
 # A user's mistake, inside of what Snakemake says of the exception that carried it.
 MISTAKE = re.compile(r"^(?: *UserError: )?(.+: \d+ problems?\n(?:  - .*(?:\n|\Z))+)", re.MULTILINE)
 # A job's line says what a person calls it: the wildcards that name it.

@@ -35,12 +35,7 @@ def read_all(folders: Sequence[str], root: Path) -> tuple[Published, ...]:
         except UserError as error:
             problems += [f"{error.where}: {problem}" for problem in error.problems]
     if problems:
-        raise UserError(
-            "published",
-            problems,
-            "Fetch the folder again (git checkout), publish the study anew, or leave it out:"
-            f" {LEAVE_OUT}.",
-        )
+        raise UserError(f"published (without it: {LEAVE_OUT})", problems)
     return tuple(found)
 
 
