@@ -73,7 +73,6 @@ def publish(study: Finished, folder: Path, *, replace: bool = False) -> dict[str
     tables |= {name: _joined(paths) for name, paths in study.tables.items() if paths}
     said = summary(content) | {"cost": cost(content, trunks.values())}
     said |= {"format": FORMAT, "name": folder.name, **study.about, "corpora": sorted(study.corpora)}
-    said["curves"] = {"rows": content.curves.num_rows, "rows_left_out": 0}
     said["runs"] = {run_id: content.digest(run_id) for run_id in sorted(content.rows)}
     staging = folder.with_name(f".{folder.name}.new")
     try:
