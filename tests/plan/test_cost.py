@@ -1,10 +1,16 @@
 """What a job is planned to cost: its steps, its evaluations, and its kind."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from isoloss.counting import transformer_flops
-from isoloss.plan.cost import DROPOUT, JOB_S, MLP, TRANSFORMER, cost_of
+from isoloss.plan.cost import DROPOUT, JOB_S, MLP, RULE_S, TRANSFORMER, cost_of
+from isoloss.runtime.progress import TRAINING
 from isoloss.tasks import run_of
+
+ROOT = Path(__file__).parents[2]
 
 LANGUAGE = {
     "task": {"kind": "language", "corpus": "c", "context": 64},
@@ -55,3 +61,11 @@ def test_the_speed_is_that_of_what_trains_the_run():
     assert cost_of(language(), 256).speed == TRANSFORMER
     assert cost_of(language(dropout=0.1), 256).speed == DROPOUT
     assert cost_of(run_of(FUNCTION)).speed == MLP
+
+
+def test_every_rule_has_a_planned_cost():
+    """In the time left, a rule without one would count as any other."""
+    files = [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+    text = "\n".join(path.read_text() for path in files)
+    rules = set(re.findall(r"^ *rule (\w+):", text, re.MULTILINE))
+    assert rules - set(TRAINING) == set(RULE_S)

@@ -234,7 +234,7 @@ onstart:
         for stored in SNAKEMAKE.finished_in_storage():
             object_storage.fetch(stored)
         start_pool()
-    logger.info(None, extra={"isoloss_planned_core_s": ISOLOSS.untrained_core_s()})
+    logger.info(None, extra={"isoloss_costs": ISOLOSS.costs()})
 
 
 def remove_partial_files():

@@ -45,7 +45,6 @@ class LogHandler(LogHandlerBase):
         self.plan = Plan() if settings.dryrun and not _asks_for_all(settings) else None
         self.terminal = self.stream.isatty()
         self.progress = Progress()
-        self.planned_core_s: dict[str, float] = {}  # run or trunk -> its planned cost
         self.shown_s = 0.0
         self.line_open = False
         self.last_line = ""
@@ -95,17 +94,13 @@ class LogHandler(LogHandlerBase):
         progress, now_s = self.progress, time.monotonic()
         match getattr(record, "event", None):
             case LogEvent.RUN_INFO:
-                stats = record.stats
-                progress.n_runs = stats.get("train", 0)
-                progress.n_jobs = stats.get("total", 0)
+                progress.n_jobs = {k: n for k, n in record.stats.items() if k != "total"}
             case LogEvent.RESOURCES_INFO:
                 progress.cores = getattr(record, "cores", None) or progress.cores
             case LogEvent.JOB_INFO:
                 wildcards = record.wildcards or {}
                 name = "/".join(str(wildcards[key]) for key in NAMING if key in wildcards)
-                planned_core_s = self.planned_core_s.get(name, 0.0)
-                name = name or record.rule_name
-                progress.started(record.jobid, record.rule_name, name, planned_core_s, now_s)
+                progress.started(record.jobid, record.rule_name, name, now_s)
             case LogEvent.JOB_FINISHED:
                 progress.finished(record.job_id, now_s)
             case LogEvent.JOB_ERROR:
@@ -113,10 +108,9 @@ class LogHandler(LogHandlerBase):
             case LogEvent.SHELLCMD if self.common_settings.printshellcmds:
                 self._pass_on(record)
             case None | LogEvent.ERROR:
-                planned = getattr(record, "isoloss_planned_core_s", None)
-                if planned is not None:
-                    self.planned_core_s = planned
-                    progress.planned_core_s = sum(planned.values())
+                costs = getattr(record, "isoloss_costs", None)
+                if costs is not None:
+                    progress.costs = costs
                 elif self._worth_showing(record):
                     self._pass_on(record)
         # Not when a job has just finished: the one that takes its place is about to start.

@@ -6,10 +6,12 @@ from typing import Any
 from isoloss.errors import UserError
 from isoloss.files import canonical_json, read_json
 from isoloss.pipeline.paths import Paths
+from isoloss.plan.cost import RULE_S
 from isoloss.plan.planned import PlannedRun, PlannedTrunk
 from isoloss.plan.resources import Resources, resources_of
 from isoloss.runs import RUN_FILES
 from isoloss.runtime.fingerprint import training_fingerprint
+from isoloss.runtime.progress import Costs
 from isoloss.tasks import names, run_of
 from isoloss.tasks.kernel import NATIVE, THEN, TORCH, kernel_for
 
@@ -103,6 +105,16 @@ class Jobs(Paths):
             if not (self.root / self.trunk_file(trunk_id)).exists()
         }
         return missing | {run.run_id: run.cost.core_s for run in runs}
+
+    def costs(self) -> Costs:
+        """Planned costs of the jobs that are to be done, for the time left."""
+        trainings, after_s = self.untrained_core_s(), self.plan.waiting_s
+        trunks = trainings.keys() & after_s.keys()
+        return Costs(
+            trainings=trainings,
+            after={trunk_id: after_s[trunk_id] - trainings[trunk_id] for trunk_id in trunks},
+            rules=RULE_S,
+        )
 
     def priority(self, job_id: str) -> int:
         """Core-milliseconds of a run, or of all runs that wait for a piece of a trunk.

@@ -1,12 +1,41 @@
 """Progress of a workflow: finished and running jobs, and an estimate of the time left."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 # With less finished than this, the time left is not estimated.
 MIN_FINISHED_S = 10.0
-MIN_FINISHED_SHARE = 0.02  # of the planned cost
+MIN_FINISHED_SHARE = 0.02  # of the planned cost of the trainings
 TRAINING = ("train", "trunk")  # the rules whose jobs train
+OTHER_JOB_S = 1.0  # the planned cost of a job of a rule without one
+# A kind of jobs, trainings or others, is taken to be as fast as all jobs until about this planned
+# cost of the kind is finished.
+PRIOR_S = 100.0
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Planned costs of jobs, in planned core-seconds.
+
+    Attributes
+    ----------
+    trainings : mapping
+        Run, or piece of a trunk, that is to be trained -> its cost.
+    after : mapping
+        Piece of a trunk -> the cost of what waits for it, one job after the other.
+    rules : mapping
+        Rule of other jobs -> the cost of one.
+    """
+
+    trainings: Mapping[str, float] = field(default_factory=dict)
+    after: Mapping[str, float] = field(default_factory=dict)
+    rules: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, rule: str, name: str = "") -> float:
+        """The cost of one job."""
+        if rule in TRAINING:
+            return self.trainings.get(name, 0.0)
+        return self.rules.get(rule, OTHER_JOB_S)
 
 
 @dataclass
@@ -20,51 +49,56 @@ class RunningJob:
 
 
 @dataclass
+class Finished:
+    """The finished jobs of a kind: their planned costs, and the time they took, in seconds."""
+
+    core_s: float = 0.0
+    elapsed_s: float = 0.0
+
+
+@dataclass
 class Progress:
     """Counts of jobs, and an estimate of the time left from planned costs and elapsed times.
 
     Attributes
     ----------
-    n_runs, n_jobs : int
-        Training runs and all jobs that are to be done.
-    planned_core_s : float
-        Planned cost of all training jobs, in planned core-seconds.
+    n_jobs : mapping
+        Rule -> how many jobs of it are to be done.
+    costs : Costs
+        Planned costs of these jobs.
     cores : int
         How many jobs run at a time.
-    finished_core_s : float
-        Planned cost of the finished training jobs, in planned core-seconds.
-    finished_s : float
-        Time that the finished training jobs took, in seconds.
+    finished_jobs : dict
+        Whether they train -> the finished jobs.
     """
 
-    n_runs: int = 0
-    n_jobs: int = 0
-    planned_core_s: float = 0.0
+    n_jobs: Mapping[str, int] = field(default_factory=dict)
+    costs: Costs = field(default_factory=Costs)
     cores: int = 1
     start_s: float | None = None
     running: dict[int, RunningJob] = field(default_factory=dict)
     runs_done: int = 0
     jobs_done: int = 0
     failed: int = 0
-    finished_core_s: float = 0.0
-    finished_s: float = 0.0
+    finished_jobs: dict[bool, Finished] = field(
+        default_factory=lambda: {True: Finished(), False: Finished()}
+    )
 
-    def started(
-        self, jobid: int, rule: str, name: str, planned_core_s: float, now_s: float
-    ) -> None:
+    def started(self, jobid: int, rule: str, name: str, now_s: float) -> None:
         """A job has started."""
         if self.start_s is None:
             self.start_s = now_s
-        self.running[jobid] = RunningJob(rule, name, planned_core_s, now_s)
+        self.running[jobid] = RunningJob(rule, name or rule, self.costs.of(rule, name), now_s)
 
     def finished(self, jobid: int, now_s: float) -> None:
         """A job has succeeded."""
         self.jobs_done += 1
         job = self.running.pop(jobid, None)
-        if job is not None and job.rule in TRAINING:
+        if job is not None:
             self.runs_done += job.rule == "train"
-            self.finished_core_s += job.planned_core_s
-            self.finished_s += now_s - job.start_s
+            done = self.finished_jobs[job.rule in TRAINING]
+            done.core_s += job.planned_core_s
+            done.elapsed_s += now_s - job.start_s
 
     def failed_job(self, jobid: int) -> RunningJob | None:
         """A job has failed."""
@@ -72,32 +106,45 @@ class Progress:
         return self.running.pop(jobid, None)
 
     def left_s(self, now_s: float) -> float | None:
-        """Seconds of training left, or None where it is too early to say.
+        """Seconds that all jobs will still take, or None where it is too early to say.
 
-        Planned costs are scaled by the time that finished jobs took for theirs. A running job that
-        takes longer than its scaled cost counts as finished.
+        Planned costs are scaled by the time that finished jobs took for theirs, trainings and other
+        jobs apart. A running job that takes longer than its scaled cost counts as finished.
         """
-        least_core_s = MIN_FINISHED_SHARE * self.planned_core_s
-        if self.finished_s < MIN_FINISHED_S or self.finished_core_s < least_core_s:
+        planned = {True: sum(self.costs.trainings.values()), False: self._planned_others_s()}
+        finished = self.finished_jobs
+        elapsed_s = sum(done.elapsed_s for done in finished.values())
+        core_s = sum(done.core_s for done in finished.values())
+        least_core_s = MIN_FINISHED_SHARE * planned[True]
+        if elapsed_s < MIN_FINISHED_S or not core_s or finished[True].core_s < least_core_s:
             return None
-        s_per_core_s = self.finished_s / self.finished_core_s
-        training = [job for job in self.running.values() if job.rule in TRAINING]
-        running_core_s = sum(job.planned_core_s for job in training)
-        waiting_core_s = max(0.0, self.planned_core_s - self.finished_core_s - running_core_s)
-        rest_s = [
-            max(0.0, job.planned_core_s * s_per_core_s - (now_s - job.start_s)) for job in training
-        ]
-        # No machine is faster than its longest job.
-        return max([(waiting_core_s * s_per_core_s + sum(rest_s)) / self.cores, *rest_s])
+        left_s, longest_s = 0.0, 0.0
+        for trains, done in finished.items():
+            # Measured seconds of a planned one.
+            rate = (done.elapsed_s + PRIOR_S * elapsed_s / core_s) / (done.core_s + PRIOR_S)
+            running = [job for job in self.running.values() if (job.rule in TRAINING) == trains]
+            begun_core_s = sum(job.planned_core_s for job in running)
+            left_s += rate * max(0.0, planned[trains] - done.core_s - begun_core_s)
+            for job in running:
+                rest_s = max(0.0, rate * job.planned_core_s - (now_s - job.start_s))
+                left_s += rest_s
+                longest_s = max(longest_s, rest_s + rate * self.costs.after.get(job.name, 0.0))
+        # No machine is faster than its longest job, and what waits for that.
+        return max(left_s / self.cores, longest_s)
+
+    def _planned_others_s(self) -> float:
+        others = {rule: n for rule, n in self.n_jobs.items() if rule not in TRAINING}
+        return sum(n * self.costs.of(rule) for rule, n in others.items())
 
     def line(self, now_s: float) -> str:
         """The line of progress, for the terminal."""
         parts = []
-        if self.n_runs:
-            parts.append(f"{self.runs_done}/{self.n_runs} runs trained")
+        n_runs, n_jobs = self.n_jobs.get("train", 0), sum(self.n_jobs.values())
+        if n_runs:
+            parts.append(f"{self.runs_done}/{n_runs} runs trained")
         others = self.jobs_done - self.runs_done
-        if others and self.n_jobs > self.n_runs:
-            parts.append(f"{others}/{self.n_jobs - self.n_runs} other jobs")
+        if others and n_jobs > n_runs:
+            parts.append(f"{others}/{n_jobs - n_runs} other jobs")
         if self.failed:
             parts.append(f"{self.failed} failed")
         now = shortened([job.name for job in self.running.values()])
@@ -105,7 +152,7 @@ class Progress:
             parts.append(f"now {now}")
         if self.start_s is not None:
             parts.append(f"{duration(now_s - self.start_s)} gone")
-        if self.runs_done < self.n_runs:
+        if self.jobs_done < n_jobs:
             left = self.left_s(now_s)
             parts.append("about " + duration(left) + " left" if left else "time left not known yet")
         return " · ".join(parts)
