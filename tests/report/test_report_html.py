@@ -47,6 +47,7 @@ def project(tmp_path_factory):
     })  # fmt: skip
     table.loc[3, ["status", "reason"]] = ["diverged", "the loss was nan at step 7"]
     table.loc[4, "code"] = "new"
+    table["kernel"] = ["native 1"] * 6 + ["torch 2.13", "torch 2.13, then native 1"]
     fitted = pd.DataFrame([
         *fit_rows("width_law", "power_law", {"A": (3.0, 2.9, 3.1, None),
                                              "alpha": (1.23, 1.11, 1.35, 4.0)}),
@@ -297,6 +298,13 @@ def test_runs_of_other_code_are_counted(html):
     assert "7 of the 9 runs were trained by other code than the present" in Parsed(html).text
 
 
+def test_runs_of_another_kernel_are_counted(html):
+    page = Parsed(html)
+    assert "2 of the 9 runs were trained by another kernel than the other runs" in page.text
+    assert "for example run-6 by torch 2.13" in page.text
+    assert "2 trained by another kernel than the others." in page.text
+
+
 def test_the_command_names_the_study(html):
     assert "<code>snakemake --cores all study_sine</code>" in html
 
@@ -362,6 +370,22 @@ def test_a_run_of_two_sweeps_is_paid_once():
     shown = runs(table, ["a"], {"t": "c"})
     assert (shown.count, shown.done, shown.core_seconds) == (1, 1, 2.0)
     assert not shown.lost and not shown.other_code
+
+
+def test_kernels_that_differ_by_design_are_not_marked():
+    """Recurrent models, dropout and loops need PyTorch; runs in closed form have no kernel."""
+    kinds = [
+        {"model": "transformer", "kernel": "native 1"},
+        {"model": "transformer", "kernel": "torch 2.13", "dropout": 0.1},
+        {"model": "recurrent_transformer", "kernel": "torch 2.13", "n_loop": 2},
+        {"model": "lstm", "kernel": "torch 2.13", "n_loop": 1},
+        {"task": "polynomial", "kernel": None},
+    ]
+    same = {"task": "language", "dropout": 0.0, "n_loop": 1, "status": "done", "reason": None}
+    table = pd.DataFrame([same | kind | {"run_id": f"run-{i}"} for i, kind in enumerate(kinds)])
+    assert runs(table, [], {}).other_kernel == []
+    table.loc[3, "model"] = "transformer"
+    assert runs(table, [], {}).other_kernel == [("run-3", "torch 2.13")]
 
 
 def test_plain_text_of_an_attribute_is_escaped_once():

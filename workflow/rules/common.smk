@@ -93,18 +93,18 @@ def stop_pool():
 def warn_of_runs_by_other_code():
     """Say which runs were not trained as they would be now. None is retrained without a command."""
     other = list(ISOLOSS.trained_by_other_code().values())
-    for what, said, kept in (
-        (OTHER_CODE, "other code than the present", "and marked in the report"),
+    for what, said, marked in (
+        (OTHER_CODE, "other code than the present", "marked in the report"),
         (
             OTHER_KERNEL,
             "another kernel than would train them now",
-            "and their rows name it",
+            "marked in the report where it has both kernels",
         ),
     ):
         if what in other:
             logger.warning(
                 f"{other.count(what)} of {len(ISOLOSS.plan.runs)} runs were trained by {said}."
-                f" They are kept, {kept}; `isoloss retrain` sets them aside, and the next"
+                f" They are kept, and {marked}; `isoloss retrain` sets them aside, and the next"
                 " `snakemake` trains them again."
             )
 

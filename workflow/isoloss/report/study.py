@@ -1,5 +1,6 @@
 """The report's section on one study, read from its files; the report computes only sums."""
 
+import collections
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from isoloss.fit.misfit import LACK_OF_FIT
 from isoloss.results.fits import Fitted, FittedNumber, read_fits
 from isoloss.runs.select import is_finished
 from isoloss.tables.schema import RUN_COLUMNS, typed
+from isoloss.tasks.kernel import THEN
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,8 @@ class RunsShown:
     """The runs of one study: their number, their cost, and the runs with problems.
 
     `lost` has (run, reason) for each run that diverged or is missing. `other_code` names the runs
-    that were trained by other code than the present.
+    that were trained by other code than the present. `other_kernel` has (run, kernel) for each run
+    that another kernel trained than most runs of its kind.
     """
 
     count: int = 0
@@ -196,6 +199,7 @@ class RunsShown:
     core_seconds: float = 0.0
     lost: list[tuple[str, str]] = field(default_factory=list)
     other_code: list[str] = field(default_factory=list)
+    other_kernel: list[tuple[str, str]] = field(default_factory=list)
 
 
 def runs(
@@ -234,4 +238,32 @@ def runs(
     return RunsShown(
         count=len(there | set(planned)), done=int(is_finished(single).sum()),
         core_seconds=float(cost) + sum(trunks.values()), lost=lost, other_code=other,
+        other_kernel=by_other_kernel(single),
     )  # fmt: skip
+
+
+def by_other_kernel(single: pd.DataFrame) -> list[tuple[str, str]]:
+    """The runs that another kernel trained than most runs of their kind, with that kernel.
+
+    The kind of a run decides which kernel can train it: recurrent models, dropout and loops need
+    PyTorch. A run that one kernel began and another went on with counts, too.
+
+    Parameters
+    ----------
+    single : DataFrame
+        The runs, each once.
+    """
+    if "kernel" not in single.columns:
+        return []
+    found: dict[tuple, dict[str, str]] = {}
+    for row in single[single["kernel"].notna()].to_dict("records"):
+        drops = text(row.get("dropout")) not in ("", "0.0")
+        loops = text(row.get("n_loop")) not in ("", "1", "1.0")
+        kind = (text(row.get("task")), text(row.get("model")), drops, loops)
+        found.setdefault(kind, {})[row["run_id"]] = row["kernel"]
+    other = []
+    for kernels in found.values():
+        counts = collections.Counter(sorted(kernels.values()))
+        most = counts.most_common(1)[0][0]
+        other += [(run, k) for run, k in kernels.items() if k != most or THEN in k]
+    return sorted(other)
