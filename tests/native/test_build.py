@@ -130,6 +130,31 @@ def test_without_a_compiler_the_reason_says_so(elsewhere):
         Mlp(n_inputs=1, width=2, n_hidden=1, activation="tanh")
 
 
+def test_a_compiler_that_fails_for_the_best_instructions_builds_for_the_next(
+    working, fake, elsewhere, monkeypatch
+):
+    """A job builds what `make` has not: an older compiler may not know the newest instructions."""
+    best, lesser = target.InstructionSet("best", ("-mbest",)), target.InstructionSet("lesser")
+    monkeypatch.setattr(target, "runnable", lambda: [best, lesser])
+    knows_one = 'case "$*" in *-mbest*) echo "error: unrecognized option" >&2; exit 1;; esac'
+    command, _ = fake(f"{knows_one}; {COPIES.format(library=working)}")
+    monkeypatch.setattr(compiler, "compilers", lambda: [command])
+    assert build.library() is not None
+    assert build.facts()["instructions"] == "lesser"
+
+
+def test_the_reason_for_no_kernel_is_that_of_the_best_instructions(fake, elsewhere, monkeypatch):
+    sets = [target.InstructionSet("best", ("-mbest",)), target.InstructionSet("lesser")]
+    monkeypatch.setattr(target, "runnable", lambda: sets)
+    command, calls = fake('echo "error: $*" >&2; exit 1')
+    monkeypatch.setattr(compiler, "compilers", lambda: [command])
+    assert build.library() is None
+    assert " -mbest " in build.why_not()
+    tried = calls()
+    build._found.cache_clear()
+    assert build.library() is None and calls() == tried  # what failed is remembered
+
+
 def test_processes_that_build_at_once_build_once(working, best, fake, tmp_path):
     command, calls = fake(f"sleep 0.2; {COPIES.format(library=working)}")
     folder, said = tmp_path / "built", []

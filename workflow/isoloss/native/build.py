@@ -85,12 +85,13 @@ def _found() -> tuple[ctypes.CDLL | None, str, str]:
     if not sets:
         needed = " or ".join(one.name for one in target.built_for()) or "another architecture"
         return None, f"the kernel needs {needed}, and this is {target.system()}", ""
-    loaded, reason = _load_any(sets, folders()), ""
+    loaded, reasons = _load_any(sets, folders()), []
+    for one in sets:
+        if loaded is None:
+            reasons.append(build([one]))  # the best first: some compilers fail for that alone
+            loaded = _load_any(sets, folders())
     if loaded is None:
-        reason = build(sets[:1])
-        loaded = _load_any(sets, folders())
-    if loaded is None:
-        return None, reason or "the kernel that was built cannot be used", ""
+        return None, reasons[0] or "the kernel that was built cannot be used", ""
     return loaded[0], "", loaded[1]
 
 
