@@ -33,6 +33,7 @@ PLACE = {name: place for place, stage in enumerate(STAGES) for name in stage}
 
 # Imported and never declared, each with its reason.
 OF_A_PEER = {
+    "jax": "benchmarks/throughput_jax.py puts it beside the kernel",
     "lightning": "a test reads the logs that it writes, where it is installed",
     "tensorboard": "likewise; benchmarks/import_logs.py puts its reader beside ours",
     "transformers": "a test reads the logs that it writes, where it is installed",
