@@ -1,8 +1,9 @@
 """End processes of a workflow at random moments, and compare with a workflow left alone.
 
-    python benchmarks/chaos.py [--kills 100] [--steps 12000] [--seed 0] [--out FILE]
+    python benchmarks/chaos.py [--kills 100] [--steps 200000] [--seed 0] [--out FILE]
 
-MLPs, trunks of transformers, cooldowns and data-limited runs. What is ended: training jobs, many of
+MLPs, trunks of transformers, cooldowns and data-limited runs by the kernel of isoloss, and a run
+with dropout by PyTorch. What is ended: training jobs, many of
 them while they write a checkpoint, the worker pool, and Snakemake. By what: SIGKILL, a limit on
 memory, and a full disk (by root alone, who can mount one). Ten seconds later, nothing may be left
 of what the ended process had started. At the end the losses, the learning curves and the fits must
@@ -24,7 +25,7 @@ from tests.survival import chaos  # noqa: E402
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=12000, help="of the longest transformers")
+    parser.add_argument("--steps", type=int, default=200_000, help="of the longest cooldown")
     parser.add_argument("--seed", type=int, default=0, help="of the moments and the victims")
     parser.add_argument("--out", type=Path, help="a JSON file for the tally")
     arguments = parser.parse_args()

@@ -32,15 +32,20 @@ FULL_S = 3.0  # the disk stays full, if nothing ends before
 # Of 100 ends, how many are of what, and how many are by what.
 VICTIMS = {"training": 60, "worker pool": 20, "snakemake": 20}
 MEANS = {"SIGKILL": 60, "memory limit": 20, "full disk": 20}
+# What the runs of a study are called in the tally; those of trunks end with a cooldown.
+KINDS = {"mlp": "MLP", "trunks": "cooldown", "limited": "data-limited", "dropout": "dropout"}
 
 
 def project(folder: Path, steps: int) -> Project:
     """MLPs, transformers with trunks and cooldowns, and runs that see little data many times.
 
+    The kernel of isoloss trains them. PyTorch trains one more, because it has dropout.
+
     Parameters
     ----------
     steps : int
-        Of the longest runs.
+        Of the longest run with a cooldown. MLPs have four times as many, data-limited runs twice,
+        and the run with dropout a sixteenth.
     """
     folder.mkdir(parents=True, exist_ok=True)
     words = random.Random(0)
@@ -50,7 +55,7 @@ def project(folder: Path, steps: int) -> Project:
     mlp["settings"]["training"] |= {"steps": 4 * steps, "batch_size": 16, "n_evals": 20}
     mlp["sweeps"]["width"]["grid"]["model.width"] = [3, 5]
     trunks = copy.deepcopy(LANGUAGE)
-    trunks["settings"]["model"] = {"n_layer": 1, "d_model": 16, "n_head": 1, "dropout": 0.1}
+    trunks["settings"]["model"] = {"n_layer": 1, "d_model": 16, "n_head": 1}
     trunks["settings"]["data"] |= {"n_tokens": 32 * steps, "n_unique_tokens": "all"}
     trunks["settings"]["training"] |= {"warmup_steps": 10, "evals_per_octave": 2}
     trunks["settings"]["training"] |= {"cooldown_fraction": 0.5}
@@ -62,9 +67,13 @@ def project(folder: Path, steps: int) -> Project:
     limited["settings"]["data"]["n_tokens"] = 2 * 32 * steps
     del limited["settings"]["training"]["cooldown_fraction"]
     limited["sweeps"] = {"unique": {"grid": {"data.n_unique_tokens": [640, 2560]}}}
+    dropout = copy.deepcopy(limited)
+    dropout["settings"]["model"]["dropout"] = 0.1
+    dropout["settings"]["data"]["n_tokens"] = 32 * steps // 16
+    dropout["sweeps"] = {"unique": {"grid": {"data.n_unique_tokens": [640]}}}
     fit = {"name": "law", "law": "power_law", "variables": {"x": "n_tokens", "loss": "loss"}}
     trunks["fits"] = [fit]
-    studies = {"mlp": mlp, "trunks": trunks, "limited": limited}
+    studies = {"mlp": mlp, "trunks": trunks, "limited": limited, "dropout": dropout}
     return Project(folder, studies, budget={"flops": 1e15, "runs": 100})
 
 
@@ -74,7 +83,7 @@ class Monkey:
     Attributes
     ----------
     kinds : Counter
-        Ends of training jobs, by kind: "MLP", "trunk", "cooldown", "data-limited".
+        Ends of training jobs, by kind: "MLP", "trunk", "cooldown", "data-limited", "dropout".
     ends : Counter
         (victim, means) -> ends. A full disk may end several victims at once: each counts.
     during_a_write : int
@@ -96,7 +105,9 @@ class Monkey:
         plan = load_project(
             {"studies": list(project.studies)} | project.config, project.folder
         ).plan
-        self.limited = set(plan.run_ids("limited"))
+        self.kind_of_run = {
+            run_id: kind for study, kind in KINDS.items() for run_id in plan.run_ids(study)
+        }
         self.has_own_disk = os.path.ismount(project.folder)
         self._output = project.folder.with_suffix(".output.txt")
 
@@ -230,9 +241,7 @@ class Monkey:
             return "trunk"
         if log.parent.name != "runs":
             return None
-        if log.name.startswith("sine"):
-            return "MLP"
-        return "data-limited" if log.stem in self.limited else "cooldown"
+        return self.kind_of_run[log.stem]
 
 
 @contextlib.contextmanager
@@ -301,11 +310,13 @@ def differences(one: Project, other: Project) -> list[str]:
 
 
 def counted(one: Project) -> dict[str, Any]:
-    """How many runs, curves' rows and fits there are to be compared."""
+    """How many runs, curves' rows and fits there are to be compared, and what trained the runs."""
     results = one.folder / "results"
     curves = [pd.read_parquet(path) for path in results.glob("studies/*/curves.parquet")]
+    runs = pd.read_parquet(results / "losses.parquet")
     return {
-        "runs": len(pd.read_parquet(results / "losses.parquet")),
+        "runs": len(runs),
+        "trained by": dict(sorted(Counter(runs["kernel"]).items())),
         "rows of curves": sum(map(len, curves)),
         "fitted numbers": len(pd.read_parquet(results / "fits.parquet")),
     }

@@ -6,10 +6,11 @@ from snakemake.logging import logger
 
 from isoloss.files import write_json
 from isoloss.native import build as kernel
-from isoloss.pipeline import published
+from isoloss.pipeline import provenance, published
 from isoloss.pipeline import storage as object_storage
 from isoloss.pipeline.ending import ending
 from isoloss.pipeline.jobs import OTHER_CODE, OTHER_KERNEL
+from isoloss.pipeline.snakemake_internals import FileRecords
 from isoloss.runtime.disk import nearly_full
 from isoloss.runtime.fingerprint import source_fingerprint
 from isoloss.runtime.job import UNFINISHED
@@ -109,15 +110,32 @@ def warn_of_runs_by_other_code():
             )
 
 
-def warn_of_results_without_record():
-    """Say what follows where results were copied without the record of how they were made."""
+def restore_records():
+    """Take the records of how results were made from beside them, where .snakemake lacks them."""
     made = os.path.exists(f"{RESULTS}/complete.json")
-    if made and not any(Path(".snakemake").glob("metadata/*")):
+    bare = made and not any(Path(".snakemake").glob("metadata/*"))
+    restored = 0
+    if os.path.exists(f"{RESULTS}/{provenance.FILE}") and not SNAKEMAKE.has_storage:
+        try:
+            restored = provenance.restore(RESULTS, FileRecords(), Path())
+        except UserError as error:
+            logger.warning(f"{error}\nThe next job writes it again.")
+    if bare and not restored:
         logger.warning(
             "Nothing here records how these results were made, because .snakemake was not copied."
             " No finished run is trained again. What is older than its inputs is made again;"
             " `snakemake --touch` takes all of it as it is."
         )
+
+
+def save_records():
+    """Write the records of how results were made beside them, for copies without .snakemake."""
+    if not SNAKEMAKE.is_main_process or SNAKEMAKE.has_storage:
+        return
+    try:
+        provenance.save(RESULTS, SNAKEMAKE.records(without=NEVER_STALE), Path())
+    except UserError as error:
+        logger.warning(str(error))
 
 
 def warn_of_no_kernel():
@@ -166,6 +184,8 @@ def lock_folder(wait_s=0.0):
 
 # Set once a report is written that says what is missing.
 UNFINISHED_REPORT = []
+# Rules whose results are found by their names, and need no record.
+NEVER_STALE = ("corpus", "trunk", "train")
 
 
 def last_lines():
@@ -178,10 +198,12 @@ if SNAKEMAKE.is_main_process:
     warn_of_runs_by_other_code()
     for said in published.warnings(ISOLOSS):
         logger.warning(said)
-    warn_of_results_without_record()
-    if not SNAKEMAKE.is_dry_run:
+    if SNAKEMAKE.is_dry_run:
+        restore_records()
+    else:
         try:
             lock_folder()
+            restore_records()
             record_predictions()
             restore_published()
             warn_of_no_kernel()
@@ -216,7 +238,7 @@ def mark_outputs_of_unfinished_jobs():
     however this process ends. A training needs none: its files are whole, or not there.
     """
     for job in SNAKEMAKE.unfinished_jobs() if SNAKEMAKE.is_main_process else ():
-        if job.rule.name not in ("corpus", "trunk", "train"):
+        if job.rule.name not in NEVER_STALE:
             SNAKEMAKE.mark_incomplete(job)
 
 
@@ -245,6 +267,7 @@ def remove_partial_files():
 
 
 onsuccess:
+    save_records()
     remove_group_checkpoints()
     remove_partial_files()
     stop_pool()
@@ -253,6 +276,7 @@ onsuccess:
 onerror:
     for warning in filter(None, map(nearly_full, (RESULTS, FIGURES))):
         logger.error(warning)
+    save_records()
     remove_group_checkpoints()
     write_unfinished_report()
     stop_pool()

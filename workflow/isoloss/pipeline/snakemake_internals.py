@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
+from snakemake.persistence import MetadataRecord
+from snakemake.persistence.file import FilePersistence
 
 # The attributes that the class below and the rules use, by the object that has them. `[...]` is a
 # key of a dictionary. The lock files that `isoloss.runtime.folder_lock` removes are tested too.
@@ -35,7 +37,9 @@ USED: Mapping[str, tuple[str, ...]] = {
     "workflow.global_resources": ("[_cores]",),
     "workflow.group_settings": ("group_components",),
     "workflow.output_settings": ("dryrun",),
-    "workflow.persistence": ("started", "_read_record", "_write_record"),
+    "workflow.persistence": (
+        *("_clear_cache", "_get_key", "_read_record", "_write_record", "started"),
+    ),
     "workflow.scheduler": ("failed", "job_rate_limiter", "job_selector", "resources"),
     "workflow.scheduler.resources": ("[_cores]",),
     "workflow.storage_registry": ("default_storage_provider",),
@@ -45,6 +49,11 @@ USED: Mapping[str, tuple[str, ...]] = {
     "output": ("is_storage", "storage_object"),
     "record": ("input",),
 }
+# What of a record says whether an output is stale, by our triggers, and when it was made.
+RECORDED = (
+    *("record_format_version", "rule", "input", "params", "input_checksums"),
+    *("starttime", "endtime"),
+)
 LOCK_ERROR = "LockException"  # in Snakemake's log: another Snakemake has locked the folder
 
 
@@ -182,6 +191,30 @@ class Snakemake:
                 record.input = None
                 persistence._write_record(path, record)
 
+    def records(self, without: Collection[str]) -> Iterator[tuple[list[str], dict[str, Any]]]:
+        """What each finished job has made, and Snakemake's record of it.
+
+        Parameters
+        ----------
+        without : collection of str
+            Rules that are left out.
+
+        Yields
+        ------
+        list of str, dict
+            The outputs of a job, and the record of the first one.
+        """
+        waiting = set(self.unfinished_jobs())
+        persistence = self._workflow.persistence
+        persistence._clear_cache()  # it may hold what was there before the last job
+        for job in self._workflow.dag.jobs:
+            if job in waiting or job.rule.name in without or not job.output:
+                continue
+            found = [persistence._read_record(persistence._get_key(path)) for path in job.output]
+            parts = [one and {name: one[name] for name in RECORDED} for one in found]
+            if all(parts) and all(one["params"] == parts[0]["params"] for one in parts):
+                yield [str(path) for path in job.output], parts[0]
+
     def disable_rate_limit(self) -> None:
         """Remove the limit of jobs a second, where jobs run on this machine.
 
@@ -229,6 +262,21 @@ class Snakemake:
     def put_groups_into_one_step(self, groups: Iterable[str]) -> None:
         """Run all jobs of an allocation in one step of it."""
         self._workflow.group_settings.group_components = dict.fromkeys(groups, 10**6)
+
+
+class FileRecords:
+    """Snakemake's records in `.snakemake`, before Snakemake itself has opened them."""
+
+    def __init__(self) -> None:
+        self._files = FilePersistence()
+
+    def has(self, path: str) -> bool:
+        """Whether there is a record of an output."""
+        return self._files._read_record(path) is not None
+
+    def put(self, path: str, record: Mapping[str, Any]) -> None:
+        """Write the record of an output."""
+        self._files._write_record(path, MetadataRecord(**record))
 
 
 def _priority(job: Any) -> int:
