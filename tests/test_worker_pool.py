@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from isoloss.runtime import job as alone
 from isoloss.runtime import worker_pool
-from isoloss.runtime.job import POOL_SOCKET
+from isoloss.runtime.job import POOL_SOCKET, TRY_AGAIN
 from isoloss.tables.schema import TIMED
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="worker pools are for Linux")
@@ -180,6 +181,41 @@ def test_without_a_pool_at_the_address_the_job_runs_by_itself(tmp_path):
     assert finished.returncode == 0
     assert "no worker pool at /nowhere/pool" in finished.stderr
     assert untimed(tmp_path)["status"] == "done"
+
+
+@pytest.fixture
+def snakemake():
+    """A process that stands for Snakemake; nobody asks for its exit code before the test ends."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process
+        process.kill()
+
+
+def test_a_job_that_runs_alone_ends_with_snakemake_and_not_before(snakemake):
+    """The pool's jobs end with the pool."""
+    told = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    try:
+        alone.end_with(snakemake.pid)
+        time.sleep(0.2)
+        assert not told
+        snakemake.kill()
+        deadline = time.monotonic() + 60
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert told == [signal.SIGTERM]
+
+
+def test_a_job_without_a_pool_looks_after_the_snakemake_that_it_is_given(tmp_path, snakemake):
+    given = environ() | {alone.WORKFLOW: str(snakemake.pid)}
+    with subprocess.Popen(command(tmp_path, steps=10**8), env=given) as job:
+        snakemake.kill()
+        try:
+            assert job.wait(timeout=60) in (-signal.SIGTERM, TRY_AGAIN)
+        finally:
+            job.kill()
 
 
 def test_a_pool_starts_and_runs_jobs_where_tmpdir_is_long(tmp_path):

@@ -26,8 +26,9 @@ localrules:
 
 
 if SNAKEMAKE.is_submitted:
-    # The worker pool of the submitting Snakemake is on another machine, or should be.
+    # The submitting Snakemake and its worker pool are on another machine, or should be.
     os.environ.pop(worker_pool.POOL_SOCKET, None)
+    os.environ.pop(WORKFLOW, None)
 
 
 @functools.cache

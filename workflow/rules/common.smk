@@ -13,7 +13,7 @@ from isoloss.pipeline.jobs import OTHER_CODE, OTHER_KERNEL
 from isoloss.pipeline.snakemake_internals import FileRecords
 from isoloss.runtime.disk import nearly_full
 from isoloss.runtime.fingerprint import source_fingerprint
-from isoloss.runtime.job import UNFINISHED
+from isoloss.runtime.job import UNFINISHED, WORKFLOW
 
 RESULTS, FIGURES = ISOLOSS.config.results, ISOLOSS.config.figures
 # Files of the project's own: code of every job that may use a task or a law of theirs.
@@ -81,7 +81,8 @@ POOLS = []
 
 
 def start_pool():
-    """Start the worker pool, if this machine can have one."""
+    """Start the worker pool, if this machine can have one; other jobs end with this process, too."""
+    os.environ[WORKFLOW] = str(os.getpid())
     POOLS.extend(filter(None, [worker_pool.start()]))
 
 

@@ -9,7 +9,10 @@ Trainings have a quicker client, `isoloss.runtime.client`.
 import contextlib
 import importlib
 import os
+import select
+import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 
 from isoloss.runtime.client import ONE_THREAD, POOL_SOCKET, ask
@@ -20,6 +23,7 @@ COMMIT = "ISOLOSS_COMMIT"
 DEVICE = "ISOLOSS_DEVICE"
 KERNEL = "ISOLOSS_KERNEL"
 UNFINISHED = "ISOLOSS_UNFINISHED"  # names a file with failed jobs and missing files, for the report
+WORKFLOW = "ISOLOSS_WORKFLOW"  # the number of the Snakemake on this machine that started the job
 LAST_STATES = "ISOLOSS_LAST_STATES"  # asks for the checkpoint of a training that is finished
 COMMANDS = {
     "corpus": "isoloss.jobs.corpus",
@@ -43,6 +47,7 @@ USAGE_ERROR = 2
 # worker without it. The pool then starts the job again in a worker that has it.
 ANALYSIS, TORCH = "analysis", "torch"
 ELSEWHERE = {ANALYSIS: 81, TORCH: 82}
+LOOK_S = 1.0  # between two looks whether Snakemake still runs, where the system does not tell it
 TRY_AGAIN = 75  # the job was interrupted and can resume: EX_TEMPFAIL
 
 
@@ -116,6 +121,35 @@ def run_in_pool(argv: Sequence[str], address: str) -> int:
     return exit_code(argv[0], ask(argv, address))
 
 
+def end_with(workflow: int) -> None:
+    """Send this process SIGTERM when another one has ended, as the worker pool does for its jobs.
+
+    A job that runs alone would train on when Snakemake was killed, beside its next start. The
+    parent is a shell, which does not end with Snakemake.
+
+    Parameters
+    ----------
+    workflow : int
+        The number of the other process.
+    """
+    import threading
+
+    def wait() -> None:
+        try:
+            # A process that has ended counts as such before its parent has asked for its exit code.
+            select.select([os.pidfd_open(workflow)], [], [])
+        except ProcessLookupError:
+            pass
+        except (AttributeError, OSError):  # not Linux, or an old one
+            with contextlib.suppress(ProcessLookupError):
+                while True:
+                    os.kill(workflow, 0)
+                    time.sleep(LOOK_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the command in `argv`, in the worker pool if there is one, and return its exit code."""
     if not argv or argv[0] not in COMMANDS:
@@ -128,6 +162,8 @@ def main(argv: Sequence[str]) -> int:
             return run_in_pool(argv, address)
         except OSError as error:
             print(f"isoloss: no worker pool at {address} ({error}); running alone", file=sys.stderr)
+    if workflow := os.environ.get(WORKFLOW):
+        end_with(int(workflow))
     from isoloss.runtime.portable import portable_environment
 
     os.environ.update(portable_environment())
