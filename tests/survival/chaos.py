@@ -25,7 +25,7 @@ from isoloss.train.keep import INTERVAL
 RETRIES = 1000
 EARLIEST_S, MEAN_S = 0.2, 0.6  # between two ends: a job gets a little further each time
 WRITE_PATIENCE_S = 1.0  # waited for a checkpoint that is being written
-MOST_OF_A_KIND = 0.3  # of all ends: what starts first is not ended alone
+MOST_OF_A_KIND = 0.15  # of all ends: what starts first is not ended alone
 ORPHAN_S = 10.0  # after so long, nothing is left of what the ended process had started
 LIMIT_PATIENCE_S = 5.0  # waited for a process to hit its limit
 FULL_S = 3.0  # the disk stays full, if nothing ends before
@@ -192,6 +192,7 @@ class Monkey:
     def _count(self, what: tuple[str, str], means: str, pid: int) -> None:
         victim, kind = what
         self.ends[victim, means] += 1
+        print(sum(self.ends.values()), means, victim, kind, file=sys.stderr)
         if victim == "training":
             self.kinds[kind] += 1
             left = (self.results / "checkpoints").glob(f".*.{pid}.partial")
