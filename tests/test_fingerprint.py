@@ -129,6 +129,16 @@ def test_docstrings_comments_plans_and_jobs_arguments_do_not(package, module, ol
     assert changed(package, module, old, new) == set()
 
 
+def test_a_run_alone_does_not_depend_on_the_code_of_stacks_and_a_stack_depends_on_all_of_it():
+    tasks = [f"isoloss.tasks.{task}.{part}" for task in TRAINED for part in ("task", "data")]
+    alone = fingerprint_of.sources(*fingerprint_of.TRAINING, *tasks)
+    of_stacks = {str(path) for path in (WORKFLOW / "isoloss/train/stacked").glob("*.py")}
+    of_stacks.add(str(WORKFLOW / "isoloss/models/stacked.py"))
+    assert not of_stacks & set(alone)
+    together = set(fingerprint_of.sources(fingerprint_of.STACK))
+    assert of_stacks - together <= {str(WORKFLOW / "isoloss/train/stacked/__init__.py")}
+
+
 LOOKS_LIKE_A_COMMENT = """
 
 TEXT = "# no comment" + '#' + f"{1}#" + '''

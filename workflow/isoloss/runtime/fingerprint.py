@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from isoloss import extensions
 from isoloss.tasks import TASKS, task
@@ -18,6 +19,9 @@ TRAINING = (
     *("isoloss.train.session", "isoloss.train.outcome", "isoloss.train.trunk"),
     "isoloss.tasks.pytorch",  # which tasks load when a run starts
 )
+STACKED = "stack"  # in a run's `kernel`, before the fingerprint of the code of stacks
+STACK = "isoloss.train.stacked.session"  # trains a stack of runs
+OF_STACKS = ("isoloss.train.stacked", "isoloss.models.stacked")  # what a run alone does without
 # These modules cannot change the result of a run. Settings act only through the code that reads
 # them; the other modules move bytes, plan, or look up functions.
 NOT_COMPUTING = (
@@ -86,6 +90,13 @@ def training_fingerprint(name: str) -> str:
     return _fingerprint((*own, *TRAINING), native=bool(found.module))
 
 
+@functools.cache
+def stack_fingerprint() -> str:
+    """Fingerprint of the code that stacks of runs have for themselves: 10 hexadecimal digits."""
+    names = [name for name in _closure([STACK], computing=True) if name.startswith(OF_STACKS)]
+    return _digest(sorted(names)).hexdigest()[:10]
+
+
 def code_fingerprint(*modules: str) -> str:
     """Fingerprint of the code of modules and of all that they import: 10 hexadecimal digits.
 
@@ -99,13 +110,19 @@ def code_fingerprint(*modules: str) -> str:
 
 def _fingerprint(roots: tuple[str, ...], *, native: bool = True) -> str:
     """Fingerprint of modules and of all that they import; without the kernel if not `native`."""
-    digest = hashlib.sha256()
     names = sorted(_closure(roots, computing=True))
-    for name in [name for name in names if native or not name.startswith(OF_KERNEL)]:
-        digest.update(f"{name}\n{_computed(_path(name))}\n".encode())
+    digest = _digest(name for name in names if native or not name.startswith(OF_KERNEL))
     if native and any(name.startswith(OF_KERNEL) for name in names):
         digest.update(_kernel().encode())
     return digest.hexdigest()[:10]
+
+
+def _digest(names: Iterable[str]) -> Any:
+    """The hash of the code of modules."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(f"{name}\n{_computed(_path(name))}\n".encode())
+    return digest
 
 
 @functools.cache
