@@ -93,6 +93,11 @@ def parse_config(value: dict[str, Any], where: str = "the configuration") -> Con
             f"figures: {config.figures!r} and results {config.results!r} must be two folders, "
             "neither inside the other"
         )
+    if config.stack not in ("auto", 1) and config.device != "cuda":
+        problems.append(
+            f"stack: {config.stack}, but the device is {config.device}: only runs on cuda are"
+            " trained side by side; leave `stack` out, or set it to 1"
+        )
     problems += [
         f"published: must be folders inside the project, got {folder!r}"
         for folder in config.published

@@ -22,6 +22,7 @@ from isoloss.config.section import (
 from isoloss.config.table_figures import default_figures
 
 Analysis, Figure = analysis_settings(), figure_settings()
+Stacked = Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
 MOST_VALUES = 10_000  # values of a key; the check for repeats compares each with all others
 Settings = dict[str, Any]  # keys with dots, or sections; checked when the runs are made
 
@@ -317,6 +318,8 @@ class Config(Section):
     device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
     # What computes on a CPU; auto: the native kernel for the models that it has, else PyTorch.
     kernel: Literal["auto", "native", "torch"] = "auto"
+    # The most runs of one shape that a GPU trains side by side; 1: each is trained alone.
+    stack: Stacked = "auto"
     extensions: list[str] = []  # the project's own Python files: see docs/extending.md
     # Folders of published studies, inside the project: their runs are not trained again.
     published: list[str] = []

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from isoloss.config.runs import Run
 from isoloss.plan.cost import Cost
-from isoloss.plan.gpu import GpuSpeed, gpu_percent
-from isoloss.tasks import task_of
+from isoloss.plan.gpu import GpuSpeed, gpu_percent, together
+from isoloss.tasks import cost_of, task_of
+from isoloss.tasks.memory import CHECKPOINT_BYTES
 
 GPUS = ("cuda", "auto")  # devices of the config that may be a GPU
 LEAST_MB, MEMORY_FACTOR = 2000, 1.5  # the least memory of a job; its factor over the planned memory
@@ -43,6 +44,19 @@ def resources_of(run: Run, cost: Cost, device: str, vocab_size: int | None = Non
         mem_mb=GPU_PROCESS_MB if device == "cuda" else max(LEAST_MB, math.ceil(needed_mb)),
         runtime_min=START_MIN + round(TIME_FACTOR * seconds_of(cost, device) / 60),
         gpu_percent=gpu_percent(run, cost, vocab_size) if on_gpu else 0,
+    )
+
+
+def resources_of_stack(
+    run: Run, cost: Cost, n_runs: int, vocab_size: int | None = None
+) -> Resources:
+    """The resources of a stack of jobs on a GPU; `run` and `cost` are those of each of them."""
+    whole = together(cost, n_runs)
+    states_mb = n_runs * CHECKPOINT_BYTES * cost_of(run, vocab_size).n_params / 1e6
+    return Resources(
+        mem_mb=GPU_PROCESS_MB + math.ceil(states_mb),
+        runtime_min=START_MIN + round(TIME_FACTOR * seconds_of(whole, "cuda") / 60),
+        gpu_percent=gpu_percent(run, whole, vocab_size, n_runs=n_runs),
     )
 
 
