@@ -114,6 +114,18 @@ def test_the_longest_run_is_counted_with_its_trunk(project, capsys):
     assert slow["wall_clock_hours"] == slow["total"]["hours"]
 
 
+def test_runs_that_a_gpu_trains_side_by_side_are_counted(project, capsys, tmp_path):
+    """Of each of two seeds, three pieces of a trunk and three cooldowns; other shapes are alone."""
+    sweep = STUDY["sweeps"]["grid"] | {"seeds": 2}
+    project(sweeps={"grid": sweep, "alone": {"grid": {"model.d_model": [16]}}})
+    assert planned(capsys)["stacks"] == []
+    config = {"studies": ["mine"], "budget": {"flops": 1e18, "runs": 100}, "device": "cuda"}
+    (tmp_path / "config" / "config.yaml").write_text(yaml.safe_dump(config))
+    assert planned(capsys)["stacks"] == [2] * 6
+    assert main(["plan"]) == 0
+    assert "side by side: 12 of 14 jobs in 6 stacks of 2 to 2" in capsys.readouterr().out
+
+
 def test_a_corpus_that_is_not_there_is_planned_without_it_and_named(project, capsys, tmp_path):
     (tmp_path / "mine.txt").unlink()
     found = planned(capsys)

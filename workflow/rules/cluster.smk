@@ -3,6 +3,7 @@ import functools
 from pathlib import Path
 
 from isoloss.pipeline import cluster
+from isoloss.pipeline.stacks import remove_taken
 from isoloss.pipeline.storage import StoredCheckpoints
 
 
@@ -62,6 +63,12 @@ def remove_group_checkpoints():
         cluster.remove_last_states(Path(RESULTS))
 
 
+def remove_stacks():
+    """Remove what stacks have left, where each job has taken its part."""
+    if SNAKEMAKE.is_main_process:
+        remove_taken(Path(RESULTS))
+
+
 def inputs_of(job_id):
     """The corpus, the trunk and the prediction that a training waits for.
 
@@ -85,13 +92,26 @@ def inputs_of(job_id):
     return inputs + [f"{folder}/{name}" for folder in folders for name in names]
 
 
+def inputs_of_stack(stack_id):
+    """All that the jobs of a stack wait for; the record of it is removed, as of a training's."""
+    prepare_allocation()
+    if SNAKEMAKE.is_main_process:
+        SNAKEMAKE.forget_inputs([ISOLOSS.stack_file(stack_id)])
+    return ISOLOSS.inputs_of_stack(stack_id)
+
+
+def stack_of(job_id):
+    """What the stack of a training leaves; none for one that is alone, and without shared files."""
+    return [] if SNAKEMAKE.has_storage else ISOLOSS.stack_of(job_id)
+
+
 def trunk_among(inputs):
     """The checkpoint of a trunk among the inputs of a training; "" for one that has none."""
     return " ".join(path for path in inputs if path.endswith(ISOLOSS.TRUNK_SUFFIX))
 
 
 # Runs of seconds share an allocation.
-GROUPS = cluster.Groups(ISOLOSS.plan, ISOLOSS.config.device)
+GROUPS = cluster.Groups(ISOLOSS.plan, ISOLOSS.config.device, ISOLOSS.stacks)
 
 
 def group_of(job_id):

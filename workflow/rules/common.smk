@@ -38,6 +38,7 @@ if SNAKEMAKE.has_storage and not SNAKEMAKE.is_dry_run:
 
 wildcard_constraints:
     run_id=r"[A-Za-z0-9._-]+",
+    stack_id=r"[A-Za-z0-9._-]+",
     corpus_id=r"[A-Za-z0-9._-]+",
     study=r"[A-Za-z0-9_-]+",
     name=r"[A-Za-z0-9_-]+",
@@ -186,7 +187,7 @@ def lock_folder(wait_s=0.0):
 # Set once a report is written that says what is missing.
 UNFINISHED_REPORT = []
 # Rules whose results are found by their names, and need no record.
-NEVER_STALE = ("corpus", "trunk", "train")
+NEVER_STALE = ("corpus", "trunk", "train", "stack")
 
 
 def last_lines():
@@ -270,6 +271,7 @@ def remove_partial_files():
 onsuccess:
     save_records()
     remove_group_checkpoints()
+    remove_stacks()
     remove_partial_files()
     stop_pool()
 
@@ -279,5 +281,6 @@ onerror:
         logger.error(warning)
     save_records()
     remove_group_checkpoints()
+    remove_stacks()
     write_unfinished_report()
     stop_pool()

@@ -27,7 +27,7 @@ WORTH_SHOWING = (NOTHING_TO_DO, "Unlocked", "Restored ")
 # A user's mistake, inside of what Snakemake says of the exception that carried it.
 MISTAKE = re.compile(r"^(?: *UserError: )?(.+: \d+ problems?\n(?:  - .*(?:\n|\Z))+)", re.MULTILINE)
 # A job's line says what a person calls it: the wildcards that name it.
-NAMING = ("run_id", "trunk_id", "corpus_id", "study", "name")
+NAMING = ("run_id", "trunk_id", "stack_id", "corpus_id", "study", "name")
 
 
 class LogHandler(LogHandlerBase):

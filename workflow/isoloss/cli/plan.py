@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             for study, members in plan.members.items()
         },
         "total": summary(plan.runs),
+        "stacks": [len(job_ids) for job_ids in project.stacks.values()],
     }
     if arguments.cores:
         total = result["total"]
@@ -153,6 +154,11 @@ def _text(result: dict[str, Any]) -> str:
     if "cores" in result:
         word = "GPUs" if unit == "GPU-hours" else "cores"
         lines.append(f"on {result['cores']} {word}: {_hours(result['wall_clock_hours'])} at least")
+    if sizes := result["stacks"]:
+        lines.append(
+            f"side by side: {sum(sizes)} of {total['jobs']} jobs in {len(sizes)} stacks of"
+            f" {min(sizes)} to {max(sizes)}; {unit} count each alone"
+        )
     lines += [
         f"not at hand: the corpus {name}, so its size is not checked ({problem})"
         for name, problem in result["corpora_not_at_hand"].items()

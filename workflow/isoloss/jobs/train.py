@@ -19,13 +19,13 @@ import numpy as np
 from isoloss import __version__
 from isoloss.config.load import parse
 from isoloss.config.runs import Run
-from isoloss.files import write_arrow, write_json
+from isoloss.files import read_json, write_arrow, write_json
 from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.runtime.job import ANALYSIS, COMMIT, DEVICE, KERNEL, LAST_STATES, TORCH, needs
 from isoloss.runtime.portable import keep_freed_memory, processor
 from isoloss.tables.schema import CURVE_COLUMNS, arrow_table
 from isoloss.tasks import task as task_named
-from isoloss.tasks.base import Solved
+from isoloss.tasks.base import Solved, Task
 from isoloss.tasks.kernel import NATIVE, kernel_for
 from isoloss.tasks.problem import FURTHER
 
@@ -39,12 +39,56 @@ def main(argv: list[str]) -> None:
     add_training_arguments(parser)
     parser.add_argument("--folder", required=True, help="where the results go")
     parser.add_argument("--trunk", help="the checkpoint of the trunk that the run goes on from")
+    parser.add_argument("--stack", help="what the job of the run's stack has written")
     arguments = parser.parse_args(argv)
 
     settings = json.loads(arguments.settings)
     kind = settings["task"]["kind"]
     task = task_named(kind)
     run = parse(task.Run, settings, arguments.run_id)
+    made = part_of(arguments.stack, arguments.run_id) or _made_here(task, run, arguments)
+    row, curve, machine, timed = (made[name] for name in ("row", "curve", "machine", "timed"))
+    described = {"run_id": arguments.run_id, "task": kind, "seed": arguments.seed}
+    described |= task.columns(run)
+    code = machine.pop("code", training_fingerprint(kind))
+    trained_by = {"device": machine.get("device", "cpu"), "kernel": machine.get("kernel")}
+    folder = Path(arguments.folder)
+    points, evaluations = split(curve, arguments.run_id)
+    write_arrow(folder / "curve.parquet", arrow_table(points, CURVE_COLUMNS))
+    described |= row | timed | trained_by | {"code": code}
+    write_json(folder / "row.json", described | ({FURTHER: evaluations} if evaluations else {}))
+    about = {
+        "run_id": arguments.run_id,
+        "settings": run.model_dump(mode="json"),
+        "seed": arguments.seed,
+        "started_at_utc": made["started_at_utc"],
+        "timed": timed,
+        "code": code,
+    }
+    write_json(folder / "about.json", about | made["made_with"] | machine)
+    forget(arguments.checkpoint)
+
+
+def part_of(stack: str | None, job_id: str) -> dict[str, Any] | None:
+    """What a job has come to in a stack; None for one that is to be trained by itself.
+
+    Parameters
+    ----------
+    stack : str, optional
+        The file that `isoloss.jobs.stack` has written, if the job is in a stack.
+    job_id : str
+        Of the run, or of the piece of a trunk.
+    """
+    if not stack:
+        return None
+    part = read_json(stack).get(job_id)
+    if part is None:
+        print(f"isoloss: {job_id} has no part in {stack}; it is trained alone", file=sys.stderr)
+    return part
+
+
+def _made_here(task: Task, run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Train or solve the run in this process: its row, its curve, and facts about the machine."""
     get_ready(run)
     started_at_utc = datetime.now(UTC).isoformat(timespec="seconds")
     start_s, start_cpu_s = time.perf_counter(), time.process_time()
@@ -59,25 +103,14 @@ def main(argv: list[str]) -> None:
         "job_cpu_s": time.process_time(),
         "max_rss_mb": max_rss_mb(),
     }
-    described = {"run_id": arguments.run_id, "task": kind, "seed": arguments.seed}
-    described |= task.columns(run)
-    code = machine.pop("code", training_fingerprint(kind))
-    trained_by = {"device": machine.get("device", "cpu"), "kernel": machine.get("kernel")}
-    folder = Path(arguments.folder)
-    points, evaluations = split(curve, arguments.run_id)
-    write_arrow(folder / "curve.parquet", arrow_table(points, CURVE_COLUMNS))
-    described |= row | timed | trained_by | {"code": code}
-    write_json(folder / "row.json", described | ({FURTHER: evaluations} if evaluations else {}))
-    about = {
-        "run_id": arguments.run_id,
-        "settings": run.model_dump(mode="json"),
-        "seed": arguments.seed,
-        "started_at_utc": started_at_utc,
+    return {
+        "row": row,
+        "curve": curve,
+        "machine": machine,
         "timed": timed,
-        "code": code,
+        "started_at_utc": started_at_utc,
+        "made_with": made_with(),
     }
-    write_json(folder / "about.json", about | made_with() | machine)
-    forget(arguments.checkpoint)
 
 
 def split(curve: list[dict], run_id: str) -> tuple[list[dict], list[dict]]:

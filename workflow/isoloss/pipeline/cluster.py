@@ -3,14 +3,15 @@
 Snakemake submits a job by starting itself again in an allocation. That start takes longer than a
 run of seconds, so short runs share an allocation. The key `group-components` of a cluster's profile
 gives the number of runs per allocation, for example `short=32`. Runs that continue one trunk are in
-one group.
+one group, and so are runs that a GPU trains side by side.
 """
 
 import functools
 import os
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from isoloss.pipeline.snakemake_internals import Snakemake
 from isoloss.plan.plan import Plan
@@ -19,6 +20,7 @@ from isoloss.runtime.job import LAST_STATES
 
 # The most planned seconds of the runs of one trunk, by the name of their group.
 GROUPS = {"short": 6.0, "medium": 60.0, "long": 3600.0}
+LONGEST = "long"
 START_IN_GROUP_MIN = 1
 
 
@@ -31,10 +33,17 @@ class Groups:
         All runs, and the trunks that they continue.
     device : str
         The device, as in the config.
+    stacks : mapping
+        Stack -> the jobs that it trains side by side. They are in one group with it.
     """
 
-    def __init__(self, plan: Plan, device: str):
-        self._plan, self._device = plan, device
+    def __init__(
+        self,
+        plan: Plan,
+        device: str,
+        stacks: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ):
+        self._plan, self._device, self._stacks = plan, device, stacks
 
     def of(self, job_id: str, known: Collection[str]) -> str | None:
         """The group of a run or a trunk; None if it has an allocation of its own.
@@ -42,20 +51,38 @@ class Groups:
         `known` are the groups of the profile; none without `group-components`.
         """
         # A run that waits for a prediction cannot be in one group with the fitted runs.
-        if not known or job_id not in self._family or job_id in self._plan.predicted_by:
+        first, *_ = self._stacks.get(job_id, [job_id])
+        if not known or first not in self._family or first in self._plan.predicted_by:
             return None
-        seconds = self._seconds[self._family[job_id]]
+        family = self._family[first]
+        seconds = self._seconds[family]
         fitting = (name for name, most in GROUPS.items() if name in known and seconds <= most)
-        return next(fitting, None)
+        # What only takes its part of a stack has no allocation of its own, however long that is.
+        return next(fitting, LONGEST if family in self._stacked and LONGEST in known else None)
 
     @functools.cached_property
     def _family(self) -> dict[str, str]:
-        """Run or trunk -> the first trunk of its chain, or itself."""
+        """Run or trunk -> the first trunk of its chain, or itself; one for all that stacks join."""
         found: dict[str, str] = {}
         for run_id, run in self._plan.runs.items():
             chain = [run_id, *self._plan.chain(run)]
             found |= dict.fromkeys(chain, chain[-1])
-        return found
+        joined: dict[str, str] = {}
+
+        def root(family: str) -> str:
+            while family in joined:
+                family = joined[family]
+            return family
+
+        for job_ids in self._stacks.values():
+            first, *others = dict.fromkeys(root(found[job_id]) for job_id in job_ids)
+            joined |= dict.fromkeys(others, first)
+        return {job_id: root(family) for job_id, family in found.items()}
+
+    @functools.cached_property
+    def _stacked(self) -> set[str]:
+        """The families with a stack."""
+        return {self._family[job_ids[0]] for job_ids in self._stacks.values()}
 
     @functools.cached_property
     def _seconds(self) -> dict[str, float]:

@@ -9,8 +9,9 @@ from isoloss.pipeline.paths import Paths
 from isoloss.plan.cost import RULE_S
 from isoloss.plan.planned import PlannedRun, PlannedTrunk
 from isoloss.plan.resources import Resources, resources_of
+from isoloss.plan.stacks import settings_of
 from isoloss.runs import RUN_FILES
-from isoloss.runtime.fingerprint import training_fingerprint
+from isoloss.runtime.fingerprint import STACKED, stack_fingerprint, training_fingerprint
 from isoloss.runtime.progress import Costs
 from isoloss.tasks import names, run_of
 from isoloss.tasks.kernel import NATIVE, THEN, TORCH, kernel_for
@@ -127,8 +128,7 @@ class Jobs(Paths):
     def resources(self, job_id: str) -> Resources:
         """The resources of a job."""
         job = self.job(job_id)
-        settings = job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings
-        run = run_of(settings)
+        run = run_of(settings_of(job))
         vocab_size = None
         if job.corpus_id:
             vocab_size = self.corpora[job.corpus_id].vocab_size
@@ -136,8 +136,7 @@ class Jobs(Paths):
 
     def settings(self, job_id: str) -> str:
         """The settings of a run or of a piece of a trunk."""
-        job = self.job(job_id)
-        settings = job.trunk.settings if isinstance(job, PlannedTrunk) else job.settings
+        settings = settings_of(self.job(job_id))
         # Seeds of one run share their settings, and so the text, of which Snakemake keeps each.
         known = self._texts.get(id(settings))
         if known is None:
@@ -204,7 +203,11 @@ class Jobs(Paths):
         kernel = made.get("kernel")
         if kernel is None or made.get("device") != self.config.device:
             return False  # it was solved in closed form, or on a device that has PyTorch alone
-        if THEN in kernel:
+        # A run has the same result in a stack as alone, up to rounding.
+        parts = [part.partition(f" {STACKED} ") for part in kernel.split(THEN)]
+        if len({alone for alone, _, _ in parts}) > 1:
+            return True
+        if {stack for _, _, stack in parts} - {"", stack_fingerprint()}:
             return True
         if kernel.split()[0] == NATIVE:
             return self.config.kernel == TORCH

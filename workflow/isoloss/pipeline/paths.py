@@ -67,6 +67,14 @@ class Paths:
         """The checkpoint at the end of a piece of a trunk."""
         return f"{self.config.results}/trunks/{trunk_id}{self.TRUNK_SUFFIX}"
 
+    def stack_file(self, stack_id: str) -> str:
+        """What the jobs of a stack have come to, until each has taken its part."""
+        return f"{self.config.results}/stacks/{stack_id}.json"
+
+    def checkpoint(self, job_id: str) -> str:
+        """Where a training keeps its state while it goes on."""
+        return f"{self.config.results}/checkpoints/{job_id}{self.TRUNK_SUFFIX}"
+
     def figures(self, study: str | None = None) -> list[str]:
         """The files of all figures, or of a study's."""
         return [

@@ -11,7 +11,7 @@ from isoloss.config import exhibits
 from isoloss.config.study import Grid, Texts, Trained
 from isoloss.errors import UserError, nearest
 from isoloss.files import canonical_json, whole, without_tags
-from isoloss.pipeline.jobs import Jobs
+from isoloss.pipeline.stacks import Stacks
 
 # The starts of constructs of reStructuredText: inside a line, and at its start.
 RST_MARKUP = re.compile(r"([\\*`|_]|^\W)")
@@ -20,7 +20,7 @@ HTML_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 MOST_BYTES = 120_000
 
 
-class Workflow(Jobs):
+class Workflow(Stacks):
     """A checked config, ready to be run.
 
     A rule's `params` are strings of canonical JSON, because Snakemake compares params by their

@@ -29,6 +29,7 @@ COMMANDS = {
     "corpus": "isoloss.jobs.corpus",
     "train": "isoloss.jobs.train",
     "trunk": "isoloss.jobs.trunk",
+    "stack": "isoloss.jobs.stack",
     "plan": "isoloss.jobs.plan",
     "collect": "isoloss.jobs.collect",
     "losses": "isoloss.jobs.losses",

@@ -11,7 +11,8 @@ from isoloss.runtime.job import ANALYSIS, COMMANDS, TORCH
 from isoloss.tasks import TASKS
 
 NATIVE = "native"  # the first process
-OF_NATIVE = ("train", "trunk", "corpus")  # the commands that begin there; others begin at ANALYSIS
+# The commands that begin there; others begin at ANALYSIS.
+OF_NATIVE = ("train", "trunk", "stack", "corpus")
 # The libraries that jobs import, when they start or at their first use.
 LIBRARIES = {
     NATIVE: ("numpy.random", "pyarrow.parquet", "safetensors.numpy"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 # With less finished than this, the time left is not estimated.
 MIN_FINISHED_S = 10.0
 MIN_FINISHED_SHARE = 0.02  # of the planned cost of the trainings
-TRAINING = ("train", "trunk")  # the rules whose jobs train
+TRAINING = ("train", "trunk", "stack")  # the rules whose jobs train
 OTHER_JOB_S = 1.0  # the planned cost of a job of a rule without one
 # A kind of jobs, trainings or others, is taken to be as fast as all jobs until about this planned
 # cost of the kind is finished.
