@@ -93,18 +93,3 @@ def _write_png(path: Path, figure: Figure) -> None:
         image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
             partial, format="PNG", optimize=True
         )
-
-
-def _nothing(title: str, reasons: list[str]) -> tuple[Figure, pd.DataFrame]:
-    """A page of text in place of a figure without data, and a table of the same reasons."""
-    import pandas as pd
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    said = [textwrap.fill(one, 84) for one in (f"{title}: not drawn.", *reasons)]
-    text = "\n\n".join(said)
-    with styled():
-        figure = Figure(figsize=(6.4, 0.3 + 0.18 * (1 + text.count("\n"))))
-        FigureCanvasAgg(figure)
-        figure.text(0.02, 0.5, text, va="center", parse_math=False)
-    return figure, pd.DataFrame({"not_drawn_because": reasons})

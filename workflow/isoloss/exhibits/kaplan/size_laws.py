@@ -189,22 +189,19 @@ def _miss_left_out(result: FitResult) -> float:
 def draw_depth(spec: KaplanDepth, tables: Tables) -> Drawing:
     """The same runs by all parameters and by those outside the embeddings, by depth."""
     sheet = Sheet(2)
-    notes, named = [], []
+    notes, said, depths = [], [], {}
     shown = ((spec.naive, "parameters (all)", "With embeddings"),
              (spec.size, looks.SIZE_LABEL, "Without embeddings"))  # fmt: skip
     dashed = {"color": GREY, "linestyle": looks.DASH}
     for name, label, title in shown:
         found = tables.analysed(name, spec.called)
         panel = sheet.panel(label, spec.loss_label, title)
-        losses, ends = found.points(Q.LOSS), []
+        losses = found.points(Q.LOSS)
         for i, depth in enumerate(sorted(losses["of"].unique())):
             of_depth = losses[losses["of"] == depth]
             layers = f"{depth:.0f} layer" + ("s" if depth != 1 else "")
-            look = look_of(i)
-            panel.line(of_depth["x"], of_depth["value"], layers, "run", linewidth=1.0, **look)
-            last = of_depth.iloc[-1]
-            end = (layers, last["x"], last["value"], look["color"])
-            ends.append((end, _others_come_down(losses, depth, last)))
+            depths[layers] = look_of(i)
+            panel.line(of_depth["x"], of_depth["value"], layers, "run", linewidth=1.0, **look_of(i))
         panel.line_of(found.line(Q.LOSS), "one power law", "fitted law", linewidth=1.2, **dashed)
         notes += [f"{title}: {text}" for text in found.why_not()]
         missed, words = found.number(Q.MISS), []
@@ -213,21 +210,12 @@ def draw_depth(spec: KaplanDepth, tables: Tables) -> Drawing:
             notes.append(f"{title}: one power law misses the runs of all depths by "
                          f"{missed['value']:.1%} (root mean square).")  # fmt: skip
         notes += [f"{title}: {text}" for text in _loss_by_depth(losses)]
-        named.append((panel, ends, words))
+        said.append((panel, words))
     sheet.finish()
-    for panel, ends, words in named:
-        looks.name_ends(panel, [end for end, left in ends if not left])
-        looks.name_ends(panel, [end for end, left in ends if left], left=True)
+    for panel, words in said:
         looks.in_corner(panel, words)
-    key = [("one power law of all depths", dashed)]
-    return sheet.drawing(key if any(words for *_, words in named) else (), notes)
-
-
-def _others_come_down(losses: pd.DataFrame, depth: float, end: pd.Series) -> bool:
-    """Whether another depth passes above the end of a line, and so crosses what is right of it."""
-    others = losses[losses["of"] != depth].groupby("of")
-    above = [log_log(end["x"], rows["x"], rows["value"], beyond=np.nan) for _, rows in others]
-    return bool(np.any(np.array(above, float) > end["value"]))
+    key = [*depths.items(), ("one power law of all depths", dashed)]
+    return sheet.drawing(key if any(words for _, words in said) else key[:-1], notes)
 
 
 def _loss_by_depth(losses: pd.DataFrame) -> list[str]:
