@@ -27,6 +27,9 @@ OF = {
     "kaplan_transfer": (P.elsewhere, [
         {"do": "transfer", "sweeps": ["transformer"], "draws": 50},
     ], {}),
+    "kaplan_depth_elsewhere": (P.depths, [
+        {"do": "depth_elsewhere", "sweeps": ["deep"], "line": ["transformer"]},
+    ], {}),
 }  # fmt: skip
 
 

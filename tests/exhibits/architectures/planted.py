@@ -126,6 +126,25 @@ def elsewhere(noise=NOISE, slope=SLOPE, early=EARLY, texts=("books", "headers"))
     return tables(rows, further, curves)
 
 
+def depths(change=0.0, noise=NOISE):
+    """Models of one size and four depths beside those of `elsewhere`, on its line.
+
+    `change` is what a doubling of depth adds to the loss on other texts.
+    """
+    rng, rows, further, curves = np.random.default_rng(5), [], [], []
+    for n_layer, seed in ((n, seed) for n in (1, 2, 4, 8) for seed in range(2)):
+        row = run("deep", SIZES[2], 10 * n_layer + seed, family_loss("transformer", SIZES[2]))
+        row |= {"n_layer": n_layer, "loss": row["loss"] * (1 + 0.02 * np.log2(n_layer))}
+        rows.append(row)
+        curves.append({"run_id": row["run_id"], "step": STEP, "loss": row["loss"],
+                       "n_tokens": STEP * 2048})  # fmt: skip
+        for place, text in enumerate(("books", "headers")):
+            loss = OFFSET * (place + 1) + SLOPE * row["loss"] + change * np.log2(n_layer)
+            loss += noise * rng.standard_normal()
+            further.append(evaluation(row["run_id"], STEP, loss, text=text))
+    return joined(elsewhere(), tables(rows, further, curves))
+
+
 def joined(*studies):
     """Several of them as one study."""
     return tuple(pd.concat(tables, ignore_index=True) for tables in zip(*studies, strict=True))

@@ -8,6 +8,7 @@ import pytest
 
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Tables
+from isoloss.exhibits.kaplan.depth_elsewhere import DepthElsewhere
 from isoloss.exhibits.kaplan.families import Families
 from isoloss.exhibits.kaplan.positions import ByPosition, SizeByPosition, stopping
 from isoloss.exhibits.kaplan.transfer import Transfer
@@ -23,6 +24,7 @@ POSITIONS = ByPosition(do="by_position", **BOTH)
 SIZES = SizeByPosition(
     do="size_by_position", sweeps=["transformer"], short=["context_8"], draws=100
 )
+DEPTHS = DepthElsewhere(do="depth_elsewhere", sweeps=["deep"], line=["transformer"])
 TRANSFER = Transfer(do="transfer", sweeps=["transformer"], draws=50)
 MIDDLE = P.SIZES[2]
 
@@ -206,7 +208,30 @@ def test_two_sizes_have_an_offset_and_no_slope():
     assert slope["verdict"] == "not made: 2 sizes, a line needs 3"
 
 
-@pytest.mark.parametrize("asked", [POSITIONS, SIZES, TRANSFER], ids=lambda one: one.do)
+@pytest.mark.parametrize("change", [0.0, 0.03])
+def test_depth_is_seen_where_it_does_more_than_the_loss_in_training_says(change):
+    """Deeper models have a higher loss on the training text, which by itself is no effect."""
+    study = P.depths(change)
+    rows = rows_of(DEPTHS, study)
+    for text in ("books", "headers"):
+        found = one(rows, "rest of the loss elsewhere by depth", group=f"corpus={text}")
+        assert found["value"] == pytest.approx(change, abs=0.003)
+        assert holds(found, change) and holds(found, 0) == (change == 0)
+    notes = drawing(spec("kaplan_depth_elsewhere"), Tables(runs=study[0], analyses=rows)).notes
+    assert ["no effect of depth is seen" in note for note in notes] == [change == 0] * 2
+
+
+def test_depths_are_compared_at_one_size_only():
+    runs, *more = P.depths()
+    of_one = runs.index[runs["n_layer"] == 8]
+    runs.loc[of_one, "n_params_non_embedding"] *= 2
+    with pytest.raises(UserError, match="the models differ in size: N is 24576 to 49152"):
+        rows_of(DEPTHS, (runs, *more))
+    with pytest.raises(UserError, match="2 depths, a line needs 3"):
+        rows_of(DEPTHS, (runs[~(runs["n_layer"] >= 4)], *more))
+
+
+@pytest.mark.parametrize("asked", [POSITIONS, SIZES, TRANSFER, DEPTHS], ids=lambda one: one.do)
 def test_without_further_evaluations_the_reason_is_said(asked):
     runs, curves, evaluations = P.families()
     inputs = made.Inputs(runs=runs, curves=curves, done=evaluations, evaluations=evaluations)

@@ -57,7 +57,6 @@ def _a(approach: int, value: float, quantity: Quantity = Q.A_OPT) -> Claim:
     return Claim("approaches", quantity, "interval", value, groups=(f"approach={approach}",))
 
 
-DEPTHS = "no study measures models of one size and several depths on other texts"
 LOOK = "no single number decides it: look"
 KAPLAN = (
     PaperFigure("1", "three straight power laws, in compute, data and size", "kaplan_summary",
@@ -108,7 +107,8 @@ KAPLAN = (
     PaperFigure("23", "a power law fits better than a logarithm", "kaplan_size_laws",
                 test=Claim("size_laws", Q.MISS_LEFT_OUT, "lower", analyses=("size",),
                           groups=("law=power_law", "law=logarithmic"))),
-    PaperFigure("24", "depth does not change generalisation", missing=DEPTHS),
+    PaperFigure("24", "depth does not change generalisation", "kaplan_depth_elsewhere",
+                test=Claim("depth_elsewhere", Q.DEPTH_ELSEWHERE, "is 0", 0.02)),
 )  # fmt: skip
 HOFFMANN = (
     PaperFigure("1", "three approaches agree on N* ~ C^0.5", "chinchilla_frontiers",

@@ -239,6 +239,14 @@ class Q(Quantity):
         "slope of the loss elsewhere", "",
         "Change of the loss on another text for a nat of loss on the training text.",
     )  # fmt: skip
+    REST_ELSEWHERE = (
+        "rest of the loss elsewhere", "nats per token",
+        "Loss on another text less that of models of other sizes at equal loss in training.",
+    )  # fmt: skip
+    DEPTH_ELSEWHERE = (
+        "rest of the loss elsewhere by depth", "nats per token",
+        "Change of that rest for a doubling of the depth.",
+    )  # fmt: skip
     APART_ELSEWHERE = (
         "loss elsewhere while training", "nats per token",
         "Mean loss on another text while training, less that of trained models at equal loss.",
@@ -281,6 +289,7 @@ class X(Axis):
     N_UNIQUE_TOKENS = "n_unique_tokens", "tokens", "Different tokens of training."
     STEPS = "steps", "steps", "Steps of the optimiser, or the least that a loss takes (Eq. 5.4)."
     LOSS = "loss", "nats per token", "Held-out loss."
+    N_LAYER = "n_layer", "", "Blocks of a transformer."
     WIDTH = "width", "", "d_model, or the hidden units of an MLP."
     SEED = "seed", "", "Seed of a run."
     SHARE_OF_RUN = "t / t_end", "", "Steps over those at which a normalised curve ends."

@@ -72,9 +72,35 @@ def analyse(spec: Transfer, inputs: Inputs) -> list[Row]:
     Raises
     ------
     UserError
-        No run has losses on another text.
+        As `evaluated`.
     """
+    rows = evaluated(spec, inputs, spec.sweeps)
     runs = finished_in(inputs.runs, spec.sweeps, "loss")[["run_id", SIZE, "loss"]]
+    runs = runs.drop_duplicates("run_id")
+    made = _by_size(spec, runs.rename(columns={SIZE: "size"}), None)
+    for text, of_text in rows.groupby("text", sort=True):
+        group = Group.of(corpus=str(text))
+        made += _by_size(spec, of_text[of_text["end"]], group)
+        made += _against_own(of_text, group)
+        made += _line(of_text, group)
+    return made
+
+
+def evaluated(spec: Analysing, inputs: Inputs, sweeps: list[str]) -> pd.DataFrame:
+    """Losses on other texts of the finished runs of some sweeps, at each evaluation.
+
+    Returns
+    -------
+    DataFrame
+        Columns `run_id`, `step`, `text`, `loss` (there), `own` (on the training text's held-out
+        part), `size`, and `end` (whether the run ended there), by size, run and step.
+
+    Raises
+    ------
+    UserError
+        No run measured its loss on another text, or a run does not say its size.
+    """
+    runs = finished_in(inputs.runs, sweeps, "loss")[["run_id", SIZE, "loss"]]
     runs = runs.drop_duplicates("run_id")
     rows = inputs.evaluations
     if rows is not None and len(rows):
@@ -94,14 +120,7 @@ def analyse(spec: Transfer, inputs: Inputs) -> list[Row]:
         loss=rows["loss"].astype(float),
         own=rows["own"].astype(float),
     )
-    rows = rows.sort_values(["size", "run_id", "step"], kind="stable")
-    made = _by_size(spec, runs.rename(columns={SIZE: "size"}), None)
-    for text, of_text in rows.groupby("text", sort=True):
-        group = Group.of(corpus=str(text))
-        made += _by_size(spec, of_text[of_text["end"]], group)
-        made += _against_own(of_text, group)
-        made += _line(of_text, group)
-    return made
+    return rows.sort_values(["size", "run_id", "step"], kind="stable")
 
 
 def _by_size(spec: Transfer, ended: pd.DataFrame, group: Group | None) -> list[Row]:
