@@ -1,16 +1,20 @@
 """What tests of several folders share, and in which order they come."""
 
 import os
-import shutil
+
+from isoloss.runtime.client import ONE_THREAD
+
+os.environ |= ONE_THREAD  # before numpy and torch are imported: workers of pytest share the cores
 
 import numpy as np
 import pytest
-from filelock import FileLock
 
-from tests.workflow.project import REPOSITORY, Project
-
-# Some minutes each: they come first, so that no worker is left with one of them at the end.
-LONGEST = ("slurm/test_slurm_study", "slurm/", "workflow/test_smoke", "survival", "workflow")
+# Minutes, or much of one: they come first, so that no worker is left with one of them at the end.
+LONGEST = (
+    *("slurm/test_slurm_events", "slurm/", "workflow/test_smoke", "survival", "workflow"),
+    *("schedulers", "native", "models", "test_light_install", "test_extending_page"),
+    *("exhibits", "cli/test_fit"),
+)
 
 
 def pytest_collection_modifyitems(items):
@@ -21,48 +25,6 @@ def pytest_collection_modifyitems(items):
         return next((i for i, name in enumerate(LONGEST) if file.startswith(name)), len(LONGEST))
 
     items.sort(key=place)
-
-
-class Shipped(Project):
-    """A folder with the project's own config."""
-
-    def __init__(self, folder, prepared):
-        self.folder, self.prepared = folder, prepared
-        shutil.copytree(REPOSITORY / "config", folder / "config")
-
-    def write(self):
-        """The config is as it is shipped."""
-
-
-@pytest.fixture(scope="session")
-def smoke(tmp_path_factory):
-    """The folders in which the smoke study has run with one and with two cores."""
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent  # the first worker that needs it runs it for all
-    folders = {cores: base / f"smoke{cores}" for cores in (1, 2)}
-    with FileLock(base / "smoke.lock"):
-        for cores, folder in folders.items():
-            if not folder.exists():
-                run_smoke(folder, cores)
-    return folders
-
-
-def run_smoke(folder, cores):
-    """Every rule runs; a folder is there when all of them have.
-
-    With two cores, Snakemake starts as a user starts it. With one, it is forked as most tests do.
-    """
-    unfinished = folder.with_suffix(".unfinished")
-    unfinished.mkdir()
-    jobs = Shipped(unfinished, prepared=cores == 1).jobs(
-        "--configfile", "config/smoke.yaml", cores=cores
-    )
-    assert set(jobs) == {
-        *("corpus", "train", "plan", "collect", "losses", "complete"),
-        *("trunk", "predict", "analyse", "analyses", "fit", "fits", "figure", "report"),
-    }
-    unfinished.rename(folder)
 
 
 @pytest.fixture

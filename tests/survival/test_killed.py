@@ -7,6 +7,7 @@ import time
 import psutil
 import pytest
 from tests.survival.started import (
+    PATIENCE_S,
     descendants,
     finished_rows,
     is_training,
@@ -53,7 +54,7 @@ def test_the_next_command_goes_on(tmp_path, end):
             assert not (project.folder / "else" / "runs").exists()
         end(process)
         process.wait()
-        _, left = psutil.wait_procs(children, timeout=60)
+        _, left = psutil.wait_procs(children, timeout=PATIENCE_S)
         assert not left
     whole = finished_rows(project)
     kept = list((project.folder / "results" / "checkpoints").glob("*.safetensors"))

@@ -23,12 +23,15 @@ class Clone(Project):
 
     def __init__(self, folder):
         self.folder = folder
+        self.has_own_code = True  # else the repository's, which is the same, and starts quicker
 
     def write(self):
         """The config is as it is."""
 
     def snakemake(self, *arguments, cores=2):
         """Run Snakemake in the clone, with the clone's own code."""
+        if not self.has_own_code:
+            return super().snakemake(*arguments, cores=cores)
         options, code = ["--cores", str(cores), *arguments], str(self.folder / "workflow")
         return run_module("snakemake", options, self.folder, PYTHONPATH=code)
 
@@ -42,11 +45,13 @@ class Clone(Project):
         }
 
 
-def copied(source, target, times):
+def copied(source, target, times, own_code=True):
     """A copy of a folder, with the times of its files or with new ones."""
     function = shutil.copy2 if times else shutil.copyfile
     shutil.copytree(source, target, symlinks=True, copy_function=function)
-    return Clone(target)
+    copy = Clone(target)
+    copy.has_own_code = own_code
+    return copy
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +103,7 @@ def test_a_comment_a_docstring_and_an_empty_line_in_every_module_make_nothing_ag
 
 def test_results_that_are_copied_into_a_fresh_clone_have_nothing_to_do(finished, tmp_path):
     """The copy has new times, the corpus the newest, and none of Snakemake's records."""
-    copy = copied(finished.folder, tmp_path / "copy", times=False)
+    copy = copied(finished.folder, tmp_path / "copy", times=False, own_code=False)
     shutil.rmtree(copy.folder / ".snakemake")
     for path in (copy.folder / "results" / "corpora").rglob("*"):
         path.touch()
@@ -133,7 +138,7 @@ def test_an_edit_of_the_code_keeps_a_prediction_that_says_the_same(finished, tmp
 
 
 def test_a_study_that_is_renamed_keeps_its_prediction(finished, tmp_path):
-    copy = copied(finished.folder, tmp_path / "copy", times=True)
+    copy = copied(finished.folder, tmp_path / "copy", times=True, own_code=False)
     config = copy.folder / "config"
     (config / "studies" / "text.yaml").rename(config / "studies" / "words.yaml")
     path = config / "config.yaml"
@@ -159,7 +164,7 @@ def test_a_prediction_of_a_version_without_records_is_kept_as_one_before_it_is_m
 
 def test_a_finished_run_stays_where_its_corpus_or_trunk_is_made_again(finished, tmp_path):
     """They were removed to free the space, and a new run needs them."""
-    copy = copied(finished.folder, tmp_path / "copy", times=True)
+    copy = copied(finished.folder, tmp_path / "copy", times=True, own_code=False)
     for name in ("corpora", "trunks"):
         shutil.rmtree(copy.folder / "results" / name)
     assert copy.jobs() == {}
