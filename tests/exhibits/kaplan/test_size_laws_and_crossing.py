@@ -4,6 +4,7 @@ import re
 from dataclasses import fields
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from isoloss.errors import UserError
@@ -55,6 +56,17 @@ def test_every_parameter_of_a_law_of_one_variable_is_a_quantity(name):
     law = LAWS[name]
     for parameter in (*law.names, *law.derived(dict.fromkeys(law.names, 0.5))):
         assert str(Quantity.read(parameter)) == parameter
+
+
+def test_the_longest_runs_are_those_that_most_sizes_have():
+    runs, curves = STUDY
+    sizes = sorted(runs["n_params_non_embedding"].unique())
+    alone = runs[runs["n_params_non_embedding"] == sizes[0]].iloc[[-1]].copy()
+    alone[["run_id", "n_tokens"]] = ["alone", 10 * runs["n_tokens"].max()]
+    staircase = pd.concat([runs, alone], ignore_index=True)
+    found = points(made("size_laws", (staircase, curves), keep="longest"), "loss")
+    assert sorted(found["x"]) == sizes
+    assert "alone" not in " ".join(found["runs"])
 
 
 def test_any_number_of_a_run_may_be_the_variable():

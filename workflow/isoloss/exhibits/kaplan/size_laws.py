@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_LINE = 60
+MOST_SIZES = 0.75  # share of the sizes that has to have a length
 WORDS = {
     "power_law": "power law",
     "logarithmic": "logarithm",
@@ -56,8 +57,8 @@ class SizeLaws(Analysing):
         "power_law",
         "logarithmic",
     ]  # of one variable
-    # The runs with the most tokens; those of the largest size; those of as many tokens as the
-    # models of different depth have in common.
+    # The runs with the most tokens that three quarters of the sizes have; those of the largest
+    # size; those of as many tokens as the models of different depth have in common.
     keep: Literal["all", "longest", "largest", "depths"] = "all"
     where: dict[str, Values] = {}  # column -> the values that are kept
     draws: Draws = 400  # of the intervals
@@ -150,8 +151,15 @@ def _chosen(spec: SizeLaws, runs: pd.DataFrame) -> pd.DataFrame:
     if spec.keep == "depths":
         depths = chosen.groupby("n_tokens")["n_layer"].nunique()
         return chosen[chosen["n_tokens"] == depths.idxmax()]
-    column = {"longest": "n_tokens", "largest": "n_params_non_embedding"}.get(spec.keep)
-    return chosen if column is None else chosen[chosen[column] == chosen[column].max()]
+    if spec.keep == "longest":
+        sizes = chosen.groupby("n_tokens")["n_params_non_embedding"].nunique()
+        enough = MOST_SIZES * chosen["n_params_non_embedding"].nunique()
+        shared = sizes.index[sizes >= min(enough, sizes.max())]
+        return chosen[chosen["n_tokens"] == shared.max()]
+    if spec.keep == "largest":
+        largest = chosen["n_params_non_embedding"].max()
+        return chosen[chosen["n_params_non_embedding"] == largest]
+    return chosen
 
 
 def _numbers(spec: SizeLaws, result: FitResult, said: dict[str, Any]) -> list[Row]:
