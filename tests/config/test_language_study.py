@@ -34,11 +34,13 @@ def runs_of(workflow, name):
     return [workflow.plan.runs[i] for sweep, i in workflow.plan.members["text"] if sweep == name]
 
 
-def test_the_grid_is_eight_sizes_by_five_budgets_over_two_and_three_quarter_decades(grid):
-    sizes = {run.settings["model"]["d_model"] for run in grid}
-    budgets = {run.settings["data"]["n_tokens"] for run in grid}
+def test_eight_sizes_meet_five_lengths_and_four_train_on_over_two_and_three_quarter_decades(grid):
+    cells = {_cell(run) for run in grid}
+    lengths = {width: sorted(d for w, d in cells if w == width) for width, _ in cells}
     compute = [run.whole_flops for run in grid]
-    assert (len(sizes), len(budgets), len(grid)) == (8, 5, 40)
+    assert len(cells) == len(grid) == 8 * 5 + 7
+    assert sorted(map(len, lengths.values())) == [5, 5, 5, 5, 6, 7, 7, 7]
+    assert len({tuple(of_one[:5]) for of_one in lengths.values()}) == 1
     assert max(compute) / min(compute) >= 10**2.75
 
 
@@ -72,8 +74,8 @@ def test_the_small_sizes_have_three_seeds_at_every_length_of_the_grid(workflow, 
     cells = {_cell(run) for run in grid}
     again = runs_of(workflow, "again")
     assert {run.seed for run in again} == {1, 2}
-    lengths = {length for _, length in cells}
     widths = {width for width, _ in map(_cell, again)}
+    lengths = {length for width, length in cells if width == min(widths)}
     assert len(widths) == 4 and {_cell(run) for run in again} <= cells
     assert len(again) == 2 * len(widths) * len(lengths)
 

@@ -20,6 +20,7 @@ ASKED = sorted(set(exhibits.ANALYSES) - exhibits.AUTOMATIC)
 RUNGS = ("long_warmup", "short_warmup", "matched", "tuned")
 MORE = {
     "cooldown_check": {"cooled": ["grid"], "independent": ["grid"]},
+    "depth_elsewhere": {"line": ["grid"]},
     "families": {"reference": "grid"},
     "head_to_head": {"kaplan": ["grid"], "ours": ["grid"]},
     "ladder": {key: ["grid"] for key in RUNGS},

@@ -36,12 +36,12 @@ class Clone(Project):
         return run_module("snakemake", options, self.folder, PYTHONPATH=code)
 
     def contents(self):
-        """The bytes of all results, by path."""
+        """The bytes of all results by path, but for records of what was made when."""
         paths = [path for path in (self.folder / "results").rglob("*") if path.is_file()]
         return {
             path.relative_to(self.folder): path.read_bytes()
             for path in paths
-            if "logs" not in path.parts
+            if not {"logs", "provenance.json"} & set(path.parts)
         }
 
 

@@ -66,6 +66,10 @@ def _describe_runs(trained: dict[str, Schema], sweep: dict[str, Schema]) -> None
     ):
         said = {k: v for k, v in keys[key].items() if k in ("description", "default")}
         keys[key] = {"allOf": [{"$ref": f"#/$defs/{name}"}]} | said
+    several = {"type": "array", "items": {"$ref": "#/$defs/Grid"}, "minItems": 1}
+    sweep["grid"]["allOf"] = [
+        {"if": {"type": "array"}, "then": several, "else": {"$ref": "#/$defs/Grid"}}
+    ]
     trained["corpora"]["additionalProperties"] = {"$ref": "#/$defs/OwnCorpus"}
 
 

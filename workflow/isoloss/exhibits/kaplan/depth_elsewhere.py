@@ -149,7 +149,7 @@ def draw(spec: KaplanDepthElsewhere, tables: Tables) -> Drawing:
     if len(own):
         black = {"color": "black", "marker": "o"}
         left.line(own["x"], own["value"], OWN, "final loss", markersize=4, linewidth=1.1, **black)
-        right.axes.axhline(0, color=GREY, linewidth=1.0, linestyle=looks.DASH)
+        right.level(0.0, "as models of other sizes", color=GREY, linestyle=looks.DASH)
         key.append((OWN, black | {"linestyle": "-"}))
     texts = list(dict.fromkeys(one["corpus"] for one in found.groups(Q.REST_ELSEWHERE)))
     for place, text in enumerate(texts):
