@@ -169,6 +169,22 @@ def test_overrides_change_what_they_name_and_nothing_else():
     assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 2}
 
 
+def test_an_override_changes_sections_of_a_list_by_their_names():
+    base = {"analyses": [{"do": "fit", "draws": 1}, {"do": "fit", "name": "b"}], "figures": ["c"]}
+    changes = {"analyses": {"b": {"draws": 9}}, "figures": {"c": {"sweeps": ["d"]}}}
+    assert merged(base, changes) == {
+        "analyses": [{"do": "fit", "draws": 1}, {"do": "fit", "name": "b", "draws": 9}],
+        "figures": [{"draw": "c", "sweeps": ["d"]}],
+    }
+    assert base["figures"] == ["c"] and "draws" not in base["analyses"][1]
+
+
+def test_an_override_of_a_section_that_a_list_lacks_names_the_nearest():
+    base = {"analyses": [{"do": "recount"}, {"do": "curvature", "name": "bend"}]}
+    with pytest.raises(UserError, match="analyses: there is no 'recont'; did you mean 'recount'"):
+        merged(base, {"analyses": {"recont": {}}})
+
+
 @pytest.mark.parametrize(
     "path", sorted(Path("config/studies").glob("*.yaml")), ids=lambda p: p.stem
 )

@@ -21,7 +21,6 @@ from isoloss.laws import CHINCHILLA
 from isoloss.laws import published as P
 from isoloss.results import Q
 from isoloss.results.group import Group
-from isoloss.runs.lineage import Lineage
 from isoloss.runs.select import finished_in
 from tests.exhibits import planted as truth
 from tests.exhibits.made import analyse_study
@@ -420,24 +419,3 @@ def test_valleys_lie_where_four_sizes_have_runs_on_both_sides():
         assert np.log(min(truth.BUDGETS)) <= log_d.min() and log_d.max() <= np.log(
             max(truth.BUDGETS)
         )
-
-
-def test_seeds_of_one_size_have_luck_of_their_own_in_the_noise():
-    """8 sizes, 5 lengths, 3 seeds: 2 % of luck for a size and seed, 0.5 % for a run."""
-    rng = np.random.default_rng(0)
-    size, length, seed = (axis.ravel() for axis in np.indices((8, 5, 3)))
-    trunk = size * 3 + seed
-    luck = 0.02 * rng.standard_normal(24)[trunk] + 0.005 * rng.standard_normal(120)
-    log_n = np.log(1e4) + np.arange(8.0)
-    design = Design(
-        size=size, log_d=12.0 + length, log_loss=2 - 0.1 * size - 0.1 * length + luck,
-        run_ids=tuple(map(str, range(120))), log_n=dict.fromkeys(COUNTS, log_n),
-        log_k=dict.fromkeys(COUNTS, log_n), curves=(None,) * 8,
-        lineage=Lineage("lineage", codes=np.array([f"line {i}" for i in trunk])),
-    )  # fmt: skip
-    draws = draw_noise(design, 400)
-    assert draws.sd == pytest.approx(0.0206, rel=0.3)
-    assert draws.shared == pytest.approx(0.94, abs=0.04)
-    noise = draws.runs[1:]
-    same = [np.corrcoef(noise[:, 0], noise[:, i])[0, 1] for i in (1, 2, 3)]
-    assert abs(same[0]) < 0.2 and abs(same[1]) < 0.2 and same[2] > 0.8  # the third has seed 0

@@ -189,10 +189,43 @@ def unwritable(value: Any, key: str = "") -> Iterator[str]:
             yield from unwritable(part, f"{key}.{name}" if key else str(name))
 
 
-def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `changes`: sections are merged, everything else is replaced."""
+def merged(base: dict[str, Any], changes: dict[str, Any], key: str = "") -> dict[str, Any]:
+    """`base` with `changes`: sections are merged, everything else is replaced.
+
+    A section that changes a list of sections has the names of those that it changes.
+
+    Raises
+    ------
+    UserError
+        A list has no section of such a name.
+    """
     result = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = merged(result[key], value) if both else value
+    for name, value in changes.items():
+        at = f"{key}.{name}" if key else str(name)
+        if isinstance(value, dict) and isinstance(result.get(name), dict):
+            result[name] = merged(result[name], value, at)
+        elif isinstance(value, dict) and isinstance(result.get(name), list):
+            result[name] = _merged_by_name(result[name], value, at)
+        else:
+            result[name] = value
     return result
+
+
+def _merged_by_name(base: list[Any], changes: dict[str, Any], key: str) -> list[Any]:
+    """The sections of a list, which are called by their `name`, or by what they do or draw."""
+    sections = [{"draw": one} if isinstance(one, str) else one for one in base]
+    names = [
+        str(next((one[k] for k in ("name", "do", "draw") if k in one), ""))
+        if isinstance(one, dict) else ""
+        for one in sections
+    ]  # fmt: skip
+    if unknown := [name for name in changes if name not in names]:
+        raise UserError("overrides", [
+            f"{key}: there is no {name!r}{nearest(name, [n for n in names if n])}"
+            for name in unknown
+        ])  # fmt: skip
+    return [
+        merged(section, changes[name], f"{key}.{name}")
+        if isinstance(changes.get(name), dict) else changes.get(name, before)
+        for before, section, name in zip(base, sections, names, strict=True)
+    ]  # fmt: skip

@@ -22,7 +22,7 @@ from isoloss.exhibits.chinchilla.allocation import METHOD, UNITS, Allocation
 from isoloss.exhibits.chinchilla.by_envelope import envelope, first_approach
 from isoloss.exhibits.chinchilla.by_law import Surface, third_approach
 from isoloss.exhibits.chinchilla.by_valleys import Valley, second_approach, valleys
-from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfGrid, design_of
+from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfCurves, design_of
 from isoloss.exhibits.chinchilla.looks import DASHED, DOTTED
 from isoloss.exhibits.chinchilla.noise import Draws, draw_noise
 from isoloss.exhibits.notes import warned
@@ -47,7 +47,7 @@ KAPLAN = {"color": "black", "linestyle": DASHED, "linewidth": 1.2}
 HOFFMANN = {"color": GREY, "linestyle": DOTTED, "linewidth": 1.4}
 
 
-class Approaches(OfGrid):
+class Approaches(OfCurves):
     """N*(C) and D*(C) by the three approaches of Hoffmann et al., and whether they agree."""
 
     do: Literal["approaches"]
@@ -107,7 +107,13 @@ def analyse(spec: Approaches, inputs: Inputs) -> list[Row]:
         The sweeps are no grid of four sizes and three numbers of tokens.
     """
     design = design_of(
-        inputs.runs, inputs.curves, spec.sweeps, spec.name, spec.first_step, [spec.count]
+        inputs.runs,
+        inputs.curves,
+        spec.sweeps,
+        spec.name,
+        spec.first_step,
+        [spec.count],
+        spec.curves,
     )
     draws = draw_noise(design, spec.draws)
     rows, found, warnings = [_noise(design, draws)], {}, {}
@@ -176,7 +182,7 @@ def _winners(design: Design, draws: Draws, spec: Approaches) -> list[Row]:
             "group": Group.of(Label.WINNER, approach=1), "kind": Kind.POINT,
             "x_quantity": COUNTS[spec.count].axis, "x": float(np.exp(c)),
             "verdict": at_the_edge if edge else IDENTIFIED,
-            "runs": design.run_ids[design.curves[i].run],
+            "runs": design.curves[i].run_id,
         }  # fmt: skip
         values = {Q.N_OPT: log_n[i], Q.D_OPT: c - log_k[i], Q.LOSS: found.log_loss[i, k]}
         rows += [Row(quantity=quantity, value=float(np.exp(y)), unit=(UNITS | LOSSES)[quantity],

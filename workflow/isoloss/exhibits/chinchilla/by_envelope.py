@@ -13,7 +13,7 @@ import numpy as np
 from isoloss.errors import UserError
 from isoloss.exhibits.chinchilla.allocation import Allocation, Places, through
 from isoloss.exhibits.chinchilla.design import FEWEST_SIZES, Design
-from isoloss.exhibits.chinchilla.noise import Draws, polynomial
+from isoloss.exhibits.chinchilla.noise import Draws, best_polynomial
 from isoloss.stats.parabola import vertex_of_three
 
 N_BUDGETS = 600
@@ -78,7 +78,8 @@ def _luck(design, curves) -> dict[int, float]:
         np.concatenate([getattr(c, name) for c in curves.values()])
         for name in ("log_d", "log_loss")
     )
-    columns = polynomial(design.log_n["embeddings"][size], log_d, 3)
+    log_n = design.log_n["embeddings"][size]
+    columns, _ = best_polynomial(log_n, log_d, log_loss)
     left = log_loss - columns @ np.linalg.lstsq(columns, log_loss, rcond=None)[0]
     return {i: float(left[size == i].mean()) for i in curves}
 

@@ -17,7 +17,7 @@ from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
 from isoloss.exhibits.chinchilla.allocation import METHOD, UNITS, moved, slope_row
 from isoloss.exhibits.chinchilla.by_envelope import envelope, frontier
-from isoloss.exhibits.chinchilla.design import COUNTS, Counting, OfGrid, design_of
+from isoloss.exhibits.chinchilla.design import COUNTS, Counting, OfCurves, design_of
 from isoloss.exhibits.chinchilla.looks import (
     DASHED,
     compute_label,
@@ -35,7 +35,7 @@ FEWEST_BUDGETS = 30
 SHOWN = 90
 
 
-class Curvature(OfGrid):
+class Curvature(OfCurves):
     """The exponent of N*(C) in thirds of the compute: is the frontier a straight line?"""
 
     do: Literal["curvature"]
@@ -66,7 +66,13 @@ def analyse(spec: Curvature, inputs: Inputs) -> list[Row]:
         The sweeps are no grid, have too few learning curves, or hardly any such budget.
     """
     design = design_of(
-        inputs.runs, inputs.curves, spec.sweeps, spec.name, spec.first_step, [spec.count]
+        inputs.runs,
+        inputs.curves,
+        spec.sweeps,
+        spec.name,
+        spec.first_step,
+        [spec.count],
+        spec.curves,
     )
     draws = draw_noise(design, spec.draws)
     found = envelope(design, draws, spec.count, spec.name)

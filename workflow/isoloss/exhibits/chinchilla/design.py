@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from isoloss.config.section import Draws, Levels, PositiveInt
+from isoloss.config.section import Draws, Levels, Name, PositiveInt
 from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysing
 from isoloss.results import X
@@ -35,6 +35,17 @@ class OfGrid(Analysing):
     reach: Reach = 3.0  # factor in N about the lowest run within which a valley is fitted
     first_step: PositiveInt = 100  # learning curves are used from it on
     draws: Draws = 400  # of noise, from which intervals are made
+
+
+class OfCurves(OfGrid):
+    """What the analyses have that use learning curves of the grid's sizes, too."""
+
+    curves: list[Name] = []  # sweeps whose longest runs have the curves; empty: `sweeps`
+
+    @property
+    def sweeps_named(self) -> list[str]:
+        """The sweeps that it reads."""
+        return [*self.sweeps, *self.curves]
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,8 @@ class Curve:
 
     log_d: np.ndarray
     log_loss: np.ndarray
-    run: int  # whose it is: the place in the design's runs
+    run: int  # the place in the design's runs of the one that has its noise
+    run_id: str  # whose it is
 
 
 @dataclass(frozen=True)
@@ -152,7 +164,7 @@ class Design:
     @property
     def curve_ids(self) -> str:
         """The runs whose curves there are, for the table of analyses."""
-        return " ".join(self.run_ids[c.run] for c in self.curves if c is not None)
+        return " ".join(c.run_id for c in self.curves if c is not None)
 
 
 def design_of(
@@ -162,6 +174,7 @@ def design_of(
     where: str,
     first_step: int = 1,
     counts: Iterable[str] = (),
+    of_curves: Iterable[str] = (),
 ) -> Design:
     """The design of some sweeps.
 
@@ -171,6 +184,8 @@ def design_of(
         Learning curves are taken from it on.
     counts : iterable of str
         Ways to count whose sizes and compute every run must have.
+    of_curves : iterable of str
+        Sweeps whose runs have the learning curves; without, the same as of the losses.
 
     Raises
     ------
@@ -200,6 +215,11 @@ def design_of(
     if problems:
         raise UserError(where, problems)
     first = np.searchsorted(size, np.arange(len(sizes)))
+    longest = chosen
+    if of_curves := list(of_curves):
+        longest = finished_in(runs, of_curves, "loss").sort_values(
+            ["n_tokens", "run_id"], kind="stable"
+        )
     per_token = {
         name: chosen[count.compute].to_numpy(float) / chosen["n_tokens"].to_numpy(float)
         for name, count in COUNTS.items()
@@ -215,19 +235,24 @@ def design_of(
         },
         log_k={name: np.log(values[first]) for name, values in per_token.items()},
         curves=tuple(
-            _curve(chosen, curves, np.flatnonzero(size == i), first_step) for i in range(len(sizes))
+            _curve(longest[longest["n_params"] == n], curves, first_step, np.flatnonzero(size == i))
+            for i, n in enumerate(sizes)
         ),
         lineage=lineage_of(chosen),
     )
 
 
-def _curve(chosen, curves, places, first_step):
-    """The curve of the longest of some runs while its rate was at the peak."""
-    place = int(places[-1])  # by rising tokens
-    run = chosen.iloc[place]
+def _curve(runs, curves, first_step, places):
+    """The curve of the longest of some runs of one size while its rate was at the peak.
+
+    A curve of another run than the design's has noise like that of the size's longest run.
+    """
+    if runs.empty:
+        return None
+    run = runs.iloc[-1]  # by rising tokens
     curve = at_peak_rate(curves[curves["run_id"] == run["run_id"]], run["peak_lr"])
     curve = curve[curve["step"] >= first_step]
     if len(curve) < 4:
         return None
     log_d, log_loss = (np.log(curve[name].to_numpy(float)) for name in ("n_tokens", "loss"))
-    return Curve(log_d, log_loss, place)
+    return Curve(log_d, log_loss, int(places[-1]), str(run["run_id"]))

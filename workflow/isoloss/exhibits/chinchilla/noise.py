@@ -1,8 +1,10 @@
 """The noise of a grid's losses, and losses like those measured.
 
-Nothing is assumed of the law: the noise is what a polynomial in ln N and ln D leaves of ln L, a
-cubic one where there are runs enough. Runs of one size and seed may share a trunk, and so its luck:
-how much of the variance they have in common is estimated, and drawn in common.
+Nothing is assumed of the law: the noise is what a polynomial in ln N and ln D leaves of ln L. Its
+degree rises with the runs that there are, as the corrected information criterion says (AICc,
+Hurvich and Tsai 1989): a cubic would take the plateau before a model learns words for noise. Runs
+of one size and seed may share a trunk, and so its luck: how much of the variance they have in
+common is estimated, and drawn in common.
 """
 
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ from isoloss.exhibits.chinchilla.design import Design
 from isoloss.fit.noise import DOUBT, noise_of
 
 FEWEST_FOR_CUBIC = 20  # runs: twice its coefficients
+HIGHEST_DEGREE = 8
+PER_COLUMN = 4  # runs at least for each coefficient, above a cubic
+PER_POWER = 3  # sizes at least for each power of ln N, above a cubic
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,8 @@ class Draws:
 
 def draw_noise(design: Design, draws: int, seed: int = 0) -> Draws:
     """Draw the noise of a design's runs."""
-    degree = 3 if len(design.size) >= FEWEST_FOR_CUBIC else 2
-    columns = polynomial(design.log_n["embeddings"][design.size], design.log_d, degree)
+    log_n = design.log_n["embeddings"][design.size]
+    columns, in_n = best_polynomial(log_n, design.log_d, design.log_loss)
 
     def fit_weighted(weights):
         root = np.sqrt(weights)[:, None]
@@ -58,7 +63,7 @@ def draw_noise(design: Design, draws: int, seed: int = 0) -> Draws:
     weights = np.exp(-2 * noise.slope * noise.level)
     residual = fit_weighted(weights)[0]
     trunk = design.trunk
-    parts = _components(residual * np.sqrt(weights), trunk, columns.shape[1], degree + 1)
+    parts = _components(residual * np.sqrt(weights), trunk, columns.shape[1], in_n + 1)
     rng = np.random.default_rng(seed)
     between, within = parts.draw(draws, rng)
     common = rng.standard_normal((draws, trunk.max() + 1))[:, trunk]
@@ -74,10 +79,50 @@ def draw_noise(design: Design, draws: int, seed: int = 0) -> Draws:
     )
 
 
-def polynomial(x: np.ndarray, y: np.ndarray, degree: int) -> np.ndarray:
-    """Columns x**i y**j with i + j <= degree, of centred x and y."""
-    x, y = x - x.mean(), y - y.mean()
-    powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+def best_polynomial(x: np.ndarray, y: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, int]:
+    """The columns of the polynomial in x and y that describes values best, by AICc.
+
+    A square one where there are fewer than 20 values, otherwise a cubic one or, with four values
+    for each of its coefficients, a higher one. Above a cubic it has three sizes for
+    each power of x: a higher one would take the luck of single sizes for a law.
+
+    Parameters
+    ----------
+    x, y, values : ndarray, shape (run,)
+        ln N, ln D and ln L.
+
+    Returns
+    -------
+    ndarray, shape (run, coefficient)
+    int
+        The highest power of x.
+    """
+    n = len(values)
+    if n < FEWEST_FOR_CUBIC:
+        return polynomial(x, y, 2), 2
+    highest_in_x = max(3, len(np.unique(x)) // PER_POWER)
+    tried = [
+        (polynomial(x, y, degree, highest_in_x), min(degree, highest_in_x))
+        for degree in range(3, HIGHEST_DEGREE + 1)
+    ]
+    tried = [one for one in tried if n >= PER_COLUMN * one[0].shape[1]] or tried[:1]
+    return min(tried, key=lambda one: _aicc(one[0], values))
+
+
+def _aicc(columns, values):
+    n, k = columns.shape
+    fitted, _, rank, _ = np.linalg.lstsq(columns, values, rcond=None)
+    if rank < k or n < k + 2:
+        return np.inf
+    left = max(float(np.sum((values - columns @ fitted) ** 2)), np.finfo(float).tiny)
+    return n * np.log(left / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
+
+
+def polynomial(x: np.ndarray, y: np.ndarray, degree: int, in_x: int | None = None) -> np.ndarray:
+    """Columns x**i y**j with i + j <= degree and i <= in_x, of x and y about 0 and within 1."""
+    x, y = (z / max(np.abs(z).max(), np.finfo(float).tiny) for z in (x - x.mean(), y - y.mean()))
+    in_x = degree if in_x is None else min(in_x, degree)
+    powers = [(i, j) for i in range(in_x + 1) for j in range(degree + 1 - i)]
     return np.stack([x**i * y**j for i, j in powers], axis=1)
 
 

@@ -207,7 +207,7 @@ def _design(run, n_params, n_tokens, loss, k, where) -> Design:
         rows = rows[np.argsort(n_tokens[rows], kind="stable")]
         if len(rows) >= FEWEST_POINTS:
             size = int(np.searchsorted(sizes, n_params[row]))
-            curves[size] = Curve(np.log(n_tokens[rows]), np.log(loss[rows]), place)
+            curves[size] = Curve(np.log(n_tokens[rows]), np.log(loss[rows]), place, str(run[row]))
     return Design(
         size=np.searchsorted(sizes, n_params[last]),
         log_d=np.log(n_tokens[last]),

@@ -27,7 +27,7 @@ from isoloss.exhibits.chinchilla.allocation import (
 from isoloss.exhibits.chinchilla.by_envelope import first_approach
 from isoloss.exhibits.chinchilla.by_law import surface, third_approach
 from isoloss.exhibits.chinchilla.by_valleys import second_approach
-from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfGrid, design_of
+from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfCurves, design_of
 from isoloss.exhibits.chinchilla.looks import (
     APPROACHES,
     DASHED,
@@ -53,7 +53,7 @@ LAW_LOOKS = tuple(zip(COLORS[3:6], MARKERS[3:6], strict=True))  # of laws beside
 LAW_NAMES = {"kaplan_nd": "Kaplan's joint law", "skaling": "Skaling"}
 
 
-class Recount(OfGrid):
+class Recount(OfCurves):
     """The exponent of N*(C) from the same runs under each way of counting N and C."""
 
     do: Literal["recount"]
@@ -97,6 +97,7 @@ def analyse(spec: Recount, inputs: Inputs) -> list[Row]:
         spec.name,
         spec.first_step,
         ["embeddings", *spec.counts],
+        spec.curves,
     )
     draws = draw_noise(design, spec.draws)
     law = surface(design, draws, "embeddings", spec.name)
