@@ -3,10 +3,12 @@
 import copy
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 
 import pandas as pd
 import pytest
@@ -207,3 +209,18 @@ def test_trunks_of_other_code_are_set_aside_with_their_runs(tmp_path):
     assert len(list((tmp_path / "results" / "superseded").iterdir())) == 2 + 2 * 2
     ran = made.jobs(TARGET)
     assert (ran["trunk"], ran["train"]) == (2, 2)
+
+
+def test_a_trunk_that_was_whole_when_snakemake_was_killed_does_not_hide_its_runs(tmp_path):
+    """The mark of an incomplete output is what a killed Snakemake leaves."""
+    made = project(tmp_path, budgets=[320])
+    made.jobs(TARGET)
+    (state,) = (tmp_path / "results" / "trunks").glob("*.safetensors")
+    before = state.stat().st_mtime_ns
+    mark = urlsafe_b64encode(str(state.relative_to(tmp_path)).encode()).decode()
+    (tmp_path / ".snakemake" / "incomplete" / mark).touch()
+    shutil.rmtree(tmp_path / "results" / "runs")
+    (tmp_path / TARGET).unlink()
+    assert made.jobs(TARGET) == {"train": 1, "collect": 1}
+    assert state.stat().st_mtime_ns == before
+    assert len(losses(made)) == 1

@@ -150,6 +150,18 @@ def warn_of_no_kernel():
         )
 
 
+def take_whole_trunks():
+    """Count trunks whose file is there as finished, if Snakemake was killed before it saw their end.
+
+    Snakemake 9.27 would train such a trunk again and pass over all that waits for it, because its
+    runs take it as `ancient`; the command would end well without them. A trunk is whole, or not there.
+    """
+    if not SNAKEMAKE.has_storage:
+        FileRecords().count_as_whole(
+            [ISOLOSS.trunk_file(i) for i in ISOLOSS.plan.trunks]
+        )
+
+
 def record_predictions():
     """Record predictions of a version without records, before Snakemake may remove them."""
     try:
@@ -206,6 +218,7 @@ if SNAKEMAKE.is_main_process:
         try:
             lock_folder()
             restore_records()
+            take_whole_trunks()
             record_predictions()
             restore_published()
             warn_of_no_kernel()

@@ -278,6 +278,12 @@ class FileRecords:
         """Write the record of an output."""
         self._files._write_record(path, MetadataRecord(**record))
 
+    def count_as_whole(self, paths: Collection[str]) -> None:
+        """Take the marks of incomplete outputs from those that are there."""
+        for path in sorted(self._files._filter_incomplete_keys(paths)):
+            if Path(path).exists():
+                self._files._unmark_incomplete(path)
+
 
 def _priority(job: Any) -> int:
     return job.priority
