@@ -41,7 +41,7 @@ def isoflop_grid(
         computes = top * below
         best = result.law.optimum(result.values, computes, k)["n_params"]
         n_params = (best[:, None] * APART**middle).ravel()
-        return of_sizes(result.law, n_params, np.repeat(computes, SIZES) / (k * n_params), cost)
+        return of_sizes(result, n_params, np.repeat(computes, SIZES) / (k * n_params), cost)
 
     log_x = result.problem.log_x
     low, high = np.log(k) + np.min(log_x["n_params"] + log_x["n_tokens"]) + np.array([-60.0, 60.0])

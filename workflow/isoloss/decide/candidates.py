@@ -11,7 +11,6 @@ from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit.result import FitResult
-from isoloss.laws.base import Law
 from isoloss.stats.spread import root_mean_square
 from isoloss.tables.data import rows_text
 
@@ -80,10 +79,11 @@ class Candidates:
         return Candidates(values, np.concatenate([self.cost, other.cost]))
 
 
-def of_sizes(law: Law, n_params, n_tokens, cost: CostModel) -> Candidates:
-    """Candidates of a law that allocates, endless in what the law has beside N and D."""
+def of_sizes(result: FitResult, n_params, n_tokens, cost: CostModel) -> Candidates:
+    """Candidates of a law that allocates, endless or best in what the law has beside N and D."""
     values = {"n_params": n_params, "n_tokens": n_tokens}
-    values |= {name: np.full(np.shape(n_tokens), np.inf) for name in law.unlimited}
+    values |= {name: np.full(np.shape(n_tokens), np.inf) for name in result.law.unlimited}
+    values |= result.law.best(result.values, n_params, n_tokens)
     return Candidates(values, cost(n_params, n_tokens))
 
 
@@ -136,12 +136,12 @@ def on_grid(result: FitResult, cost: CostModel, question: Question, budget: floa
         indexing="ij",
     )
     log_n = (costs - np.log(cost.factor) - cost.d * ratios) / (cost.n + cost.d)
-    law, seen = result.law, result.problem.log_x
-    among = of_sizes(law, np.exp(log_n.ravel()), np.exp((log_n + ratios).ravel()), cost)
+    seen = result.problem.log_x
+    among = of_sizes(result, np.exp(log_n.ravel()), np.exp((log_n + ratios).ravel()), cost)
     enough = not_smaller(result, among)
     if not enough.any():  # the budget is below the cost of the smallest run
         smallest = (np.exp([seen[name].min()]) for name in ("n_params", "n_tokens"))
-        return of_sizes(law, *smallest, cost)
+        return of_sizes(result, *smallest, cost)
     return among.part(enough)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from isoloss.fit.result import FitResult
 from isoloss.forecast.drift import drift_of
-from isoloss.forecast.trials import NOT_A_SIZE, extent
+from isoloss.forecast.trials import extent, sizes
 
 REACH = 2.0  # a pattern of misfit is taken for drift over this part of the runs' range of compute
 LEAST_RANGE = 1.0  # of that range, and of the correlation length, in ln C or ln x
@@ -70,7 +70,7 @@ def doubt_of(
     if rejected(result):
         across = max(float(np.ptp(extent(result.problem.log_x))) / REACH, LEAST_RANGE)
         per_log = float(np.hypot(per_log, result.misfit.size / across))
-    target = {name: float(np.mean(x)) for name, x in places.items() if name not in NOT_A_SIZE}
+    target = {name: float(np.mean(places[name])) for name in sizes(places)}
     seen = result.problem.log_x
     length = {n: max(float(np.abs(seen[n] - at).max()), LEAST_RANGE) for n, at in target.items()}
     return Doubt(per_log, target, length)

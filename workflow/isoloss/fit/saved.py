@@ -28,7 +28,7 @@ from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import Certificate
 from isoloss.fit.outliers import Outlier
 from isoloss.fit.problem import Problem
-from isoloss.laws import LAWS, Law, Parameter, Sum, Term
+from isoloss.laws import Law, Parameter, Sum, Term, known
 from isoloss.results.verdict import Verdict
 from isoloss.stats.intervals import Estimate
 
@@ -381,7 +381,7 @@ def _law(saved: SavedLaw, given: Law | None, where: str) -> Law:
             terms=tuple(Term(**term.model_dump()) for term in saved.terms),
             floor=saved.floor,
         )
-    law = LAWS.get(saved.name) if saved.kind == "isoloss" and given is None else given
+    law = known(saved.name) if saved.kind == "isoloss" and given is None else given
     if law is None:
         told = {
             "isoloss": f"isoloss {__version__} has no law {saved.name!r}, and no module that is "
@@ -405,13 +405,11 @@ def _law(saved: SavedLaw, given: Law | None, where: str) -> Law:
 
 
 def _described(law: Law) -> dict[str, Any]:
-    known = LAWS.get(law.name)
-    kind = "own"
-    if known is not None and any(type(one) is type(law) and one == law
-                                 for one in (known, known.separated)):  # fmt: skip
+    same = known(law.name)
+    kind = "sum" if type(law) is Sum else "own"
+    if same is not None and any(type(one) is type(law) and one == law
+                                for one in (same, same.separated)):  # fmt: skip
         kind = "isoloss"
-    elif type(law) is Sum:
-        kind = "sum"
     said = {
         "kind": kind,
         "name": law.name,

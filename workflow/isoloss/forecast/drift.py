@@ -16,11 +16,11 @@ import numpy as np
 from isoloss.fit.result import FitResult
 from isoloss.forecast.new_run import bounded, of_new_run
 from isoloss.forecast.trials import (
-    NOT_A_SIZE,
     TAU,
     Trial,
     extent,
     shape_of,
+    sizes,
     trials_of,
     weighed,
 )
@@ -176,7 +176,7 @@ def drift_of(result: FitResult, first: int | None = None) -> Drift | None:
     Drift or None
         None for a law that does not extrapolate in size, such as the critical batch against loss.
     """
-    if not set(result.law.variables) - set(NOT_A_SIZE):
+    if not sizes(result.law.variables):
         return None
     reach = float(extent(result.problem.log_x).max())
     return Drift(result.law.name, trials_of(result, first), reach)

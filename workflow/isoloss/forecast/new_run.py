@@ -6,7 +6,7 @@ import numpy as np
 
 from isoloss.fit.problem import Problem
 from isoloss.fit.result import FitResult
-from isoloss.forecast.trials import NOT_A_SIZE, alike, extent, shape_of
+from isoloss.forecast.trials import alike, extent, shape_of, sizes
 from isoloss.stats.intervals import bounds
 
 SEED = 0
@@ -88,7 +88,7 @@ def bounded(problem: Problem, log_x: Mapping[str, np.ndarray], at_optimum: bool)
     """
     rows = problem.log_x
     most = np.full(len(next(iter(log_x.values()))), np.inf)
-    if "x" in rows or set(rows) & set(NOT_A_SIZE):
+    if "x" in rows or set(rows) - set(sizes(rows)):
         return most
     smaller = extent(rows)[:, None] <= extent(log_x) - MORE
     if not at_optimum:

@@ -6,7 +6,7 @@ scored by the density that a drifting law gives them. The density of a trial is 
 runs, because the errors of one trial are errors of one extrapolation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from isoloss.fit.problem import CHUNK, Problem
 from isoloss.fit.result import FitResult
 from isoloss.fit.starts import starting_points
+from isoloss.laws.allocation import BETWEEN
 from isoloss.stats.spread import root_mean_square
 
 TRIALS = 8
@@ -66,13 +67,24 @@ class Trial:
         return density @ (weights / weights.sum())
 
 
+def sizes(variables: Iterable[str]) -> list[str]:
+    """The variables whose product is the compute: N and D where both are there, or all sizes.
+
+    So a batch or a learning rate beside N and D is none.
+    """
+    variables = list(variables)
+    if set(BETWEEN) <= set(variables):
+        return list(BETWEEN)
+    return [name for name in variables if name not in NOT_A_SIZE]
+
+
 def extent(log_x: Mapping[str, np.ndarray]) -> np.ndarray:
     """ln C of each row, up to a constant; for a law of one variable, ln of the variable.
 
     It is 0 for a law of no size, such as the critical batch against loss.
     """
     nothing = np.zeros_like(next(iter(log_x.values())))
-    return sum((x for name, x in log_x.items() if name not in NOT_A_SIZE), nothing)
+    return sum((log_x[name] for name in sizes(log_x)), nothing)
 
 
 def shape_of(log_x: Mapping[str, np.ndarray]) -> np.ndarray | None:

@@ -6,7 +6,7 @@ dataclass that subclasses `isoloss.laws.base.Law`, or an `isoloss.laws.sums.Sum`
 
 from isoloss import extensions
 from isoloss.errors import UserError, nearest
-from isoloss.laws import powers
+from isoloss.laws import powers, tuned
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor
 from isoloss.laws.broken import BNSL_1, BNSL_2
 from isoloss.laws.chinchilla import CHINCHILLA
@@ -50,12 +50,22 @@ LAWS = {
         REPETITION_PENALTY,
     )
 }
+NAMED = {powers.NAME: powers.powers, tuned.NAME: tuned.tuned}
+
+
+def known(name: str) -> Law | None:
+    """The law of a name, or None where there is none."""
+    try:
+        return law(name)
+    except UserError:
+        return None
 
 
 def law(name: str | Law) -> Law:
     """The law of a name; a law object is returned as it is.
 
-    "powers:COLUMN,COLUMN" is a floor and a power law of each column.
+    "powers:COLUMN,COLUMN" is a floor and a power law of each column. "tuned:COLUMN,COLUMN" is
+    Hoffmann's sum with settings, such as the learning rate, that have a best value.
 
     Raises
     ------
@@ -64,10 +74,11 @@ def law(name: str | Law) -> Law:
     """
     if isinstance(name, Law):
         return name
-    if str(name).partition(":")[0] == powers.NAME:
-        return powers.powers(name)
+    for kind, named in NAMED.items():
+        if str(name).partition(":")[0] == kind:
+            return named(name)
     if not isinstance(name, str) or name not in LAWS:
-        allowed = ", ".join([*LAWS, powers.SHAPE])
+        allowed = ", ".join([*LAWS, powers.SHAPE, tuned.SHAPE])
         raise UserError("law", [f"there is no law {name!r}{nearest(name, LAWS)} (laws: {allowed})"])
     return LAWS[name]
 
@@ -94,6 +105,7 @@ __all__ = [
     "coefficient",
     "exponent",
     "floor",
+    "known",
     "law",
     "register",
 ]

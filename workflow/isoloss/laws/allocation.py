@@ -24,6 +24,7 @@ class Divides(Protocol):
 
     names: tuple[str, ...]
     variables: tuple[str, ...]
+    settings: tuple[str, ...]
 
     def internal(self, params: Mapping[str, np.ndarray]) -> np.ndarray:
         """theta, shape (parameter, ...)."""
@@ -36,8 +37,12 @@ class Divides(Protocol):
 
 
 def others(law: Divides, given: Mapping[str, float]) -> dict[str, float]:
-    """The values of the law's variables beside N and D: those given, endless otherwise."""
-    return {name: float(given.get(name, np.inf)) for name in law.variables if name not in BETWEEN}
+    """The values of the law's variables beside N and D: those given, endless otherwise.
+
+    Settings are not among them, because an optimum has the best of each.
+    """
+    besides = (name for name in law.variables if name not in (*BETWEEN, *law.settings))
+    return {name: float(given.get(name, np.inf)) for name in besides}
 
 
 def optimum(

@@ -63,6 +63,9 @@ class Law:
     unlimited : tuple of str
         Variables that count some of the tokens, such as the unique ones. An optimum takes them as
         endless, where the caller gives no value: then each is as large as n_tokens.
+    settings : tuple of str
+        Variables, such as the learning rate, of which the loss is least at some value. An optimum
+        takes each at its best (`best`).
     floor : str or None
         The parameter that is the irreducible loss.
     slopes : tuple of (str, str)
@@ -89,6 +92,7 @@ class Law:
     unlimited: ClassVar[tuple[str, ...]] = ()
     coefficient_range: ClassVar[tuple[float, float]] = (-40.0, 40.0)
     trade_offs: ClassVar[tuple[tuple[str, str], ...]] = ()
+    settings: tuple[str, ...] = ()
     floor: str | None = None
     slopes: tuple[tuple[str, str], ...] = ()
     analytic = False  # whether `derivatives` is written out, and ignores `directions`
@@ -190,8 +194,12 @@ class Law:
 
     @property
     def allocates(self) -> bool:
-        """Whether `optimum` divides a budget: the law's variables are N and D, or endless."""
-        return set(allocation.BETWEEN) == set(self.variables) - set(self.unlimited)
+        """Whether `optimum` divides a budget: other variables than N and D are endless or best."""
+        return set(allocation.BETWEEN) == set(self.variables) - {*self.unlimited, *self.settings}
+
+    def best(self, params: Mapping[str, np.ndarray], n_params, n_tokens) -> dict[str, np.ndarray]:
+        """The best value of each of `settings` at sizes and numbers of tokens."""
+        return {}
 
     def frontier(self, params: Mapping[str, np.ndarray]):
         """ln G and a, where ln N* = ln G + a ln(C / K) for every budget; None where it bends."""
@@ -217,7 +225,8 @@ class Law:
         Returns
         -------
         dict
-            n_params, n_tokens, tokens_per_param and loss; each broadcast of `params` and `compute`.
+            n_params, n_tokens, tokens_per_param, loss and the best `settings`; each broadcast of
+            `params` and `compute`.
             NaN where the loss has no lowest point between N = 1 and D = 1, or is as low over a
             range of sizes.
         """
@@ -267,7 +276,7 @@ def no_optimum(law: Law, compute: float | None = None) -> str:
         )
     missing = set(allocation.BETWEEN) - set(law.variables)
     if not missing:
-        more = set(law.variables) - set(allocation.BETWEEN) - set(law.unlimited)
+        more = set(law.variables) - {*allocation.BETWEEN, *law.unlimited, *law.settings}
         return f"{law.name} also depends on {', '.join(sorted(more))}: its optimum is not one of C"
     needed = f"{law.name} depends on {', '.join(law.variables)}"
     return f"an optimum needs a law of n_params and n_tokens, such as chinchilla; {needed}"
