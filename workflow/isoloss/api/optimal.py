@@ -33,7 +33,8 @@ class Optimal(Shown):
     ----------
     table : pandas.DataFrame, shape (budget, column)
         `compute` (FLOP), then `n_params` (parameters), `n_tokens` (tokens), `tokens_per_param` and
-        `loss`, each with `_lo` and `_hi`; `loss_of_run_lo` and `loss_of_run_hi` hold the noise of
+        `loss`, and the best settings of a law that has some, each with `_lo` and `_hi`;
+        `loss_of_run_lo` and `loss_of_run_hi` hold the noise of
         one run and drift too. NaN where there is no optimum or no interval.
     by_law : pandas.DataFrame or None
         A row for each budget and law of an average: `compute`, `law`, `weight` and what it says.
@@ -85,8 +86,9 @@ class Optimal(Shown):
 
     def _of_law(self):
         rows = [["C (FLOP)", "", "value", self._head(), "to"]]
+        labels = LABELS | {name: f"{name}*" for name in self.fits.law.settings}
         for record in plain(self.table.to_dict("records")):
-            for name, label in LABELS.items():
+            for name, label in labels.items():
                 compute = number(record["compute"]) if name == "n_params" else ""
                 ends = (number(record[f"{name}{end}"]) for end in ("", "_lo", "_hi"))
                 rows.append([compute, label, *ends])

@@ -23,6 +23,7 @@ import numpy as np
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.fit.counted import counted, hidden_pattern, seen_pattern
 from isoloss.fit.nested import Within, within
+from isoloss.laws.allocation import beside
 from isoloss.results.verdict import (
     IDENTIFIED,
     OFTEN,
@@ -214,8 +215,8 @@ def _of_budgets(result: Any, bent: np.ndarray, computes, flops_per_param_token) 
         drawn, bent = (law.optimum(rows, np.array([compute]), flops_per_param_token)
                        for rows in (many, more))  # fmt: skip
         place = {name: np.log(np.atleast_1d(at[name])) for name in ("n_params", "n_tokens")}
-        fixed = {name: place.get(name, place["n_tokens"]) for name in law.variables}
-        known = not set(result.derived) & set(result.loose) and bool(result.known_at(fixed)[0])
+        place |= beside(law, {}, place["n_tokens"])
+        known = not set(result.derived) & set(result.loose) and bool(result.known_at(place)[0])
         budget, tell = f"{compute:.3g} FLOP", f"isoloss next --target {compute:.3g}"
         for what, name, *how in (("N*", "n_params", FACTOR, "parameters", True),
                                  ("loss", "loss", widest, "loss", False)):  # fmt: skip

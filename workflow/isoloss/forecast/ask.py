@@ -24,10 +24,10 @@ from isoloss.forecast.crossing import (
     NEVER,
     crossings,
     curve_draws,
+    law_of,
     mean_curve,
     mixed,
     reached_by,
-    variables_of,
 )
 from isoloss.forecast.mixture import picked_of
 from isoloss.forecast.paths import (
@@ -41,6 +41,7 @@ from isoloss.forecast.paths import (
     steps,
     tokens_left,
 )
+from isoloss.laws.allocation import beside
 from isoloss.results.verdict import OFTEN
 from isoloss.stats.intervals import Estimate, bounds
 
@@ -103,8 +104,7 @@ def at_points(
     cheapest = np.exp(span(averaged, flops_per_param_token)[0])
     for n, d in zip(n_params, n_tokens, strict=True):
         log_x = {"n_params": np.log([n]), "n_tokens": np.log([d])}
-        for name in variables_of(averaged):
-            log_x.setdefault(name, np.log([min(given.get(name, np.inf), d)]))
+        log_x |= beside(law_of(averaged), given, log_x["n_tokens"])
         compute = flops_per_param_token * n * d
         found = {"n_params": _exact(n, "n_params"), "n_tokens": _exact(d, "n_tokens"),
                  "tokens_per_param": _exact(d / n, ""), "compute": _exact(compute, "compute"),
@@ -135,7 +135,7 @@ def at_budgets(averaged: Averaged, path: Path, budgets: Sequence[float]) -> list
                 f"{budget:.4g} FLOP is below the cheapest run of the table, "
                 f"{np.exp(cheapest):.3g} FLOP: no run says what it would give"
             )
-        elif not np.isfinite(path.points(np.array([place]), variables_of(averaged))["n_tokens"])[0]:
+        elif not np.isfinite(path.points(np.array([place]), law_of(averaged))["n_tokens"])[0]:
             problems.append(f"{budget:.4g} FLOP: {_nowhere(path)}")  # fmt: skip
     if problems:
         raise UserError("predict", problems)
@@ -280,7 +280,7 @@ def _saving(averaged, path, loss, log_c):
 def _place(averaged, path, log_c):
     """ln of the variables of a path at one budget, and N, D, D/N and compute with intervals."""
     at = np.array([log_c])
-    log_x = path.points(at, variables_of(averaged))
+    log_x = path.points(at, law_of(averaged))
     log_n, k = float(log_x["n_params"][0]), path.flops_per_param_token
     lo = hi = None
     if path.chosen:

@@ -29,6 +29,7 @@ from isoloss.forecast.loss_at import LossAt, loss_at
 from isoloss.forecast.mixture import optima, picked_of
 from isoloss.forecast.new_run import bounded
 from isoloss.forecast.trials import LATE, shape_of, weighed
+from isoloss.laws.allocation import beside
 from isoloss.laws.base import Law, no_optimum
 from isoloss.results.verdict import IDENTIFIED, Verdict
 from isoloss.stats.intervals import bounds
@@ -312,8 +313,7 @@ class Averaged:
                       for member, w, one in zip(divide, weights, said, strict=True)]  # fmt: skip
         found = pd.DataFrame(rows)
         at = {name: np.log(found[name].to_numpy()) for name in ("n_params", "n_tokens")}
-        more = set(self.members[0].result.law.variables) - set(at)
-        at |= {name: np.minimum(np.log(given.get(name, np.inf)), at["n_tokens"]) for name in more}
+        at |= beside(self.members[0].result.law, given, at["n_tokens"])
         known = np.isfinite(at["n_params"])
         if not known.any():
             raise UserError("optimum", [no_optimum(m.result.law, compute[0]) for m in divide])

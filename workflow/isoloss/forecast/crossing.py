@@ -6,20 +6,21 @@ from isoloss.forecast.average import Averaged
 from isoloss.forecast.mixture import picked_of
 from isoloss.forecast.paths import Path, steps
 from isoloss.forecast.trials import shape_of
+from isoloss.laws.base import Law
 from isoloss.stats.intervals import bounds
 
 NEVER = 1e6  # ln C of a draw that never reaches a loss: beyond all that can
 FINER, AGAIN = 11, 3  # places between two steps where a crossing is sought again, and how often
 
 
-def variables_of(averaged: Averaged) -> tuple[str, ...]:
-    """The variables of the averaged laws."""
-    return averaged.members[0].result.law.variables
+def law_of(averaged: Averaged) -> Law:
+    """One of the averaged laws; all have the same variables."""
+    return averaged.members[0].result.law
 
 
 def mean_curve(averaged: Averaged, path: Path, log_c: np.ndarray) -> np.ndarray:
     """The averaged ln L along a path, shape (point,)."""
-    log_x = path.points(log_c, variables_of(averaged))
+    log_x = path.points(log_c, law_of(averaged))
     shapes = shape_of(log_x)
     with np.errstate(all="ignore"):
         said = np.array([member.result.law.log_loss(member.result.theta[None], log_x)[0]
@@ -42,7 +43,7 @@ def curve_draws(
     """
     member = averaged.members[place]
     result = member.result
-    log_x = path.points(log_c, variables_of(averaged))
+    log_x = path.points(log_c, law_of(averaged))
     with np.errstate(all="ignore"):
         curves = result.law.log_loss(result.draws, log_x)
     there = np.isfinite(log_x["n_tokens"])
@@ -119,7 +120,7 @@ def mixed(
     by_law : list of ndarray, shape (draw,)
         `crossings` of each law.
     """
-    log_x = path.points(np.array([log_c]), variables_of(averaged))
+    log_x = path.points(np.array([log_c]), law_of(averaged))
     weights = averaged.weights_at(float(shape_of(log_x)[0]))
     draws = np.concatenate([picked_of(one, w) for one, w in zip(by_law, weights, strict=True)])
     draws = draws[~np.isnan(draws)]

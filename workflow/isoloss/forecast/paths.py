@@ -14,6 +14,7 @@ import numpy as np
 
 from isoloss.forecast.average import Averaged
 from isoloss.forecast.trials import extent
+from isoloss.laws.allocation import beside
 from isoloss.laws.base import Law
 
 SERVED = 2.0  # FLOP of inference for each parameter and token: the forward pass alone
@@ -36,7 +37,7 @@ class Path:
     served : float
         T, the tokens of inference; 0 for training alone.
     given : mapping
-        Values of the laws' variables beside N and D; those not given are endless.
+        Values of the laws' variables beside N and D; those not given are endless, or best.
     chosen : bool
         Whether the size is that of least loss; else it is fixed, or D/N is.
     words : str
@@ -55,16 +56,11 @@ class Path:
         """Whether each run of less training compute has a loss at least as high."""
         return self.chosen and not self.served
 
-    def points(self, log_c: np.ndarray, variables: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """ln of the laws' variables at ln C, each of shape (point,); NaN where no token is left."""
+    def points(self, log_c: np.ndarray, law: Law) -> dict[str, np.ndarray]:
+        """ln of a law's variables at ln C, each of shape (point,); NaN where no token is left."""
         log_n = self.size(log_c)
         log_d = tokens_left(log_c, log_n, self.flops_per_param_token, self.served)
-        more = {
-            name: np.minimum(np.log(self.given.get(name, np.inf)), log_d)
-            for name in variables
-            if name not in ("n_params", "n_tokens")
-        }
-        return {"n_params": log_n, "n_tokens": log_d, **more}
+        return {"n_params": log_n, "n_tokens": log_d, **beside(law, self.given, log_d)}
 
 
 def tokens_left(log_c, log_n, flops_per_param_token: float, served: float) -> np.ndarray:
@@ -188,9 +184,7 @@ def _lowest(law, theta, log_c, k, given, served):
     for _ in range(ROUNDS):
         sizes = np.linspace(low, high, SIZES, axis=-1)
         log_d = tokens_left(log_c, sizes, k, served)
-        log_x = {"n_params": sizes, "n_tokens": log_d}
-        log_x |= {name: np.minimum(np.log(given.get(name, np.inf)), log_d)
-                  for name in law.variables if name not in log_x}  # fmt: skip
+        log_x = {"n_params": sizes, "n_tokens": log_d, **beside(law, given, log_d)}
         losses = law.log_loss(theta, log_x)
         losses = np.where(np.isfinite(losses), losses, np.inf)
         best = losses.argmin(axis=1)

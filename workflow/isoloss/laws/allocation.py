@@ -45,6 +45,18 @@ def others(law: Divides, given: Mapping[str, float]) -> dict[str, float]:
     return {name: float(given.get(name, np.inf)) for name in besides}
 
 
+def beside(law: Divides, given: Mapping[str, float], log_d: np.ndarray) -> dict[str, np.ndarray]:
+    """ln of the law's variables beside N and D at runs of ln D, each of the shape of `log_d`.
+
+    What counts tokens is at most D. A setting that is not given is infinite: at its best.
+    """
+    found = {}
+    for name in (name for name in law.variables if name not in BETWEEN):
+        most = np.full_like(log_d, np.inf) if name in law.settings else log_d
+        found[name] = np.minimum(np.log(given.get(name, np.inf)), most)
+    return found
+
+
 def optimum(
     law: Divides,
     params: Mapping[str, np.ndarray],

@@ -65,7 +65,7 @@ class Law:
         endless, where the caller gives no value: then each is as large as n_tokens.
     settings : tuple of str
         Variables, such as the learning rate, of which the loss is least at some value. An optimum
-        takes each at its best (`best`).
+        takes each at its best (`best`), and a law takes an infinite one for its best.
     floor : str or None
         The parameter that is the irreducible loss.
     slopes : tuple of (str, str)

@@ -82,13 +82,34 @@ class Tuned(Law):
         found = CHINCHILLA.optimum(params, compute, flops_per_param_token)
         return found | self.best(params, found["n_params"], found["n_tokens"])
 
-    def _valleys(self, log_x):
-        """Of each setting: the place of ln K, those of ln x*, and the slopes of ln x* by these."""
-        ones, at = np.ones_like(log_x["n_params"]), len(PLACES)
+    def _places(self):
+        """Of each setting: the place of ln K, those of ln x*, and the variables of ln x*."""
+        at = len(PLACES)
         for i, x in enumerate(self.settings):
-            slopes = [ones, *(log_x[name] for name in (*SIZES, *self.settings[i + 1 :]))]
-            yield at, np.arange(at + 1, at + 1 + len(slopes)), np.stack(slopes), log_x[x]
-            at += 1 + len(slopes)
+            by = (*SIZES, *self.settings[i + 1 :])
+            yield x, at, np.arange(at + 1, at + 2 + len(by)), by
+            at += 2 + len(by)
+
+    def _valleys(self, log_x):
+        """Of each setting: its places, the slopes of ln x* by these, and ln x."""
+        ones = np.ones_like(log_x["n_params"])
+        for x, at, places, by in self._places():
+            slopes = np.broadcast_arrays(ones, *(log_x[name] for name in by))
+            yield at, places, np.stack(slopes), log_x[x]
+
+    def _open(self, log_x):
+        """Whether a setting of some row is infinite, so that its best is taken."""
+        return any(np.isposinf(log_x[x]).any() for x in self.settings)
+
+    def _settled(self, theta, log_x):
+        """`log_x` with infinite settings at their best, which has the shape (batch, row)."""
+        settled = dict(log_x)
+        for x, _, places, by in reversed(list(self._places())):
+            best = theta[:, places[0], None]
+            for place, name in zip(places[1:], by, strict=True):
+                best = best + theta[:, place, None] * settled[name]
+            settled[x] = np.where(np.isposinf(log_x[x]), best, log_x[x])
+        return settled
 
     def _parts(self, theta, log_x):
         """The terms of size and of data; of each setting, K and ln(x / x*)."""
@@ -96,7 +117,7 @@ class Tuned(Law):
         valleys = []
         wasted = 0.0
         for at, places, slopes, x in self._valleys(log_x):
-            off = x - theta[:, places] @ slopes
+            off = x - _times(theta[:, places], slopes)
             steep = np.exp(theta[:, at, None])
             wasted = wasted + steep * off**2
             valleys.append((steep, off))
@@ -104,10 +125,14 @@ class Tuned(Law):
         return size, np.exp(b - beta * log_x["n_tokens"] + wasted), valleys
 
     def log_loss(self, theta, log_x):
+        if self._open(log_x):
+            log_x = self._settled(theta, log_x)
         size, data, _ = self._parts(theta, log_x)
         return np.log(theta[:, PLACES["E"], None] + size + data)
 
     def derivatives(self, theta, log_x, directions=None):
+        if self._open(log_x):  # no table has such a row, so it need not be fast
+            return super().derivatives(theta, log_x)
         size, data, valleys = self._parts(theta, log_x)
         total = theta[:, PLACES["E"], None] + size + data
         by_size, by_data = size / total, data / total
@@ -213,6 +238,11 @@ class Tuned(Law):
         for _, places, slopes, _ in self._valleys(log_x):
             matrix[places[0], places[1:]] = -slopes[1:].mean(axis=1)
         return matrix
+
+
+def _times(theta, slopes):
+    """theta times slopes of shape (parameter, row), or (parameter, batch, row)."""
+    return theta @ slopes if slopes.ndim == 2 else np.einsum("sp,psn->sn", theta, slopes)
 
 
 def tuned(name: str) -> Tuned:
