@@ -23,7 +23,7 @@ from scalebench_laws import TASKS, Task
 
 from isoloss.decide.candidates import Candidates
 from isoloss.decide.mixture import mixture
-from isoloss.decide.next_runs import next_runs
+from isoloss.decide.next_runs import NO_HELP, next_runs
 from isoloss.decide.pilot import first_runs
 from isoloss.decide.question import Question
 from isoloss.errors import UserError
@@ -34,6 +34,7 @@ from isoloss.forecast.trials import shape_of
 SHARES = (0.01, 0.05, 0.1)
 PILOT = 0.3  # of the first share, for the runs before the first fit
 STEP = 2.0  # of what was spent, for the next runs
+LEAST = 0.05  # of a share of the budget: with less left, no plan is asked for
 DRAWS = 150
 
 
@@ -101,34 +102,40 @@ def planned(pool: Pool, seed: int) -> list[float]:
     have = first_runs(pool.candidates(everything), wanted, budget, seed)
     scores = []
     for share in SHARES:
-        while (left := share * total - pool.cost[have].sum()) > 0:
+        while (left := share * total - pool.cost[have].sum()) > LEAST * share * total:
             rest = np.setdiff1d(everything, have)
-            more = asked(pool, have, rest, question, min(left, STEP * pool.cost[have].sum()), left)
-            if not len(more):
-                break
+            more, enough = asked(
+                pool, have, rest, question, min(left, STEP * pool.cost[have].sum()), left
+            )
             have += [int(row) for row in rest[more]]
+            if enough or not len(more):
+                break
         scores.append(pool.score(have))
     return scores
 
 
 def asked(pool, have, rest, question, budget, left):
-    """The runs of a plan, as places in `rest`."""
+    """The runs of a plan, as places in `rest`, and whether the plan says that no more would help.
+
+    A plan that says so is believed until the next share. One that ends because lack of fit rejects
+    the law is asked again, with the runs that it gave.
+    """
     among = pool.candidates(rest)
     if among.cost.min() > left:
-        return []
+        return [], True
     try:
         laws = mixture(pool.fitted(have, DRAWS), question)
         while True:
             budget = min(max(budget, among.cost.min()), left)
-            runs = next_runs(
+            plan = next_runs(
                 laws.fits[0], question, budget, candidates=among, compare=False,
                 others=laws.fits[1:], weights=laws.weights, drift=laws.drifts,
-            ).runs  # fmt: skip
-            if len(runs) or budget >= left:
-                return runs["candidate"].to_numpy()
+            )  # fmt: skip
+            if len(plan.runs) or budget >= left:
+                return plan.runs["candidate"].to_numpy(), plan.stopped == NO_HELP
             budget *= 1 + STEP
     except UserError:  # no usable fit yet: more runs far apart
-        return first_runs(among, 4, budget)
+        return first_runs(among, 4, budget), False
 
 
 def at_random(pool: Pool, seed: int) -> list[float]:

@@ -114,13 +114,15 @@ class Task:
     laws: tuple[Law, ...]
     names: dict[str, str]
     sized_by: tuple[str, ...]
+    raised_by: float = 0.0  # added to losses below zero, of which isoloss fits the logarithm
 
     @property
     def variables(self):
         return self.laws[0].variables
 
     def columns(self, table):
-        return table.rename(columns=self.names)
+        named = table.rename(columns=self.names)
+        return named.assign(loss=named["loss"] + self.raised_by)
 
     def cost(self, runs):
         """The benchmark's cost of each run, up to a constant."""
@@ -153,5 +155,24 @@ TASKS = (
             "loss_validation": "loss",
         },
         ("n_params", "n_experts"),
+    ),
+    Task(
+        "vocab",
+        (law("powers:non_vocab_parameters,vocab_size,num_characters"),),
+        {"unigram_normalized_loss": "loss"},
+        ("non_vocab_parameters", "num_characters"),
+        raised_by=6.0,
+    ),
+    Task(
+        "lr_bsz",
+        (law("tuned:learning_rate,batch"),),
+        {
+            "non_embedding_param_size": "n_params",
+            "data_size": "n_tokens",
+            "lr": "learning_rate",
+            "bsz": "batch",
+            "lm_loss": "loss",
+        },
+        N_D,
     ),
 )
