@@ -34,7 +34,7 @@ from isoloss.forecast.trials import shape_of
 SHARES = (0.01, 0.05, 0.1)
 PILOT = 0.3  # of the first share, for the runs before the first fit
 STEP = 2.0  # of what was spent, for the next runs
-LEAST = 0.05  # of a share of the budget: with less left, no plan is asked for
+LEAST = 0.05  # of a share of the budget: a small rest
 DRAWS = 150
 
 
@@ -91,8 +91,13 @@ def read(folder: Path, task: Task) -> Pool:
     return Pool(task, runs, region, task.cost(runs).to_numpy())
 
 
-def planned(pool: Pool, seed: int) -> list[float]:
-    """R2 at each share of the budget."""
+def planned(pool: Pool, seed: int, believe: bool) -> list[float]:
+    """R2 at each share of the budget.
+
+    With `believe`, a plan that says that no more runs would help ends the share, and so does a
+    small rest. Without, plans are asked for until the share is spent. That takes dozens of plans
+    where each ends at a quarter of the rest, because lack of fit rejects the law.
+    """
     task, total = pool.task, pool.cost.sum()
     region = {name: np.log(pool.region[name].to_numpy()) for name in task.variables}
     question = Question("region", region=region)
@@ -100,26 +105,22 @@ def planned(pool: Pool, seed: int) -> list[float]:
     budget = PILOT * SHARES[0] * total
     wanted = PER_PARAMETER * max(len(one.parameters) for one in task.laws)
     have = first_runs(pool.candidates(everything), wanted, budget, seed)
-    scores = []
+    scores, least = [], LEAST if believe else 0.0
     for share in SHARES:
-        while (left := share * total - pool.cost[have].sum()) > LEAST * share * total:
+        while (left := share * total - pool.cost[have].sum()) > least * share * total:
             rest = np.setdiff1d(everything, have)
             more, enough = asked(
                 pool, have, rest, question, min(left, STEP * pool.cost[have].sum()), left
             )
             have += [int(row) for row in rest[more]]
-            if enough or not len(more):
+            if (believe and enough) or not len(more):
                 break
         scores.append(pool.score(have))
     return scores
 
 
 def asked(pool, have, rest, question, budget, left):
-    """The runs of a plan, as places in `rest`, and whether the plan says that no more would help.
-
-    A plan that says so is believed until the next share. One that ends because lack of fit rejects
-    the law is asked again, with the runs that it gave.
-    """
+    """The runs of a plan, as places in `rest`, and whether it says that no more would help."""
     among = pool.candidates(rest)
     if among.cost.min() > left:
         return [], True
@@ -138,7 +139,7 @@ def asked(pool, have, rest, question, budget, left):
         return first_runs(among, 4, budget), False
 
 
-def at_random(pool: Pool, seed: int) -> list[float]:
+def at_random(pool: Pool, seed: int, believe: bool) -> list[float]:
     order = np.random.default_rng(seed).permutation(len(pool.cost))
     spent = np.cumsum(pool.cost[order])
     return [
@@ -156,6 +157,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--believe", action="store_true", help="stop where a plan says so")
     parser.add_argument("--only", default="", help="tasks whose name has this in it")
     arguments = parser.parse_args()
     print("| task | way | " + " | ".join(f"{100 * share:g} %" for share in SHARES) + " |")
@@ -167,7 +169,8 @@ def main() -> None:
         for way, buy in WAYS.items():
             start_s = time.process_time()
             scores = np.array([
-                buy(pool, arguments.first + seed) for seed in range(arguments.seeds)
+                buy(pool, arguments.first + seed, arguments.believe)
+                for seed in range(arguments.seeds)
             ])  # fmt: skip
             cells = " | ".join(
                 f"{mean:.2f} ± {sd:.2f}"

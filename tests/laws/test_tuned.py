@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from isoloss.cli.main import main
+from isoloss.decide.doubt import doubt_of
 from isoloss.errors import UserError
 from isoloss.fit import fit_law, load_fit
 from isoloss.forecast.trials import sizes
@@ -157,3 +158,13 @@ def test_runs_that_show_no_valley_are_not_identified():
 def test_names_that_make_no_law_say_why(name, text):
     with pytest.raises(UserError, match=text):
         law(name)
+
+
+def test_a_plan_doubts_runs_far_from_their_best_settings(noisy):
+    """With the law's drift, a run off its best rate tells less than one at its best."""
+    best = noisy.law.best(noisy.values, 3e8, 2e10)
+    at = {name: np.log([x]) for name, x in {"n_params": 3e8, "n_tokens": 2e10, **best}.items()}
+    off = at | {"learning_rate": at["learning_rate"] + 2}
+    doubt = doubt_of(noisy, {name: x + 1e-9 for name, x in at.items()}, 0.01)
+    assert doubt.covariance(at, at) == pytest.approx(0, abs=1e-12)
+    assert doubt.covariance(off, off) == pytest.approx((0.01 * 2) ** 2)

@@ -5,7 +5,8 @@ holds at the target. The drift is a Gaussian process (Kennedy and O'Hagan 2001, 
 of computer models) that is zero at the target. Its standard deviation grows in proportion to the
 logarithm of the distance from the target, in each variable of the law. It is smooth, with a
 correlation length of the distance of the farthest run. So neighbouring runs share their drift, and
-many small runs cannot average it away.
+many small runs cannot average it away. A setting, such as the learning rate, is counted from its
+best value at the run's size and tokens. So a run with its best settings is near in these.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 
 from isoloss.fit.result import FitResult
 from isoloss.forecast.drift import drift_of
-from isoloss.forecast.trials import extent, sizes
+from isoloss.forecast.trials import NOT_A_SIZE, extent
 
 REACH = 2.0  # a pattern of misfit is taken for drift over this part of the runs' range of compute
 LEAST_RANGE = 1.0  # of that range, and of the correlation length, in ln C or ln x
@@ -30,17 +31,21 @@ class Doubt:
         Standard deviation of ln L for each unit of ln C between a run and the target.
     target, length : dict of str to float
         ln of each variable at the target, and the correlation length in it.
+    result : FitResult or None
+        The fit that gives the best settings; None for a law without settings.
     """
 
     per_log_compute: float
     target: dict[str, float]
     length: dict[str, float]
+    result: FitResult | None = None
 
     def covariance(self, one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> np.ndarray:
         """Covariance of the drift of ln L, shape (run of `one`, run of `other`)."""
         total = np.zeros((_rows(one), _rows(other)))
         if not self.per_log_compute:
             return total
+        one, other = _from_best(self.result, one), _from_best(self.result, other)
         for name, at in self.target.items():
             first, second = one[name] - at, other[name] - at
             apart = (first[:, None] - second) / self.length[name]
@@ -70,10 +75,18 @@ def doubt_of(
     if rejected(result):
         across = max(float(np.ptp(extent(result.problem.log_x))) / REACH, LEAST_RANGE)
         per_log = float(np.hypot(per_log, result.misfit.size / across))
-    target = {name: float(np.mean(places[name])) for name in sizes(places)}
-    seen = result.problem.log_x
+    places, seen = _from_best(result, places), _from_best(result, result.problem.log_x)
+    target = {name: float(np.mean(x)) for name, x in places.items() if name not in NOT_A_SIZE}
     length = {n: max(float(np.abs(seen[n] - at).max()), LEAST_RANGE) for n, at in target.items()}
-    return Doubt(per_log, target, length)
+    return Doubt(per_log, target, length, result)
+
+
+def _from_best(result, log_x):
+    """`log_x` with each setting relative to its best at the N and D there."""
+    if result is None or not result.law.settings:
+        return log_x
+    best = result.law.best(result.values, np.exp(log_x["n_params"]), np.exp(log_x["n_tokens"]))
+    return log_x | {x: log_x[x] - np.log(best[x]) for x in best}
 
 
 def rejected(result: FitResult) -> bool:
