@@ -34,8 +34,8 @@ class Optimal(Shown):
     table : pandas.DataFrame, shape (budget, column)
         `compute` (FLOP), then `n_params` (parameters), `n_tokens` (tokens), `tokens_per_param` and
         `loss`, and the best settings of a law that has some, each with `_lo` and `_hi`;
-        `loss_of_run_lo` and `loss_of_run_hi` hold the noise of
-        one run and drift too. NaN where there is no optimum or no interval.
+        `loss_of_run_lo` and `loss_of_run_hi` hold the noise of one run and drift too. NaN where
+        there is no optimum or no interval.
     by_law : pandas.DataFrame or None
         A row for each budget and law of an average: `compute`, `law`, `weight` and what it says.
     answers : tuple of isoloss.fit.questions.Answer
