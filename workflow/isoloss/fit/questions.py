@@ -7,9 +7,10 @@ verdict of its own.
 
 An answer is known if its interval is narrow enough to act on, and would still be if the law had a
 bend too weak to be seen. `fit.counted` makes the second interval, of a pattern as large as the one
-that noise alone leaves in the residuals. And no wider law, of which the law is a special case, may
-fit better (`fit.nested`). Where only the interval is narrow, the answer is known only if the law
-holds. A study's tables have the same verdicts on each number of a law (`of_numbers`).
+that noise alone leaves in the residuals. And no wider law that the runs allow may put it outside
+its interval (`fit.wider`). Kaplan's joint law is tested instead: the wider law must not fit better
+(`fit.nested`). Where only the interval is narrow, the answer is known only if the law holds. A
+study's tables have the same verdicts on each number of a law (`of_numbers`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.fit.counted import counted, hidden_pattern, seen_pattern
 from isoloss.fit.nested import Within, within
+from isoloss.fit.wider import WIDER_FITS, Moved, Wider, moved, wider
 from isoloss.laws.allocation import beside
 from isoloss.results.verdict import (
     IDENTIFIED,
@@ -94,6 +96,8 @@ class Asked:
         The bound at which the fit ended.
     tell : str
         The command that names runs that would tell.
+    moved : Moved or None
+        Where a wider law puts the number, if there is one.
     """
 
     question: str
@@ -106,6 +110,7 @@ class Asked:
     known: bool = True
     bound: str = ""
     tell: str = ""
+    moved: Moved | None = None
 
 
 def answers(
@@ -124,10 +129,10 @@ def answers(
         K of C = K N D.
     """
     with np.errstate(all="ignore"):
-        bent = bent_draws(result)
+        bent, wide = bent_draws(result), wider_of(result)
         asked = [
-            *(one for one in _of_numbers(result, bent) if _is_asked(result, one.question)),
-            *_of_budgets(result, bent, computes, flops_per_param_token),
+            *(one for one in _of_numbers(result, bent, wide) if _is_asked(result, one.question)),
+            *_of_budgets(result, bent, wide, computes, flops_per_param_token),
         ]
         doubt = _doubt(result)
     return tuple(_answer(result, one, doubt) for one in asked)
@@ -140,12 +145,19 @@ def of_numbers(result: Any) -> dict[str, Verdict]:
     ten.
     """
     with np.errstate(all="ignore"):
-        asked = list(_of_numbers(result, bent_draws(result)))
+        asked = list(_of_numbers(result, bent_draws(result), wider_of(result)))
         doubt = _doubt(result)
     return {one.question: _answer(result, one, doubt).verdict for one in asked}
 
 
-def of_slope(result: Any, name: str, value: float, draws: np.ndarray, bent: np.ndarray) -> Verdict:
+def of_slope(
+    result: Any,
+    name: str,
+    value: float,
+    draws: np.ndarray,
+    bent: np.ndarray,
+    by_wider: Moved | None = None,
+) -> Verdict:
     """The verdict on an exponent of N* or D* that follows from a fit by another count of compute.
 
     Parameters
@@ -154,10 +166,12 @@ def of_slope(result: Any, name: str, value: float, draws: np.ndarray, bent: np.n
     value : float
     draws, bent : ndarray, shape (draw,)
         The exponent in the fit's draws, and in its `bent_draws`.
+    by_wider : Moved, optional
+        Where the wider law puts it.
     """
     known = not set(result.derived) & set(result.loose)
     ends, more = (ends_of(drawn, result.level) for drawn in (draws, bent))
-    asked = Asked(name, value, ends, more, RELATIVE * abs(value), known=known)
+    asked = Asked(name, value, ends, more, RELATIVE * abs(value), known=known, moved=by_wider)
     return _answer(result, asked, _doubt(result)).verdict
 
 
@@ -169,8 +183,9 @@ def _is_asked(result: Any, name: str) -> bool:
     return name == "a"
 
 
-def _of_numbers(result: Any, bent: np.ndarray) -> Iterator[Asked]:
+def _of_numbers(result: Any, bent: np.ndarray, wide: Wider | None) -> Iterator[Asked]:
     law = result.law
+    by_wider = {} if wide is None else wide.numbers()
     at = dict(zip(law.names, law.natural(result.theta), strict=True))
     many, more = (
         dict(zip(law.names, law.natural(rows).T, strict=True)) for rows in (result.draws, bent)
@@ -194,10 +209,13 @@ def _of_numbers(result: Any, bent: np.ndarray) -> Iterator[Asked]:
             known=name not in result.loose,
             bound=limits.get(name, "") if value else "",
             tell="isoloss next --decision a" if name == "a" and law.allocates else "",
+            moved=moved(value, by_wider.get(name), scale, wide),
         )
 
 
-def _of_budgets(result: Any, bent: np.ndarray, computes, flops_per_param_token) -> Iterator[Asked]:
+def _of_budgets(
+    result: Any, bent: np.ndarray, wide: Wider | None, computes, flops_per_param_token
+) -> Iterator[Asked]:
     law, log_x = result.law, result.problem.log_x
     if not law.allocates:
         return
@@ -221,7 +239,10 @@ def _of_budgets(result: Any, bent: np.ndarray, computes, flops_per_param_token) 
         for what, name, *how in (("N*", "n_params", FACTOR, "parameters", True),
                                  ("loss", "loss", widest, "loss", False)):  # fmt: skip
             both = (ends_of(numbers[name][:, 0], result.level) for numbers in (drawn, bent))
-            yield Asked(f"{what} at {budget}", float(at[name]), *both, *how, known, tell=tell)
+            value, ratio = float(at[name]), how[-1]
+            along = None if wide is None else wide.optimum(compute, flops_per_param_token)[name]
+            yield Asked(f"{what} at {budget}", value, *both, *how, known, tell=tell,
+                        moved=moved(value, along, ratio, wide))  # fmt: skip
 
 
 def bent_draws(result: Any) -> np.ndarray:
@@ -252,9 +273,21 @@ def _doubt(result: Any) -> str:
 
 
 def wider_law(result: Any) -> Within | None:
-    """The test of the law within a wider one, where there are draws."""
-    runs = result.clusters if result.n_clusters < result.n_rows else None
-    return within(result.problem, result.theta, runs) if len(result.draws) else None
+    """The test of the law within a wider one, where there are draws, and `wider_of` has none."""
+    if not len(result.draws) or result.law.name in WIDER_FITS:
+        return None
+    return within(result.problem, result.theta, _runs(result))
+
+
+def wider_of(result: Any) -> Wider | None:
+    """The fits of the wider law that the runs allow, where there are draws."""
+    if not len(result.draws):
+        return None
+    return wider(result.problem, result.theta, _runs(result), result.level)
+
+
+def _runs(result: Any) -> np.ndarray | None:
+    return result.clusters if result.n_clusters < result.n_rows else None
 
 
 def _answer(result: Any, asked: Asked, doubt: str) -> Answer:
@@ -272,7 +305,7 @@ def answer(asked: Asked, doubt: str) -> Answer:
     if why := _why_unknown(asked, lo, hi, lost):
         told = f"; `{asked.tell}` names runs that would tell" if asked.tell else ""
         verdict, sentence = not_identified(why), f"{name} is not known: {why}{told}"
-    elif reason := doubt or _why_only_if(asked):
+    elif reason := doubt or _why_depends(asked, lo, hi) or _why_only_if(asked):
         verdict = Verdict(Status.IF_THE_LAW_HOLDS, reason)
         sentence = f"{name} is known {_width(asked, lo, hi)}, but only if the law holds: {reason}"
     else:
@@ -296,6 +329,14 @@ def _why_unknown(asked, lo, hi, lost) -> str:
         return ""
     zero = " (it may be zero)" if lo <= 0 else ""
     return f"anything from {lo:.3g} to {hi:.3g} fits as well{zero}"
+
+
+def _why_depends(asked, lo, hi) -> str:
+    """Why the answer depends on the form of the law: a wider law puts it outside its interval."""
+    by = asked.moved
+    if by is None or (lo <= by.lo and by.hi <= hi):
+        return ""
+    return f"{by.words} from {by.lo:.3g} to {by.hi:.3g}, where the law says {lo:.3g} to {hi:.3g}"
 
 
 def _why_only_if(asked) -> str:

@@ -21,8 +21,11 @@ from isoloss.fit.questions import (
     bent_draws,
     ends_of,
     wider_law,
+    wider_of,
 )
+from isoloss.fit.wider import Moved, Wider, moved
 from isoloss.forecast.mixture import optima, picked_of
+from isoloss.laws import SKALING
 
 HALF = 0.5  # of the weight: from there on, what is wrong with laws is wrong with their average
 
@@ -41,10 +44,12 @@ def answers(
     ask = computes, flops_per_param_token
     bent = _bent(averaged)
     (found, by_law), (found_bent, _) = (one.optimum(*ask, **given) for one in (averaged, bent))
-    doubt = _doubt(averaged, by_law)
+    doubt, wide = _doubt(averaged, by_law), _wider(averaged, by_law)
     problem = averaged.members[0].result.problem
     widest = OF_RANGE * float(np.ptp(np.exp(problem.log_loss)))
-    made = [_slope(averaged, bent, flops_per_param_token, given)]
+    slope = _slope(averaged, bent, flops_per_param_token, given)
+    along = None if wide is None else wide.numbers()["a"]
+    made = [dataclasses.replace(slope, moved=moved(slope.value, along, False, wide))]
     for i, compute in enumerate(np.atleast_1d(np.asarray(computes, float))):
         lost = _lost(averaged, by_law[by_law["compute"] == compute], *ask[1:], given)
         budget, tell = f"{compute:.3g} FLOP", f"isoloss next --target {compute:.3g}"
@@ -55,7 +60,8 @@ def answers(
                 for row in (found.iloc[i], found_bent.iloc[i])
             )
             value = float(found[name].iloc[i])
-            made.append(Asked(f"{what} at {budget}", value, *both, *how, tell=tell))
+            there = _moved(wide, value, name, compute, flops_per_param_token)
+            made.append(Asked(f"{what} at {budget}", value, *both, *how, tell=tell, moved=there))
     return tuple(answer(asked, doubt) for asked in made)
 
 
@@ -107,6 +113,22 @@ def _lost(averaged: Any, said: Any, flops_per_param_token: float, given: Mapping
         there = results[one["law"]].optimum([one["compute"]], flops_per_param_token, **given)
         lost += one["weight"] * bool(there["n_params_lo"].isna().iloc[0])
     return lost
+
+
+def _wider(averaged: Any, by_law: Any) -> Wider | None:
+    """The fits of a wider law that is not averaged, where one law has most of the weight."""
+    weights = by_law.groupby("law")["weight"].max().to_dict()
+    for member in averaged.members:
+        if weights.get(member.name, 0.0) > HALF and SKALING.name not in averaged.laws:
+            return wider_of(member.result)
+    return None
+
+
+def _moved(
+    wide: Wider | None, value: float, name: str, compute: float, flops_per_param_token: float
+) -> Moved | None:
+    along = None if wide is None else wide.optimum(compute, flops_per_param_token)[name]
+    return moved(value, along, name == "n_params", wide)
 
 
 def _doubt(averaged: Any, by_law: Any) -> str:

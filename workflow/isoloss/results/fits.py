@@ -179,6 +179,8 @@ class Fitted:
     bend : mapping or None
         The test of a power law of one variable: `bends`, `exponent_first`, `exponent_last` and the
         rest of `isoloss.fit.curvature.LackOfFit`.
+    wider : mapping or None
+        The fits of a wider law that the runs allow, as `isoloss.fit.wider.Wider.to_dict` has them.
     """
 
     fit: str
@@ -196,6 +198,7 @@ class Fitted:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     misfit: Mapping[str, Any] | None = None
     bend: Mapping[str, Any] | None = None
+    wider: Mapping[str, Any] | None = None
 
     @property
     def law(self) -> Law:
@@ -323,6 +326,7 @@ def _fitted(fit: str, group: str, rows: list[dict[str, Any]]) -> Fitted:
         ranges={name: tuple(ends) for name, ends in kept.get("ranges", {}).items()},
         misfit=kept.get("misfit"),
         bend=kept.get("lack_of_fit"),
+        wider=kept.get("wider"),
     )
 
 

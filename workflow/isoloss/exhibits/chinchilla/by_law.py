@@ -16,9 +16,10 @@ from isoloss.exhibits.chinchilla.design import Design
 from isoloss.exhibits.chinchilla.noise import Draws
 from isoloss.fit.api import fit_law
 from isoloss.fit.counted import counted, seen_pattern
-from isoloss.fit.questions import bent_draws, of_slope
+from isoloss.fit.questions import bent_draws, of_slope, wider_of
 from isoloss.fit.result import FitResult
-from isoloss.laws import CHINCHILLA, Law
+from isoloss.fit.wider import moved
+from isoloss.laws import CHINCHILLA, SKALING, Law
 from isoloss.results.verdict import missed
 from isoloss.stats.interpolation import spline_beyond
 
@@ -128,18 +129,23 @@ def third_approach(
     law = law or surface(design, draws, count, where, of)
     log_c = design.log_compute(count)
     at = np.linspace(log_c.min(), log_c.max(), PLACES)
-    made, bent = [], np.concatenate([law.draws[:1], bent_draws(law.fit)])
-    for theta in (law.draws, law.paired, bent):
-        many = optima(design, theta, law.count, count, at, law.fit.law)
+    made, wide = [], wider_of(law.fit)
+    bent = np.concatenate([law.draws[:1], bent_draws(law.fit)])
+    sets = [(theta, law.fit.law) for theta in (law.draws, law.paired, bent)]
+    if wide is not None:
+        sets.append((wide.theta, SKALING))
+    for theta, one_law in sets:
+        many = optima(design, theta, law.count, count, at, one_law)
         one = many[0] if not made else made[0].places.log_n
         places = Places(at, one, at - per_token(design, count, one), at[None], many,
                         at - per_token(design, count, many))  # fmt: skip
         made.append(through(3, places, design.ids, where))
-    verdicts = {
-        name: of_slope(law.fit, name, getattr(made[0], name), made[0].drawn[name],
-                       made[2].drawn[name])
-        for name in ("a", "b")
-    }  # fmt: skip
+    verdicts = {}
+    for name in ("a", "b"):
+        value, drawn = getattr(made[0], name), [one.drawn[name] for one in made]
+        along = None if wide is None else np.append(value, drawn[3])  # both from k = 1
+        verdicts[name] = of_slope(law.fit, name, value, drawn[0], drawn[2],
+                                  moved(value, along, False, wide))  # fmt: skip
     found = replace(made[0], paired_a=made[1].drawn["a"], verdicts=verdicts, method=law.method)
     return found, law
 

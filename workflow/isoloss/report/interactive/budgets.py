@@ -11,6 +11,7 @@ import numpy as np
 from isoloss.charts.text import short
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN, FLOPS_PER_PF_DAY
 from isoloss.fit.questions import FACTOR, OF_RANGE, Asked, answer, ends_of
+from isoloss.fit.wider import Wider, moved
 from isoloss.laws import LAWS
 from isoloss.laws import published as P
 from isoloss.report.interactive.formulas import EXACT, IN_SCRIPT, rounded
@@ -188,23 +189,31 @@ def own_budgets(one: JointFit, factors: Sequence[float] | None = None) -> OwnBud
         lo[name], hi[name] = (product / ends["n_params"] ** power for ends in (hi, lo))
     widest = OF_RANGE * float(np.ptp(one.loss))
     verdicts = {
-        "n_params": _verdicts(fitted, at["n_params"], many["n_params"], FACTOR, True),
-        "loss": _verdicts(fitted, at["loss"], many["loss"], widest, False),
+        "n_params": _verdicts(fitted, compute, at, many, "n_params", FACTOR),
+        "loss": _verdicts(fitted, compute, at, many, "loss", widest),
     }
     return OwnBudgets(one, compute, largest, at, lo, hi, verdicts)
 
 
-def _verdicts(fitted, values, draws, widest: float, ratio: bool) -> list[Verdict]:
+def _verdicts(fitted, compute, at, many, name: str, widest: float) -> list[Verdict]:
     """The verdict on a number at each budget, from the draws of the interval beside it."""
+    wide, ratio = Wider.read(fitted.wider), name == "n_params"
+    found = []
+    for place, value in enumerate(at[name]):
+        ends = ends_of(many[name][:, place], LEVEL)
+        along = wide and wide.optimum(compute[place], FLOPS_PER_PARAM_TOKEN)[name]
+        asked = Asked("", float(value), ends, ends, widest, ratio=ratio,
+                      moved=moved(float(value), along, ratio, wide))  # fmt: skip
+        found.append(answer(asked, _doubt(fitted, wide)).verdict)
+    return found
+
+
+def _doubt(fitted, wide: Wider | None) -> str:
+    """Why all numbers hold only if the law does; what a wider law moves, it moves one by one."""
     numbers = [number.verdict for number in fitted.numbers if number.name == "a"]
     doubts = [said.reason for said in (fitted.verdict, *numbers)
               if said is not None and said.status is Status.IF_THE_LAW_HOLDS]  # fmt: skip
-    found = []
-    for place, value in enumerate(values):
-        ends = ends_of(draws[:, place], LEVEL)
-        asked = Asked("", float(value), ends, ends, widest, ratio=ratio)
-        found.append(answer(asked, doubts[0] if doubts else "").verdict)
-    return found
+    return next((why for why in doubts if wide is None or wide.words not in why), "")
 
 
 def _place(why: list[str], verdict: Verdict) -> int:
