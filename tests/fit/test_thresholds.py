@@ -96,7 +96,8 @@ def test_bends_without_a_minimum_are_a_reason(fitted, monkeypatch, lost, known):
 def test_a_wider_law_that_fits_better_leaves_an_answer_to_the_law(
     fitted, monkeypatch, p_value, known
 ):
-    monkeypatch.setattr(questions, "within", lambda *_: Within("skaling", p_value))
+    """As Kaplan's joint law is tested; of Hoffmann's sum, `test_wider` says how it is judged."""
+    monkeypatch.setattr(questions, "wider_law", lambda _: Within("skaling", p_value))
     verdict = said(moved(fitted, "A", 0.1), "N*")
     assert verdict.identified is known
     assert ("skaling, of which it is a case, fits better (p = 0.09)" in verdict) is not known

@@ -69,6 +69,19 @@ def test_laws_that_disagree_leave_the_optimum_unknown(right):
     assert "isoloss next --target 1e+22" in size.sentence
 
 
+def test_an_average_without_the_wider_law_depends_on_it_as_its_law_does():
+    """Sizes far above the optimum: they hardly tell how size and data join."""
+    n = np.geomspace(1e9, 1e11, 5)[:, None] * np.geomspace(1, 4, 5)
+    at = {"n_params": n.ravel(), "n_tokens": (np.geomspace(1e20, 1e23, 5)[:, None] / 6 / n).ravel()}
+    noise = 0.003 * np.random.default_rng(SEED).standard_normal(25)
+    table = at | {"loss": LAWS["chinchilla"](HOFFMANN, **at) * np.exp(noise)}
+    one, wide = (fit_law(table, law, draws=80) for law in ("chinchilla", "skaling"))
+    size = asked(of(one))["N*"].verdict
+    assert size.reason.startswith("skaling with k from")
+    assert size.status == "identified only if the law holds"
+    assert "skaling with k" not in asked(of(one, wide))["N*"].verdict
+
+
 def test_an_average_of_rejected_laws_holds_only_if_one_of_them_does(right):
     misfit = dataclasses.replace(right.misfit, p_value=1e-9, size=0.01, noise=0.001)
     found = asked(of(dataclasses.replace(right, misfit=misfit))).values()

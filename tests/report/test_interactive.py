@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import jinja2
@@ -132,6 +133,23 @@ def test_a_verdict_is_of_the_draws_beside_it():
     own = own_budgets(found(spread=(4.0, 4.0))[0], (100.0,))
     wide = own.hi["n_params"] / own.lo["n_params"] > FACTOR
     assert wide[0] and not own.verdicts["n_params"][0].identified
+
+
+def test_a_wider_law_that_puts_the_size_elsewhere_is_said_at_each_budget():
+    """The same law with twice the limit by size: its optimum is larger by far more than 1 %."""
+    one, law = found(spread=(0.01, 0.01))[0], LAWS["skaling"]
+    values = one.fitted.params
+    same = law.internal({"A": values["Nc"] ** (values["alpha_N"] / values["alpha_D"]),
+                         "B": values["Dc"], "E": 0.0, "beta": 1.0, "k": values["alpha_D"],
+                         "alpha": values["alpha_N"] / values["alpha_D"]})  # fmt: skip
+    other = same + np.array([np.log(2.0), 0, 0, 0, 0, 0])
+    for last, known in ((same, True), (other, False)):
+        wider = {"k": [1.0, 0.9, 1.1], "theta": [same.tolist(), same.tolist(), last.tolist()]}
+        own = own_budgets(replace(one, fitted=replace(one.fitted, wider=wider)), (1.0, 10.0))
+        said = own.verdicts["n_params"]
+        assert [verdict.identified for verdict in said] == [known] * 2
+    larger = law.optimum(dict(zip(law.names, law.natural(other), strict=True)), own.compute[1])
+    assert f"puts it from {own.at['n_params'][1]:.3g} to {larger['n_params']:.3g}" in said[1]
 
 
 def test_no_end_of_an_interval_is_less_than_one_parameter_or_one_token():

@@ -31,6 +31,7 @@ from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit.result import FitResult
 from isoloss.forecast.average import warnings_of
+from isoloss.results.verdict import Status
 
 WORTH = 0.02  # runs that together narrow the interval by a smaller share are not proposed
 MOST_REJECTED = 0.5  # of the weight, of the laws that lack of fit rejects
@@ -184,7 +185,7 @@ def next_runs(
         len(among.cost),
         cost,
         best.stopped,
-        tuple(_warnings(fits, among)),
+        tuple(_warnings(fits, among, question)),
         result.notes,
     )
 
@@ -312,7 +313,7 @@ def _check(fits, question, budget, candidates):
         raise UserError("next", problems)
 
 
-def _warnings(fits, among):
+def _warnings(fits, among, question):
     if (far := far_from(fits[0], among)) is not None:
         yield far
     for one in fits:
@@ -322,7 +323,18 @@ def _warnings(fits, among):
                 f"{name} is {one.verdict}; these runs are a first step: do the first of them, and "
                 "plan again with what they gave"
             )
+        elif len(fits) == 1 and question.region is None:
+            yield from _only_if(one, question)
     yield from warnings_of(fits)
+
+
+def _only_if(result, question):
+    """The answer as it is now, where it is known only if the law holds."""
+    name = {"n_params": "N*"}.get(question.decision, question.decision)
+    for one in result.answers([question.target], question.flops_per_param_token):
+        asked = one.question.partition(" ")[0]
+        if asked == name and one.verdict.status is Status.IF_THE_LAW_HOLDS:
+            yield one.sentence
 
 
 def _frame(rows, among):

@@ -336,7 +336,11 @@ def _why_depends(asked, lo, hi) -> str:
     by = asked.moved
     if by is None or (lo <= by.lo and by.hi <= hi):
         return ""
-    return f"{by.words} from {by.lo:.3g} to {by.hi:.3g}, where the law says {lo:.3g} to {hi:.3g}"
+    digits = 3 if asked.ratio else 4
+    there, here = (
+        " to ".join(f"{x:.{digits}g}" for x in ends) for ends in ((by.lo, by.hi), (lo, hi))
+    )
+    return f"{by.words} from {there}, where the law says {here}"
 
 
 def _why_only_if(asked) -> str:

@@ -24,7 +24,8 @@ class Status(Explained):
     IDENTIFIED = "identified", "The table determines the number."
     IF_THE_LAW_HOLDS = (
         "identified only if the law holds",
-        "The table determines the number by a law that its runs reject; the reason says how far.",
+        "The table determines the number if the law holds; its runs reject the law, or allow a "
+        "wider law that says otherwise.",
     )
     NOT_IDENTIFIED = (
         "not identified",
