@@ -6,7 +6,8 @@
 For each table the law is fitted as `fit_law` fits it. It is noted whether the 90 % interval of each
 parameter, of the exponent a of N* ~ C**a, of N*, and of the loss of the planted optimum (both at
 ten and a hundred times the largest budget) holds the truth, and whether it is called known. Where
-another law was planted than is fitted, parameters have no truth, and are left out.
+another law was planted than is fitted, parameters have no truth, and are left out. With `--best`,
+the average of laws is asked for N* too.
 
 Each table is a line of the results file. What is there is not computed again, so the work can be
 stopped, or cut into slices by `--limit-s`, and goes on where it was; lines that another version of
@@ -32,6 +33,7 @@ import isoloss.laws
 import isoloss.stats
 import isoloss.tables
 from isoloss.fit import fit_law
+from isoloss.forecast.average import average
 from isoloss.laws import LAWS
 
 ALL = {**DESIGNS, **HELD_OUT, **CLUSTERED, **UNSEEN, **WRONG_LAW, **UNIDENTIFIED}
@@ -86,13 +88,14 @@ def known(design, result):
 
 def one(task):
     """One table of a design: for each quantity whether its interval holds, and is called known."""
-    name, seed, draws = task
+    name, seed, draws, best = task
     design = ALL[name]
     table = design.table(np.random.default_rng([seed, 2]))
     cluster = "run" if "run" in table else None
     with np.errstate(all="ignore"):
         result = fit_law(table, design.fitted, draws=draws, seed=seed, cluster=cluster)
         found, said = intervals(design, result), known(design, result)
+        of_best = by_average(design, table, draws, seed, cluster) if best else None
     inside, width = {}, {}
     for quantity, value in truth(design).items():
         lo, hi = (np.nan if end is None else float(end) for end in found[quantity])
@@ -107,7 +110,18 @@ def one(task):
         "asked": any("--cluster" in text for text in (*result.warnings, *result.notes)),
         "lack_of_fit": None if result.misfit is None else result.misfit.p_value,
         "identified": result.verdict == "identified",
-    }
+    } | ({} if of_best is None else {"best": of_best})
+
+
+def by_average(design, table, draws, seed, cluster):
+    """Whether the average of laws holds the planted N*, and calls it known: budget -> both."""
+    averaged, found = average(table, draws=draws, seed=seed, cluster=cluster), {}
+    for times in AHEAD:
+        at = design.optimum(times)
+        size = next(a for a in averaged.answers([at["compute"]]) if a.question.startswith("N*"))
+        inside = size.lo is not None and size.lo <= at["n_params"] <= size.hi
+        found[f"N* at {times} C"] = [bool(inside), size.verdict.identified]
+    return found
 
 
 def read(path, now):
@@ -120,13 +134,14 @@ def read(path, now):
     return {(row["design"], row["seed"]): row for row in rows}
 
 
-def measure(path, designs, tables, draws, first_seed, limit_s, workers=1):
+def measure(path, designs, tables, draws, first_seed, limit_s, workers=1, best=False):
     """Add what is missing to the results file; True when nothing is."""
     start_s, now = time.monotonic(), version()
     done = read(path, now)
     path.parent.mkdir(parents=True, exist_ok=True)
     seeds = range(first_seed, first_seed + tables)
-    tasks = [(name, seed, draws) for seed in seeds for name in designs if (name, seed) not in done]
+    tasks = [(name, seed, draws, best) for seed in seeds for name in designs
+             if (name, seed) not in done]  # fmt: skip
     pool = ProcessPoolExecutor(workers) if workers > 1 else nullcontext()
     with pool, path.open("a", encoding="utf-8") as file:
         apply = pool.map if workers > 1 else map
@@ -134,7 +149,7 @@ def measure(path, designs, tables, draws, first_seed, limit_s, workers=1):
         for batch in (tasks[first : first + size] for first in range(0, len(tasks), size)):
             if time.monotonic() - start_s > limit_s:
                 return False
-            for (name, seed, _), found in zip(batch, apply(one, batch), strict=True):
+            for (name, seed, *_), found in zip(batch, apply(one, batch), strict=True):
                 row = {"design": name, "seed": seed, "draws": draws, "version": now}
                 file.write(json.dumps(row | found) + "\n")
                 file.flush()
@@ -156,6 +171,13 @@ def summary(rows):
             yield (
                 f"- {name}, {quantity}: {len(missed)} of {len(of)} intervals miss; "
                 f"{called} of these are called known"
+            )
+        for quantity in of[0].get("best", ()):
+            said = [row["best"][quantity] for row in of if "best" in row]
+            known_too = sum(known for inside, known in said if not inside)
+            yield (
+                f"- {name}, {quantity} by the average: {sum(not inside for inside, _ in said)} of "
+                f"{len(said)} intervals miss; {known_too} of these are called known"
             )
     for name in [name for name in by_design if name in UNIDENTIFIED]:
         of = by_design[name]
@@ -204,11 +226,12 @@ def main(argv=None):
     parser.add_argument("--first-seed", type=int, default=10_000)
     parser.add_argument("--limit-s", type=float, default=np.inf, help="stop after so many seconds")
     parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--best", action="store_true", help="ask the average of laws for N* too")
     parser.add_argument("--results", type=Path, default=Path("results/coverage.jsonl"))
     args = parser.parse_args(argv)
     whole = measure(
         args.results, args.designs, args.tables, args.draws, args.first_seed, args.limit_s,
-        args.workers,
+        args.workers, args.best,
     )  # fmt: skip
     rows = read(args.results, version()).values()
     print("\n".join(summary(rows)) if whole else f"{len(rows)} tables so far")
