@@ -97,6 +97,7 @@ def test_a_wider_law_that_fits_better_leaves_an_answer_to_the_law(
     fitted, monkeypatch, p_value, known
 ):
     """As Kaplan's joint law is tested; of Hoffmann's sum, `test_wider` says how it is judged."""
+    monkeypatch.setattr(questions, "wider_of", lambda _: None)
     monkeypatch.setattr(questions, "wider_law", lambda _: Within("skaling", p_value))
     verdict = said(moved(fitted, "A", 0.1), "N*")
     assert verdict.identified is known

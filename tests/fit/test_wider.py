@@ -131,6 +131,17 @@ def test_exact_losses_and_other_laws_have_no_wider_law():
     assert of(fit_law(table("chinchilla", HOFFMANN, CENTRED, 0), "skaling", draws=0)) is None
 
 
+def test_k_of_one_is_rejected_as_often_as_its_level_says_and_where_it_is_wrong():
+    """At 5 % of right tables; the wrong one has six times the misfit of the other tests."""
+    right = [of(fit_law(table("chinchilla", HOFFMANN, CENTRED, seed), "chinchilla", draws=0))
+             for seed in range(6)]  # fmt: skip
+    assert sum(one.p_value < 0.05 for one in right) <= 2
+    assert not any(one.doubt for one in right)
+    wrong = of(fit_law(table("skaling", JOINED, LARGE, 0, sd=0.0005), "chinchilla", draws=0))
+    assert wrong.p_value < 1e-3
+    assert wrong.doubt.startswith("skaling, of which it is a case, fits better (p = ")
+
+
 @pytest.mark.parametrize(("lo", "hi", "known"), [
     (1.01, 1.49, True), (0.99, 1.49, False), (1.01, 1.51, False),
 ])  # fmt: skip

@@ -144,7 +144,8 @@ def test_a_wider_law_that_puts_the_size_elsewhere_is_said_at_each_budget():
                          "alpha": values["alpha_N"] / values["alpha_D"]})  # fmt: skip
     other = same + np.array([np.log(2.0), 0, 0, 0, 0, 0])
     for last, known in ((same, True), (other, False)):
-        wider = {"k": [1.0, 0.9, 1.1], "theta": [same.tolist(), same.tolist(), last.tolist()]}
+        wider = {"k": [1.0, 0.9, 1.1], "theta": [same.tolist(), same.tolist(), last.tolist()],
+                 "p_value": 0.5}  # fmt: skip
         own = own_budgets(replace(one, fitted=replace(one.fitted, wider=wider)), (1.0, 10.0))
         said = own.verdicts["n_params"]
         assert [verdict.identified for verdict in said] == [known] * 2

@@ -8,8 +8,8 @@ verdict of its own.
 An answer is known if its interval is narrow enough to act on, and would still be if the law had a
 bend too weak to be seen. `fit.counted` makes the second interval, of a pattern as large as the one
 that noise alone leaves in the residuals. And no wider law that the runs allow may put it outside
-its interval (`fit.wider`). Kaplan's joint law is tested instead: the wider law must not fit better
-(`fit.nested`). Where only the interval is narrow, the answer is known only if the law holds. A
+its interval, or fit much better (`fit.wider`). Kaplan's joint law is tested alone: the wider law must
+not fit better (`fit.nested`). Where only the interval is narrow, the answer is known only if the law holds. A
 study's tables have the same verdicts on each number of a law (`of_numbers`).
 """
 
@@ -156,7 +156,8 @@ def of_slope(
     value: float,
     draws: np.ndarray,
     bent: np.ndarray,
-    by_wider: Moved | None = None,
+    wide: Wider | None = None,
+    along: np.ndarray | None = None,
 ) -> Verdict:
     """The verdict on an exponent of N* or D* that follows from a fit by another count of compute.
 
@@ -166,12 +167,13 @@ def of_slope(
     value : float
     draws, bent : ndarray, shape (draw,)
         The exponent in the fit's draws, and in its `bent_draws`.
-    by_wider : Moved, optional
-        Where the wider law puts it.
+    wide, along : optional
+        `wider_of` the fit, and the exponent at its points.
     """
     known = not set(result.derived) & set(result.loose)
     ends, more = (ends_of(drawn, result.level) for drawn in (draws, bent))
-    asked = Asked(name, value, ends, more, RELATIVE * abs(value), known=known, moved=by_wider)
+    asked = Asked(name, value, ends, more, RELATIVE * abs(value), known=known,
+                  moved=moved(value, along, False, wide))  # fmt: skip
     return _answer(result, asked, _doubt(result)).verdict
 
 
@@ -332,10 +334,12 @@ def _why_unknown(asked, lo, hi, lost) -> str:
 
 
 def _why_depends(asked, lo, hi) -> str:
-    """Why the answer depends on the form of the law: a wider law puts it outside its interval."""
+    """Why the answer depends on the law: a wider law puts it elsewhere, or fits better."""
     by = asked.moved
-    if by is None or (lo <= by.lo and by.hi <= hi):
+    if by is None:
         return ""
+    if lo <= by.lo and by.hi <= hi:
+        return by.doubt
     digits = 3 if asked.ratio else 4
     there, here = (
         " to ".join(f"{x:.{digits}g}" for x in ends) for ends in ((by.lo, by.hi), (lo, hi))

@@ -5,7 +5,8 @@ data to size, they hardly tell k, and yet N* moves with k. No test of one table 
 But the table tells which k it allows: those at which the best fit is nearly as good as the best of
 all (the profile likelihood). Each allowed k has an answer of its own. An answer that leaves its own
 interval among them holds only if the law does. It is a sensitivity analysis over a model that is
-larger by one parameter (Draper 1995, J. R. Stat. Soc. B 57, 45, "model expansion").
+larger by one parameter (Draper 1995, J. R. Stat. Soc. B 57, 45, "model expansion"). Where k = 1
+itself is rejected, at the level of the test of lack of fit, all answers hold only if the law does.
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ from typing import Self
 import numpy as np
 
 from isoloss.fit import robust
-from isoloss.fit.misfit import EXACT, cut_residuals
+from isoloss.fit.misfit import EXACT, SIGNIFICANT, cut_residuals
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.laws import CHINCHILLA, SKALING
@@ -45,10 +46,20 @@ class Wider:
         1, and then the allowed values in order.
     theta : ndarray, shape (point, parameter)
         In the coordinates of `skaling`: the limits by size alone and by data alone, E and k.
+    p_value : float
+        Of k = 1: the probability of a gain at least as large by another k, if the law held.
     """
 
     k: np.ndarray
     theta: np.ndarray
+    p_value: float
+
+    @property
+    def doubt(self) -> str:
+        """Why all answers hold only if the law does, or ""."""
+        if self.p_value >= SIGNIFICANT:
+            return ""
+        return f"{SKALING.name}, of which it is a case, fits better (p = {self.p_value:.2g})"
 
     @property
     def words(self) -> str:
@@ -73,12 +84,14 @@ class Wider:
 
     def to_dict(self) -> dict[str, list]:
         """The points for JSON, each k with its theta; `Wider.read` reads them."""
-        return {"k": self.k.tolist(), "theta": self.theta.tolist()}
+        return {"k": self.k.tolist(), "theta": self.theta.tolist(), "p_value": self.p_value}
 
     @classmethod
     def read(cls, kept: Mapping[str, list] | None) -> Self | None:
         """What `to_dict` made; None where there is none."""
-        return None if kept is None else cls(np.array(kept["k"]), np.array(kept["theta"]))
+        if kept is None:
+            return None
+        return cls(np.array(kept["k"]), np.array(kept["theta"]), kept["p_value"])
 
     def _values(self) -> Mapping[str, np.ndarray]:
         return dict(zip(SKALING.names, SKALING.natural(self.theta).T, strict=True))
@@ -86,11 +99,12 @@ class Wider:
 
 @dataclass(frozen=True)
 class Moved:
-    """Where the wider law puts a number, and that law in words."""
+    """Where the wider law puts a number, that law in words, and its `Wider.doubt`."""
 
     lo: float
     hi: float
     words: str
+    doubt: str = ""
 
 
 def moved(value: float, along: np.ndarray | None, ratio: bool, by: Wider | None) -> Moved | None:
@@ -108,7 +122,7 @@ def moved(value: float, along: np.ndarray | None, ratio: bool, by: Wider | None)
     if along is None or by is None or not np.isfinite(along[0]):
         return None
     found = value * (along / along[0]) if ratio else value + (along - along[0])
-    return Moved(float(np.nanmin(found[1:])), float(np.nanmax(found[1:])), by.words)
+    return Moved(float(np.nanmin(found[1:])), float(np.nanmax(found[1:])), by.words, by.doubt)
 
 
 @np.errstate(all="ignore")
@@ -145,14 +159,18 @@ def wider(
     if own is None or found is None:
         return None
     least = min(own[0], found[0])
-    width, allowance = _allowance(free, found[1], clusters, level)
-    first = float(np.clip(width / np.exp(log_k), LEAST_STEP, LARGEST_STEP))
+    length, error, freedom = _slope_by_k(free, found[1], clusters)
+    width = error * student.quantile(level, freedom) if freedom else np.inf
+    allowance = max(width**2, SMALL)
+    first = float(np.clip(width / length / np.exp(log_k), LEAST_STEP, LARGEST_STEP))
     points = [(log_k, found[1])]
     for side, end in ((-1, np.log(LOWEST)), (1, np.log(LARGEST))):
         points += path.walk(log_k, found[1], end, side * first, least, allowance)
     points.sort(key=lambda point: point[0])
     k, thetas = zip((0.0, own[1]), *points, strict=True)
-    return Wider(np.exp(k), np.array(thetas))
+    gain = np.sqrt(own[0] - least) / max(error, SMALL)
+    p_value = student.two_sided(gain, freedom) if freedom else 1.0
+    return Wider(np.exp(k), np.array(thetas), p_value)
 
 
 class _Path:
@@ -196,8 +214,8 @@ class _Path:
         return np.sqrt(max(squares - least, 0.0) / allowance) - 1
 
 
-def _allowance(free, theta, clusters, level):
-    """The half-width of the interval of k if the law were linear, and its sum of squares.
+def _slope_by_k(free, theta, clusters):
+    """How far k moves ln L in ways that no other parameter can, the error of that, and its freedom.
 
     Rows of one run have the cluster-robust error of CR2, with Satterthwaite's degrees of freedom.
     """
@@ -216,7 +234,7 @@ def _allowance(free, theta, clusters, level):
     residual = free.residuals(theta)[0] * root
     freedom = len(root) - basis.shape[1] - 1
     if freedom < 1:
-        return np.inf, np.inf
+        return length, np.inf, 0
     if clusters is None:
         error = np.sqrt(residual @ residual / freedom)
     else:
@@ -224,5 +242,4 @@ def _allowance(free, theta, clusters, level):
         freed = robust.bias_reduced(residual, fitted, clusters)
         error = np.linalg.norm(robust.summed(along * freed, clusters))
         freedom = robust.freedom(fitted, along[None], clusters)[0]
-    width = student.quantile(level, freedom) * float(error)
-    return width / length, max(width**2, SMALL)
+    return length, float(error), freedom

@@ -46,6 +46,13 @@ def quantile(level: float, freedom: float | None = None) -> float:
     return float(ndtri(share) if freedom is None else stdtrit(freedom, share))
 
 
+def two_sided(value: float, freedom: float) -> float:
+    """Probability that t exceeds a value to either side: the p-value of a t test."""
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(freedom, -abs(value)))
+
+
 def leverage(design: np.ndarray) -> np.ndarray:
     """Leverage of each point in a least-squares fit: the diagonal of the hat matrix.
 

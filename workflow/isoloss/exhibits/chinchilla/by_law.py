@@ -18,7 +18,6 @@ from isoloss.fit.api import fit_law
 from isoloss.fit.counted import counted, seen_pattern
 from isoloss.fit.questions import bent_draws, of_slope, wider_of
 from isoloss.fit.result import FitResult
-from isoloss.fit.wider import moved
 from isoloss.laws import CHINCHILLA, SKALING, Law
 from isoloss.results.verdict import missed
 from isoloss.stats.interpolation import spline_beyond
@@ -144,8 +143,7 @@ def third_approach(
     for name in ("a", "b"):
         value, drawn = getattr(made[0], name), [one.drawn[name] for one in made]
         along = None if wide is None else np.append(value, drawn[3])  # both from k = 1
-        verdicts[name] = of_slope(law.fit, name, value, drawn[0], drawn[2],
-                                  moved(value, along, False, wide))  # fmt: skip
+        verdicts[name] = of_slope(law.fit, name, value, drawn[0], drawn[2], wide, along)
     found = replace(made[0], paired_a=made[1].drawn["a"], verdicts=verdicts, method=law.method)
     return found, law
 
