@@ -157,6 +157,14 @@ def test_an_answer_is_known_up_to_the_ends_of_its_interval(lo, hi, known):
         )
 
 
+def test_an_answer_that_no_k_moves_is_doubted_where_another_k_fits_much_better():
+    ends = (1.0, 1.5, 0.0)
+    by = Moved(1.1, 1.2, "", "skaling, of which it is a case, fits better (p = 0.001)")
+    said = answer(Asked("N*", 1.2, ends, ends, 3.0, ratio=True, moved=by), "")
+    assert said.verdict.status == "identified only if the law holds"
+    assert said.verdict.reason == by.doubt
+
+
 def test_all_commands_say_that_the_size_depends_on_the_law(tmp_path, capsys):
     path = tmp_path / "runs.csv"
     pd.DataFrame(table("chinchilla", HOFFMANN, LARGE, 0)).to_csv(path, index=False)
