@@ -354,7 +354,7 @@ def test_the_verdict_of_a_laws_parameter_judges_the_draws_of_its_own_interval():
     names = [parameter.name for parameter in law.fit.law.parameters]
     assert names == ["A", "B", "E", "alpha", "beta"]
     assert all(
-        row.verdict.identified for row in law_rows(replace(law, draws=narrow), group, design)
+        row.verdict.determined for row in law_rows(replace(law, draws=narrow), group, design)
     )
     for i, name in enumerate(names):
         wide = narrow.copy()

@@ -122,7 +122,10 @@ def moved(value: float, along: np.ndarray | None, ratio: bool, by: Wider | None)
     if along is None or by is None or not np.isfinite(along[0]):
         return None
     found = value * (along / along[0]) if ratio else value + (along - along[0])
-    return Moved(float(np.nanmin(found[1:])), float(np.nanmax(found[1:])), by.words, by.doubt)
+    there = found[1:][np.isfinite(found[1:])]
+    if not len(there):
+        return None
+    return Moved(float(there.min()), float(there.max()), by.words, by.doubt)
 
 
 @np.errstate(all="ignore")
