@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -175,6 +176,31 @@ def test_a_job_runs_where_what_it_needs_is_loaded(tmp_path, address, kernel):
     solved[solved.index("--settings") + 1] = json.dumps(polynomial)
     assert run(solved, address).returncode == 0
     assert untimed(tmp_path / "solved")["status"] == "done"
+
+
+LARGE_ARRAYS = """
+import resource, sys, types
+from isoloss.runtime import job
+
+def main(_):
+    for _ in range(50):
+        [b"x" * 2**22 for _ in range(4)]  # of 1,024 pages each, freed at once
+
+sys.modules["large_arrays"] = types.SimpleNamespace(main=main)
+job.COMMANDS["large"] = "large_arrays"
+assert job.run_command(["large"]) == 0
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+assert job.run_command(["large"]) == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+def test_a_job_keeps_the_memory_that_it_frees():
+    """Otherwise each of the 200 arrays would get all its pages anew, by page faults."""
+    finished = run([sys.executable, "-c", LARGE_ARRAYS])
+    assert finished.stderr == ""
+    assert int(finished.stdout) < 5 * 1024
 
 
 def test_without_a_pool_at_the_address_the_job_runs_by_itself(tmp_path):

@@ -22,7 +22,7 @@ from isoloss.config.runs import Run
 from isoloss.files import read_json, write_arrow, write_json
 from isoloss.runtime.fingerprint import training_fingerprint
 from isoloss.runtime.job import ANALYSIS, COMMIT, DEVICE, KERNEL, LAST_STATES, TORCH, needs
-from isoloss.runtime.portable import keep_freed_memory, processor
+from isoloss.runtime.portable import processor
 from isoloss.tables.schema import CURVE_COLUMNS, arrow_table
 from isoloss.tasks import task as task_named
 from isoloss.tasks.base import Solved, Task
@@ -132,14 +132,13 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def get_ready(run: Run) -> None:
-    """Be in a process that has imported what the run needs, with memory that is kept."""
+    """Be in a process that has imported what the run needs."""
     if isinstance(task_named(run.task.kind), Solved):
         needs(ANALYSIS)
         return
     asked, device = os.environ.get(KERNEL, "auto"), os.environ.get(DEVICE, "cpu")
     if kernel_for(run, asked=asked, device=device) != NATIVE:
         needs(TORCH)
-    keep_freed_memory()
 
 
 def forget(checkpoint: str | None) -> None:

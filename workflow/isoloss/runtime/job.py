@@ -73,8 +73,10 @@ def run_command(argv: Sequence[str]) -> int:
     """
     from isoloss import extensions
     from isoloss.errors import Interrupted, UserError
+    from isoloss.runtime.portable import keep_freed_memory
 
     command, *arguments = argv
+    keep_freed_memory()
     try:
         extensions.load_named()
         importlib.import_module(COMMANDS[command]).main(arguments)
