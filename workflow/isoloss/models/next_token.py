@@ -106,6 +106,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
     d loss / d logits = (softmax(logits) - onehot(target)) / n. The forward pass needs the
     probabilities anyway, and turns them into this gradient in place. So the logits, by far the
     largest array of a small model, are written once and not stored for the backward pass.
+
+    A target of more than 103 nats has the probability 0 in float32, and the mean loss is inf.
     """
 
     @staticmethod
