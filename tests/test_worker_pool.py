@@ -140,7 +140,10 @@ def test_a_job_that_the_kernel_killed_is_named_with_its_memory(tmp_path, address
 def test_a_pool_that_is_killed_leaves_no_training_behind(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(WORKFLOW))
     started = worker_pool.start()
-    client, (job,) = start_long_job(tmp_path, os.environ.pop(POOL_SOCKET))
+    address = os.environ.pop(POOL_SOCKET)
+    # Until the pool serves, any process that it starts would look like a job.
+    assert run(command(tmp_path / "first"), address).returncode == 0
+    client, (job,) = start_long_job(tmp_path, address)
     started.process.kill()
     said = client.communicate(timeout=PATIENCE_S)[1]
     _, alive = psutil.wait_procs([job], timeout=PATIENCE_S)
