@@ -179,6 +179,12 @@ def test_an_override_changes_sections_of_a_list_by_their_names():
     assert base["figures"] == ["c"] and "draws" not in base["analyses"][1]
 
 
+def test_an_override_replaces_a_list_of_grids():
+    base = {"sweeps": {"grid": {"grid": [{"a": [1]}, {"a": [2], "b": [3]}]}}}
+    changes = {"sweeps": {"grid": {"grid": {"a": [4]}}}}
+    assert merged(base, changes) == changes
+
+
 def test_an_override_of_a_section_that_a_list_lacks_names_the_nearest():
     base = {"analyses": [{"do": "recount"}, {"do": "curvature", "name": "bend"}]}
     with pytest.raises(UserError, match="analyses: there is no 'recont'; did you mean 'recount'"):

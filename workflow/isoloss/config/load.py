@@ -15,6 +15,7 @@ from isoloss.errors import UserError, nearest
 from isoloss.files import read_json
 
 CONFIG = Path("config") / "config.yaml"  # in a project's folder
+NAMED = ("analyses", "figures", "fits")  # keys whose lists hold sections with names
 MOST_RUNS = 1_000_000  # of one sweep, whatever the budget: the plan handles runs one by one
 # Commands contain the names of folders unquoted.
 FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
@@ -192,7 +193,7 @@ def unwritable(value: Any, key: str = "") -> Iterator[str]:
 def merged(base: dict[str, Any], changes: dict[str, Any], key: str = "") -> dict[str, Any]:
     """`base` with `changes`: sections are merged, everything else is replaced.
 
-    A section that changes a list of sections has the names of those that it changes.
+    A section that changes a list of named sections has the names of those that it changes.
 
     Raises
     ------
@@ -204,7 +205,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any], key: str = "") -> dict
         at = f"{key}.{name}" if key else str(name)
         if isinstance(value, dict) and isinstance(result.get(name), dict):
             result[name] = merged(result[name], value, at)
-        elif isinstance(value, dict) and isinstance(result.get(name), list):
+        elif name in NAMED and isinstance(value, dict) and isinstance(result.get(name), list):
             result[name] = _merged_by_name(result[name], value, at)
         else:
             result[name] = value
