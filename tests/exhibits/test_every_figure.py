@@ -17,6 +17,7 @@ from PIL import Image
 
 from isoloss.charts.style import PAGE_WIDTH, PIXELS, SINGLE_WIDTH
 from isoloss.charts.text import superscripts
+from isoloss.config.exhibits import FIGURES, UNIT
 from isoloss.config.study import Figure
 from isoloss.exhibits.make import draw, drawing
 from tests.exhibits.cases import CASES
@@ -32,10 +33,21 @@ def drawn(request):
     """A figure of each kind, drawn once for all tests."""
     if request.param not in _DRAWN:
         spec, tables = CASES[request.param]()
+        spec = in_bytes(spec)
         result = drawing(spec, tables)
         result.figure.draw_without_rendering()
         _DRAWN[request.param] = spec, result
     return _DRAWN[request.param]
+
+
+def in_bytes(spec):
+    """A figure's settings in a study whose losses are in nats per byte."""
+    labels = {
+        name: value.replace(UNIT, "nats per byte")
+        for name, value in spec
+        if name.endswith("_label") and isinstance(value, str)
+    }
+    return spec.model_copy(update=labels)
 
 
 def panels(figure):
@@ -108,6 +120,15 @@ def test_the_table_has_no_empty_rows(drawn):
     assert len(result.table)
     numbers = result.table.select_dtypes("number")
     assert numbers.notna().any(axis="columns").all()
+
+
+def test_the_unit_of_losses_is_that_of_the_study(drawn):
+    """Each label with a unit is a key of the figure, so that `loss_unit` sets it."""
+    spec, result = drawn
+    if FIGURES[spec.draw].startswith("isoloss.exhibits.published"):
+        return  # the papers' losses are per token
+    for axes in panels(result.figure):
+        assert UNIT not in axes.get_xlabel() and UNIT not in axes.get_ylabel()
 
 
 def test_axes_are_labelled_as_the_table_is(drawn):

@@ -63,6 +63,7 @@ class KaplanDepthElsewhere(OfLosses):
         "the loss on another text from what models of other sizes have there at equal loss on the "
         "training text. Points are runs; lines go through the means of depths."
     )
+    rest_label: str = "rest (nats per token)"  # of the panel on the right
     depths: Annotated[Name, Does("depth_elsewhere")] = "depth_elsewhere"  # the analysis drawn
 
 
@@ -141,7 +142,7 @@ def draw(spec: KaplanDepthElsewhere, tables: Tables) -> Drawing:
     found = tables.analysed(spec.depths, spec.called)
     sheet, notes = Sheet(2), [] if found.made else found.why_not()
     left = sheet.panel("layers", spec.loss_label, "Loss by depth")
-    right = sheet.panel("layers", "rest (nats per token)", "At equal loss in training",
+    right = sheet.panel("layers", spec.rest_label, "At equal loss in training",
                         y_scale="linear")  # fmt: skip
     own = found.points(Q.LOSS)
     own = own[own["group"].isna()]
