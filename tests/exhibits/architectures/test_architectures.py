@@ -10,9 +10,11 @@ from isoloss.errors import UserError
 from isoloss.exhibits.base import Tables
 from isoloss.exhibits.kaplan.depth_elsewhere import DepthElsewhere
 from isoloss.exhibits.kaplan.families import Families
-from isoloss.exhibits.kaplan.positions import ByPosition, SizeByPosition, stopping
+from isoloss.exhibits.kaplan.positions import ByPosition, SizeByPosition, stopping, stops_said
 from isoloss.exhibits.kaplan.transfer import Transfer
 from isoloss.exhibits.make import analyse, drawing
+from isoloss.results import IDENTIFIED, Analysed, Group, Kind, Q, Row
+from isoloss.results.rows import table_of
 from tests.exhibits import made
 from tests.exhibits.architectures import planted as P
 from tests.exhibits.architectures.cases import spec, tables
@@ -124,6 +126,20 @@ def test_whether_a_loss_that_falls_to_the_end_has_stopped_cannot_be_told():
     assert pd.isna(found["lo"])
     notes = drawing(spec("kaplan_lstm"), tables("kaplan_lstm")).notes
     assert any("transformer, 2 layers stops to improve cannot be told" in note for note in notes)
+
+
+@pytest.mark.parametrize(("ends", "told"), [((20, 50), False), ((45, 90), True)])
+def test_families_whose_stops_overlap_are_not_ranked(ends, told):
+    """The other family stops between 10 and 40 tokens."""
+    made_rows = [
+        Row(quantity=Q.STOPS, kind=Kind.PARAMETER, group=Group.of(sweep=sweep), value=lo + 1.0,
+            lo=float(lo), hi=float(hi), level=0.9, verdict=IDENTIFIED)
+        for sweep, (lo, hi) in {"lstm_1": (10, 40), "transformer": ends}.items()
+    ]  # fmt: skip
+    rows = table_of(made_rows, study="test", analysis="by_position", do="by_position")
+    found = Analysed(rows, "by_position")
+    notes = stops_said(found, {"lstm_1": "LSTM", "transformer": "transformer"})
+    assert any("which of them stops first cannot be told" in note for note in notes) != told
 
 
 def test_a_loss_that_is_flat_has_stopped_at_once_and_one_that_rises_late_has_not():

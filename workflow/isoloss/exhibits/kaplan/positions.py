@@ -259,7 +259,7 @@ def stops_said(found: Analysed, names: dict[str, str]) -> list[str]:
     """Where each family stops to improve, in words, and how it compares along the context."""
     if not found.made:
         return found.why_not()
-    notes = []
+    notes, known = [], []
     for sweep, name in names.items():
         one = found.parameter(Q.STOPS, group=Group.of(sweep=sweep), optional=True)
         if one is None:
@@ -270,6 +270,9 @@ def stops_said(found: Analysed, names: dict[str, str]) -> list[str]:
             continue
         value, ends = with_interval(one["value"], one["lo"], one["hi"])
         notes.append(f"The largest {name} stops to improve after {value} tokens (90 %: {ends}).")
+        known.append(one)
+    if len(known) > 1 and max(one["lo"] for one in known) <= min(one["hi"] for one in known):
+        notes.append("These intervals overlap, so which of them stops first cannot be told.")
     for sweep, name in names.items():
         rows = found.points(Q.LOSS_INCREASE, group=Group.of(sweep=sweep), optional=True)
         if len(rows) > 1:
