@@ -9,7 +9,7 @@ import pytest
 from isoloss.cli.main import main
 from isoloss.fit import fit_law, questions
 from isoloss.fit.questions import Asked, answer
-from isoloss.fit.wider import LARGEST, LOWEST, Moved, wider
+from isoloss.fit.wider import LARGEST, LOWEST, Moved, Wider, wider
 from isoloss.laws import LAWS
 
 BUDGETS = np.repeat(np.geomspace(1e18, 1e20, 5), 6)
@@ -157,7 +157,14 @@ def test_an_answer_is_known_up_to_the_ends_of_its_interval(lo, hi, known):
         )
 
 
-def test_an_answer_that_no_k_moves_is_doubted_where_another_k_fits_much_better():
+def test_all_answers_are_doubted_where_the_runs_do_not_allow_the_laws_own_k():
+    theta = np.zeros((3, 6))
+    assert Wider(np.array([1, 0.7, 0.9]), theta, 0.03).doubt.endswith("fits better (p = 0.03)")
+    assert Wider(np.array([1, 1.1, 1.6]), theta, 0.03).doubt
+    assert not Wider(np.array([1, 0.7, 1.1]), theta, 0.3).doubt
+
+
+def test_an_answer_that_no_k_moves_is_doubted_where_another_k_fits_better():
     ends = (1.0, 1.5, 0.0)
     by = Moved(1.1, 1.2, "", "skaling, of which it is a case, fits better (p = 0.001)")
     said = answer(Asked("N*", 1.2, ends, ends, 3.0, ratio=True, moved=by), "")

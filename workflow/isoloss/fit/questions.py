@@ -8,7 +8,7 @@ verdict of its own.
 An answer is known if its interval is narrow enough to act on, and would still be if the law had a
 bend too weak to be seen. `fit.counted` makes the second interval, of a pattern as large as the one
 that noise alone leaves in the residuals. And no wider law that the runs allow may put it outside
-its interval, or fit much better (`fit.wider`). Kaplan's joint law is tested alone: the wider law
+its interval, or fit better (`fit.wider`). Kaplan's joint law is tested alone: the wider law
 must not fit better (`fit.nested`). Where only the interval is narrow, the answer is known only if
 the law holds. A study's tables have the same verdicts on each number of a law (`of_numbers`).
 """

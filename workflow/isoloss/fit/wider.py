@@ -6,7 +6,7 @@ But the table tells which k it allows: those at which the best fit is nearly as 
 all (the profile likelihood). Each allowed k has an answer of its own. An answer that leaves its own
 interval among them holds only if the law does. It is a sensitivity analysis over a model that is
 larger by one parameter (Draper 1995, J. R. Stat. Soc. B 57, 45, "model expansion"). Where k = 1
-itself is rejected, at the level of the test of lack of fit, all answers hold only if the law does.
+is no allowed k itself, all answers hold only if the law does.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 
 from isoloss.fit import robust
-from isoloss.fit.misfit import EXACT, SIGNIFICANT, cut_residuals
+from isoloss.fit.misfit import EXACT, cut_residuals
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.laws import CHINCHILLA, SKALING
@@ -57,7 +57,7 @@ class Wider:
     @property
     def doubt(self) -> str:
         """Why all answers hold only if the law does, or ""."""
-        if self.p_value >= SIGNIFICANT:
+        if self.k[1] <= 1 <= self.k[-1]:
             return ""
         return f"{SKALING.name}, of which it is a case, fits better (p = {self.p_value:.2g})"
 
