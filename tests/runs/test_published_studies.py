@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.workflow.project import Project
+from tests.workflow.project import Project, trained
 from tests.workflow.test_staleness import FUNCTION
 
 from isoloss.cli.main import main
 from isoloss.errors import UserError
 from isoloss.files import read_arrow, read_json, read_parquet, sha256, write_json, write_parquet
-from isoloss.jobs import train
 from isoloss.pipeline import published
 from isoloss.pipeline.project import read_project
 from isoloss.runs import publish as publishing
@@ -27,15 +26,7 @@ RECORD = {"made_before": True, "said_utc": "2020-01-01T00:00:00Z", "run_ids": []
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A project whose four runs are trained, with a record of a prediction, and published."""
-    folder = tmp_path_factory.mktemp("there")
-    Project(folder, {"sine": copy.deepcopy(FUNCTION)})
-    workflow = read_project(folder)
-    for run_id in workflow.plan.run_ids("sine"):
-        made = folder / "results" / "runs" / run_id
-        train.main(
-            ["--run-id", run_id, "--settings", workflow.settings(run_id),
-             "--seed", str(workflow.seed(run_id)), "--folder", str(made)]
-        )  # fmt: skip
+    folder = trained(tmp_path_factory.mktemp("there"), {"sine": FUNCTION})
     write_json(folder / "results" / "predictions" / "0123.json", RECORD)
     write_parquet(folder / "results" / "fits.parquet", pd.DataFrame({"value": [0.5]}))
     return folder

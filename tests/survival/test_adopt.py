@@ -6,27 +6,18 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.workflow.project import Project
+from tests.workflow.project import Project, trained
 from tests.workflow.test_staleness import FUNCTION
 
 from isoloss.cli.main import main
 from isoloss.files import read_parquet, write_json, write_parquet
-from isoloss.jobs import train
 from isoloss.pipeline.project import read_project
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A project whose four runs are trained, and a record of a prediction."""
-    folder = tmp_path_factory.mktemp("there")
-    Project(folder, {"sine": copy.deepcopy(FUNCTION)})
-    workflow = read_project(folder)
-    for run_id in workflow.plan.run_ids("sine"):
-        made = folder / "results" / "runs" / run_id
-        train.main(
-            ["--run-id", run_id, "--settings", workflow.settings(run_id),
-             "--seed", str(workflow.seed(run_id)), "--folder", str(made)]
-        )  # fmt: skip
+    folder = trained(tmp_path_factory.mktemp("there"), {"sine": FUNCTION})
     write_json(folder / "results" / "predictions" / "0123.json", {"made_before": True})
     return folder
 

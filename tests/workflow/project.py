@@ -1,6 +1,7 @@
 """A project of a user's own, and Snakemake run in it."""
 
 import collections
+import copy
 import os
 import re
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import yaml
 from tests.workflow.prepared import Prepared
+
+from isoloss.jobs import train
+from isoloss.pipeline.project import read_project
 
 REPOSITORY = Path(__file__).parents[2]
 SNAKEFILE = REPOSITORY / "workflow" / "Snakefile"
@@ -40,6 +44,19 @@ def run_module(
         return Prepared.get().run(module, list(arguments), folder, inherited)
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, cwd=folder, env=inherited, capture_output=True, text=True)
+
+
+def trained(folder: Path, studies: dict) -> Path:
+    """A project whose runs are trained, in this process and without Snakemake."""
+    Project(folder, copy.deepcopy(studies))
+    workflow = read_project(folder)
+    for study in studies:
+        for run_id in workflow.plan.run_ids(study):
+            train.main(
+                ["--run-id", run_id, "--settings", workflow.settings(run_id), "--seed",
+                 str(workflow.seed(run_id)), "--folder", str(folder / "results" / "runs" / run_id)]
+            )  # fmt: skip
+    return folder
 
 
 class Project:

@@ -2,11 +2,12 @@
 
 from isoloss.errors import UserError
 from isoloss.laws.base import coefficient, exponent, floor
+from isoloss.laws.columns import listed, shape
 from isoloss.laws.sums import Sum, Term
 
 NAME = "powers"
 MOST = 6  # terms; starts are a grid over their exponents
-SHAPE = f"{NAME}:COLUMN,COLUMN,..."
+SHAPE = shape(NAME)
 
 
 def powers(name: str) -> Sum:
@@ -19,17 +20,8 @@ def powers(name: str) -> Sum:
     UserError
         No column is named, one is named twice or is the loss, or there are too many.
     """
-    kind, _, listed = name.partition(":")
-    variables = tuple(text.strip() for text in listed.split(","))
-    problems = []
-    if kind.strip() != NAME or not all(variables):
-        problems.append(f"must be {SHAPE}, got {name!r}")
-    twice = sorted({one for one in variables if one and variables.count(one) > 1})
-    problems += [f"{NAME}: column {one!r} is named twice" for one in twice]
-    if "loss" in variables:
-        problems.append(f"{NAME}: the loss is what the law gives, and no column of its terms")
-    if len(variables) > MOST:
-        problems.append(f"{NAME}: at most {MOST} columns, got {len(variables)}")
+    loss = {"loss": "the loss is what the law gives, and no column of its terms"}
+    variables, problems = listed(name, NAME, MOST, loss)
     if problems:
         raise UserError("law", problems)
     terms = tuple(Term(f"A_{x}", x, f"alpha_{x}") for x in variables)

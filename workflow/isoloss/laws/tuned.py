@@ -9,10 +9,11 @@ from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.laws.base import Law, Parameter, coefficient, exponent, floor, grid
 from isoloss.laws.chinchilla import CHINCHILLA
+from isoloss.laws.columns import listed, shape
 
 NAME = "tuned"
 MOST = 3  # settings: one more brings an optimum, its exponents and its ties to the others
-SHAPE = f"{NAME}:COLUMN,COLUMN,..."
+SHAPE = shape(NAME)
 SIZES = ("n_params", "n_tokens")
 PLACES = {name: i for i, name in enumerate(("A", "B", "E", "alpha", "beta"))}
 SLOPES = np.array([0.15, 0.35, 0.7])  # of the starts
@@ -253,20 +254,9 @@ def tuned(name: str) -> Tuned:
     UserError
         No setting is named, one is named twice or is no setting, or there are too many.
     """
-    kind, _, listed = name.partition(":")
-    settings = tuple(text.strip() for text in listed.split(","))
-    problems = []
-    if kind.strip() != NAME or not all(settings):
-        problems.append(f"must be {SHAPE}, got {name!r}")
-    twice = sorted({one for one in settings if one and settings.count(one) > 1})
-    problems += [f"{NAME}: column {one!r} is named twice" for one in twice]
-    problems += [
-        f"{NAME}: {one} is no setting; the law has n_params and n_tokens by itself"
-        for one in dict.fromkeys(settings)
-        if one in (*SIZES, "loss")
-    ]
-    if len(settings) > MOST:
-        problems.append(f"{NAME}: at most {MOST} columns, got {len(settings)}")
+    own = "is no setting; the law has n_params and n_tokens by itself"
+    refused = {column: f"{column} {own}" for column in (*SIZES, "loss")}
+    settings, problems = listed(name, NAME, MOST, refused)
     if problems:
         raise UserError("law", problems)
     parameters, bests = [], []

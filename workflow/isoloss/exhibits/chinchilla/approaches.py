@@ -22,7 +22,7 @@ from isoloss.exhibits.chinchilla.allocation import METHOD, UNITS, Allocation
 from isoloss.exhibits.chinchilla.by_envelope import envelope, first_approach
 from isoloss.exhibits.chinchilla.by_law import Surface, third_approach
 from isoloss.exhibits.chinchilla.by_valleys import Valley, second_approach, valleys
-from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfCurves, design_of
+from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfCurves
 from isoloss.exhibits.chinchilla.looks import DASHED, DOTTED
 from isoloss.exhibits.chinchilla.noise import Draws, draw_noise
 from isoloss.exhibits.notes import warned
@@ -106,15 +106,7 @@ def analyse(spec: Approaches, inputs: Inputs) -> list[Row]:
     UserError
         The sweeps are no grid of four sizes and three numbers of tokens.
     """
-    design = design_of(
-        inputs.runs,
-        inputs.curves,
-        spec.sweeps,
-        spec.name,
-        spec.first_step,
-        [spec.count],
-        spec.curves,
-    )
+    design = spec.design(inputs, [spec.count])
     draws = draw_noise(design, spec.draws)
     rows, found, warnings = [_noise(design, draws)], {}, {}
     for number in allocation.NAMES:

@@ -17,7 +17,7 @@ from isoloss.errors import UserError
 from isoloss.exhibits.base import Analysis, Does, Drawing, Drawn, Figure, Inputs, Tables
 from isoloss.exhibits.chinchilla.allocation import METHOD, UNITS, moved, slope_row
 from isoloss.exhibits.chinchilla.by_envelope import envelope, frontier
-from isoloss.exhibits.chinchilla.design import COUNTS, Counting, OfCurves, design_of
+from isoloss.exhibits.chinchilla.design import COUNTS, Counting, OfCurves
 from isoloss.exhibits.chinchilla.looks import (
     DASHED,
     compute_label,
@@ -65,15 +65,7 @@ def analyse(spec: Curvature, inputs: Inputs) -> list[Row]:
     UserError
         The sweeps are no grid, have too few learning curves, or hardly any such budget.
     """
-    design = design_of(
-        inputs.runs,
-        inputs.curves,
-        spec.sweeps,
-        spec.name,
-        spec.first_step,
-        [spec.count],
-        spec.curves,
-    )
+    design = spec.design(inputs, [spec.count])
     draws = draw_noise(design, spec.draws)
     found = envelope(design, draws, spec.count, spec.name)
     log_n, drawn = frontier(found, design.log_n[spec.count])

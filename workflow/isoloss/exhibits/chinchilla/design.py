@@ -11,7 +11,7 @@ from pydantic import Field
 
 from isoloss.config.section import Draws, Levels, Name, PositiveInt
 from isoloss.errors import UserError
-from isoloss.exhibits.base import Analysing
+from isoloss.exhibits.base import Analysing, Inputs
 from isoloss.results import X
 from isoloss.runs.curves import at_peak_rate
 from isoloss.runs.lineage import Lineage, lineage_of
@@ -46,6 +46,12 @@ class OfCurves(OfGrid):
     def sweeps_named(self) -> list[str]:
         """The sweeps that it reads."""
         return [*self.sweeps, *self.curves]
+
+    def design(self, inputs: Inputs, counts: Iterable[str]) -> Design:
+        """The design of its sweeps, as `design_of` makes it."""
+        return design_of(
+            inputs.runs, inputs.curves, self.sweeps, self.name, self.first_step, counts, self.curves
+        )
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from isoloss.exhibits.chinchilla.allocation import (
 from isoloss.exhibits.chinchilla.by_envelope import first_approach
 from isoloss.exhibits.chinchilla.by_law import surface, third_approach
 from isoloss.exhibits.chinchilla.by_valleys import second_approach
-from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfCurves, design_of
+from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfCurves
 from isoloss.exhibits.chinchilla.looks import (
     APPROACHES,
     DASHED,
@@ -90,15 +90,7 @@ def analyse(spec: Recount, inputs: Inputs) -> list[Row]:
     UserError
         The sweeps are no grid of four sizes and three numbers of tokens.
     """
-    design = design_of(
-        inputs.runs,
-        inputs.curves,
-        spec.sweeps,
-        spec.name,
-        spec.first_step,
-        ["embeddings", *spec.counts],
-        spec.curves,
-    )
+    design = spec.design(inputs, ["embeddings", *spec.counts])
     draws = draw_noise(design, spec.draws)
     law = surface(design, draws, "embeddings", spec.name)
     rows: list[Row] = []
