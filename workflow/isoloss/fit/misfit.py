@@ -8,7 +8,9 @@ instead (the textbook test of lack of fit against pure error).
 
 Rows of one run are not independent. Each term then has a t test of its own, with the cluster-robust
 error of CR2 and Satterthwaite's degrees of freedom, and the smallest p-value counts as many times
-as there are terms (Bonferroni).
+as there are terms (Bonferroni). Where other runs repeat the points, both tests are made: bends are
+seen best by the first, and a law that misses single points by the second. The smaller p-value then
+counts twice.
 """
 
 import dataclasses
@@ -20,6 +22,7 @@ import numpy as np
 from isoloss.fit import robust
 from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
+from isoloss.fit.repeats import Against, against_repeats
 from isoloss.fit.resample import noise_model
 from isoloss.laws.sums import Sum
 from isoloss.stats import fisher
@@ -31,7 +34,6 @@ MISS = 1.5  # times the noise: a law that misses its runs by more is not their f
 EXACT = 1e-9  # root mean square residual of ln L that leaves nothing to explain
 DEGREES = (3, 2)  # of the polynomials, best first; the first that leaves enough rows is used
 FREEDOM = 4  # least residual degrees of freedom of the test
-REPEATS = 10  # with so many repeated runs, the test compares with their spread
 CUT = 2.5  # standard deviations; residuals beyond are cut there
 ROUNDS = 5  # rounds of reweighting
 LACK_OF_FIT = "lack of fit"  # how the warning begins
@@ -49,9 +51,10 @@ class Misfit:
         Probability of a pattern at least this strong, if the law held.
     against : str
         What the test compared with: "bends" (polynomials of the variables), "runs" (the same, where
-        rows of one run are not independent) or "repeats".
+        rows of one run are not independent) or "repeats" (`fit.repeats`).
     size, noise : float
-        Root mean square of the pattern, and standard deviation of the rest, both of ln L.
+        Root mean square of the pattern, and standard deviation of repeated runs, or where there are
+        too few, of the rest; both of ln L.
     by : dict of str to float
         p-value of bends in one quantity alone: each variable, and compute for N and D.
     worst : dict of str to float
@@ -117,27 +120,34 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
     left, tangent, root, _ = cut_residuals(problem, z)
     if root_mean_square(left) < EXACT:
         return None
-    u = _scaled(problem.log_x)
     basis = np.linalg.qr(tangent)[0]
     left = left - basis @ (basis.T @ left)
     runs = data.clusters if data.n_clusters < n else None
-    if runs is None and (found := _repeats(problem, left)):
-        p_value, pattern, freedom = found
-        parts = pattern / root, (left - pattern) / root
-        return _described("repeats", p_value, *parts, {}, problem, freedom)
+    repeated = against_repeats(_points(problem), left, basis, runs)
     bends, degree = bends_outside(problem, basis, root)
+    if repeated is not None and (runs is None or bends is None):
+        return _by_repeats(repeated, repeated.p_value, left, root, problem)
     if bends is None:
         return None
+    p_value = probability(left, bends, basis, runs)
+    if repeated is not None and repeated.p_value < p_value:
+        return _by_repeats(repeated, min(1.0, 2 * repeated.p_value), left, root, problem)
     by = {}
-    for name, column in _quantities(u).items():
+    for name, column in _quantities(_scaled(problem.log_x)).items():
         alone = _outside(monomials([column], degree), basis, root)
         if alone.shape[1]:
             by[name] = probability(left, alone, basis, runs)
     pattern = bends @ (bends.T @ left)
-    p_value = probability(left, bends, basis, runs)
-    against = "bends" if runs is None else "runs"
-    parts = pattern / root, (left - pattern) / root
-    return _described(against, p_value, *parts, by, problem, bends.shape[1])
+    rest, against = left - pattern, "bends" if runs is None else "runs"
+    noise = root_mean_square(rest / root)
+    if repeated is not None:
+        p_value, noise = min(1.0, 2 * p_value), repeated.noise(left, root)
+    return _described(against, p_value, pattern / root, noise, by, problem, bends.shape[1])
+
+
+def _by_repeats(repeated: Against, p_value, left, root, problem):
+    noise, pattern = repeated.noise(left, root), repeated.pattern / root
+    return _described("repeats", p_value, pattern, noise, {}, problem, repeated.freedom)
 
 
 def bends_outside(
@@ -251,29 +261,14 @@ def probability(
     return fisher.tail(gain / n_more / (rest / freedom), n_more, freedom)
 
 
-def _repeats(problem, left):
-    """p-value, pattern and its degrees of freedom by repeated runs; None with too few of them."""
-    points = np.unique(np.stack(list(problem.log_x.values())), axis=1, return_inverse=True)[1]
-    points = points.ravel()
-    n, counts = len(left), np.bincount(points)
-    between, within = len(counts) - problem.n_free, n - len(counts)
-    if within < REPEATS or between < 1:
-        return None
-    pattern = (np.bincount(points, weights=left) / counts)[points]
-    pure = max(float(np.sum((left - pattern) ** 2)), 1e-300)
-    ratio = float(pattern @ pattern) / between / (pure / within)
-    return fisher.tail(ratio, between, within), pattern, between
+def _points(problem):
+    """The place of each row's point among all points of the table, shape (row,)."""
+    columns = np.stack(list(problem.log_x.values()))
+    return np.unique(columns, axis=1, return_inverse=True)[1].ravel()
 
 
-def _described(against, p_value, pattern, rest, by, problem, freedom):
+def _described(against, p_value, pattern, noise, by, problem, freedom):
     worst = int(np.argmax(np.abs(pattern)))
     point = {name: float(np.exp(x[worst])) for name, x in problem.log_x.items()}
-    return Misfit(
-        p_value,
-        against,
-        root_mean_square(pattern),
-        root_mean_square(rest),
-        by,
-        {**point, "residual": float(pattern[worst])},
-        int(freedom),
-    )
+    size, most = root_mean_square(pattern), float(pattern[worst])
+    return Misfit(p_value, against, size, noise, by, {**point, "residual": most}, int(freedom))
