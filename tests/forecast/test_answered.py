@@ -87,7 +87,7 @@ def test_an_average_without_the_wider_law_depends_on_it_as_its_law_does():
 def test_an_average_of_rejected_laws_holds_only_if_one_of_them_does(right):
     misfit = dataclasses.replace(right.misfit, p_value=1e-9, size=0.01, noise=0.001)
     found = asked(of(dataclasses.replace(right, misfit=misfit))).values()
-    reason = "the runs reject chinchilla, with 100% of the weight"
+    reason = "the runs reject chinchilla"
     assert {one.verdict for one in found} == {f"identified only if the law holds: {reason}"}
 
 

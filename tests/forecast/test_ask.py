@@ -1,5 +1,7 @@
 """Questions to a fit whose answers are known: closed forms, a solver's solution, the law itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import optimize
@@ -141,7 +143,7 @@ def test_without_draws_there_is_no_interval():
     bare = alone(fit_law(table(0.0), "chinchilla", draws=0))
     (reply,) = ask.reaching(bare, paths.of_optimum(bare, K), [2.1])
     assert (reply.estimates["compute"].lo, reply.estimates["compute"].hi) == (None, None)
-    assert "has no interval: too few draws" in reply.sentences[0]
+    assert "not known: there are too few draws for an interval" in reply.sentences[0]
 
 
 def test_a_loss_that_a_run_has_reached_is_no_target_of_the_optimum(noisy):
@@ -186,3 +188,42 @@ def test_crossings_are_first_and_never_is_told_from_unknown():
     curves = np.array([[4, 3, 2, 1, 0], [4, 3, 1, 3, 1], [9, 9, 9, 9, 9], [np.nan] * 5], float)
     found = ask.crossings(log_c, curves, 2.0)
     np.testing.assert_allclose(found, [2.0, 1.5, ask.NEVER, np.nan])
+
+
+def far_from_the_optimum(seed=1):
+    """Sizes far above the optimum, which hardly tell how size and data join."""
+    n = np.geomspace(1e9, 1e11, 5)[:, None] * np.geomspace(1, 4, 5)
+    at = {"n_params": n.ravel(), "n_tokens": (np.geomspace(1e20, 1e23, 5)[:, None] / 6 / n).ravel()}
+    noise = 0.003 * np.random.default_rng(seed).standard_normal(25)
+    return at | {"loss": LAW(TRUE, **at) * np.exp(noise)}
+
+
+def test_a_reply_by_one_law_depends_on_it_as_the_fits_own_answer_does():
+    """The sentence names where the wider law puts the size, as `isoloss optimal` does."""
+    result = fit_law(far_from_the_optimum(), "chinchilla", draws=80)
+    one, budget = alone(result), 1e24
+    own = next(a for a in result.answers([budget]) if a.question.startswith("N*"))
+    (reply,) = ask.at_budgets(one, paths.of_optimum(one, K), [budget])
+    reason = own.sentence.partition("only if the law holds: ")[2]
+    assert reason.startswith("skaling with k from")
+    said = reply.sentences[0].partition("only if the law holds: ")[2].rstrip(".")
+    assert said.partition(", where")[0] == reason.partition(", where")[0]
+    for path in (paths.of_ratio(20.0, K), paths.of_optimum(one, K, served=1e12)):
+        (cost,) = ask.reaching(one, path, [2.1])
+        assert "only if the law holds: skaling with k from" in cost.sentences[0]
+
+
+def test_at_a_run_of_the_table_no_wider_law_says_otherwise():
+    """All that fit the runs agree where there are runs."""
+    rows = far_from_the_optimum()
+    one = alone(fit_law(rows, "chinchilla", draws=80))
+    (reply,) = ask.at_points(one, rows["n_params"][12:13], rows["n_tokens"][12:13])
+    assert "is known within" in reply.sentences[0]
+    assert "only if the law holds" not in reply.sentences[0]
+
+
+def test_a_reply_by_a_rejected_law_names_it():
+    result = fit_law(table(0.002), "chinchilla", draws=80)
+    misfit = replace(result.misfit, p_value=1e-9, size=0.01, noise=0.001)
+    (reply,) = ask.at_points(alone(replace(result, misfit=misfit)), [1e8], [1e10])
+    assert reply.sentences[0].endswith("only if the law holds: the runs reject chinchilla.")

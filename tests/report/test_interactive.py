@@ -115,6 +115,8 @@ def test_the_optimum_at_a_budget_is_the_laws_own_with_the_interval_of_its_draws(
 )
 def test_what_is_not_known_is_said_and_has_a_range_alone(verdict, spread, status):
     fits = found(verdicts=(verdict, verdict), spread=(spread, spread))[:1]
+    doubt = verdict.reason if status is Status.IF_THE_LAW_HOLDS else ""
+    fits = [replace(fits[0], fitted=replace(fits[0].fitted, doubt=doubt))]
     data = own_budgets(fits[0]).data()
     row = shown(allocation_rows(fits)).own[1]
     value, interval = row.cells[0]

@@ -134,7 +134,7 @@ def answers(
             *(one for one in _of_numbers(result, bent, wide) if _is_asked(result, one.question)),
             *_of_budgets(result, bent, wide, computes, flops_per_param_token),
         ]
-        doubt = _doubt(result)
+        doubt = doubt_of(result)
     return tuple(_answer(result, one, doubt) for one in asked)
 
 
@@ -146,7 +146,7 @@ def of_numbers(result: Any) -> dict[str, Verdict]:
     """
     with np.errstate(all="ignore"):
         asked = list(_of_numbers(result, bent_draws(result), wider_of(result)))
-        doubt = _doubt(result)
+        doubt = doubt_of(result)
     return {one.question: _answer(result, one, doubt).verdict for one in asked}
 
 
@@ -174,7 +174,7 @@ def of_slope(
     ends, more = (ends_of(drawn, result.level) for drawn in (draws, bent))
     asked = Asked(name, value, ends, more, RELATIVE * abs(value), known=known,
                   moved=moved(value, along, False, wide))  # fmt: skip
-    return _answer(result, asked, _doubt(result)).verdict
+    return _answer(result, asked, doubt_of(result)).verdict
 
 
 def _is_asked(result: Any, name: str) -> bool:
@@ -264,7 +264,7 @@ def bent_draws(result: Any) -> np.ndarray:
     return np.where(found.converged[:, None], problem.theta(found.z), np.nan)
 
 
-def _doubt(result: Any) -> str:
+def doubt_of(result: Any) -> str:
     """Why the numbers of a fit hold only if its law does, whatever their intervals are."""
     if result.misfit is not None and result.misfit.rejects:
         return only_if(result.misfit.miss, result.misfit.noise).reason
@@ -307,7 +307,7 @@ def answer(asked: Asked, doubt: str) -> Answer:
     if why := _why_unknown(asked, lo, hi, lost):
         told = f"; `{asked.tell}` names runs that would tell" if asked.tell else ""
         verdict, sentence = not_identified(why), f"{name} is not known: {why}{told}"
-    elif reason := doubt or _why_depends(asked, lo, hi) or _why_only_if(asked):
+    elif reason := doubt or _why_moved(asked, lo, hi) or _why_only_if(asked):
         verdict = Verdict(Status.IF_THE_LAW_HOLDS, reason)
         sentence = f"{name} is known {_width(asked, lo, hi)}, but only if the law holds: {reason}"
     else:
@@ -333,18 +333,8 @@ def _why_unknown(asked, lo, hi, lost) -> str:
     return f"anything from {lo:.3g} to {hi:.3g} fits as well{zero}"
 
 
-def _why_depends(asked, lo, hi) -> str:
-    """Why the answer depends on the law: a wider law puts it elsewhere, or fits better."""
-    by = asked.moved
-    if by is None:
-        return ""
-    if lo <= by.lo and by.hi <= hi:
-        return by.doubt
-    digits = 3 if asked.ratio else 4
-    there, here = (
-        " to ".join(f"{x:.{digits}g}" for x in ends) for ends in ((by.lo, by.hi), (lo, hi))
-    )
-    return f"{by.words} from {there}, where the law says {here}"
+def _why_moved(asked, lo, hi) -> str:
+    return "" if asked.moved is None else asked.moved.why(lo, hi, 3 if asked.ratio else 4)
 
 
 def _why_only_if(asked) -> str:

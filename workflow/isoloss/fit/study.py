@@ -10,7 +10,7 @@ import pandas as pd
 from isoloss.config.study import Fit
 from isoloss.errors import UserError
 from isoloss.fit.api import fit_law
-from isoloss.fit.questions import of_numbers, wider_of
+from isoloss.fit.questions import doubt_of, of_numbers, wider_of
 from isoloss.fit.result import FitResult, plain
 from isoloss.results.fits import FitGroup, FitKind, FitRow, diagnostics, table_of_fits
 from isoloss.results.verdict import Status, Verdict
@@ -127,6 +127,7 @@ def _said_and_draws(result: FitResult) -> tuple[dict[str, Any], dict[str, list[f
     if (found := result.misfit) is not None:
         judged = ("p_value", "miss", "noise", "rejects")
         said["misfit"] = plain({name: getattr(found, name) for name in judged})
+    said["doubt"] = doubt_of(result)
     if (wide := wider_of(result)) is not None:
         said["wider"] = wide.to_dict()
     return said, {name: some[:, i].tolist() for i, name in enumerate(result.law.names)}

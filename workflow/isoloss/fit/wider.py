@@ -106,6 +106,16 @@ class Moved:
     words: str
     doubt: str = ""
 
+    def why(self, lo: float, hi: float, digits: int) -> str:
+        """Why a number with an interval depends on the law: it lies elsewhere, or fits better."""
+        if lo <= self.lo and self.hi <= hi:
+            return self.doubt
+        there, here = (
+            " to ".join(f"{x:.{digits}g}" if np.isfinite(x) else "without end" for x in ends)
+            for ends in ((self.lo, self.hi), (lo, hi))
+        )
+        return f"{self.words} from {there}, where the law says {here}"
+
 
 def moved(value: float, along: np.ndarray | None, ratio: bool, by: Wider | None) -> Moved | None:
     """A number moved by as much as the wider law moves it from k = 1; None where it is not there.

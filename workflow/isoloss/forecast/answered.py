@@ -18,16 +18,11 @@ from isoloss.fit.questions import (
     Answer,
     Asked,
     answer,
-    bent_draws,
     ends_of,
-    wider_law,
-    wider_of,
 )
-from isoloss.fit.wider import Moved, Wider, moved
+from isoloss.fit.wider import moved
+from isoloss.forecast.conditions import Conditions
 from isoloss.forecast.mixture import optima, picked_of
-from isoloss.laws import SKALING
-
-HALF = 0.5  # of the weight: from there on, what is wrong with laws is wrong with their average
 
 
 @np.errstate(all="ignore")
@@ -42,9 +37,10 @@ def answers(
         No law has an optimum at any of the budgets.
     """
     ask = computes, flops_per_param_token
-    bent = _bent(averaged)
-    (found, by_law), (found_bent, _) = (one.optimum(*ask, **given) for one in (averaged, bent))
-    doubt, wide = _doubt(averaged, by_law), _wider(averaged, by_law)
+    found, by_law = averaged.optimum(*ask, **given)
+    depends = Conditions(averaged, by_law.groupby("law")["weight"].max().to_dict())
+    bent, wide = depends.bent, depends.wider
+    found_bent, _ = bent.optimum(*ask, **given)
     problem = averaged.members[0].result.problem
     widest = OF_RANGE * float(np.ptp(np.exp(problem.log_loss)))
     slope = _slope(averaged, bent, flops_per_param_token, given)
@@ -60,22 +56,13 @@ def answers(
                 for row in (found.iloc[i], found_bent.iloc[i])
             )
             value = float(found[name].iloc[i])
-            there = _moved(wide, value, name, compute, flops_per_param_token)
+            there = depends.of_optimum(value, name, compute, flops_per_param_token)
             made.append(Asked(f"{what} at {budget}", value, *both, *how, tell=tell, moved=there))
-    return tuple(answer(asked, doubt) for asked in made)
+    return tuple(answer(asked, depends.doubt) for asked in made)
 
 
 def _number(end: float) -> float | None:
     return float(end) if np.isfinite(end) else None
-
-
-def _bent(averaged: Any) -> Any:
-    """The same average, with hidden bends in the draws of every law."""
-    members = []
-    for member in averaged.members:
-        result = dataclasses.replace(member.result, draws=bent_draws(member.result))
-        members.append(dataclasses.replace(member, result=result))
-    return dataclasses.replace(averaged, members=tuple(members))
 
 
 def _slope(averaged: Any, bent: Any, flops_per_param_token: float, given: Mapping) -> Asked:
@@ -113,39 +100,3 @@ def _lost(averaged: Any, said: Any, flops_per_param_token: float, given: Mapping
         there = results[one["law"]].optimum([one["compute"]], flops_per_param_token, **given)
         lost += one["weight"] * bool(there["n_params_lo"].isna().iloc[0])
     return lost
-
-
-def _wider(averaged: Any, by_law: Any) -> Wider | None:
-    """The fits of a wider law that is not averaged, where one law has most of the weight."""
-    weights = by_law.groupby("law")["weight"].max().to_dict()
-    for member in averaged.members:
-        if weights.get(member.name, 0.0) > HALF and SKALING.name not in averaged.laws:
-            return wider_of(member.result)
-    return None
-
-
-def _moved(
-    wide: Wider | None, value: float, name: str, compute: float, flops_per_param_token: float
-) -> Moved | None:
-    along = None if wide is None else wide.optimum(compute, flops_per_param_token)[name]
-    return moved(value, along, name == "n_params", wide)
-
-
-def _doubt(averaged: Any, by_law: Any) -> str:
-    """Why the answers hold only if a law does, or "".
-
-    A case of a wider law is in doubt if that law fits better, and is not in the average.
-    """
-    weights = by_law.groupby("law")["weight"].max().to_dict()
-    rejected, cases = [], []
-    for member in averaged.members:
-        misfit, wider = member.result.misfit, wider_law(member.result)
-        if misfit is not None and misfit.rejects:
-            rejected.append(member.name)
-        elif wider is not None and wider.doubtful and wider.law not in averaged.laws:
-            cases.append(member.name)
-    for names, what in ((rejected, "the runs reject"), (cases, "a wider law fits better than")):
-        weight = sum(weights.get(name, 0.0) for name in names)
-        if weight > HALF:
-            return f"{what} {' and '.join(names)}, with {weight:.0%} of the weight"
-    return ""

@@ -18,8 +18,9 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
-from isoloss.fit.questions import FACTOR, OF_RANGE
+from isoloss.fit.questions import FACTOR, OF_RANGE, Asked, answer
 from isoloss.forecast.average import Averaged
+from isoloss.forecast.conditions import Conditions
 from isoloss.forecast.crossing import (
     NEVER,
     crossings,
@@ -100,7 +101,7 @@ def at_points(
     given : float
         Values of the laws' variables beside N and D, such as n_unique_tokens.
     """
-    replies = []
+    replies, depends = [], Conditions(averaged, averaged.weights)
     cheapest = np.exp(span(averaged, flops_per_param_token)[0])
     for n, d in zip(n_params, n_tokens, strict=True):
         log_x = {"n_params": np.log([n]), "n_tokens": np.log([d])}
@@ -110,7 +111,9 @@ def at_points(
                  "tokens_per_param": _exact(d / n, ""), "compute": _exact(compute, "compute"),
                  **_losses(averaged, log_x, False)}  # fmt: skip
         place = f"N = {n:.4g}, D = {d:.4g}"
-        said = [_of_loss(averaged, found["loss"], f"the loss at {place}")]
+        bent = _losses(depends.bent, log_x, False)["loss"]
+        moved = depends.of_loss(found["loss"].value, log_x)
+        said = [_of_loss(depends, found["loss"], bent, moved, f"the loss at {place}")]
         if compute < cheapest * (1 - CHEAPER):
             said.append(f"The run is cheaper than the cheapest of the table ({cheapest:.3g} FLOP).")
         said += _beyond(averaged, found)
@@ -139,16 +142,19 @@ def at_budgets(averaged: Averaged, path: Path, budgets: Sequence[float]) -> list
             problems.append(f"{budget:.4g} FLOP: {_nowhere(path)}")  # fmt: skip
     if problems:
         raise UserError("predict", problems)
-    replies = []
+    replies, depends = [], Conditions(averaged, averaged.weights)
     for budget, place in zip(budgets, log_c, strict=True):
         log_x, found = _place(averaged, path, float(place))
         found |= {"compute": _exact(budget, "compute"), **_losses(averaged, log_x, path.optimal)}
         asked = f"{budget:.4g} FLOP {path.words}"
-        said = []
-        if found["n_params"].lo is not None:
-            said.append(_of_size(averaged, found["n_params"], f"N {path.words} of {budget:.4g} "
-                                                              "FLOP"))  # fmt: skip
-        said.append(_of_loss(averaged, found["loss"], f"the loss there, {asked},"))
+        said, size, loss = [], found["n_params"], found["loss"]
+        moved = depends.of_place(size.value, loss.value, path, float(place))
+        if size.lo is not None:
+            bent = _place(depends.bent, path, float(place))[1]["n_params"]
+            said.append(_of_size(depends, size, bent, moved[0], f"N {path.words} of {budget:.4g} "
+                                                                "FLOP"))  # fmt: skip
+        bent = _losses(depends.bent, log_x, path.optimal)["loss"]
+        said.append(_of_loss(depends, loss, bent, moved[1], f"the loss there, {asked},"))
         if path.served:
             found["saving"], sentence = _saving(averaged, path, float(found["loss"].value), place)
             said.append(sentence)
@@ -172,7 +178,8 @@ def reaching(averaged: Averaged, path: Path, losses: Sequence[float]) -> list[Re
     log_c = steps(averaged, path.flops_per_param_token, path.served)
     middle = mean_curve(averaged, path, log_c)
     cheapest = _cheapest(averaged, path)
-    curves = [curve_draws(averaged, i, path, log_c) for i in range(len(averaged.members))]
+    depends = Conditions(averaged, averaged.weights)
+    curves, bent = (_curves(one, path, log_c) for one in (averaged, depends.bent))
     problems, replies = [], []
     for loss in losses:
         at = reached_by(averaged, path, log_c, middle, np.log(loss))
@@ -183,31 +190,47 @@ def reaching(averaged: Averaged, path: Path, losses: Sequence[float]) -> list[Re
         if path.optimal and (done := _already(averaged, loss, path.flops_per_param_token)):
             problems.append(f"a loss of {loss:g} is no target: a run has reached it, {done}")
             continue
-        by_law = [crossings(log_c, one, np.log(loss)) for one in curves]
-        lo, hi, never = mixed(averaged, path, at if np.isfinite(at) else log_c[-1], by_law)
+        place = at if np.isfinite(at) else log_c[-1]
+        lo, hi, never = _between(averaged, path, place, log_c, curves, loss)
         if not np.isfinite(at) and not lo < log_c[-1]:
             problems.append(_unreachable(path, loss, middle))
             continue
-        replies.append(_reply(averaged, path, float(loss), at, lo, hi, never))
+        ends, more = (
+            _ends(lo, hi),
+            _ends(*_between(depends.bent, path, place, log_c, bent, loss)[:2]),
+        )
+        value = float(np.exp(at)) if np.isfinite(at) else np.nan
+        moved = depends.of_compute(value, path, log_c, loss)
+        sentence = _of_compute(depends, value, ends, more, moved, never,
+                               f"a loss of {loss:g} {path.words}")  # fmt: skip
+        replies.append(_reply(averaged, path, float(loss), at, ends, never, sentence))
     if problems:
         raise UserError("predict", problems)
     return replies
 
 
-def _reply(averaged, path, loss, at, lo, hi, never):
-    drawn = not np.isnan(lo)
-    lo, hi = (None if not end < NEVER / 2 else float(np.exp(end)) for end in (lo, hi))
+def _curves(averaged, path, log_c):
+    return [curve_draws(averaged, i, path, log_c) for i in range(len(averaged.members))]
+
+
+def _between(averaged, path, place, log_c, curves, loss):
+    """The ends in ln C between which a path reaches a loss, and the share of draws without."""
+    by_law = [crossings(log_c, one, np.log(loss)) for one in curves]
+    return mixed(averaged, path, place, by_law)
+
+
+def _ends(lo, hi):
+    """Ends in FLOP; None where there is none, or the end is open."""
+    return tuple(float(np.exp(end)) if end < NEVER / 2 else None for end in (lo, hi))
+
+
+def _reply(averaged, path, loss, at, ends, never, sentence):
     asked = f"compute that reaches a loss of {loss:g} {path.words}"
-    found = _places(averaged, path, at, lo, hi) if np.isfinite(at) else {}
+    found = _places(averaged, path, at, *ends) if np.isfinite(at) else {}
     value = float(np.exp(at)) if np.isfinite(at) else np.nan
-    found["compute"] = Estimate(value, lo, hi, None, "FLOP")
+    found["compute"] = Estimate(value, *ends, None, "FLOP")
     found["loss"] = _exact(loss, "loss")
-    said = [
-        _of_compute(averaged, found["compute"], loss, path, never)
-        if drawn
-        else f"The compute of a loss of {loss:g} {path.words} has no interval: too few draws, or "
-        "the runs do not determine it."
-    ]
+    said = [sentence]
     if path.served and np.isfinite(at):
         found["saving"], sentence = _saving(averaged, path, loss, at)
         said.append(sentence)
@@ -218,17 +241,15 @@ def _reply(averaged, path, loss, at, lo, hi, never):
     return Reply(asked, found, tuple(said), never)
 
 
-def _of_compute(averaged, estimate, loss, path, never):
-    lo, hi = estimate.lo, estimate.hi
-    share = f"{never:.0%} of the draws never reach it"
-    if hi is None:
+def _of_compute(depends, value, ends, more, moved, never, what):
+    lo, hi = ends
+    if hi is None and (lo is not None or never):
+        share = f"{never:.0%} of the draws never reach it"
         start = f"it takes at least {lo:.3g} FLOP, and {share}" if lo is not None else share
-        return f"A loss of {loss:g} {path.words} is not known to be reachable: {start}."
-    if hi <= FACTOR * lo:
-        known = f"known within a factor of {hi / lo:.3g}, end to end: {lo:.3g} to {hi:.3g} FLOP"
-        return f"The compute of a loss of {loss:g} {path.words} is {known}{_if(averaged)}."
-    return (f"The compute of a loss of {loss:g} {path.words} is not known: anything from {lo:.3g} "
-            f"to {hi:.3g} FLOP fits as well.")  # fmt: skip
+        return f"{what[:1].upper()}{what[1:]} is not known to be reachable: {start}."
+    more = (None, None) if None in more else more
+    ends, more = (Estimate(value, *one, None, "FLOP") for one in (ends, more))
+    return _said(depends, ends, more, moved, f"the compute of {what}", FACTOR, True)
 
 
 def _beyond(averaged, estimates):
@@ -357,31 +378,21 @@ def _nowhere(path):
     return f"no law has an optimum there ({path.words})"
 
 
-def _if(averaged):
-    """The condition of what follows from laws that the runs reject."""
-    best = [member for member in averaged.members if member.name in averaged.tied]
-    rejected = [m.name for m in best if m.result.misfit is not None and m.result.misfit.rejects]
-    if len(rejected) < len(best):
-        return ""
-    return f", only if the law holds: the runs reject {' and '.join(rejected)}"
+def _of_size(depends, estimate, bent, moved, what):
+    return _said(depends, estimate, bent, moved, what, FACTOR, True)
 
 
-def _of_size(averaged, estimate, what):
-    lo, hi = estimate.lo, estimate.hi
-    if hi <= FACTOR * lo:
-        return f"{what} is known within a factor of {hi / lo:.3g}, end to end{_if(averaged)}."
-    return f"{what} is not known: anything from {lo:.3g} to {hi:.3g} fits as well."
+def _of_loss(depends, estimate, bent, moved, what):
+    losses = np.exp(depends.averaged.members[0].result.problem.log_loss)
+    return _said(depends, estimate, bent, moved, what, OF_RANGE * float(np.ptp(losses)), False)
 
 
-def _of_loss(averaged, estimate, what):
-    start = what[:1].upper() + what[1:]
-    if estimate.lo is None or estimate.hi is None:
-        return f"{start} has no interval: too few draws, or the runs do not determine it."
-    widest = OF_RANGE * float(np.ptp(np.exp(averaged.members[0].result.problem.log_loss)))
-    wide = estimate.hi - estimate.lo
-    if wide <= widest:
-        return f"{start} is known within {wide:.2g}, end to end{_if(averaged)}."
-    return f"{start} is not known: {estimate.lo:.4g} to {estimate.hi:.4g} fit as well."
+def _said(depends, estimate, bent, moved, what, widest, ratio):
+    """Whether a number is known, and if only under a condition, which: a sentence."""
+    ends, more = ((one.lo, one.hi, 0.0) for one in (estimate, bent))
+    asked = Asked(what, estimate.value, ends, more, widest, ratio=ratio, moved=moved)
+    sentence = answer(asked, depends.doubt).sentence
+    return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
 def _exact(value, name):

@@ -179,6 +179,8 @@ class Fitted:
     bend : mapping or None
         The test of a power law of one variable: `bends`, `exponent_first`, `exponent_last` and the
         rest of `isoloss.fit.curvature.LackOfFit`.
+    doubt : str
+        Why all numbers hold only if the law does, whatever their intervals are, or "".
     wider : mapping or None
         The fits of a wider law that the runs allow, as `isoloss.fit.wider.Wider.to_dict` has them.
     """
@@ -198,6 +200,7 @@ class Fitted:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     misfit: Mapping[str, Any] | None = None
     bend: Mapping[str, Any] | None = None
+    doubt: str = ""
     wider: Mapping[str, Any] | None = None
 
     @property
@@ -326,6 +329,7 @@ def _fitted(fit: str, group: str, rows: list[dict[str, Any]]) -> Fitted:
         ranges={name: tuple(ends) for name, ends in kept.get("ranges", {}).items()},
         misfit=kept.get("misfit"),
         bend=kept.get("lack_of_fit"),
+        doubt=kept.get("doubt", ""),
         wider=kept.get("wider"),
     )
 

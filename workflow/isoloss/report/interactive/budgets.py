@@ -16,7 +16,7 @@ from isoloss.laws import LAWS
 from isoloss.laws import published as P
 from isoloss.report.interactive.formulas import EXACT, IN_SCRIPT, rounded
 from isoloss.report.interactive.joint import JointFit
-from isoloss.results.verdict import Status, Verdict
+from isoloss.results.verdict import Verdict
 from isoloss.stats.intervals import LEVEL, bounds
 
 PER_DECADE = 8  # budgets of our own laws in a decade of compute
@@ -204,16 +204,8 @@ def _verdicts(fitted, compute, at, many, name: str, widest: float) -> list[Verdi
         along = wide and wide.optimum(compute[place], FLOPS_PER_PARAM_TOKEN)[name]
         asked = Asked("", float(value), ends, ends, widest, ratio=ratio,
                       moved=moved(float(value), along, ratio, wide))  # fmt: skip
-        found.append(answer(asked, _doubt(fitted, wide)).verdict)
+        found.append(answer(asked, fitted.doubt).verdict)
     return found
-
-
-def _doubt(fitted, wide: Wider | None) -> str:
-    """Why all numbers hold only if the law does; what a wider law moves, it moves one by one."""
-    numbers = [number.verdict for number in fitted.numbers if number.name == "a"]
-    doubts = [said.reason for said in (fitted.verdict, *numbers)
-              if said is not None and said.status is Status.IF_THE_LAW_HOLDS]  # fmt: skip
-    return next((why for why in doubts if wide is None or wide.words not in why), "")
 
 
 def _place(why: list[str], verdict: Verdict) -> int:
