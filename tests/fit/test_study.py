@@ -8,6 +8,8 @@ import pytest
 
 from isoloss.config.study import Fit
 from isoloss.fit.study import fit_study
+from isoloss.laws import LAWS
+from isoloss.results.fits import read_fits
 from isoloss.tables.schema import FIT_COLUMNS
 
 SIZES = np.array([10, 30, 100, 300, 1000, 3000])
@@ -95,3 +97,18 @@ def test_the_largest_of_a_column_is_that_of_the_sweeps_that_are_fitted():
     assert set(small["n_runs"]) == {18}
     both = fit_study("s", [fit(where={"n_tokens": ["smallest", 20]})], table)
     assert set(both["n_runs"]) == {36}
+
+
+def test_why_all_numbers_hold_only_if_the_law_does_stands_with_the_fit():
+    """Kaplan's joint law, fitted by Hoffmann's sum."""
+    n, d = (x.ravel() for x in np.meshgrid(np.geomspace(2e3, 2e5, 7), np.geomspace(2e5, 3e6, 5)))
+    constants = {"Nc": 2e9, "Dc": 5e9, "alpha_N": 0.1, "alpha_D": 0.2}
+    noise = np.exp(0.003 * np.random.default_rng(0).standard_normal(len(n)))
+    losses = LAWS["kaplan_nd"](constants, n_params=n, n_tokens=d) * noise
+    table = pd.DataFrame({"sweep": "a", "run_id": [f"r{i}" for i in range(len(n))], "n_params": n,
+                          "n_tokens": d, "loss": losses, "status": "done"})  # fmt: skip
+    variables = {"n_params": "n_params", "n_tokens": "n_tokens", "loss": "loss"}
+    asked = [fit(name=law, law=law, variables=variables) for law in ("chinchilla", "skaling")]
+    doubts = {one.fit: one.doubt for one in read_fits(fit_study("s", asked, table))}
+    assert doubts["chinchilla"].startswith("it misses the runs by ")
+    assert doubts["skaling"] == ""
