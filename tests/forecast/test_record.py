@@ -90,6 +90,37 @@ def test_a_record_says_when_it_was_written_and_what_was_said(tmp_path):
     assert one["said"][1]["verdict"] == "not fitted: too few runs"
 
 
+INPUTS = {"run_ids": ["large-s0"], "settings": {"width": 8}, "fits": [{"law": "chinchilla"}],
+          "fitted": {"a-s0": "1f", "b-s0": "2e"}}  # fmt: skip
+
+
+def test_what_was_said_before_the_run_stands_when_only_the_code_has_changed(tmp_path):
+    first = LAW | {"hi": math.inf}
+    record.said_before(tmp_path, [first, NOT_FITTED], BEFORE | INPUTS | {"code": "old"})
+    said = record.said_by_other_code(tmp_path, AFTER | INPUTS | {"code": "new"})
+    expected = [{k: v for k, v in law.items() if k != "study"} for law in (first, NOT_FITTED)]
+    assert said == expected
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"fits": [{"law": "skaling"}]}, {"fitted": {"a-s0": "1f", "b-s0": "3d"}},
+     {"settings": {"width": 9}}, {"run_ids": ["large-s1"]}],
+)  # fmt: skip
+def test_what_was_said_from_other_inputs_or_after_the_run_does_not(tmp_path, other):
+    record.said_before(tmp_path, [LAW], BEFORE | INPUTS)
+    record.said_before(tmp_path, [LAW | {"loss": 2.7}], AFTER | INPUTS | other)
+    assert record.said_by_other_code(tmp_path, AFTER | INPUTS | other) is None
+
+
+def test_of_several_records_the_latest_from_before_the_run_counts(tmp_path):
+    for day, loss in ((2, 2.6), (3, 2.7), (1, 2.5)):
+        record.said_before(tmp_path, [LAW | {"loss": loss}], BEFORE | INPUTS)
+        path = max(tmp_path.iterdir(), key=lambda one: one.stat().st_mtime_ns)
+        write_json(path, json.loads(path.read_text()) | {"said_utc": f"2026-01-0{day}T00:00:00Z"})
+    assert record.said_by_other_code(tmp_path, AFTER | INPUTS)[0]["loss"] == 2.7
+
+
 def test_what_is_no_record_is_named(tmp_path):
     record.said_before(tmp_path, [LAW], BEFORE)
     (path,) = tmp_path.iterdir()

@@ -120,7 +120,7 @@ def predictions(clone):
 
 
 def test_an_edit_of_the_code_keeps_a_prediction_that_says_the_same(finished, tmp_path):
-    """Byte by byte; one that says something else is a later one, and stands beside it."""
+    """Byte by byte; one of other runs is a later one, and stands beside it."""
     copy = copied(finished.folder, tmp_path / "copy", times=True)
     said = (copy.folder / SAID).read_bytes()
     law = copy.folder / "workflow" / "isoloss" / "laws" / "base.py"
@@ -135,6 +135,20 @@ def test_an_edit_of_the_code_keeps_a_prediction_that_says_the_same(finished, tmp
     path.write_text(path.read_text().replace("at_most: 0.45", "at_most: 0.6"))
     assert copy.jobs(SAID) == {"predict": 1}
     assert (copy.folder / SAID).read_bytes() == said
+
+
+def test_code_that_computes_otherwise_leaves_what_was_said_before_the_run(finished, tmp_path):
+    copy = copied(finished.folder, tmp_path / "copy", times=True)
+    said = (copy.folder / SAID).read_bytes()
+    path = copy.folder / "workflow" / "isoloss" / "forecast" / "prediction.py"
+    code = path.read_text()
+    assert "float(getattr(said, name)[0])" in code
+    path.write_text(
+        code.replace("float(getattr(said, name)[0])", "2 * float(getattr(said, name)[0])")
+    )
+    assert copy.jobs(SAID) == {"predict": 1}
+    assert (copy.folder / SAID).read_bytes() == said
+    assert predictions(copy) == ([True], [True])
 
 
 def test_a_study_that_is_renamed_keeps_its_prediction(finished, tmp_path):

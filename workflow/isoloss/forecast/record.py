@@ -3,7 +3,8 @@
 A record is a file of results/predictions/, named by a hash of its prediction, and written once. A
 prediction with the same runs, laws and numbers has the same record, whenever and wherever it is
 repeated. Numbers are the same up to rounding, which differs between processors. Any other
-prediction gets a record of its own.
+prediction gets a record of its own. Where only the code has changed, what was said before the runs
+stands: no later number takes its place.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ CONTENT = (
 )
 LISTS_OF_RUNS = ("run_ids", "runs")
 ROUNDING = 1e-6  # relative; LAPACK of another processor moves intervals of laws by 1e-8
+INPUTS = ("run_ids", "settings", "fits", "fitted")  # of a record: what a prediction is made from
 NOT_SAID = ("study", "made_before")  # columns of the table that are no part of a prediction
 
 
@@ -54,6 +56,34 @@ def said_before(folder: str | Path, said: list[dict[str, Any]], about: dict[str,
         return bool(read_json(path)["made_before"])
     except (KeyError, TypeError) as error:
         raise UserError(str(path), ["is not the record of a prediction"]) from error
+
+
+def said_by_other_code(folder: str | Path, about: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """What was said of runs from the same inputs, before these runs had a result.
+
+    Code that has changed since would compute other numbers, knowing the result.
+
+    Parameters
+    ----------
+    about : dict
+        As `said_before` takes it.
+
+    Returns
+    -------
+    list of dict or None
+        The rows of the latest such record, without `NOT_SAID`; None where there is none.
+    """
+    found = []
+    for path in sorted(Path(folder).glob("*.json")):
+        record = read_json(path)
+        if not isinstance(record, dict) or record.get("made_before") is not True:
+            continue
+        if all(name in record and record[name] == about.get(name) for name in INPUTS):
+            found.append(record)
+    if not found:
+        return None
+    latest = max(found, key=lambda record: str(record.get("said_utc")))
+    return [{name: _read(value) for name, value in law.items()} for law in latest["said"]]
 
 
 def _up_to_rounding(folder: str | Path, said: list[dict[str, Any]]) -> Path | None:
@@ -143,6 +173,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value
+
+
+def _read(value: Any) -> Any:
+    """A value that `_plain` wrote."""
+    return float(value) if value in ("inf", "-inf") else value
 
 
 def _rows(table: Path) -> list[dict[str, Any]]:
