@@ -4,7 +4,8 @@
 (`fit.noise`). "cluster" draws whole runs with replacement. It assumes nothing about the noise, but
 on a designed grid of a few dozen runs it loses whole rows of the design. "wild" is the wild
 cluster bootstrap, for a few runs with many rows each (Cameron, Gelbach and Miller 2008). It keeps
-the design and multiplies all residuals of a run by one random weight (`fit.wild`).
+the design and multiplies all residuals of a run by one random weight (`fit.wild`). Where rows are
+runs, it is the wild bootstrap of Wu (1986), which needs no noise model.
 """
 
 import dataclasses
@@ -17,6 +18,7 @@ from isoloss.fit.objective import Objective
 from isoloss.fit.problem import Problem
 from isoloss.fit.progress import phase
 from isoloss.fit.starts import starting_points
+from isoloss.fit.uneven import changes_with
 from isoloss.fit.wild import least_squares, turned_runs
 from isoloss.stats import spread
 from isoloss.tables.data import Data
@@ -29,6 +31,7 @@ BLOCK = 4_000_000  # the most numbers of resampled tables in memory at once
 MANY_ROWS = 150  # with so many rows, "cluster" covers as it should under any noise
 ENOUGH = 1e-8  # share of the objective: draws are then within 1e-5 of their spread of their minimum
 RESCUED = 0.05  # the largest share of draws without a minimum that are fitted again
+UNEVEN = 0.2  # the largest p-value at which the noise model is not relied on
 MISFIT = 1.4  # if "cluster" is wider by this factor, the noise model does not hold
 
 
@@ -37,6 +40,12 @@ def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[s
     if data.clusters is not None and data.n_clusters < data.n_rows:
         return ("cluster" if data.n_clusters >= MIN_CLUSTERS else "wild"), None
     if data.n_rows < COMPARED_ROWS:
+        p_value = changes_with(problem, noise_model(problem, z))
+        if p_value < UNEVEN:
+            return "wild", (
+                f"the noise may change with the variables (p = {p_value:.2g}), so each row has "
+                "noise of its own size"
+            )
         return "residual", None
     if data.n_rows >= MANY_ROWS:
         return "cluster", None

@@ -61,10 +61,10 @@ TABLES = {
         "JSON file that is written once. It holds the runs that are predicted, their settings, the "
         "laws, a hash of each fitted run's row, the fingerprint of the code, the date (`said_utc`) "
         "and what each law said (`said`). Where runs, laws and numbers equal those of a record up "
-        "to rounding, a millionth, `made_before` is that of the record. Where code that has changed "
-        "since would say otherwise from the same runs and laws, the table keeps what was said. "
-        "Other laws or fitted runs make another prediction, with a record of its own. Its "
-        "`made_before` is false if a predicted run had a result by then.",
+        "to rounding, a millionth, `made_before` is that of the record. Where later code would say "
+        "otherwise from the same runs and laws, the table keeps what was said. Other laws or "
+        "fitted runs make another prediction, with a record of its own. Its `made_before` is false "
+        "if a predicted run had a result by then.",
         PREDICTION_COLUMNS,
     ),
     "results/studies/STUDY/analyses.parquet": (
