@@ -19,6 +19,7 @@ import numpy as np
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.fit.questions import FACTOR, OF_RANGE, Asked, answer
+from isoloss.forecast import wider_paths
 from isoloss.forecast.average import Averaged
 from isoloss.forecast.conditions import Conditions
 from isoloss.forecast.crossing import (
@@ -112,7 +113,7 @@ def at_points(
                  **_losses(averaged, log_x, False)}  # fmt: skip
         place = f"N = {n:.4g}, D = {d:.4g}"
         bent = _losses(depends.bent, log_x, False)["loss"]
-        moved = depends.of_loss(found["loss"].value, log_x)
+        moved = wider_paths.loss_of_run(depends.wider, found["loss"].value, log_x)
         said = [_of_loss(depends, found["loss"], bent, moved, f"the loss at {place}")]
         if compute < cheapest * (1 - CHEAPER):
             said.append(f"The run is cheaper than the cheapest of the table ({cheapest:.3g} FLOP).")
@@ -148,7 +149,7 @@ def at_budgets(averaged: Averaged, path: Path, budgets: Sequence[float]) -> list
         found |= {"compute": _exact(budget, "compute"), **_losses(averaged, log_x, path.optimal)}
         asked = f"{budget:.4g} FLOP {path.words}"
         said, size, loss = [], found["n_params"], found["loss"]
-        moved = depends.of_place(size.value, loss.value, path, float(place))
+        moved = wider_paths.place(depends.wider, size.value, loss.value, path, float(place))
         if size.lo is not None:
             bent = _place(depends.bent, path, float(place))[1]["n_params"]
             said.append(_of_size(depends, size, bent, moved[0], f"N {path.words} of {budget:.4g} "
@@ -200,7 +201,7 @@ def reaching(averaged: Averaged, path: Path, losses: Sequence[float]) -> list[Re
             _ends(*_between(depends.bent, path, place, log_c, bent, loss)[:2]),
         )
         value = float(np.exp(at)) if np.isfinite(at) else np.nan
-        moved = depends.of_compute(value, path, log_c, loss)
+        moved = wider_paths.compute_of_loss(depends.wider, value, path, log_c, loss)
         sentence = _of_compute(depends, value, ends, more, moved, never,
                                f"a loss of {loss:g} {path.words}")  # fmt: skip
         replies.append(_reply(averaged, path, float(loss), at, ends, never, sentence))

@@ -11,12 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from isoloss.fit.questions import bent_draws, wider_law, wider_of
 from isoloss.fit.wider import Moved, Wider, moved
-from isoloss.forecast.crossing import NEVER, crossings
-from isoloss.forecast.paths import Path, least, tokens_left
 from isoloss.laws import SKALING
 
 HALF = 0.5  # of the weight: from there on, what is wrong with laws is wrong with their average
@@ -83,42 +79,3 @@ class Conditions:
             return None
         along = self.wider.optimum(compute, flops_per_param_token)[name]
         return moved(value, along, name == "n_params", self.wider)
-
-    def of_loss(self, value: float, log_x: Mapping[str, np.ndarray]) -> Moved | None:
-        """Where the wider law puts the loss of one run; `log_x` of shape (1,)."""
-        if self.wider is None:
-            return None
-        along = np.exp(SKALING.log_loss(self.wider.theta, log_x)[:, 0])
-        return moved(value, along, False, self.wider)
-
-    def of_place(self, size: float, loss: float, path: Path, log_c: float) -> tuple[Any, Any]:
-        """Where the wider law puts the size and the loss of a path at one budget."""
-        if self.wider is None:
-            return None, None
-        log_x = self._points(path, np.array([log_c]))
-        losses = np.exp(SKALING.log_loss(self.wider.theta, log_x)[:, 0])
-        sizes = np.exp(log_x["n_params"][:, 0])
-        return moved(size, sizes, True, self.wider), moved(loss, losses, False, self.wider)
-
-    def of_compute(self, value: float, path: Path, log_c: np.ndarray, loss: float) -> Moved | None:
-        """Where the wider law puts the compute at which a path reaches a loss.
-
-        It is infinite where the law never does with an allowed k.
-        """
-        if self.wider is None:
-            return None
-        curves = SKALING.log_loss(self.wider.theta, self._points(path, log_c))
-        at = crossings(log_c, curves, np.log(loss))
-        there = moved(value, np.exp(np.where(at < NEVER, at, np.nan)), True, self.wider)
-        if there is None or not np.any(at[1:] == NEVER):
-            return there
-        return dataclasses.replace(there, hi=np.inf)
-
-    def _points(self, path: Path, log_c: np.ndarray) -> dict[str, np.ndarray]:
-        """ln N and ln D of each allowed k along a path, each of shape (k, point)."""
-        k, served = path.flops_per_param_token, path.served
-        if path.chosen:
-            log_n = least(SKALING, self.wider.theta, log_c, k, path.given, served)
-        else:
-            log_n = np.broadcast_to(path.size(log_c), (len(self.wider.k), len(log_c)))
-        return {"n_params": log_n, "n_tokens": tokens_left(log_c, log_n, k, served)}
