@@ -206,6 +206,38 @@ def test_a_job_keeps_the_memory_that_it_frees():
     assert int(finished.stdout) < 5 * 1024
 
 
+SMALL_ARRAYS = """
+import os, re, sys, types
+from isoloss.runtime import job, memory
+
+def main(_):
+    kept = [b"x" * 2**15 for _ in range(640)]
+    mapping = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (?:.*\\n)+?VmFlags:(.*)", re.MULTILINE)
+    found = mapping.findall(open("/proc/self/smaps").read())
+    huge = [(int(begin, 16), int(end, 16)) for begin, end, flags in found if " hg" in flags]
+    print(sum(any(begin <= id(one) < end for begin, end in huge) for one in kept))
+
+sys.modules["small_arrays"] = types.SimpleNamespace(main=main)
+job.COMMANDS["small"] = "small_arrays"
+older = [b"x" * 2**15 for _ in range(1280)]
+del older[::2]
+memory.fill_gaps()
+if os.fork() == 0:
+    sys.exit(job.run_command(["small"]))
+os.wait()
+"""
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+@pytest.mark.skipif(not HUGE_PAGES.exists(), reason="this Linux has no huge pages")
+def test_a_jobs_new_memory_is_in_huge_pages():
+    """Not in gaps between what it shares: there it would copy each page."""
+    finished = run([sys.executable, "-c", SMALL_ARRAYS])
+    assert finished.stderr == ""
+    assert int(finished.stdout) > 600  # of 640
+
+
 def test_without_a_pool_at_the_address_the_job_runs_by_itself(tmp_path):
     finished = run(command(tmp_path), "/nowhere/pool")
     assert finished.returncode == 0

@@ -35,7 +35,7 @@ rule stack:
     message:
         "Training {wildcards.stack_id}"
     shell:
-        "ISOLOSS_MEMORY_MB={resources.mem_mb}"
+        "ISOLOSS_MEMORY_MB={resources.mem_mb} exec"
         ' python -S -E "$ISOLOSS_CLIENT" stack --jobs {params.jobs:q} {params.corpus} --out {output}'
         " > {log} 2>&1"
 
@@ -75,7 +75,7 @@ rule trunk:
     message:
         "Training {wildcards.trunk_id}"
     shell:
-        "ISOLOSS_MEMORY_MB={resources.mem_mb}"
+        "ISOLOSS_MEMORY_MB={resources.mem_mb} exec"
         ' python -S -E "$ISOLOSS_CLIENT" trunk --trunk-id {wildcards.trunk_id} --settings {params.settings:q}'
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
         " --trunk={params.trunk} {params.stack} --out {output.state} > {log} 2>&1"
@@ -116,7 +116,7 @@ rule train:
     message:
         "Training {wildcards.run_id}"
     shell:
-        "ISOLOSS_MEMORY_MB={resources.mem_mb}"
+        "ISOLOSS_MEMORY_MB={resources.mem_mb} exec"
         ' python -S -E "$ISOLOSS_CLIENT" train --run-id {wildcards.run_id} --settings {params.settings:q}'
         " --seed {params.seed} {params.corpus} --checkpoint {params.checkpoint}"
         " --trunk={params.trunk} {params.stack} --folder {params.folder} > {log} 2>&1"

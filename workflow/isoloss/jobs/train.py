@@ -34,13 +34,7 @@ RESULTS = ("curve.parquet", "row.json", "about.json")
 
 def main(argv: list[str]) -> None:
     """Train the run that the arguments describe."""
-    parser = argparse.ArgumentParser(prog="isoloss.runtime.job train", description=__doc__)
-    parser.add_argument("--run-id", required=True)
-    add_training_arguments(parser)
-    parser.add_argument("--folder", required=True, help="where the results go")
-    parser.add_argument("--trunk", help="the checkpoint of the trunk that the run goes on from")
-    parser.add_argument("--stack", help="what the job of the run's stack has written")
-    arguments = parser.parse_args(argv)
+    arguments = PARSER.parse_args(argv)
 
     settings = json.loads(arguments.settings)
     kind = settings["task"]["kind"]
@@ -145,6 +139,19 @@ def forget(checkpoint: str | None) -> None:
     """Remove a job's checkpoint, because its result is written; `LAST_STATES` are kept."""
     if checkpoint and not os.environ.get(LAST_STATES):
         Path(checkpoint).unlink(missing_ok=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="isoloss.runtime.job train", description=__doc__)
+    parser.add_argument("--run-id", required=True)
+    add_training_arguments(parser)
+    parser.add_argument("--folder", required=True, help="where the results go")
+    parser.add_argument("--trunk", help="the checkpoint of the trunk that the run goes on from")
+    parser.add_argument("--stack", help="what the job of the run's stack has written")
+    return parser
+
+
+PARSER = _parser()  # once, for all jobs of a worker pool
 
 
 def made_with() -> dict[str, Any]:

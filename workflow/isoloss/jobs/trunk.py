@@ -30,13 +30,7 @@ from isoloss.train.trunk import train_piece
 
 def main(argv: list[str]) -> None:
     """Train the piece of a trunk that the arguments describe."""
-    parser = argparse.ArgumentParser(prog="isoloss.runtime.job trunk", description=__doc__)
-    parser.add_argument("--trunk-id", required=True)
-    add_training_arguments(parser)
-    parser.add_argument("--trunk", help="the checkpoint of the piece before")
-    parser.add_argument("--stack", help="what the job of the piece's stack has written")
-    parser.add_argument("--out", required=True, help="the checkpoint to write")
-    arguments = parser.parse_args(argv)
+    arguments = PARSER.parse_args(argv)
 
     settings = json.loads(arguments.settings)
     run = parse(task(settings["task"]["kind"]).Run, settings, arguments.trunk_id)
@@ -57,6 +51,19 @@ def main(argv: list[str]) -> None:
     forget(arguments.checkpoint)
     if "left_at" in made:
         Path(made["left_at"]).unlink(missing_ok=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="isoloss.runtime.job trunk", description=__doc__)
+    parser.add_argument("--trunk-id", required=True)
+    add_training_arguments(parser)
+    parser.add_argument("--trunk", help="the checkpoint of the piece before")
+    parser.add_argument("--stack", help="what the job of the piece's stack has written")
+    parser.add_argument("--out", required=True, help="the checkpoint to write")
+    return parser
+
+
+PARSER = _parser()  # once, for all jobs of a worker pool
 
 
 def _of_stack(arguments: argparse.Namespace) -> dict[str, Any] | None:

@@ -108,6 +108,7 @@ def code_fingerprint(*modules: str) -> str:
     return _fingerprint(modules)
 
 
+@functools.cache
 def _fingerprint(roots: tuple[str, ...], *, native: bool = True) -> str:
     """Fingerprint of modules and of all that they import; without the kernel if not `native`."""
     names = sorted(_closure(roots, computing=True))

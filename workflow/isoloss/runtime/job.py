@@ -73,7 +73,7 @@ def run_command(argv: Sequence[str]) -> int:
     """
     from isoloss import extensions
     from isoloss.errors import Interrupted, UserError
-    from isoloss.runtime.portable import keep_freed_memory
+    from isoloss.runtime.memory import keep_freed_memory
 
     command, *arguments = argv
     keep_freed_memory()

@@ -43,6 +43,7 @@ from isoloss.runtime.job import (
     run_command,
     short_path,
 )
+from isoloss.runtime.memory import fill_gaps
 from isoloss.runtime.portable import AVX2, portable_environment
 from isoloss.runtime.preloaded import NATIVE, OF_NATIVE, load
 from isoloss.tasks import TASKS
@@ -298,6 +299,7 @@ def _serve_other(loaded: str, channel: socket.socket) -> None:
     """In a fork of the first process: import more, and serve the jobs that are passed on."""
     spent_s = time.process_time()
     load(loaded)
+    fill_gaps()
     server = _Server(loaded)
     start_up_s = time.process_time() - spent_s
 
@@ -392,6 +394,7 @@ def main(listener: int) -> None:
     load(NATIVE)
     importlib.import_module(COMMANDS["train"]).made_with()  # what Python keeps of the machine
     _write_a_table()
+    fill_gaps()
     server, source = _Server(NATIVE), socket.socket(fileno=listener)
     start_up_s = time.process_time()
     server.serve(source, lambda: _accept(source), sys.stdin)
