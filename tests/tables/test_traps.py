@@ -319,7 +319,8 @@ def test_runs_may_be_named_by_several_columns():
 def test_a_variable_that_hardly_varies_is_refused():
     columns = {"n_params": 2e9 * (1 + 2e-4 * np.arange(16))} | TOKENS | NATS
     assert refused(columns).problems == (
-        "column 'n_params': n_params varies by 0.3% only, so its exponent cannot be found",
+        "column 'n_params': n_params varies by 0.3% only, so its exponent cannot be found; of "
+        "'n_tokens' alone: --law power_law_floor --x n_tokens",
     )
 
 

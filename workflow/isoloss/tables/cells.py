@@ -9,15 +9,20 @@ import numpy as np
 
 RANGE = (1e-40, 1e60)  # of any quantity; numbers beyond are mistakes, and their powers overflow
 COUNTS = frozenset({"n_params", "n_tokens", "compute", "n_unique_tokens", "n_steps"})
-SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+SUFFIXES = {"K": 1e3, "M": 1e6, "MN": 1e6, "MIO": 1e6, "B": 1e9, "BN": 1e9, "MRD": 1e9, "T": 1e12}
+SUFFIXES |= {"THOUSAND": 1e3, "MILLION": 1e6, "BILLION": 1e9, "TRILLION": 1e12}
+SUFFIX = "K|MN|MIO|MILLION|MRD|M|BN|BILLION|B|TRILLION|THOUSAND|T"
 
 GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 # Groups of a French or Swiss sheet cannot be decimals; those of a German one can.
 SPACED = re.compile("[0-9]{1,3}(?:[ \u00a0\u2009\u202f'\u2019][0-9]{3})+(?:[.,][0-9]+)?")
 DOTTED = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 TWO_DOTS = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}")
-SUFFIXED = re.compile(r"(.*[0-9.])\s*([KMBT])", re.IGNORECASE)
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:e[+-]?[0-9]+)?(?:\s*[KMBT])?", re.IGNORECASE)
+SUFFIXED = re.compile(rf"(.*[0-9.])\s*({SUFFIX})\.?", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(
+    rf"[+-]?[0-9]+,[0-9]+(?:e[+-]?[0-9]+)?(?:\s*(?:{SUFFIX})\.?)?", re.IGNORECASE
+)
+SPREAD = re.compile(r"(.*[0-9])\s*(?:\u00b1|\+/-|\+-)\s*[0-9.,]+")  # a value and its error
 DECIMAL_POINT = re.compile(r"[+-]?[0-9]*\.[0-9]")
 
 
@@ -66,8 +71,8 @@ def read_cells(
     ----------
     quantity : str
         Decides the notation. Counts ("n_params", "n_tokens", "compute", ...) may have a suffix K,
-        M, B or T, and commas between groups of three digits. The law's "x" may have a suffix. A
-        loss may have neither.
+        M, B or T, also in words, and commas between groups of three digits. The law's "x" may have
+        a suffix. A loss may have neither. Each may have its error behind, as "2.51 \u00b1 0.02".
     decimal_comma : bool
         Whether commas are decimal, where no cell of the column has a decimal point.
     dotted : bool
@@ -168,9 +173,11 @@ def _number(value, quantity, comma, dots) -> tuple[float, str]:
     if not isinstance(value, str):
         return np.nan, ""
     text, how, factor = value.strip(), "", 1.0
+    if spread := SPREAD.fullmatch(text):
+        text, how = spread[1], "spread"
     suffixed = SUFFIXED.fullmatch(text)
     if suffixed and (quantity in COUNTS or quantity == "x"):
-        text, how, factor = suffixed[1], "suffix", SUFFIXES[suffixed[2].upper()]
+        text, how, factor = suffixed[1].strip(), "suffix", SUFFIXES[suffixed[2].upper()]
     if comma and DECIMAL_COMMA.fullmatch(text):
         text, how = text.replace(",", "."), how or "decimal comma"
     elif quantity in COUNTS and GROUPED.fullmatch(text):

@@ -7,7 +7,7 @@ from isoloss.tables.asking import COMMAND_LINE, Asking, rows_text
 from isoloss.tables.cells import read_cells
 from isoloss.tables.grouping import n_points
 from isoloss.tables.names import implied_unit
-from isoloss.tables.recognised import IN_PF_DAYS, Found, options_of, times
+from isoloss.tables.recognised import IN_PF_DAYS, Found, options_of, quote, times
 
 UNITS = {"n_params": "parameters", "n_tokens": "tokens"}
 COUNTED = {**UNITS, "n_unique_tokens": "tokens"}
@@ -163,19 +163,16 @@ def design_problems(values, found, law, n_free, codes):
     if codes is not None and len(np.unique(codes)) < 2:
         yield "all rows are of one cluster: no interval can be had from them"
     for name in law.variables:
-        if n_rows > 1 and np.ptp(values[name]) == 0:
-            column = found[name].column if name in found else name
-            yield (
-                f"column {column!r}: {name} is {values[name][0]:g} in "
-                f"every row, so its exponent cannot be found"
-            )
-        elif n_rows > 1 and values[name].max() < NARROW * values[name].min():
-            column = found[name].column if name in found else name
-            varies = values[name].max() / values[name].min() - 1
-            yield (
-                f"column {column!r}: {name} varies by {varies:.1%} only, so its exponent cannot "
-                "be found"
-            )
+        if n_rows <= 1 or values[name].max() >= NARROW * values[name].min():
+            continue
+        column = found[name].column if name in found else name
+        others = [found[one].column for one in law.variables if one != name and one in found]
+        alone = ""
+        if others:
+            alone = f"; of {others[0]!r} alone: --law power_law_floor --x {quote(others[0])}"
+        varies = values[name].max() / values[name].min() - 1
+        what = f"varies by {varies:.1%} only" if varies else f"is {values[name][0]:g} in every row"
+        yield f"column {column!r}: {name} {what}, so its exponent cannot be found{alone}"
 
 
 def loss_problems(loss, column, vocabulary, numbers):

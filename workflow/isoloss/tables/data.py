@@ -9,12 +9,13 @@ import numpy as np
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError
 from isoloss.laws.base import Law
-from isoloss.tables import checks, traps
+from isoloss.tables import checks, factors, traps
 from isoloss.tables.asking import COMMAND_LINE, IN_STUDY, INDEPENDENT, Asking, rows_text
 from isoloss.tables.cells import RANGE, is_empty, read_cells
 from isoloss.tables.grouping import Grouping, find_grouping
 from isoloss.tables.metrics import as_loss
-from isoloss.tables.recognised import Found, find, known, recognise, said
+from isoloss.tables.recognised import Found, known, recognise, said
+from isoloss.tables.search import find
 from isoloss.tables.shapes import other_shape
 
 SWEPT = ("learning_rate", "batch")
@@ -113,7 +114,7 @@ def read(
     warnings = (*units, *t.warnings, *hidden)
     log_loss, notes = np.log(values["loss"]), tuple(t.notes)
     used = {one.column for one in found.values()} | ({cluster} if cluster else set())
-    labels = traps.labels_of(named, used, law.variables, values)
+    labels = factors.labels_of(named, used, law.variables, values)
     return Data(log_x, log_loss, weight, codes, notes, warnings, grouping, labels, numbers)
 
 

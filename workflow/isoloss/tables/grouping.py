@@ -23,6 +23,7 @@ SETTINGS = (
 ALONG_A_RUN = ("n_tokens", "n_steps", "compute", "compute_pf_days", "compute_min_pf_days")
 DIGITS = 6  # of a size: two sizes that agree so far are one
 FEWEST_GROUPS = 3
+MOST_KINDS = 60  # values of a column that may tell runs of one size apart
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,37 @@ def find_grouping(
     if not sizes or not along:
         return None
     settings = [free[name] for name in SETTINGS if name in free]
-    codes = _codes([*map(_rounded, sizes), *(codes_of(named[column]) for column in settings)])
-    # At one point twice, rows of a size are different runs.
-    if not _repeats(codes) or not _may_be_runs(codes, sizes, along):
+    codes = codes_of_all([*map(_rounded, sizes), *(codes_of(named[column]) for column in settings)])
+    if not _repeats(codes):
         return None
+    if not _may_be_runs(codes, sizes, along):
+        # At one point twice, rows of a size are different runs. Another column may tell them apart.
+        for column in free.values():
+            if column in settings or not _has_kinds(named[column]):
+                continue
+            finer = codes_of_all([codes, codes_of(named[column])])
+            if _repeats(finer) and _may_be_runs(finer, sizes, along):
+                codes, settings = finer, [*settings, column]
+                break
+        else:
+            return None
     size = next(name for name in variables if name not in ALONG_A_RUN)
     alone = len(sizes) == 1 and len(np.unique(codes)) == len(np.unique(_rounded(sizes[0])))
     said = f"equal {size}" if alone else f"equal {size} and settings"
-    return Grouping(codes, said, columns.get(size, "") if alone else "", certain=False)
+    option = columns.get(size, "")
+    if not alone:
+        varied = [c for c in settings if len(set(map(str, named[c].tolist()))) > 1]
+        said = f"{said} ({', '.join(varied)})" if varied else said
+        option = ",".join([option, *varied]) if option else ""
+    return Grouping(codes, said, option, certain=False)
+
+
+def _has_kinds(cells) -> bool:
+    """Whether a column has a few values of several rows each."""
+    kinds = {str(cell) for cell in cells[:1000].tolist()}
+    if not 2 <= len(kinds) <= MOST_KINDS or 2 * len(kinds) > len(cells):
+        return False
+    return len({str(cell) for cell in cells.tolist()}) <= MOST_KINDS
 
 
 def plain_name(name: str) -> str:
@@ -108,7 +132,7 @@ def n_points(columns) -> int:
     return 1 + int(np.sum(np.any([np.diff(column[order]) != 0 for column in columns], axis=0)))
 
 
-def _codes(columns) -> np.ndarray:
+def codes_of_all(columns) -> np.ndarray:
     """An integer for each row of some columns, in the order of their values, shape (row,)."""
     codes = np.zeros(len(columns[0]), int)
     for column in columns:

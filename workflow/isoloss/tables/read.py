@@ -106,11 +106,13 @@ def _separated(path: Path) -> pd.DataFrame:
 
     import pandas as pd
 
-    text, is_markdown = without_markdown(read_text(path))
+    notes: list[str] = []
+    text, is_markdown = without_markdown(read_text(path, notes))
     lines = text.splitlines(keepends=True)
     above = next((i for i, line in enumerate(lines) if not _is_skipped(line)), len(lines))
     if above == len(lines):
         raise UserError(str(path), ["holds nothing but comments"])
+    above = _commented_header(lines, above)
     text = "".join(lines[above:])
     header = lines[above]
     said = SAID.fullmatch(header.strip())
@@ -134,9 +136,28 @@ def _separated(path: Path) -> pd.DataFrame:
             ).rename(columns=str.strip)
     except (ValueError, pd.errors.ParserError, csv.Error) as error:
         raise UserError(str(path), [f"could not be read as a table: {_line(error)}"]) from error
-    table.attrs["separator"] = separator
+    table.attrs |= {"separator": separator, "notes": notes}
     table.attrs["warnings"] = _cut_off(text, separator)
     return _with_groups(table, text)
+
+
+def _commented_header(lines, above) -> int:
+    """The line of the names of columns: the last comment, where only numbers stand below it.
+
+    NumPy's savetxt writes "# N,D,loss", and people call a column "#params". The line loses its #.
+    """
+    import re
+
+    if not above or not lines[above - 1].lstrip().startswith("#"):
+        return above
+    first, commented = lines[above].strip(), lines[above - 1].strip().lstrip("#").strip()
+    separator = max(f"{SEPARATORS} ", key=first.count)
+    cells = [cell.strip() for cell in re.split(f"[{separator}]+", first)]
+    names = [name for name in re.split(f"[{separator}]+", commented) if name.strip()]
+    if len(cells) < 2 or len(names) != len(cells) or not all(map(_is_number, cells)):
+        return above
+    lines[above - 1] = f"{commented}\n"
+    return above - 1
 
 
 def _cut_off(text, separator) -> list[str]:

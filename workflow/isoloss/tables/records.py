@@ -35,9 +35,10 @@ def json_table(path: Path) -> pd.DataFrame:
         raise UserError(str(path), [f"is no whole JSON: {_line(error)}"]) from error
     if problem := _other(content):
         raise UserError(str(path), [problem])
-    if isinstance(content, dict) and len(content) == 1:
-        (only,) = content.values()
-        content = only if isinstance(only, list | dict) else content
+    if isinstance(content, dict):
+        content = _inner(content)
+    if isinstance(content, list) and len(content) > 1 and _are_rows(content):
+        return pd.DataFrame(content[1:], columns=content[0])
     if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
         return _flat(content)
     if isinstance(content, dict) and content:
@@ -49,6 +50,31 @@ def json_table(path: Path) -> pd.DataFrame:
             return pd.DataFrame(content)
         return _flat([content])
     raise UserError(str(path), [f"is no list of records. {FOR_A_TABLE}"])
+
+
+def _inner(content: dict) -> Any:
+    """The table in a mapping that holds other things beside it, or the mapping."""
+    if len(content) == 1:
+        (only,) = content.values()
+        return only if isinstance(only, list | dict) else content
+    names, rows = content.get("columns"), content.get("data")  # pandas' "split"
+    if isinstance(names, list) and isinstance(rows, list) and _are_rows([names, *rows]):
+        return [names, *rows]
+    records = [value for value in content.values() if isinstance(value, list) and len(value) > 1
+               and all(isinstance(row, dict) for row in value)]  # fmt: skip
+    return records[0] if len(records) == 1 else content
+
+
+def _are_rows(content: list) -> bool:
+    """Whether lists of one length stand below a list of different names."""
+    head = content[0]
+    return (
+        isinstance(head, list)
+        and len(head) > 1
+        and all(isinstance(name, str) for name in head)
+        and len(set(head)) == len(head)
+        and all(isinstance(row, list) and len(row) == len(head) for row in content)
+    )
 
 
 def _flat(rows):

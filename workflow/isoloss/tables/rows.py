@@ -13,7 +13,7 @@ from isoloss.tables.cells import is_empty, read_cells
 from isoloss.tables.grouping import SETTINGS, plain_name
 from isoloss.tables.names import is_held_out, is_loss, is_training
 from isoloss.tables.recognised import options_of, recognise
-from isoloss.tables.traps import not_counted
+from isoloss.tables.states import not_counted
 from isoloss.tables.where import kept
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ALL = "all"  # of --status: rows count whatever a column says
 POINT = ("n_params", "n_tokens", "compute")
+UNRELIABLE, ACCURATE = 16, 256  # settings behind a best loss, in Lourie et al. (2026)
 
 
 def with_note(table, rows, note: str):
@@ -151,10 +152,7 @@ def best_of(
         "settings a point"
     )
     if not mean:
-        note += (
-            " (the best of 16 random settings is unreliable, of 256 accurate: Lourie et al. 2026, "
-            "arXiv:2608.11859)"
-        )
+        note += f" ({_how_many(int(sizes.min()))}: Lourie et al. 2026, arXiv:2608.11859)"
     table = with_note(table, table.index[np.array(rows)[order]], note)
     if mean:
         table[loss] = np.array(losses)[order]
@@ -163,6 +161,18 @@ def best_of(
     table = table.drop(columns=[c for c in swept if c != loss])
     table.attrs = attrs
     return table
+
+
+def _how_many(n_settings: int) -> str:
+    """Where the fewest settings of a point stand between those that they find to be too few."""
+    few, enough = UNRELIABLE, ACCURATE
+    said = f"the best of {few} random settings is unreliable, of {enough} accurate"
+    if n_settings <= few:
+        return f"{said}, and here are as few as {n_settings}"
+    if n_settings >= enough:
+        return f"{said}, and here are no fewer than {n_settings}"
+    nearer = "few" if n_settings < (few * enough) ** 0.5 else "many"
+    return f"{said}; {n_settings} lie between, nearer to the {nearer}"
 
 
 def _columns_of(text, name, table, swept) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from isoloss.tables.cells import read_cells
 from isoloss.tables.names import is_loss, plain
+from isoloss.tables.recognised import options_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,27 +17,49 @@ VALUE = ("value", "metric_value", "val")
 LOGS = ("step", "epoch", "wall_time", "walltime", "time", "global_step", "iteration", "iter",
         "relative_time", "created_at")  # fmt: skip
 MOST_METRICS = 200
+FEWEST, LEAST = 3, 1e4  # columns of a matrix of losses, and the least number of their names
 WANTED = "isoloss fits a table with a row for each run: its size, its tokens and its loss"
 
 
 def turned(table: pd.DataFrame) -> pd.DataFrame:
-    """A long table (run, metric, value) with a column for each metric; others as they are."""
+    """A table of another shape as one with a row for each run; others as they are.
+
+    It may be long (run, metric, value), transposed (a column for each run), or a matrix of losses
+    with the sizes or the tokens as the names of columns.
+    """
+    if table.shape[1] < 3 or not len(table):
+        return table
+    for turn in (_of_long, _of_transposed, _of_matrix):
+        if (wide := turn(table)) is not None:
+            wide.attrs = {**table.attrs, **wide.attrs}
+            return wide
+    return table
+
+
+def _noted(wide, table, note):
+    wide.attrs = {"notes": [*table.attrs.get("notes", ()), f"{note}; rows are numbered so"]}
+    return wide
+
+
+def _of_long(table):
     import pandas as pd
 
     small = {plain(str(column)): column for column in table}
     metric = next((small[name] for name in METRIC if name in small), None)
     value = next((small[name] for name in VALUE if name in small), None)
-    if metric is None or value is None:
-        return table
+    if metric is None:
+        metric = next((c for c in table if _are_quantities(table[c])), None)
+    if metric is None or value is None or metric == value:
+        return None
     others = [c for c in table if c not in (metric, value)]
     kinds = table[metric].dropna().astype(str).unique()
     if not others or not 2 <= len(kinds) <= MOST_METRICS or set(kinds) & set(map(str, others)):
-        return table
+        return None
     try:
         if table.duplicated([*others, metric]).any():
-            return table
+            return None
     except TypeError:  # lists and records in cells
-        return table
+        return None
     rows: dict[tuple, dict] = {}
     for one in table.to_dict("records"):
         key = tuple(str(one[column]) for column in others)
@@ -44,10 +69,58 @@ def turned(table: pd.DataFrame) -> pd.DataFrame:
     wide = pd.DataFrame([*rows.values()])
     note = (
         f"the table is long, {len(table)} rows of {metric!r} and {value!r}: it is read as "
-        f"{len(wide)} rows with a column for each of {len(kinds)} metrics; rows are numbered so"
+        f"{len(wide)} rows with a column for each of {len(kinds)} metrics"
     )
-    wide.attrs = {**table.attrs, "notes": [*table.attrs.get("notes", ()), note]}
-    return wide
+    return _noted(wide, table, note)
+
+
+def _are_quantities(column) -> bool:
+    """Whether the cells of a column are the names of a size and of a loss."""
+    if column.dtype.kind in "fiub":
+        return False
+    kinds = {text for text in column.head(MOST_METRICS).tolist() if isinstance(text, str)}
+    if not 2 <= len(kinds) <= MOST_METRICS or any(len(text) > 80 for text in kinds):
+        return False
+    named = {kind: [1.0] for kind in sorted(kinds)}
+    sizes = [name for name in ("n_params", "n_tokens", "compute") if options_of(name, named)]
+    return len(sizes) >= 2 and bool(options_of("loss", named))
+
+
+def _of_transposed(table):
+    first = table.columns[0]
+    names = table[first]
+    texts = all(isinstance(name, str) for name in names)
+    if not texts or not names.is_unique or not _are_quantities(names):
+        return None
+    named = {str(column): [1.0] for column in table.columns[1:]}
+    if options_of("loss", named) or options_of("n_params", named):
+        return None
+    wide = table.set_index(first).T
+    wide.columns.name = None
+    wide = wide.rename_axis("run").reset_index()
+    note = f"the table has a column for each of {len(wide)} runs: it is read with a row for each"
+    return _noted(wide, table, note)
+
+
+def _of_matrix(table):
+    """Losses below the numbers of tokens, or the sizes, that are the names of the columns."""
+    first, *heads = map(str, table.columns)
+    known = re.split(r"[\\|]", first)[0]
+    named = {known: table.iloc[:, 0].to_numpy()}
+    down = next((name for name in ("n_params", "n_tokens") if options_of(name, named)), None)
+    across = {"n_params": "n_tokens", "n_tokens": "n_params"}.get(down or "")
+    counts = read_cells(heads, "n_tokens").numbers
+    if across is None or len(heads) < FEWEST or not all(counts >= LEAST):
+        return None
+    if any(table[c].dtype.kind != "f" for c in table.columns[1:]):
+        return None
+    wide = table.melt(table.columns[0], var_name=across, value_name="loss").dropna(subset="loss")
+    wide = wide.rename(columns={table.columns[0]: known}).reset_index(drop=True)
+    note = (
+        f"the table is a matrix of losses, whose {len(heads)} columns {heads[0]!r} to "
+        f"{heads[-1]!r} are taken as {across}: it is read as {len(wide)} rows"
+    )
+    return _noted(wide, table, note)
 
 
 def other_shape(columns) -> str:

@@ -6,11 +6,14 @@ from pathlib import Path
 from isoloss.errors import UserError
 
 COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".xz": "xz"}
-RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*")
+RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, notes: list[str] | None = None) -> str:
     """The text of a file in UTF-8 or UTF-16, decompressed where its name says that it is.
+
+    Where there are `notes`, the text may be in Windows' code of western Europe, too, in which Excel
+    saves a CSV there; the notes say so.
 
     Raises
     ------
@@ -29,12 +32,27 @@ def read_text(path: Path) -> str:
     try:
         text = content.decode("utf-16" if wide and len(content) % 2 == 0 else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(str(path), [f"is no text in UTF-8 (byte {error.start})"]) from error
+        text = _western(content) if notes is not None and not wide else ""
+        if not text:
+            raise UserError(str(path), [f"is no text in UTF-8 (byte {error.start})"]) from error
+        notes.append(f"the text is not in UTF-8 (byte {error.start}), and read as Windows-1252")
     if not text.strip():
         raise UserError(str(path), ["is empty"])
     if "\0" in text:
         raise UserError(str(path), ["is no text: it holds zero bytes"])
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _western(content: bytes) -> str:
+    """The text in Windows-1252, "" where it would hold what no table holds."""
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError:
+        return ""
+    letters = sum(c.isalpha() for c in text if ord(c) > 127)
+    others = sum(ord(c) > 127 for c in text) - letters
+    plain = all(c.isprintable() or c in "\t\r\n\xa0" for c in text)
+    return text if plain and letters > others and letters < len(text) / 4 else ""
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,15 +1,15 @@
 """What a table may hide: units of compute, training losses, planned sizes, sweeps, rounding."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
-from isoloss.tables import names
+from isoloss.tables import factors, names
 from isoloss.tables.asking import rows_text
-from isoloss.tables.cells import is_empty, read_cells
-from isoloss.tables.grouping import ALONG_A_RUN, RUN_NAMES, codes_of, n_points, plain_name
-from isoloss.tables.recognised import Found, options_of, times
+from isoloss.tables.cells import read_cells
+from isoloss.tables.grouping import plain_name
+from isoloss.tables.recognised import Found, options_of, quote, times, without_embeddings
+from isoloss.tables.states import not_counted
 
 MORE = frozenset({"n_params", "n_tokens", "compute", "compute_pf_days", "n_steps", "x"})
 APART = 0.7  # decades: compute this far from 6 N D is in another unit, or counts something else
@@ -21,62 +21,7 @@ RISES = 3.0  # t of the slope of ln loss
 COARSE = 0.9e-3  # rounding over the loss, beside Huber's default delta of 1e-3
 WRAPPED = "as products of whole numbers do that wrap around in 64 bits (multiply floats)"
 MOST_VOCABULARY = 300_000  # no common tokenizer is larger
-SWEPT = (
-    "lr peak_lr max_lr learning_rate peak_learning_rate batch_size bs bsz gbs global_batch_size "
-    "batch seed random_seed weight_decay wd warmup schedule optimizer setting config trial beta2 "
-    "momentum dropout init_scale"
-)
-SWEPT = frozenset(SWEPT.split())
-# Numbers that name an experiment; other columns of numbers are measurements.
-KINDS = frozenset(("epochs", "context", "seq_len", "vocab_size", "depth", "version", "group"))
-LOOKED_AT = 1000  # first rows, which often show that a column has more kinds
-MOST_KINDS, FEWEST = 60, 3  # different values of a column of experiments, and rows of each
-MANY_KINDS = 20  # more are experiments only if most of them have several sizes
-MOST_CELLS = 2_000_000  # rows times kinds, for which the test has a matrix
-MOST_RARE = 0.1  # share of the rows whose labels are rarer
-EMPTY, RARE = "(empty)", "(rare)"
 VOCABULARIES = ("vocab_size", "n_vocab", "vocabulary", "vocab")
-ENDED = (
-    "crashed crash failed fail failure diverged divergence killed error nan oom aborted "
-    "incomplete unfinished cancelled canceled preempted timeout timed_out invalid running "
-    "pending queued scheduled stopped"
-)
-ENDED = frozenset(ENDED.split())
-STATES = ("state", "status", "run_state", "run_status", "wandb_state", "training_status")
-FLAGS = {"diverged": True, "crashed": True, "failed": True, "training": False, "converged": False,
-         "finished": False, "completed": False, "valid": False, "is_valid": False,
-         "outlier": True, "is_outlier": True, "excluded": True, "exclude": True}  # fmt: skip
-
-
-def not_counted(named: Mapping[str, np.ndarray]) -> dict[str, tuple[list[int], str]]:
-    """Rows that a column says do not count: column -> (rows from 0, what it says of them).
-
-    A column of flags counts only if it has both kinds of rows.
-    """
-    found = {}
-    for column, cells in named.items():
-        name = plain_name(column)
-        if name in STATES or name.endswith(("_state", "_status")):
-            written = ["" if is_empty(cell) else str(cell) for cell in cells]
-            short = {text: plain_name(text) for text in set(written)}
-            texts = [short[text] for text in written]
-            rows = [i for i, text in enumerate(texts) if text in ENDED]
-            if rows:
-                kinds = dict.fromkeys(str(cells[i]) for i in rows)
-                found[column] = (rows, " or ".join(repr(kind) for kind in kinds))
-        elif name in FLAGS:
-            flags = [_flag(cell) for cell in cells]
-            rows = [i for i, flag in enumerate(flags) if flag is FLAGS[name]]
-            if rows and len(rows) < len(flags) and None not in flags:
-                found[column] = (rows, repr(str(cells[rows[0]])))
-    return found
-
-
-def _flag(cell) -> bool | None:
-    text = "" if is_empty(cell) else str(cell).strip().lower()
-    if text in ("1", "1.0", "true", "yes", "y"):
-        return True
-    return False if text in ("0", "0.0", "false", "no", "n") else None
 
 
 def compute_scale(compute, n_params, n_tokens, k: float) -> float | None:
@@ -117,14 +62,14 @@ def warnings_of(named, found, values, variables, numbers, k) -> Iterator[str]:
     yield from _compute(named, found, values, numbers, k)
     yield from _alone(values, numbers)
     yield from _training(named, found["loss"].column)
-    yield from _flos(found)
+    yield from _flos(named, found)
     for column, (rows, said) in not_counted(named).items():
         yield f"column {column!r} says {said}, and the fit counts these: {rows_text(rows, numbers)}"
     yield from _follows(values)
+    yield from _two_values(values, variables)
     yield from _chance(named, values["loss"], found["loss"].column, numbers)
     yield from _rounded(named, found["loss"], values["loss"])
-    yield from _sweeps(named, found, values, variables)
-    yield from _own_sweeps(named)
+    yield from factors.sweeps(named, found, values, variables)
 
 
 def _compute(named, found, values, numbers, k):
@@ -201,16 +146,24 @@ def _looks_held_out(column):
     return names.is_held_out(column) and bool(words & {"loss", "nll", "bpb", "bpc", "ppl"})
 
 
-def _flos(found):
+def _flos(named, found):
+    """Hugging Face's FLOP beside a size with embeddings: the tokens that follow are too few."""
     one = found.get("compute")
-    if one is not None and {"flos"} & set(names.words(one.column)) and "n_params" in found:
-        if "n_tokens" in found:
-            return
-        yield (
-            f"column {one.column!r} is Hugging Face's count, which leaves embeddings out: tokens "
-            f"= compute / (6 N) are too few unless column {found['n_params'].column!r} leaves "
-            "them out too; name tokens (--column n_tokens=COLUMN) or that size"
-        )
+    if one is None or "flos" not in names.words(one.column):
+        return
+    if "n_tokens" in found or "n_params" not in found:
+        return
+    size = found["n_params"].column
+    if without_embeddings(size):
+        return
+    without = [x.column for x in options_of("n_params", named, [size])
+               if without_embeddings(x.column)]  # fmt: skip
+    other = without[0] if without else "COLUMN"
+    yield (
+        f"column {one.column!r} is Hugging Face's count, which leaves embeddings out: tokens = "
+        f"compute / (6 N) are too few unless column {size!r} leaves them out too; name tokens "
+        f"(--column n_tokens=COLUMN) or such a size (--column n_params={quote(other)})"
+    )
 
 
 def _follows(values):
@@ -228,8 +181,19 @@ def _follows(values):
         )
 
 
+def _two_values(values, variables):
+    """Two sizes tell a slope, but neither a floor nor a bend."""
+    for name in variables:
+        kinds = np.unique(values[name])
+        if len(kinds) == 2 and len(values["loss"]) > 2:
+            yield (
+                f"{name} has two values only ({kinds[0]:.4g} and {kinds[1]:.4g}): its exponent and "
+                "the floor E cannot be told apart"
+            )
+
+
 def _chance(named, loss, column, numbers):
-    small = {plain_name(c): c for c in named}
+    small = {plain_name(c.replace(".", "/").rpartition("/")[2]): c for c in reversed([*named])}
     sizes = next((small[name] for name in VOCABULARIES if name in small), None)
     if sizes is not None:
         got = read_cells(np.asarray(named[sizes]), "n_tokens")
@@ -238,7 +202,7 @@ def _chance(named, loss, column, numbers):
             yield (
                 f"column {sizes!r} has {len(kinds)} vocabularies ({kinds[0]:g} to {kinds[-1]:g}): "
                 "losses a token of different vocabularies do not compare; fit one at a time "
-                f"(--by {sizes}), or bits a byte"
+                f"(--by {quote(sizes)}), or bits a byte"
             )
         with np.errstate(all="ignore"):
             high = np.flatnonzero(loss > np.log(got.numbers))
@@ -254,59 +218,36 @@ def _chance(named, loss, column, numbers):
 
 
 def _rounded(named, one, loss):
-    if one.parts:
+    """A loss in steps that are coarser than Huber's delta."""
+    if one.parts or one.log10:
         return
-    cells = np.asarray(named[one.column])
-    with np.errstate(all="ignore"):
-        half = cells.dtype.kind == "f" and np.array_equal(cells, cells.astype(np.float16))
-    middle = float(np.median(loss))
+    raw = np.asarray(named[one.column])
+    cells = read_cells(raw, "loss", decimal_comma=True).numbers
+    if not np.all(np.isfinite(cells)) or len(np.unique(loss)) < 2:
+        return
+    # What a step of the cells is of the loss: a perplexity's logarithm is the loss.
+    perplexity = names.metric_of(one.column) == "perplexity" and np.allclose(loss, np.log(cells))
+    middle = float(np.median(cells))
+    share = 1 / (middle * float(np.median(loss)) if perplexity else middle)
     decimals = next(
-        (n for n in range(5) if np.allclose(loss * 10**n, np.round(loss * 10**n), atol=1e-7)), None
+        (n for n in range(5) if np.allclose(cells * 10**n, np.round(cells * 10**n), atol=1e-7)),
+        None,
     )
-    if decimals is not None and len(np.unique(loss)) > 1:
+    with np.errstate(all="ignore"):
+        half = raw.dtype.kind == "f" and np.array_equal(raw, raw.astype(np.float16))
+    if decimals is not None:
         step = 10.0**-decimals
         how = f"rounded to {step:g}"
     elif half:
         step, how = middle * 2.0**-10, "in half precision"
     else:
         return
-    if step / middle > COARSE:
+    coarse = step * share
+    if coarse > COARSE:
+        delta = max(0.01, float(f"{coarse:.0e}"))
         yield (
-            f"column {one.column!r} is {how}, {step / middle:.2%} of the loss: Huber's delta of "
-            "0.001 takes rounding for outliers (--delta 0.01, or more digits)"
-        )
-
-
-def _sweeps(named, found, values, variables):
-    """Many settings at one point: the best of them is a scaling law's loss, not all of them."""
-    used = {one.column for one in found.values()}
-    swept = [c for c in named if plain_name(c) in SWEPT and c not in used]
-    swept = [c for c in swept if len(set(map(str, named[c].tolist()))) > 1]
-    points = n_points([values[v] for v in variables])
-    n_rows = len(values["loss"])
-    if not swept or n_rows < 2.5 * points:
-        return
-    columns = ",".join(swept)
-    seeds = all("seed" in plain_name(c) for c in swept)
-    if seeds:
-        return
-    yield (
-        f"{n_rows} rows at {points} points are {n_rows / points:.3g} settings of "
-        f"{', '.join(swept)} each, good and bad: a law of the best run of each point is "
-        f"--best-of {columns}"
-    )
-
-
-def _own_sweeps(named):
-    """Sweeps of a study of ours: they vary other things than N and D, too."""
-    if not {"sweep", "run_id"} <= set(named):
-        return
-    kinds = list(dict.fromkeys(map(str, named["sweep"])))
-    if len(kinds) > 1:
-        most = max(kinds, key=[*map(str, named["sweep"])].count)
-        yield (
-            f"column 'sweep' has {len(kinds)} sweeps, which vary more than size and tokens: "
-            f"{', '.join(kinds[:8])}; for one of them add --where 'sweep == \"{most}\"'"
+            f"column {one.column!r} is {how}, {coarse:.2%} of the loss: Huber's delta of 0.001 "
+            f"takes rounding for outliers (--delta {delta:g}, or more digits)"
         )
 
 
@@ -329,75 +270,3 @@ def rising(values, variables, column) -> Iterator[str]:
             "quantity that grows as a power (a batch size) add --metric inverse, for an accuracy "
             "--metric accuracy"
         )
-
-
-def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
-    """Columns that may tell experiments apart: column -> a text for each row.
-
-    They are columns of text, and settings, with a few values of several rows each. A column that
-    only cuts the range of one variable (small, large) is none, nor is a second name of each run.
-    """
-    found = {}
-    runs = next((named[c] for c in named if plain_name(c) in RUN_NAMES), None)
-    runs = None if runs is None else list(map(str, np.asarray(runs).tolist()))
-    n_rows = len(values["loss"])
-    for column, cells in named.items():
-        name = plain_name(column)
-        if column in used or name in RUN_NAMES or name in STATES or name in FLAGS:
-            continue
-        if np.asarray(cells).dtype.kind in "fiu" and name not in KINDS:
-            continue
-        cells = np.asarray(cells)
-        if any(len({str(cell).strip() for cell in some}) > MOST_KINDS
-               for some in (cells[:LOOKED_AT].tolist(), cells.tolist())):  # fmt: skip
-            continue
-        texts = ["" if is_empty(cell) else str(cell).strip() for cell in cells.tolist()]
-        texts = _without_rare(texts)
-        codes, kinds = codes_of(texts), set(texts)
-        if not 2 <= len(kinds - {RARE}) <= MOST_KINDS:
-            continue
-        if len(kinds) > MANY_KINDS and not _have_sizes(codes, variables, values):
-            continue
-        if name not in KINDS and _numbers(cells):
-            continue
-        if runs is not None and len({*zip(texts, runs, strict=True)}) == len({*runs}) == len(kinds):
-            continue
-        if len(kinds) > n_rows / FEWEST or any(_cuts(codes, values[v]) for v in variables):
-            continue
-        found[column] = np.array(texts)
-    return found
-
-
-def _without_rare(texts: list[str]) -> list[str]:
-    """The labels, with one name for all that too few rows have; none, if those rows are many."""
-    counts = Counter(texts)
-    rare = sum(n for n in counts.values() if n < FEWEST)
-    if rare > MOST_RARE * len(texts):
-        return []
-    return [EMPTY if not text and counts[text] >= FEWEST else
-            text if counts[text] >= FEWEST else RARE for text in texts]  # fmt: skip
-
-
-def _have_sizes(codes, variables, values) -> bool:
-    """Whether most groups have several sizes: runs, which may be as many, have one each."""
-    sizes = [values[name] for name in variables if name not in ALONG_A_RUN]
-    n_groups = len(np.unique(codes))
-    return (
-        bool(sizes)
-        and len(codes) * n_groups <= MOST_CELLS
-        and all(n_points([codes, size]) >= 2 * n_groups for size in sizes)
-    )
-
-
-def _numbers(cells) -> bool:
-    try:
-        np.asarray([x if x is not None else np.nan for x in cells], dtype=float)
-    except (TypeError, ValueError):
-        return False
-    return np.asarray(cells).dtype.kind != "b"
-
-
-def _cuts(codes, x) -> bool:
-    """Whether the groups are ranges of a variable, one after the other."""
-    order = np.lexsort([codes, x])
-    return int(np.sum(np.diff(codes[order]) != 0)) == len(np.unique(codes)) - 1

@@ -1,0 +1,203 @@
+"""Columns of settings: those that were swept at a point, and those that tell experiments apart."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from isoloss.tables import names
+from isoloss.tables.cells import is_empty
+from isoloss.tables.grouping import ALONG_A_RUN, RUN_NAMES, codes_of, codes_of_all, n_points
+from isoloss.tables.grouping import plain_name as plain
+from isoloss.tables.names import KNOWN
+from isoloss.tables.recognised import quote
+from isoloss.tables.states import says_whether_it_counts
+
+SWEPT = (
+    "lr peak_lr max_lr learning_rate peak_learning_rate batch_size bs bsz gbs global_batch_size "
+    "batch seed random_seed weight_decay wd warmup schedule optimizer setting config trial beta1 "
+    "beta2 momentum dropout init_scale"
+)
+SWEPT = frozenset(SWEPT.split())
+SWEPT_WORDS = frozenset(("lr", "bsz", "gbs", "wd", "warmup", "momentum", "dropout"))
+SEEDS = frozenset(("seed", "rep", "reps", "repeat", "replicate", "repetition", "replica", "fold"))
+# Words of numbers that name an experiment; other columns of numbers are measurements.
+KINDS = frozenset(
+    ["epoch", "epochs", "context", "vocab", "vocabulary", "depth", "version", "group"]
+)
+LOOKED_AT = 1000  # first rows, which often show that a column has more kinds
+MOST_KINDS, FEWEST = 60, 3  # different values of a column of experiments, and rows of each
+FEW_KINDS = 12  # of a column of numbers that crosses sizes and tokens
+MANY_KINDS = 20  # more are experiments only if most of them have several sizes
+MOST_CELLS = 2_000_000  # rows times kinds, for which the test has a matrix
+MOST_RARE = 0.1  # share of the rows whose labels are rarer
+CROSSED = 1.5  # values of a setting at a point, on average, of a column that was varied there
+MANY_RUNS = 2.5  # rows a point, where settings were swept
+EMPTY, RARE = "(empty)", "(rare)"
+
+
+def sweeps(named, found, values, variables) -> Iterator[str]:
+    """Many settings at one point: the best of them is a scaling law's loss, not all of them."""
+    columns, sure = _swept(named, {one.column for one in found.values()}, variables, values)
+    if columns:
+        points = n_points([values[v] for v in variables])
+        n_rows, joined = len(values["loss"]), ",".join(columns)
+        otherwise = "" if sure else f" (or --by {quote(columns[0])}, if it tells experiments apart)"
+        yield (
+            f"{n_rows} rows at {points} points are {n_rows / points:.3g} settings of "
+            f"{', '.join(columns)} each, good and bad: a law of the best run of each point is "
+            f"--best-of {quote(joined)}{otherwise}"
+        )
+    if {"sweep", "run_id"} <= set(named):  # a study of ours, whose sweeps vary other things, too
+        kinds = list(dict.fromkeys(map(str, named["sweep"])))
+        if len(kinds) > 1:
+            most = max(kinds, key=[*map(str, named["sweep"])].count)
+            yield (
+                f"column 'sweep' has {len(kinds)} sweeps, which vary more than size and tokens: "
+                f"{', '.join(kinds[:8])}; for one of them add --where 'sweep == \"{most}\"'"
+            )
+
+
+def _swept(named, used, variables, values) -> tuple[list[str], bool]:
+    """Columns of settings that vary at one point, and whether their names say so."""
+    points = codes_of_all([values[v] for v in variables])
+    n_rows, n = len(points), len(np.unique(points))
+    if n_rows < MANY_RUNS * n:
+        return [], True
+    crossing = [c for c in named if c not in used and not _is_seed(c)
+                and (_is_setting(c) or _may_be_setting(c, named[c]))
+                and _crosses(named[c], points, n)]  # fmt: skip
+    known = [c for c in crossing if _is_setting(c)]
+    if known:
+        return known, True
+    crossing = [c for c in crossing if not any(_same(named[c], cells) for cells in named.values())]
+    return crossing, False
+
+
+def _same(cells, texts) -> bool:
+    """Whether a column of texts tells the same rows apart as a column of numbers."""
+    if np.asarray(texts).dtype.kind in "fiub":
+        return False
+    a, b = codes_of(cells), codes_of(texts)
+    return len(np.unique(b)) == len(np.unique(a)) == len({*zip(a, b, strict=True)})
+
+
+def _last(column) -> str:
+    return plain(column.replace(".", "/").rpartition("/")[2])
+
+
+def _is_seed(column) -> bool:
+    return bool(SEEDS & set(names.words(column)))
+
+
+def _is_setting(column) -> bool:
+    found = set(names.words(column))
+    rate = "learning" in found and "rate" in found
+    return _last(column) in SWEPT or rate or bool(found & SWEPT_WORDS)
+
+
+def _may_be_setting(column, cells) -> bool:
+    """Whether a column of numbers with a few kinds may be a setting, whatever its name."""
+    cells = np.asarray(cells)
+    name = _last(column)
+    return bool(
+        cells.dtype.kind in "fiu"
+        and not KINDS & set(names.words(column))
+        and name not in (*RUN_NAMES, *KNOWN["n_steps"], *names.SEQUENCE)
+        and not says_whether_it_counts(column)
+        and not names.is_loss(column)
+        and 2 <= len(np.unique(cells[:LOOKED_AT])) <= FEW_KINDS
+        and len(np.unique(cells)) <= FEW_KINDS
+    )
+
+
+def _crosses(cells, points, n) -> bool:
+    """Whether a column has several values at most points, and most values at several points."""
+    codes = codes_of(cells)
+    pairs = n_points([points, codes])
+    return pairs >= CROSSED * n
+
+
+def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
+    """Columns that may tell experiments apart: column -> a text for each row.
+
+    They are columns of text, and settings, with a few values of several rows each. A column of
+    numbers is one by its name, or where it has several values at most points. A column that
+    only cuts the range of one variable (small, large) is none, nor is a second name of each run.
+    """
+    found = {}
+    runs = next((named[c] for c in named if plain(c) in RUN_NAMES), None)
+    runs = None if runs is None else list(map(str, np.asarray(runs).tolist()))
+    n_rows = len(values["loss"])
+    swept = set(_swept(named, used, variables, values)[0])
+    points = codes_of_all([values[v] for v in variables])
+    n = len(np.unique(points))
+    for column, cells in named.items():
+        if (
+            column in used | swept
+            or plain(column) in RUN_NAMES
+            or says_whether_it_counts(column)
+            or _is_seed(column)
+        ):
+            continue
+        named_so = bool(KINDS & set(names.words(column))) or _last(column) in names.SEQUENCE
+        if np.asarray(cells).dtype.kind in "fiu" and not named_so:
+            crossing = _may_be_setting(column, cells) and _crosses(cells, points, n)
+            twice = any(_same(cells, others) for others in named.values())
+            if not crossing or _is_setting(column) or twice:
+                continue
+            named_so = True
+        cells = np.asarray(cells)
+        if any(len({str(cell).strip() for cell in some}) > MOST_KINDS
+               for some in (cells[:LOOKED_AT].tolist(), cells.tolist())):  # fmt: skip
+            continue
+        texts = ["" if is_empty(cell) else str(cell).strip() for cell in cells.tolist()]
+        texts = _without_rare(texts)
+        codes, kinds = codes_of(texts), set(texts)
+        if not 2 <= len(kinds - {RARE}) <= MOST_KINDS:
+            continue
+        if len(kinds) > MANY_KINDS and not _have_sizes(codes, variables, values):
+            continue
+        if not named_so and _numbers(cells):
+            continue
+        if runs is not None and len({*zip(texts, runs, strict=True)}) == len({*runs}) == len(kinds):
+            continue
+        if len(kinds) > n_rows / FEWEST or any(_cuts(codes, values[v]) for v in variables):
+            continue
+        found[column] = np.array(texts)
+    return found
+
+
+def _without_rare(texts: list[str]) -> list[str]:
+    """The labels, with one name for all that too few rows have; none, if those rows are many."""
+    counts = Counter(texts)
+    rare = sum(n for n in counts.values() if n < FEWEST)
+    if rare > MOST_RARE * len(texts):
+        return []
+    return [EMPTY if not text and counts[text] >= FEWEST else
+            text if counts[text] >= FEWEST else RARE for text in texts]  # fmt: skip
+
+
+def _have_sizes(codes, variables, values) -> bool:
+    """Whether most groups have several sizes: runs, which may be as many, have one each."""
+    sizes = [values[name] for name in variables if name not in ALONG_A_RUN]
+    n_groups = len(np.unique(codes))
+    return (
+        bool(sizes)
+        and len(codes) * n_groups <= MOST_CELLS
+        and all(n_points([codes, size]) >= 2 * n_groups for size in sizes)
+    )
+
+
+def _numbers(cells) -> bool:
+    try:
+        np.asarray([x if x is not None else np.nan for x in cells], dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return np.asarray(cells).dtype.kind != "b"
+
+
+def _cuts(codes, x) -> bool:
+    """Whether the groups are ranges of a variable, one after the other."""
+    order = np.lexsort([codes, x])
+    return int(np.sum(np.diff(codes[order]) != 0)) == len(np.unique(codes)) - 1
