@@ -66,7 +66,10 @@ def test_a_message_about_units_suggests_what_the_name_implies():
     said = refused({"size_b": N / 1e9, "tokens": D, "loss": LOSS}, named={"n_params": "size_b"})
     assert said[0].endswith("parameters are wanted, e.g. --column n_params='size_b*1e9'")
     said = refused({"N": N / 1e6 + 0.5, "tokens": D, "loss": LOSS})
-    assert said[0].endswith("e.g. --column n_params='N*1e6' or 'N*1e9'")
+    assert said[0].endswith("looks like millions of parameters (largest 2000.5); parameters are "
+                            "wanted, e.g. --column n_params='N*1e6'")  # fmt: skip
+    said = refused({"N": N, "tokens": D / 1e9 + 1e-4, "loss": LOSS})  # 20 tokens a parameter
+    assert said[0].endswith("e.g. --column n_tokens='tokens*1e9'")
 
 
 def test_compute_in_another_unit_gives_less_than_one_token_and_is_refused():

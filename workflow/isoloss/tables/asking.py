@@ -4,6 +4,7 @@ from typing import Protocol
 
 INDEPENDENT = "none"  # the value of `cluster` that says that all rows are independent
 LISTED = 8  # the most rows named in one message
+MANY = 12  # rows to leave out, from which on a condition says it better
 
 
 class Asking(Protocol):
@@ -15,8 +16,11 @@ class Asking(Protocol):
     def leave_out(self, rows, numbers) -> str:
         """How to leave out rows, as part of a sentence; rows as for `rows_text`."""
 
-    def hint(self, rows, numbers) -> str:
-        """How to leave out rows, as the end of a message; "" where no option does it."""
+    def hint(self, rows, numbers, condition="") -> str:
+        """How to leave out rows, as the end of a message; "" where no option does it.
+
+        `condition` keeps all other rows; it is shorter where many are bad.
+        """
 
 
 class CommandLine:
@@ -30,9 +34,11 @@ class CommandLine:
         """The option that leaves out rows, as part of a sentence."""
         return f"{without(rows, numbers)} leaves them out"
 
-    def hint(self, rows, numbers) -> str:
+    def hint(self, rows, numbers, condition="") -> str:
         """The option that leaves out rows, as the end of a message."""
-        return f"to leave these rows out: {without(rows, numbers)}"
+        many = condition and len(rows) > MANY
+        option = f"--where '{condition}'" if many else without(rows, numbers)
+        return f"to leave these rows out: {option}"
 
 
 class InStudy:
@@ -46,7 +52,7 @@ class InStudy:
         """The advice to remove rows from the table, as part of a sentence."""
         return "remove them from the table"
 
-    def hint(self, rows, numbers) -> str:
+    def hint(self, rows, numbers, condition="") -> str:
         """Nothing: a study has no option that leaves out rows."""
         return ""
 

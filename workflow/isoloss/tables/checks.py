@@ -14,8 +14,10 @@ COUNTED = {**UNITS, "n_unique_tokens": "tokens"}
 MOST = {"n_params": 1e13, "n_tokens": 1e14, "n_unique_tokens": 1e14}  # plausible, in a stated unit
 FEWEST = 1e4  # a column whose largest number is smaller may be in millions
 TOKENS_PER_PARAM = (0.1, 1e8)  # a median beyond is a wrong unit, or sizes that are called tokens
+FEWEST_POINTS = 3  # for a power law with a floor
 NARROW = 1.02  # largest over smallest, of a variable that hardly varies
 MOST_PF_DAYS = 1e9
+WORDS = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}
 FLOP_UNITS = {"GFLOP": 1e9, "TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18, "ZFLOP": 1e21}
 FLOP_UNITS |= {"PF-days": FLOPS_PER_PF_DAY}
 LOG10 = (4.0, 32.0)  # of sizes, tokens and FLOP
@@ -41,8 +43,9 @@ def unit_problems(values, found: dict[str, Found], table):
             )
         elif largest < FEWEST and np.any(values[name] != np.round(values[name])):
             implied = 1.0 if one.assumed else implied_unit(one.column)
-            factors = [implied] if implied != 1 else [1e6, 1e9]
-            like = "millions or billions"
+            factors = [implied] if implied != 1 else _likely_factors(name, values)
+            *first, last = (WORDS[f] for f in factors)
+            like = f"{', '.join(first)} or {last}" if first else last
             if one.column in table.thousands and implied == 1:
                 factors, like = [1e3], "thousands (25.000 for 25000?)"
             texts = [times(one.column, one.factor * f) for f in factors]
@@ -66,6 +69,18 @@ def unit_problems(values, found: dict[str, Found], table):
             )
 
 
+def _likely_factors(name, values) -> list[float]:
+    """The units that give a likely number of tokens for each parameter; all, if none does."""
+    every = [1e6, 1e9] if name == "n_params" else [1e6, 1e9, 1e12]
+    other = {"n_params": "n_tokens", "n_tokens": "n_params"}.get(name)
+    if other not in values or values[other].max() < FEWEST:
+        return every
+    with np.errstate(all="ignore"):
+        ratio = np.median(values[name] / values[other])
+    ratios = {f: ratio * f if name == "n_tokens" else 1 / (ratio * f) for f in every}
+    return [f for f in every if LIKELY[0] <= ratios[f] <= LIKELY[1]] or every
+
+
 def _beyond(column, one, name, table) -> str:
     """What may be wrong where numbers are too large: a few cells, or the unit."""
     rows = np.flatnonzero(column > MOST[name])
@@ -85,7 +100,7 @@ def derived_problems(values, found, numbers):
             yield (
                 f"{name} = column {compute.column!r} / (6 column {found[other].column!r}) is below "
                 f"1: {rows_text(rows, numbers)}; compute is wanted in FLOP"
-                f"{_likely(values, compute)}"
+                f"{_likely(values, found, compute)}"
             )
 
 
@@ -104,18 +119,18 @@ def _compute_is_log10(named) -> bool:
     return False
 
 
-def _likely(values, compute) -> str:
+def _likely(values, found, compute) -> str:
     """The units of compute with a likely number of tokens for each parameter."""
     ratio = np.median(values["n_tokens"] / values["n_params"])
     if _may_be_log10(values["compute"]):
         return f", for log10 of FLOP add --column compute='10**{compute.column}'"
-    if "n_params" in values and values["n_params"].max() < 1:  # N is what follows from compute
-        return ""
+    of_tokens = "n_tokens" not in found  # which of the two follows from compute
     likely = []
     for unit, factor in FLOP_UNITS.items():
-        if LIKELY[0] <= ratio * factor <= LIKELY[1]:
+        per_param = ratio * factor if of_tokens else ratio / factor
+        if LIKELY[0] <= per_param <= LIKELY[1]:
             added = times(compute.column, compute.factor * factor)
-            likely.append(f"for {unit} add --column compute='{added}' ({ratio * factor:.3g} tokens "
+            likely.append(f"for {unit} add --column compute='{added}' ({per_param:.3g} tokens "
                           "a parameter)")  # fmt: skip
     return f", {' or '.join(likely)}" if likely else ""
 
@@ -128,9 +143,9 @@ def unit_warnings(values, found, asking: Asking = COMMAND_LINE, thousands=frozen
             factor = implied_unit(one.column)
             usual = 1e3 if one.column in thousands else 1e6
             factor = usual if factor == 1 or one.assumed else factor
-            word = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}[factor]
             yield (
-                f"{name} goes from {column.min():g} to {column.max():g}: if these are {word} of "
+                f"{name} goes from {column.min():g} to {column.max():g}: if these are "
+                f"{WORDS[factor]} of "
                 f"{unit}, add {asking.column(name, times(one.column, one.factor * factor))}"
             )
     for name in IN_PF_DAYS:
@@ -156,9 +171,16 @@ def design_problems(values, found, law, n_free, codes):
     points = n_points([values[v] for v in law.variables])
     if min(n_rows, points) <= needed:
         what = f"{n_rows} row{'s' if n_rows != 1 else ''} at {points} different points"
+        compute = found.get("compute") or found.get("n_params")
+        fewer = ""
+        if points > FEWEST_POINTS and len(law.variables) > 1 and compute and not compute.parts:
+            fewer = (
+                "; a law of one variable has three: --law power_law_floor --x "
+                f"{quote(compute.column)}"
+            )
         yield (
             f"{needed} parameters of {law.name} need more than {needed} different "
-            f"points, got {what}"
+            f"points, got {what}{fewer}"
         )
     if codes is not None and len(np.unique(codes)) < 2:
         yield "all rows are of one cluster: no interval can be had from them"

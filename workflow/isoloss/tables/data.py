@@ -19,6 +19,10 @@ from isoloss.tables.search import find
 from isoloss.tables.shapes import other_shape
 
 SWEPT = ("learning_rate", "batch")
+NO_LOSS = (
+    ", and a law is one of the loss itself: a log-likelihood is minus a loss, and a difference to "
+    "a baseline is none"
+)
 __all__ = ["Data", "read", "read_named", "recognise", "rows_text"]
 
 
@@ -110,7 +114,8 @@ def read(
         columns = {name: one.column for name, one in found.items()}
         grouping = find_grouping(named, columns, values, law.variables)
     units = checks.unit_warnings(values, found, t.asking, t.thousands)
-    hidden = traps.warnings_of(named, found, values, law.variables, numbers, flops_per_param_token)
+    hidden = traps.warnings_of(named, found, values, law.variables, numbers, flops_per_param_token,
+                               metric)  # fmt: skip
     warnings = (*units, *t.warnings, *hidden)
     log_loss, notes = np.log(values["loss"]), tuple(t.notes)
     used = {one.column for one in found.values()} | ({cluster} if cluster else set())
@@ -265,7 +270,8 @@ class _Table:
         self.problems: list[str] = []
         self.notes: list[str] = list(attrs.get("notes", ()))
         self.warnings: list[str] = list(attrs.get("warnings", ()))
-        self.bad: set[int] = set()  # rows that can be left out
+        self.bad: dict[str, set[int]] = {}  # column -> rows that can be left out
+        self.only_empty = True  # whether all of them are empty
 
     def quantities(self, wanted, columns, law_name):
         """The columns of the wanted quantities, and their numbers."""
@@ -289,7 +295,10 @@ class _Table:
             may_be_zero=may_be_zero,
         )
         for rows, what in got.issues:
-            why = traps.wrapped(got.numbers) if what.startswith("is zero or neg") else ""
+            why = ""
+            if what.startswith("is zero or neg"):
+                many = quantity == "loss" and 2 * len(rows) > len(self.numbers)
+                why = NO_LOSS if many else traps.wrapped(got.numbers)
             self._add(one.column, what + why, rows)
         for cell, number in got.examples.values():
             self.notes.append(f"{name or quantity}: column {one.column!r}, {cell!r} is {number:g}")
@@ -333,15 +342,33 @@ class _Table:
         return np.unique(np.asarray([str(label) for label in labels]), return_inverse=True)[1]
 
     def _add(self, column, what, rows):
+        self.only_empty &= what == "is empty or NaN"
         self.problems.append(f"column {column!r} {what}: {rows_text(rows, self.numbers)}")
-        self.bad.update(map(int, rows))
+        self.bad.setdefault(column, set()).update(map(int, rows))
 
     def raise_problems(self):
         """Raise if there are problems; where most rows are good, say how to leave out the bad."""
         if self.problems:
-            few = 0 < len(self.bad) < len(self.numbers) / 2
-            hint = self.asking.hint(self.bad, self.numbers) if few else ""
+            bad = set().union(*self.bad.values())
+            condition = self._condition(bad)
+            # Sheets have many rows that are empty. Of other mistakes so many mean a wrong column.
+            most = 0.8 if condition and self.only_empty else 0.5
+            few = 0 < len(bad) < len(self.numbers) * most
+            hint = self.asking.hint(bad, self.numbers, condition) if few else ""
             raise UserError(self.where, self.problems, hint, self.notes)
+
+    def _condition(self, bad) -> str:
+        """A condition on the columns of the bad rows that keeps all other rows, "" for none."""
+        keeps = np.ones(len(self.numbers), dtype=bool)
+        for column in self.bad:
+            cells = np.asarray(self.named[column])
+            if cells.dtype.kind not in "fiu":
+                return ""
+            keeps &= cells > 0
+        if set(np.flatnonzero(~keeps)) != bad:
+            return ""
+        names = (c if c.isidentifier() else f"`{c}`" for c in self.bad)
+        return " and ".join(f"{name} > 0" for name in names)
 
 
 def _columns_of(table, where) -> dict[str, np.ndarray]:

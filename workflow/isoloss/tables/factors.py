@@ -9,7 +9,6 @@ from isoloss.tables import names
 from isoloss.tables.cells import is_empty
 from isoloss.tables.grouping import ALONG_A_RUN, RUN_NAMES, codes_of, codes_of_all, n_points
 from isoloss.tables.grouping import plain_name as plain
-from isoloss.tables.names import KNOWN
 from isoloss.tables.recognised import quote
 from isoloss.tables.states import says_whether_it_counts
 
@@ -25,6 +24,7 @@ SEEDS = frozenset(("seed", "rep", "reps", "repeat", "replicate", "repetition", "
 KINDS = frozenset(
     ["epoch", "epochs", "context", "vocab", "vocabulary", "depth", "version", "group"]
 )
+ALONG = {"step", "steps", "iter", "iters", "iteration", "iterations", "ti", "time", "updates"}
 LOOKED_AT = 1000  # first rows, which often show that a column has more kinds
 MOST_KINDS, FEWEST = 60, 3  # different values of a column of experiments, and rows of each
 FEW_KINDS = 12  # of a column of numbers that crosses sizes and tokens
@@ -103,7 +103,8 @@ def _may_be_setting(column, cells) -> bool:
     return bool(
         cells.dtype.kind in "fiu"
         and not KINDS & set(names.words(column))
-        and name not in (*RUN_NAMES, *KNOWN["n_steps"], *names.SEQUENCE)
+        and name not in (*RUN_NAMES, *names.SEQUENCE)
+        and not ALONG & set(names.words(column))
         and not says_whether_it_counts(column)
         and not names.is_loss(column)
         and 2 <= len(np.unique(cells[:LOOKED_AT])) <= FEW_KINDS

@@ -66,10 +66,22 @@ ACTIVE = {"active", "activated", "act", "dense"}
 ACTIVE_NAMES = ("na", "n_a", "n_act", "nact")
 
 SEQUENCE = ("seq_len", "sequence_length", "seq_length", "context_length", "context", "block_size")
-STEPS = ("steps", "step", "n_steps", "num_steps", "train_steps", "global_step", "iterations")
+STEPS = ("steps", "step", "n_steps", "num_steps", "train_steps", "global_step", "iterations",
+         "total_steps", "training_steps", "num_train_steps", "max_steps", "num_iterations",
+         "n_iterations", "max_iters", "iters", "iter", "updates")  # fmt: skip
 BATCH_TOKENS = ("batch_tokens", "tokens_per_step", "tokens_per_batch", "total_batch_size")
 BATCH = ("global_batch_size", "batch_size", "gbs", "global_bs", "bsz", "bs", "batch")
-SAMPLES = ("samples_seen", "n_samples", "consumed_samples", "num_samples", "examples_seen")
+SAMPLES = ("samples_seen", "n_samples", "consumed_samples", "num_samples", "examples_seen",
+           "n_examples", "num_examples", "n_train", "train_size", "dataset_size", "data_size",
+           "n_images", "images_seen", "num_characters", "n_chars", "n_bytes")  # fmt: skip
+LAYERS = ("n_layer", "n_layers", "num_layers", "layers", "depth", "num_hidden_layers")
+WIDTHS = ("d_model", "n_embd", "hidden_size", "embed_dim", "model_dim", "width", "d_embd")
+# Words of columns that measure a machine, not a run.
+OF_MACHINES = (
+    "time sec secs second seconds s ms min mins minutes hour hours h days memory mem gb mb gib mib "
+    "speed wps sps tps mfu gpu gpus gpu_hours utilization throughput power energy cost runtime"
+)
+OF_MACHINES = frozenset(OF_MACHINES.split())
 
 TRAINING = frozenset({"train", "training"})
 HELD_OUT = frozenset(

@@ -70,7 +70,7 @@ def _matching(pattern: Path) -> pd.DataFrame:
         tables.append(table)
     whole = pd.concat(tables, ignore_index=True)
     attrs = [table.attrs for table in tables]
-    notes = [f"{len(found)} files, one below the other"]
+    notes = [f"{len(found)} files, one below the other"] if len(found) > 1 else []
     whole.attrs = {**attrs[0], "notes": notes, "of_files": True}
     return whole
 

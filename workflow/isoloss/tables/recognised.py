@@ -131,7 +131,9 @@ def _loss_rank(column):
         kind = 1 if nats else 3
     kind += 0.5 * (names.metric_of(column) == "perplexity")
     word = "L" if column.strip() == "L" else small
-    return kind, known.index(word) if word in known else len(known), 1.0
+    numbers = [int(part) for part in column.split("/") if part.isdecimal()]
+    last = -max(numbers, default=0)  # of losses/0/val_loss to losses/49/val_loss the last
+    return kind, known.index(word) if word in known else len(known), last, 1.0
 
 
 def have_units(cells) -> bool:
@@ -211,7 +213,7 @@ def said(name, text, named, problems, notes, quantity=None) -> Found | None:
 
 def listed(named) -> str:
     """The names of columns, the first of them where there are many."""
-    columns = list(named)
+    columns = [str(name) for name in named]
     more = f" and {len(columns) - LISTED} more" if len(columns) > LISTED else ""
     return ", ".join(columns[:LISTED]) + more
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoloss.errors import UserError
-from isoloss.tables.names import KNOWN, plain
+from isoloss.tables.names import KNOWN, is_loss, plain
 from isoloss.tables.text import read_text
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def json_table(path: Path) -> pd.DataFrame:
         raise UserError(str(path), [f"is no whole JSON: {_line(error)}"]) from error
     if problem := _other(content):
         raise UserError(str(path), [problem])
-    if isinstance(content, dict):
+    if isinstance(content, dict) and content:
         content = _inner(content)
     if isinstance(content, list) and len(content) > 1 and _are_rows(content):
         return pd.DataFrame(content[1:], columns=content[0])
-    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
+    if isinstance(content, list) and content and _are_records(content):
         return _flat(content)
     if isinstance(content, dict) and content:
         values = list(content.values())
@@ -60,9 +60,16 @@ def _inner(content: dict) -> Any:
     names, rows = content.get("columns"), content.get("data")  # pandas' "split"
     if isinstance(names, list) and isinstance(rows, list) and _are_rows([names, *rows]):
         return [names, *rows]
+    if all(isinstance(v, list) and v and _are_records(v) for v in content.values()):
+        # Records of groups, such as {"29": [...], "59": [...]}: one table, with the group's name.
+        return [{"group": key} | row for key, rows in content.items() for row in rows]
     records = [value for value in content.values() if isinstance(value, list) and len(value) > 1
-               and all(isinstance(row, dict) for row in value)]  # fmt: skip
+               and _are_records(value)]  # fmt: skip
     return records[0] if len(records) == 1 else content
+
+
+def _are_records(rows: list) -> bool:
+    return all(isinstance(row, dict) for row in rows)
 
 
 def _are_rows(content: list) -> bool:
@@ -81,13 +88,34 @@ def _flat(rows):
     """Records as a table; those inside them become columns such as config/n_params."""
     import pandas as pd
 
+    rows, curves = _without_curves(rows)
     whole = pd.DataFrame(rows)
+    whole.attrs["notes"] = [
+        f"{name!r} holds a curve, by its numbers: of each run the last is taken" for name in curves
+    ]
     if not any(isinstance(value, dict) for row in rows for value in row.values()):
         return whole
     table = pd.json_normalize(rows, sep="/")
+    table.attrs = whole.attrs
     known = {word for words in KNOWN.values() for word in words}
     # A record where a number should stand is told as such.
     return table.assign(**{c: whole[c] for c in whole if c not in table and plain(c) in known})
+
+
+def _without_curves(rows):
+    """Records with the last of {"0": {...}, "1": {...}, ...} in its place, and such names."""
+    curves: dict[str, None] = {}
+    changed = []
+    for row in rows:
+        new = {}
+        for name, value in row.items():
+            keys = list(value) if isinstance(value, dict) else []
+            if len(keys) > 1 and all(str(key).isdecimal() for key in keys):
+                value = value[max(keys, key=int)]
+                curves[name] = None
+            new[name] = value
+        changed.append(new)
+    return changed, [*curves]
 
 
 def _of_records(content):
@@ -122,6 +150,13 @@ def _other(content: Any) -> str:
         return (
             f"is Hugging Face's trainer_state.json, the log of one run ({last}). {FOR_A_TABLE}; "
             f"its total_flos leaves embeddings out; {MAKES_ONE}"
+        )
+    curves = [name for name, value in content.items() if isinstance(value, list) and value
+              and is_loss(name) and all(isinstance(point, list) for point in value)]  # fmt: skip
+    if curves:
+        return (
+            f"is the log of one run: {curves[0]!r} holds {len(content[curves[0]])} points. "
+            f"{FOR_A_TABLE}; take the last held-out loss of each run into such a table"
         )
     if isinstance(content.get("results"), dict) and ("config" in content or "versions" in content):
         return f"is a results file of lm-eval, for one model. {FOR_A_TABLE}; {MAKES_ONE}"

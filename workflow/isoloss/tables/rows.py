@@ -12,7 +12,7 @@ from isoloss.tables.asking import rows_text
 from isoloss.tables.cells import is_empty, read_cells
 from isoloss.tables.grouping import SETTINGS, plain_name
 from isoloss.tables.names import is_held_out, is_loss, is_training
-from isoloss.tables.recognised import options_of, recognise
+from isoloss.tables.recognised import listed, options_of, recognise
 from isoloss.tables.states import not_counted
 from isoloss.tables.where import kept
 
@@ -84,7 +84,7 @@ def without_empty_losses(table: pd.DataFrame, columns) -> pd.DataFrame:
         return table
     note = (
         f"{int(sparse.sum())} of {len(table)} rows have no {loss!r} and are left out: they hold "
-        f"{' or '.join(repr(str(other)) for other in others)} of the same runs"
+        f"{listed([repr(str(other)) for other in others])} of the same runs"
     )
     return with_note(table, ~sparse, note)
 

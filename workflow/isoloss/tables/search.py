@@ -26,11 +26,12 @@ from isoloss.tables.recognised import (
 )
 
 KAPLAN_N = "; Kaplan et al. count without embeddings"
-LEFT = 3  # the most columns that are named because nothing else took them
+LEFT = 6  # the most columns that are named because nothing else took them
+LEAST_FLOP = 1e12  # of a column that is called a budget, and of nothing more
 COUNTED_FROM = 1e4  # the largest number of a column of sizes or tokens
 OF_CELLS = {
     "n_params": {"model", "models", "size", "params", "config", "arch", "architecture", "network"},
-    "n_tokens": {"data", "dataset", "corpus", "training", "budget", "horizon", "duration"},
+    "n_tokens": {"data", "dataset", "corpus", "training", "horizon", "duration"},
 }
 NO_QUANTITY = {
     *names.SEQUENCE, *names.STEPS, *names.BATCH, *names.BATCH_TOKENS, *names.KNOWN["learning_rate"],
@@ -90,7 +91,8 @@ def find(
             found[name] = _pf_days(name, found, notes)
         elif name not in found and not had(name):
             lacking.append(name)
-    problems += [_not_found(name, named, name == lacking[0]) + search.offer(name)
+    free = [column for column in named if column not in search.taken]
+    problems += [_not_found(name, named, free, name == lacking[0]) + search.offer(name)
                  for name in lacking]  # fmt: skip
     if derives and two & set(lacking) and "loss" in found:
         problems.append(search.of_one_variable(two - set(lacking)))
@@ -114,6 +116,8 @@ class _Search:
     def take(self, name) -> bool:
         """Find a column by known names, and note the assumption."""
         options = options_of(name, self.named, self.taken, self.kaplan)
+        if name == "compute":
+            options = [one for one in options if not _is_of_other(one, self.named)]
         if not options or not _holds_any(self.named[options[0].column], name):
             return False
         also = ""
@@ -122,7 +126,7 @@ class _Search:
         one = self.found[name] = options[0]
         if name == "n_params":
             self._ask_of_experts(options)
-        others = ", ".join(repr(option.column) for option in options[1:])
+        others = listed([repr(option.column) for option in options[1:]])
         also += f", times {factor_text(one.factor)}" if one.assumed else ""
         also += f" (not {others})" if others else ""
         if self.kaplan and name == "n_params":
@@ -205,6 +209,14 @@ class _Search:
             if other:
                 return f"; or --column loss={quote(other)} --metric accuracy"
         offers = []
+        if name == "n_params":
+            layers, width = self._first(names.LAYERS), self._first(names.WIDTHS)
+            if layers and width:
+                product = f"{layers}*{width}*{width}*12"
+                offers.append(
+                    "a GPT has about 12 x layers x width^2 without embeddings: --column "
+                    f"n_params={quote(product)}"
+                )
         if name == "n_tokens":
             if steps := self._first(names.STEPS):
                 offers.append(
@@ -229,8 +241,8 @@ class _Search:
             if (
                 column in self.taken
                 or plain(column) in NO_QUANTITY
-                or "per" in names.words(column)
-                or names.is_training(column)
+                or names.OF_MACHINES & set(names.words(column))
+                or _is_no_count(column)
                 or not holds_numbers(cells, "n_params", 1.0)
             ):
                 continue
@@ -258,6 +270,11 @@ class _Search:
         return f"with one variable only: --law power_law_floor --x {column}"
 
 
+def _is_no_count(column) -> bool:
+    of_training = names.is_training(column) and names.is_loss(column)
+    return of_training or "per" in names.words(column)
+
+
 def _without_unit(column) -> str:
     ending = names.LAST.fullmatch(column.strip())
     base, factor = names.unit_of(column)
@@ -268,6 +285,14 @@ def _may_be_loss(column) -> bool:
     """Whether some word of a name is that of a loss, wherever it stands."""
     words = {"loss", "nll", *names.METRICS["perplexity"], *names.METRICS["bits"]}
     return bool(set(names.words(column)) & words) and not names.is_training(column)
+
+
+def _is_of_other(one, named) -> bool:
+    """Whether a column "budget" is one of parameters or money: far fewer than a run's FLOP."""
+    if plain(one.column) != "budget":
+        return False
+    numbers = read_cells(np.asarray(named[one.column]), "compute").numbers
+    return not np.nanmax(np.append(numbers, 0)) >= LEAST_FLOP
 
 
 def _holds_any(cells, name) -> bool:
@@ -301,10 +326,10 @@ def _pf_days(name, found, notes) -> Found:
     return Found(compute.column, compute.factor / FLOPS_PER_PF_DAY, assumed=True)
 
 
-def _not_found(name, named, first) -> str:
+def _not_found(name, named, free, first) -> str:
     ratios = {"per", "ratio"}
     near = nearest(
-        name, [c for c in named if not ratios & set(names.words(c)) and "/param" not in c]
+        name, [c for c in free if not ratios & set(names.words(c)) and "/param" not in c]
     )
     ask = " Name" if near else "; name"
     columns = f" (columns: {listed(named)})" if first else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from isoloss.tables.cells import read_cells
 from isoloss.tables.names import is_loss, plain
 from isoloss.tables.recognised import options_of
@@ -134,6 +136,12 @@ def other_shape(columns) -> str:
             f"is a chart that was exported (W&B): a column for each of {len(groups)} runs along "
             f"{columns[0]!r}, thinned out. {WANTED}; export the table of runs instead, with the "
             "size and tokens of each in its config"
+        )
+    sizes = np.isfinite(read_cells(columns[1:], "n_params").numbers)
+    if small[0] in LOGS and len(sizes) >= FEWEST and np.all(sizes):
+        return (
+            f"has a column for each of {len(sizes)} sizes along {columns[0]!r}, as a chart has. "
+            f"{WANTED}; take the last value of each column into such a table"
         )
     if {"wall_time", "step", "value"} <= set(small):
         return (

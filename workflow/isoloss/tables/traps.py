@@ -7,7 +7,7 @@ import numpy as np
 from isoloss.tables import factors, names
 from isoloss.tables.asking import rows_text
 from isoloss.tables.cells import read_cells
-from isoloss.tables.grouping import plain_name
+from isoloss.tables.grouping import codes_of_all, plain_name
 from isoloss.tables.recognised import Found, options_of, quote, times, without_embeddings
 from isoloss.tables.states import not_counted
 
@@ -49,7 +49,7 @@ def scale_text(column: str, scale: float) -> str:
     ).replace("1e+0", "1e").replace("1e+", "1e").replace("1e-0", "1e-")  # fmt: skip
 
 
-def warnings_of(named, found, values, variables, numbers, k) -> Iterator[str]:
+def warnings_of(named, found, values, variables, numbers, k, metric=None) -> Iterator[str]:
     """Warnings about a table that can be fitted.
 
     Parameters
@@ -58,6 +58,8 @@ def warnings_of(named, found, values, variables, numbers, k) -> Iterator[str]:
         All columns of the table.
     found, values : mapping
         Quantity -> its `Found`, and its numbers.
+    metric : str, optional
+        What the user says that the column of the loss holds.
     """
     yield from _compute(named, found, values, numbers, k)
     yield from _alone(values, numbers)
@@ -67,8 +69,9 @@ def warnings_of(named, found, values, variables, numbers, k) -> Iterator[str]:
         yield f"column {column!r} says {said}, and the fit counts these: {rows_text(rows, numbers)}"
     yield from _follows(values)
     yield from _two_values(values, variables)
-    yield from _chance(named, values["loss"], found["loss"].column, numbers)
-    yield from _rounded(named, found["loss"], values["loss"])
+    if metric in (None, "nats", "perplexity", "bits"):  # others are no longer a loss in nats
+        yield from _chance(named, values["loss"], found["loss"].column, numbers)
+        yield from _rounded(named, found["loss"], values["loss"])
     yield from factors.sweeps(named, found, values, variables)
 
 
@@ -252,21 +255,30 @@ def _rounded(named, one, loss):
 
 
 def rising(values, variables, column) -> Iterator[str]:
-    """A problem where the loss rises with every variable of the law."""
-    names_ = [name for name in variables if name in MORE]
-    y = np.log(values["loss"])
-    if len(names_) != len(variables) or len(y) < len(names_) + 3:
+    """A problem where the loss rises with a variable of the law, and falls with none.
+
+    Of several runs at a point the lowest loss counts: runs that diverge do so at large sizes.
+    """
+    taken = [name for name in variables if name in MORE]
+    if len(taken) != len(variables):
         return
-    x = np.column_stack([np.ones(len(y)), *(np.log(values[name]) for name in names_)])
-    if np.linalg.matrix_rank(x - [0, *x[:, 1:].mean(axis=0)]) < x.shape[1] or np.ptp(y) == 0:
+    points = codes_of_all([values[name] for name in taken])
+    order = np.lexsort([values["loss"], points])
+    first = order[np.append(True, np.diff(points[order]) != 0)]
+    y = np.log(values["loss"][first])
+    if len(y) < len(taken) + 3 or np.ptp(y) == 0:
+        return
+    x = np.column_stack([np.ones(len(y)), *(np.log(values[name][first]) for name in taken)])
+    if np.linalg.matrix_rank(x - [0, *x[:, 1:].mean(axis=0)]) < x.shape[1]:
         return
     at, *_ = np.linalg.lstsq(x, y, rcond=None)
     left = y - x @ at
     variance = left @ left / max(len(y) - x.shape[1], 1)
-    se = np.sqrt(np.maximum(variance * np.diag(np.linalg.inv(x.T @ x)), 1e-30))
-    if np.all(at[1:] / se[1:] > RISES):
+    t = at[1:] / np.sqrt(np.maximum(variance * np.diag(np.linalg.inv(x.T @ x))[1:], 1e-30))
+    if np.any(t > RISES) and np.all(t > -1):
+        rises = [name for name, one in zip(taken, t, strict=True) if one > RISES]
         yield (
-            f"column {column!r} rises with {' and '.join(names_)}, where a loss falls: for a "
+            f"column {column!r} rises with {' and '.join(rises)}, where a loss falls: for a "
             "quantity that grows as a power (a batch size) add --metric inverse, for an accuracy "
-            "--metric accuracy"
+            "--metric accuracy, and for a loss all the same --metric nats"
         )
