@@ -96,4 +96,4 @@ def test_a_table_without_sizes_is_told_of_laws_of_one_variable(tmp_path, capsys)
     path = written(tmp_path, pd.DataFrame({"Seen Examples": D[::4], "Loss": LOSS[::4]}))
     code, text = said(path, capsys)
     assert code == 2
-    assert "with one variable only: --law power_law_floor --x COLUMN" in text
+    assert "or a law of one variable: --law power_law_floor --x COLUMN" in text

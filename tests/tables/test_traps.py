@@ -5,6 +5,7 @@ import contextlib
 import numpy as np
 import pandas as pd
 import pytest
+from tests.tables.planted import LOSS, NATS, SIZE, TOKENS, D, N, data, found, refused, warned
 
 from isoloss.cli.main import main
 from isoloss.errors import UserError
@@ -13,36 +14,6 @@ from isoloss.laws import LAWS
 from isoloss.tables.data import read
 from isoloss.tables.rows import best_of, counted, matching, without_empty_losses
 from isoloss.tables.shapes import turned
-
-N, D = (
-    a.ravel().round()
-    for a in np.meshgrid(np.geomspace(2e7, 2e9, 4), np.geomspace(1e9, 1e11, 4), indexing="ij")
-)
-LOSS = 1.7 + 400 / N**0.34 + 400 / D**0.28
-
-
-def data(columns, named=None, law="chinchilla", **settings):
-    return read(pd.DataFrame(columns), LAWS[law], named or {}, **settings)
-
-
-def found(columns, **settings):
-    """N, D and the loss as they are read."""
-    read_as = data(columns, **settings)
-    x = read_as.log_x
-    return np.exp(x["n_params"]), np.exp(x["n_tokens"]), np.exp(read_as.log_loss)
-
-
-def warned(columns, **settings):
-    return "\n".join(data(columns, **settings).warnings)
-
-
-def refused(columns, named=None, **settings):
-    with pytest.raises(UserError) as caught:
-        data(columns, named, **settings)
-    return caught.value
-
-
-SIZE, TOKENS, NATS = {"n_params": N}, {"n_tokens": D}, {"loss": LOSS}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +26,13 @@ SIZE, TOKENS, NATS = {"n_params": N}, {"n_tokens": D}, {"loss": LOSS}
         {"N_no_emb": N},
         {"model_mparams": N / 1e6},
         {"model_param_count": N},
+        {"Nonembed": N},
+        {"model_size_m": N / 1e6},
+        {"#params (10^6)": N / 1e6},
+        {"N/1e6": N / 1e6},
+        {"Params(M)": [f"{n / 1e6:.12g}M" for n in N]},
+        {"Model": [f"{n / 1e6:.12g} Mio" for n in N]},
+        {"Params": [12.0] + [None] * 15, "total non-emb params": N},
     ],
 )
 @pytest.mark.parametrize(
@@ -65,6 +43,12 @@ SIZE, TOKENS, NATS = {"n_params": N}, {"n_tokens": D}, {"loss": LOSS}
         {"Pretraining Data Size (T)": D / 1e12},
         {"train/num_input_tokens_seen": D},
         {"metrics.tokens": D},
+        {"MTok": D / 1e6},
+        {"tokens_b": D / 1e9},
+        {"D": D, "D/N": D / N},
+        {"PF-days": 6 * N * D / 8.64e19},
+        {"train FLOPs (P)": 6 * N * D / 1e15},
+        {"total_steps": D / 2**19, "tokens_per_step": np.full(16, 2**19)},
         {"FLOPs (1E21)": 6 * N * D / 1e21},
         {"total_gflops": 6 * N * D / 1e9},
         {"samples_seen": D / 1024, "seq_len": np.full(len(N), 1024)},
@@ -80,7 +64,17 @@ def test_names_of_tools_are_understood_with_their_units(size, tokens):
 
 @pytest.mark.parametrize(
     "held_out",
-    ["best_val_loss", "metrics.val_loss", "eval/paloma/macro_loss", "lm loss validation"],
+    [
+        "best_val_loss",
+        "metrics.val_loss",
+        "eval/paloma/macro_loss",
+        "lm loss validation",
+        "loss/validation",
+        "Loss (val)",
+        "cross-entropy (test)",
+        "Val Loss (1 epoch)",
+        "heldout_nll",
+    ],
 )
 @pytest.mark.parametrize(
     "other", ["train_loss", "train/loss", "loss_metrics/global_avg_loss", "loss"]
@@ -205,7 +199,8 @@ def test_a_quantity_that_rises_is_refused_with_the_way_to_fit_it():
 @pytest.mark.parametrize(
     ("column", "cell"),
     [("State", "crashed"), ("status", "diverged"), ("run_status", "FAILED"), ("Training", 0),
-     ("diverged", True)],
+     ("diverged", True), ("slurm_state", "OUT_OF_MEMORY"), ("state", "not converged"), ("ok", 0),
+     ("note", "loss spike, ignore")],
 )  # fmt: skip
 def test_rows_that_do_not_count_are_left_out_and_said(column, cell):
     good = {0: 1, True: False}.get(cell, "finished") if not isinstance(cell, str) else "finished"

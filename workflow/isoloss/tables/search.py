@@ -92,10 +92,12 @@ def find(
         elif name not in found and not had(name):
             lacking.append(name)
     free = [column for column in named if column not in search.taken]
-    problems += [_not_found(name, named, free, name == lacking[0]) + search.offer(name)
-                 for name in lacking]  # fmt: skip
-    if derives and two & set(lacking) and "loss" in found:
-        problems.append(search.of_one_variable(two - set(lacking)))
+    near = {name: _nearest_of(name, free) for name in lacking}
+    texts = [_not_found(name, named, near[name], name == lacking[0])
+             + search.offer(name, bool(near[name])) for name in lacking]  # fmt: skip
+    if texts and derives and two & set(lacking) and "loss" in found and not any(near.values()):
+        texts[-1] += search.of_one_variable(two - set(lacking))
+    problems += texts
     if follow:
         found.pop("compute", None)
     return found
@@ -199,8 +201,11 @@ class _Search:
                 return True
         return False
 
-    def offer(self, name) -> str:
-        """What else could give a quantity, as the end of a message."""
+    def offer(self, name, is_named: bool) -> str:
+        """What else could give a quantity, as the end of a message.
+
+        `is_named`: the message names a column whose name is like it.
+        """
         if name == "loss":
             like = [c for c in self.named if c not in self.taken and _may_be_loss(c)]
             other = next((c for c in self.named if names.metric_of(c) == "accuracy"), None)
@@ -229,7 +234,7 @@ class _Search:
                     f"--column n_tokens={quote(samples)} counts data in samples, and so is every "
                     "D below"
                 )
-        if not offers and (left := self._left(name)):
+        if not offers and not is_named and (left := self._left(name)):
             options = " or ".join(f"--column {name}={quote(c)}" for c in left)
             offers.append(f"still free: {options}")
         return "".join(f"; {text}" for text in offers)
@@ -267,7 +272,7 @@ class _Search:
         one = next((self.found[name] for name in ("n_params", "n_tokens") if name in had), None)
         one = one or self.found.get("compute")
         column = "COLUMN" if one is None else quote(one.column)
-        return f"with one variable only: --law power_law_floor --x {column}"
+        return f"; or a law of one variable: --law power_law_floor --x {column}"
 
 
 def _is_no_count(column) -> bool:
@@ -326,11 +331,14 @@ def _pf_days(name, found, notes) -> Found:
     return Found(compute.column, compute.factor / FLOPS_PER_PF_DAY, assumed=True)
 
 
-def _not_found(name, named, free, first) -> str:
+def _nearest_of(name, free) -> str:
     ratios = {"per", "ratio"}
-    near = nearest(
+    return nearest(
         name, [c for c in free if not ratios & set(names.words(c)) and "/param" not in c]
     )
+
+
+def _not_found(name, named, near, first) -> str:
     ask = " Name" if near else "; name"
     columns = f" (columns: {listed(named)})" if first else ""
     return (
