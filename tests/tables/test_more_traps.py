@@ -9,6 +9,7 @@ from tests.tables.planted import LOSS, NATS, SIZE, TOKENS, D, N, data, found, re
 
 from isoloss.api.runs import chosen
 from isoloss.cli.main import main
+from isoloss.errors import UserError
 from isoloss.fit import fit_law
 from isoloss.fit.settings import FitSettings
 from isoloss.laws import LAWS
@@ -141,10 +142,13 @@ def test_json_of_other_forms_is_read(tmp_path, content):
         np.testing.assert_allclose(got, truth)
 
 
-def test_a_json_file_of_one_runs_curves_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "curve", [[[100, 4.0], [200, 3.5]], [{"step": 100, "value": 4.0}, {"step": 200, "value": 3.5}]]
+)
+def test_a_json_file_of_one_runs_curves_is_named(tmp_path, curve):
     path = tmp_path / "run.json"
-    path.write_text(json.dumps({"config": {}, "eval_loss": [[100, 4.0], [200, 3.5]]}))
-    with pytest.raises(Exception, match="is the log of one run: 'eval_loss' holds 2 points"):
+    path.write_text(json.dumps({"Model/Total Parameters": curve[:1], "eval_loss": curve}))
+    with pytest.raises(UserError, match="is the log of one run: 'eval_loss' holds 2 points"):
         read_table(path)
 
 

@@ -18,7 +18,7 @@ GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 SPACED = re.compile("[0-9]{1,3}(?:[ \u00a0\u2009\u202f'\u2019][0-9]{3})+(?:[.,][0-9]+)?")
 DOTTED = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+")
 TWO_DOTS = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}")
-SUFFIXED = re.compile(rf"(.*[0-9.])\s*({SUFFIX})\.?", re.IGNORECASE)
+SUFFIXED = re.compile(rf"([^a-z]*[0-9.])\s*({SUFFIX})\.?", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(
     rf"[+-]?[0-9]+,[0-9]+(?:e[+-]?[0-9]+)?(?:\s*(?:{SUFFIX})\.?)?", re.IGNORECASE
 )

@@ -152,7 +152,7 @@ def _other(content: Any) -> str:
             f"its total_flos leaves embeddings out; {MAKES_ONE}"
         )
     curves = [name for name, value in content.items() if isinstance(value, list) and value
-              and is_loss(name) and all(isinstance(point, list) for point in value)]  # fmt: skip
+              and _has_loss(name) and all(map(_is_point, value))]  # fmt: skip
     if curves:
         return (
             f"is the log of one run: {curves[0]!r} holds {len(content[curves[0]])} points. "
@@ -161,6 +161,17 @@ def _other(content: Any) -> str:
     if isinstance(content.get("results"), dict) and ("config" in content or "versions" in content):
         return f"is a results file of lm-eval, for one model. {FOR_A_TABLE}; {MAKES_ONE}"
     return ""
+
+
+def _has_loss(name: str) -> bool:
+    return is_loss(name) or name.lower().startswith("loss/")
+
+
+def _is_point(point) -> bool:
+    """Whether this is a point of a curve: [step, value] or {"step": ..., "value": ...}."""
+    if isinstance(point, dict):
+        return {"step", "value"} <= set(point) <= {"step", "value", "wall_time", "timestamp"}
+    return isinstance(point, list) and len(point) == 2
 
 
 def json_lines(path: Path) -> pd.DataFrame:
