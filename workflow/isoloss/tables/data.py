@@ -116,10 +116,12 @@ def read(
     units = checks.unit_warnings(values, found, t.asking, t.thousands)
     hidden = traps.warnings_of(named, found, values, law.variables, numbers, flops_per_param_token,
                                metric)  # fmt: skip
-    warnings = (*units, *t.warnings, *hidden)
+    crossed = factors.crossed_of(named, found, values, law.variables)
+    swept = factors.sweeps(named, crossed, values, law.variables)
+    warnings = (*units, *t.warnings, *hidden, *swept)
     log_loss, notes = np.log(values["loss"]), tuple(t.notes)
     used = {one.column for one in found.values()} | ({cluster} if cluster else set())
-    labels = factors.labels_of(named, used, law.variables, values)
+    labels = factors.labels_of(named, used, crossed, law.variables, values)
     return Data(log_x, log_loss, weight, codes, notes, warnings, grouping, labels, numbers)
 
 

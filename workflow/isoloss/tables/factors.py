@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,10 +22,19 @@ SWEPT = frozenset(SWEPT.split())
 SWEPT_WORDS = frozenset(("lr", "bsz", "gbs", "wd", "warmup", "momentum", "dropout"))
 SEEDS = frozenset(("seed", "rep", "reps", "repeat", "replicate", "repetition", "replica", "fold"))
 # Words of numbers that name an experiment; other columns of numbers are measurements.
-KINDS = frozenset(
-    ["epoch", "epochs", "context", "vocab", "vocabulary", "depth", "version", "group"]
-)
+KINDS = {
+    "epoch",
+    "epochs",
+    "context",
+    "vocab",
+    "vocabulary",
+    "depth",
+    "version",
+    "group",
+    "experts",
+}
 ALONG = {"step", "steps", "iter", "iters", "iteration", "iterations", "ti", "time", "updates"}
+MOST_ROWS = 100_000  # that are looked at for columns of numbers that cross sizes and tokens
 LOOKED_AT = 1000  # first rows, which often show that a column has more kinds
 MOST_KINDS, FEWEST = 60, 3  # different values of a column of experiments, and rows of each
 FEW_KINDS = 12  # of a column of numbers that crosses sizes and tokens
@@ -36,17 +46,53 @@ MANY_RUNS = 2.5  # rows a point, where settings were swept
 EMPTY, RARE = "(empty)", "(rare)"
 
 
-def sweeps(named, found, values, variables) -> Iterator[str]:
+@dataclass(frozen=True)
+class Crossed:
+    """Columns of numbers that have several values at most points of the law.
+
+    Attributes
+    ----------
+    swept : tuple of str
+        Settings, where most points have many rows.
+    sure : bool
+        Whether their names say that they are settings.
+    kinds : tuple of str
+        Other columns, which may tell experiments apart.
+    """
+
+    swept: tuple[str, ...]
+    sure: bool
+    kinds: tuple[str, ...]
+
+
+def crossed_of(named, found, values, variables) -> Crossed:
+    """The columns that cross the points of a law, in the first rows of a table."""
+    used = {one.column for one in found.values()}
+    head = {c: np.asarray(cells)[:MOST_ROWS] for c, cells in named.items() if c not in used}
+    points = codes_of_all([values[v][:MOST_ROWS] for v in variables])
+    n = len(np.unique(points))
+    crossing = [c for c in head if not _is_seed(c)
+                and (_is_setting(c) or _may_be_setting(c, head[c]))
+                and _crosses(head[c], points, n)]  # fmt: skip
+    known = tuple(c for c in crossing if _is_setting(c))
+    texts = [cells for cells in head.values() if _has_texts(cells)]
+    kinds = tuple(c for c in crossing if c not in known
+                  and not any(_same(head[c], cells) for cells in texts))  # fmt: skip
+    if len(points) < MANY_RUNS * n:
+        return Crossed((), True, kinds)
+    return Crossed(known, True, kinds) if known else Crossed(kinds, False, ())
+
+
+def sweeps(named, crossed: Crossed, values, variables) -> Iterator[str]:
     """Many settings at one point: the best of them is a scaling law's loss, not all of them."""
-    columns, sure = _swept(named, {one.column for one in found.values()}, variables, values)
-    if columns:
+    if columns := crossed.swept:
         points = n_points([values[v] for v in variables])
         n_rows, joined = len(values["loss"]), ",".join(columns)
-        otherwise = "" if sure else f" (or --by {quote(columns[0])}, if it tells experiments apart)"
+        otherwise = f" (or --by {quote(columns[0])}, if it tells experiments apart)"
         yield (
             f"{n_rows} rows at {points} points are {n_rows / points:.3g} settings of "
             f"{', '.join(columns)} each, good and bad: a law of the best run of each point is "
-            f"--best-of {quote(joined)}{otherwise}"
+            f"--best-of {quote(joined)}{'' if crossed.sure else otherwise}"
         )
     if {"sweep", "run_id"} <= set(named):  # a study of ours, whose sweeps vary other things, too
         kinds = list(dict.fromkeys(map(str, named["sweep"])))
@@ -58,26 +104,15 @@ def sweeps(named, found, values, variables) -> Iterator[str]:
             )
 
 
-def _swept(named, used, variables, values) -> tuple[list[str], bool]:
-    """Columns of settings that vary at one point, and whether their names say so."""
-    points = codes_of_all([values[v] for v in variables])
-    n_rows, n = len(points), len(np.unique(points))
-    if n_rows < MANY_RUNS * n:
-        return [], True
-    crossing = [c for c in named if c not in used and not _is_seed(c)
-                and (_is_setting(c) or _may_be_setting(c, named[c]))
-                and _crosses(named[c], points, n)]  # fmt: skip
-    known = [c for c in crossing if _is_setting(c)]
-    if known:
-        return known, True
-    crossing = [c for c in crossing if not any(_same(named[c], cells) for cells in named.values())]
-    return crossing, False
+def _has_texts(cells) -> bool:
+    """Whether a column has a few different texts."""
+    cells = np.asarray(cells)
+    few = cells.dtype.kind not in "fiub" and len(set(map(str, cells[:LOOKED_AT]))) <= MOST_KINDS
+    return few and len(set(map(str, cells.tolist()))) <= MOST_KINDS
 
 
 def _same(cells, texts) -> bool:
     """Whether a column of texts tells the same rows apart as a column of numbers."""
-    if np.asarray(texts).dtype.kind in "fiub":
-        return False
     a, b = codes_of(cells), codes_of(texts)
     return len(np.unique(b)) == len(np.unique(a)) == len({*zip(a, b, strict=True)})
 
@@ -119,7 +154,7 @@ def _crosses(cells, points, n) -> bool:
     return pairs >= CROSSED * n
 
 
-def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
+def labels_of(named, used, crossed: Crossed, variables, values) -> dict[str, np.ndarray]:
     """Columns that may tell experiments apart: column -> a text for each row.
 
     They are columns of text, and settings, with a few values of several rows each. A column of
@@ -130,24 +165,19 @@ def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
     runs = next((named[c] for c in named if plain(c) in RUN_NAMES), None)
     runs = None if runs is None else list(map(str, np.asarray(runs).tolist()))
     n_rows = len(values["loss"])
-    swept = set(_swept(named, used, variables, values)[0])
-    points = codes_of_all([values[v] for v in variables])
-    n = len(np.unique(points))
     for column, cells in named.items():
         if (
-            column in used | swept
+            column in used
+            or column in crossed.swept
             or plain(column) in RUN_NAMES
             or says_whether_it_counts(column)
             or _is_seed(column)
         ):
             continue
-        named_so = bool(KINDS & set(names.words(column))) or _last(column) in names.SEQUENCE
-        if np.asarray(cells).dtype.kind in "fiu" and not named_so:
-            crossing = _may_be_setting(column, cells) and _crosses(cells, points, n)
-            twice = any(_same(cells, others) for others in named.values())
-            if not crossing or _is_setting(column) or twice:
-                continue
-            named_so = True
+        of_numbers = bool(KINDS & set(names.words(column))) or _last(column) in names.SEQUENCE
+        of_numbers |= column in crossed.kinds
+        if np.asarray(cells).dtype.kind in "fiu" and not of_numbers:
+            continue
         cells = np.asarray(cells)
         if any(len({str(cell).strip() for cell in some}) > MOST_KINDS
                for some in (cells[:LOOKED_AT].tolist(), cells.tolist())):  # fmt: skip
@@ -159,7 +189,7 @@ def labels_of(named, used, variables, values) -> dict[str, np.ndarray]:
             continue
         if len(kinds) > MANY_KINDS and not _have_sizes(codes, variables, values):
             continue
-        if not named_so and _numbers(cells):
+        if not of_numbers and _numbers(cells):
             continue
         if runs is not None and len({*zip(texts, runs, strict=True)}) == len({*runs}) == len(kinds):
             continue

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from isoloss.tables import factors, names
+from isoloss.tables import names
 from isoloss.tables.asking import rows_text
 from isoloss.tables.cells import read_cells
 from isoloss.tables.grouping import codes_of_all, plain_name
@@ -17,6 +17,7 @@ APART = 0.7  # decades: compute this far from 6 N D is in another unit, or count
 ALONE, FEWEST_ROWS, APART_BY, OFF = 30.0, 6, 6.0, 0.2
 NARROW = 1.02  # largest over smallest: a variable that hardly varies
 FOLLOWS = 0.02  # residual of ln D on ln N below which D says no more than N
+MOST_ROWS = 100_000  # that are looked at for a loss that rises
 RISES = 3.0  # t of the slope of ln loss
 COARSE = 0.9e-3  # rounding over the loss, beside Huber's default delta of 1e-3
 WRAPPED = "as products of whole numbers do that wrap around in 64 bits (multiply floats)"
@@ -72,7 +73,6 @@ def warnings_of(named, found, values, variables, numbers, k, metric=None) -> Ite
     if metric in (None, "nats", "perplexity", "bits"):  # others are no longer a loss in nats
         yield from _chance(named, values["loss"], found["loss"].column, numbers)
         yield from _rounded(named, found["loss"], values["loss"])
-    yield from factors.sweeps(named, found, values, variables)
 
 
 def _compute(named, found, values, numbers, k):
@@ -262,6 +262,7 @@ def rising(values, variables, column) -> Iterator[str]:
     taken = [name for name in variables if name in MORE]
     if len(taken) != len(variables):
         return
+    values = {name: x[:: 1 + len(x) // MOST_ROWS] for name, x in values.items()}
     points = codes_of_all([values[name] for name in taken])
     order = np.lexsort([values["loss"], points])
     first = order[np.append(True, np.diff(points[order]) != 0)]
