@@ -209,7 +209,9 @@ def loss_problems(loss, column, vocabulary, numbers):
 
 def duplicates(named, numbers, asking: Asking = COMMAND_LINE):
     """Rows that equal an earlier row in every column."""
-    if any(c.dtype.kind in "fiu" and len(np.unique(c)) == len(c) for c in named.values()):
+    columns = sorted((c for c in named.values() if c.dtype.kind in "fiu"),
+                     key=lambda c: c.dtype.kind != "f")  # fmt: skip
+    if any(len(np.unique(c)) == len(c) for c in columns):  # a loss is most often so
         return
     seen: set[tuple] = set()
     again = []

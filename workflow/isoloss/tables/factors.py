@@ -179,11 +179,14 @@ def labels_of(named, used, crossed: Crossed, variables, values) -> dict[str, np.
         if np.asarray(cells).dtype.kind in "fiu" and not of_numbers:
             continue
         cells = np.asarray(cells)
-        if any(len({str(cell).strip() for cell in some}) > MOST_KINDS
-               for some in (cells[:LOOKED_AT].tolist(), cells.tolist())):  # fmt: skip
+        if len(set(map(str, cells[:LOOKED_AT].tolist()))) > MOST_KINDS:
             continue
-        texts = ["" if is_empty(cell) else str(cell).strip() for cell in cells.tolist()]
-        texts = _without_rare(texts)
+        written = list(map(str, cells.tolist()))
+        kinds = dict(zip(written, cells.tolist(), strict=True))
+        if len(kinds) > MOST_KINDS:
+            continue
+        short = {text: "" if is_empty(cell) else text.strip() for text, cell in kinds.items()}
+        texts = _without_rare([short[text] for text in written])
         codes, kinds = codes_of(texts), set(texts)
         if not 2 <= len(kinds - {RARE}) <= MOST_KINDS:
             continue

@@ -73,7 +73,7 @@ def find_grouping(
     free = {plain_name(c): c for c in reversed([*named]) if c not in set(columns.values())}
     for names, certain in ((RUN_NAMES, True), (LABELS, False)):
         for column in (free[name] for name in names if name in free):
-            if any(map(is_empty, named[column])):
+            if not _may_repeat(named[column]):
                 continue
             codes = codes_of(named[column])
             if _repeats(codes) and _may_be_runs(codes, sizes, along):
@@ -104,6 +104,16 @@ def find_grouping(
         said = f"{said} ({', '.join(varied)})" if varied else said
         option = ",".join([option, *varied]) if option else ""
     return Grouping(codes, said, option, certain=False)
+
+
+def _may_repeat(cells) -> bool:
+    """Whether no cell is empty, and so few differ that most rows may be with others."""
+    cells = np.asarray(cells).tolist()
+    try:
+        kinds = set(cells)
+    except TypeError:  # lists in cells
+        return not any(map(is_empty, cells))
+    return 4 * len(kinds) < 3 * len(cells) and not any(map(is_empty, kinds))
 
 
 def _has_kinds(cells) -> bool:
