@@ -230,6 +230,13 @@ def test_total_flos_names_the_size_that_goes_with_them():
     np.testing.assert_allclose(d, D)
 
 
+def test_units_that_nothing_tells_apart_are_all_named():
+    said = warned({"N": np.round(N / 1e6), "D": np.round(D / 1e9)} | NATS)
+    assert "millions or billions of parameters, add --column n_params='N*1e6' or 'N*1e9'" in said
+    assert "--column n_tokens='D*1e6' or 'D*1e9' or 'D*1e12'" in said
+    assert "if these are billions of tokens, add" in warned({"N": N, "D": np.round(D / 1e9)} | NATS)
+
+
 def test_two_sizes_are_said_to_be_too_few_for_an_exponent():
     two = TABLE[TABLE["n_params"].isin([N.min(), N.max()])]
     assert "n_params has two values only" in warned(two)

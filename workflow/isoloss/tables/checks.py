@@ -44,8 +44,7 @@ def unit_problems(values, found: dict[str, Found], table):
         elif largest < FEWEST and np.any(values[name] != np.round(values[name])):
             implied = 1.0 if one.assumed else implied_unit(one.column)
             factors = [implied] if implied != 1 else _likely_factors(name, values)
-            *first, last = (WORDS[f] for f in factors)
-            like = f"{', '.join(first)} or {last}" if first else last
+            like = _listed([WORDS[f] for f in factors])
             if one.column in table.thousands and implied == 1:
                 factors, like = [1e3], "thousands (25.000 for 25000?)"
             texts = [times(one.column, one.factor * f) for f in factors]
@@ -67,6 +66,11 @@ def unit_problems(values, found: dict[str, Found], table):
                 f"column {one.column!r} goes to {largest:g} PF-days; in FLOP? Divide: "
                 f'--column "{name}={one.column}*1.1574e-20"'
             )
+
+
+def _listed(words) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _likely_factors(name, values) -> list[float]:
@@ -140,13 +144,14 @@ def unit_warnings(values, found, asking: Asking = COMMAND_LINE, thousands=frozen
     for name, unit in COUNTED.items():
         if name in found and values[name].max() < FEWEST:
             one, column = found[name], values[name]
-            factor = implied_unit(one.column)
-            usual = 1e3 if one.column in thousands else 1e6
-            factor = usual if factor == 1 or one.assumed else factor
+            implied = 1.0 if one.assumed else implied_unit(one.column)
+            factors = [1e3] if one.column in thousands else _likely_factors(name, values)
+            factors = [implied] if implied != 1 else factors
+            texts = [times(one.column, one.factor * factor) for factor in factors]
             yield (
                 f"{name} goes from {column.min():g} to {column.max():g}: if these are "
-                f"{WORDS[factor]} of "
-                f"{unit}, add {asking.column(name, times(one.column, one.factor * factor))}"
+                f"{_listed([WORDS[factor] for factor in factors])} of {unit}, add "
+                f"{asking.column(name, *texts)}"
             )
     for name in IN_PF_DAYS:
         if name in found and found[name].assumed and values[name].max() < LEAST_PF_DAYS:

@@ -214,6 +214,8 @@ class _Search:
             if other:
                 return f"; or --column loss={quote(other)} --metric accuracy"
         offers = []
+        if name in SCALED and (logs := self._logarithms(name)):
+            return f"; if this is log10: --column {name}={quote(f'10**{logs}')}"
         if name == "n_params":
             layers, width = self._first(names.LAYERS), self._first(names.WIDTHS)
             if layers and width:
@@ -235,9 +237,19 @@ class _Search:
                     "D below"
                 )
         if not offers and not is_named and (left := self._left(name)):
-            options = " or ".join(f"--column {name}={quote(c)}" for c in left)
+            options = " or ".join(f"--column {name}={quote(text)}" for text in left)
             offers.append(f"still free: {options}")
         return "".join(f"; {text}" for text in offers)
+
+    def _logarithms(self, name) -> str:
+        """A column that holds log10 of a quantity, by its name and its numbers, or ""."""
+        for column in self.named:
+            of = names.LOG.fullmatch(column.strip())
+            if of and column not in self.taken and options_of(name, {of[1]: [1.0]}):
+                got = read_cells(np.asarray(self.named[column]), "exponent").numbers
+                if np.all((got > 3) & (got < 40)):
+                    return column
+        return ""
 
     def _left(self, name) -> list[str]:
         """A few columns of numbers that no quantity took, and that have the range of this one."""
@@ -256,8 +268,9 @@ class _Search:
             got = got[np.isfinite(got)]
             if got.size == 0 or np.ptp(got) == 0:
                 continue
-            if np.max(got) >= COUNTED_FROM:
-                counted.append(column)
+            unit = _unit_at_end(column)
+            if np.max(got) * unit >= COUNTED_FROM:
+                counted.append(times(column, unit) if unit != 1 else column)
             else:
                 (whole if np.all(got == np.round(got)) else fractions).append(column)
         if name == "loss":
@@ -278,6 +291,12 @@ class _Search:
 def _is_no_count(column) -> bool:
     of_training = names.is_training(column) and names.is_loss(column)
     return of_training or "per" in names.words(column)
+
+
+def _unit_at_end(column) -> float:
+    """1e9 for size_b; 1 where a unit is no mere letter, and applied when the column is named."""
+    ending = names.LAST.fullmatch(column.strip())
+    return names.UNITS[ending[2].lower()] if ending and names.unit_of(column)[1] == 1 else 1.0
 
 
 def _without_unit(column) -> str:
