@@ -179,7 +179,9 @@ def test_a_loss_with_its_error_behind_is_its_value():
 
 @pytest.mark.parametrize(("columns", "said"), [
     ({"d_model": N, "num_layers": D} | NATS, "--column n_params='num_layers*d_model*d_model*12'"),
-    (SIZE | {"samples_seen": D} | NATS, "--column n_tokens=samples_seen counts data in samples"),
+    (SIZE | {"samples_seen": D} | NATS, "--column n_tokens=samples_seen counts data otherwise"),
+    ({"size_b": N / 1e9} | TOKENS | NATS, "still free: --column n_params='size_b*1e9'"),
+    ({"log10 N": np.log10(N)} | TOKENS | NATS, "--column n_params='10**log10 N'"),
     (SIZE | NATS, "or a law of one variable: --law power_law_floor --x n_params"),
     (SIZE | TOKENS | {"Verlust": LOSS, "gpu_hours": LOSS}, "still free: --column loss=Verlust"),
     ({"size": N} | TOKENS | NATS, "still free: --column n_params=size"),

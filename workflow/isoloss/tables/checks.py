@@ -193,7 +193,8 @@ def design_problems(values, found, law, n_free, codes):
         if n_rows <= 1 or values[name].max() >= NARROW * values[name].min():
             continue
         column = found[name].column if name in found else name
-        others = [found[one].column for one in law.variables if one != name and one in found]
+        others = [found[one].column for one in law.variables if one != name and one in found
+                  and values[one].max() >= NARROW * values[one].min()]  # fmt: skip
         alone = ""
         if others:
             alone = f"; of {others[0]!r} alone: --law power_law_floor --x {quote(others[0])}"

@@ -92,7 +92,8 @@ NO_LOSS = (
     "se sd std stderr std_err var min max excess approximation variance theory aux auxiliary "
     "router z kl balance balancing scale grad delta diff initial init smooth smoothed "
     "reducible irreducible predicted pred fit fitted target step floor weight coef coefficient "
-    "ema smoothing fn function type name spike spikes mask"
+    "ema smoothing fn function type name spike spikes mask lo hi lo95 hi95 lower upper ci rel "
+    "relative"
 )
 NO_LOSS = frozenset(NO_LOSS.split())
 METRICS = {

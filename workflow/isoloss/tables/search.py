@@ -233,8 +233,8 @@ class _Search:
                 )
             if samples := self._first(names.SAMPLES):
                 offers.append(
-                    f"--column n_tokens={quote(samples)} counts data in samples, and so is every "
-                    "D below"
+                    f"--column n_tokens={quote(samples)} counts data otherwise than in tokens, "
+                    "and so is every D below"
                 )
         if not offers and not is_named and (left := self._left(name)):
             options = " or ".join(f"--column {name}={quote(text)}" for text in left)
@@ -290,7 +290,8 @@ class _Search:
 
 def _is_no_count(column) -> bool:
     of_training = names.is_training(column) and names.is_loss(column)
-    return of_training or "per" in names.words(column)
+    found = set(names.words(column))
+    return of_training or bool(found & ({"per"} | names.NO_LOSS))
 
 
 def _unit_at_end(column) -> float:
