@@ -95,6 +95,11 @@ def test_a_loss_at_the_end_of_numbered_columns_is_the_last():
     np.testing.assert_allclose(found(columns)[2], LOSS)
 
 
+def test_the_first_loss_of_a_run_is_not_its_loss():
+    columns = SIZE | TOKENS | {"first_val_loss": LOSS + 5, "last_val_loss": LOSS}
+    np.testing.assert_allclose(found(columns)[2], LOSS)
+
+
 def wide(kind):
     """The table in another shape."""
     if kind == "matrix of tokens":
@@ -132,6 +137,8 @@ RECORDS = TABLE.to_dict("records")
     {"columns": [*TABLE], "index": [*range(16)], "data": ROWS},
     [[*TABLE], *ROWS],
     {"a": RECORDS[:5], "b": RECORDS[5:]},
+    {"best_lr": 0.003, **{key: {f"run{i}": row for i, row in enumerate(rows)}
+                          for key, rows in (("sp", RECORDS[:5]), ("mup", RECORDS[5:]))}},
     [{"config": {"N": n, "D": d}, "losses": {str(i): {"val_loss": loss + 9 - i} for i in range(10)}}
      for n, d, loss in ROWS],
 ])  # fmt: skip

@@ -90,7 +90,7 @@ HELD_OUT = frozenset(
 # Words of columns that end in "loss" and hold another number.
 NO_LOSS = (
     "se sd std stderr std_err var min max excess approximation variance theory aux auxiliary "
-    "router z kl balance balancing scale grad delta diff initial init smooth smoothed "
+    "router z kl balance balancing scale grad delta diff initial init first start smooth smoothed "
     "reducible irreducible predicted pred fit fitted target step floor weight coef coefficient "
     "ema smoothing fn function type name spike spikes mask lo hi lo95 hi95 lower upper ci rel "
     "relative"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoloss.errors import UserError
-from isoloss.tables.names import KNOWN, is_loss, plain
+from isoloss.tables.names import KNOWN, counts, is_loss, plain
 from isoloss.tables.text import read_text
 
 if TYPE_CHECKING:
@@ -63,9 +63,27 @@ def _inner(content: dict) -> Any:
     if all(isinstance(v, list) and v and _are_records(v) for v in content.values()):
         # Records of groups, such as {"29": [...], "59": [...]}: one table, with the group's name.
         return [{"group": key} | row for key, rows in content.items() for row in rows]
+    groups = {key: value for key, value in content.items() if _has_runs(value)}
+    if groups and len(content) > len(groups):
+        # Runs by name inside of other results, perhaps of several groups.
+        return [{"group": key, "run": name} | run for key, runs in groups.items()
+                for name, run in runs.items()]  # fmt: skip
     records = [value for value in content.values() if isinstance(value, list) and len(value) > 1
                and _are_records(value)]  # fmt: skip
     return records[0] if len(records) == 1 else content
+
+
+def _has_runs(content) -> bool:
+    """Whether this is {run: record}, where each record has a size, or tokens, and a loss."""
+    if not isinstance(content, dict) or len(content) < 2:
+        return False
+    runs = list(content.values())
+    if not all(isinstance(run, dict) and set(run) == set(runs[0]) for run in runs):
+        return False
+    found = {str(name) for name in runs[0]}
+    sized = any(counts(of, name) or plain(name) in KNOWN[of] for name in found
+                for of in ("n_params", "n_tokens"))  # fmt: skip
+    return sized and any(map(is_loss, found))
 
 
 def _are_records(rows: list) -> bool:

@@ -284,6 +284,9 @@ class _Search:
         """How to fit a law of the one variable that a table has."""
         one = next((self.found[name] for name in ("n_params", "n_tokens") if name in had), None)
         one = one or self.found.get("compute")
+        cells = [] if one is None or one.parts else np.asarray(self.named[one.column]).tolist()
+        if cells and len(set(map(str, cells))) == 1:
+            return ""
         column = "COLUMN" if one is None else quote(one.column)
         return f"; or a law of one variable: --law power_law_floor --x {column}"
 
