@@ -213,6 +213,14 @@ def test_many_empty_rows_are_left_out_by_a_condition():
     assert data(left).n_rows == 56
 
 
+def test_each_of_several_conditions_must_hold(tmp_path, capsys):
+    path = tmp_path / "runs.csv"
+    TABLE.to_csv(path, index=False)
+    first = ["fit", str(path), "--method", "none", "--json", "--where", "n_params > 3e7"]
+    assert main([*first, "--where", "n_tokens > 2e9 or loss < 0"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_rows"] == 9
+
+
 def test_an_accuracy_under_any_name_is_fitted_in_two_commands(tmp_path, capsys):
     path = tmp_path / "runs.csv"
     TABLE.rename(columns={"loss": "mmlu"}).assign(mmlu=100 / (1 + LOSS)).to_csv(path, index=False)

@@ -52,9 +52,10 @@ def add_row_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--where",
         dest="condition",
+        action="append",
         metavar="CONDITION",
         help="rows to fit, e.g. 'dataset == \"dclm\" and n_params > 1e8'; columns whose names are "
-        "no words stand in backquotes",
+        "no words stand in backquotes. Of several, all must hold.",
     )
     parser.add_argument(
         "--status",
@@ -103,8 +104,15 @@ def read(args: argparse.Namespace):
         raise UserError("arguments", problems)
     settings = FitSettings(**given, where=str(args.table))
     of_rows = {name: getattr(args, name, None) for name in ("status", "best_of", "mean_of")}
-    of_rows |= {"where": getattr(args, "condition", None), "without": left_out}
+    of_rows |= {"where": _joined(getattr(args, "condition", None)), "without": left_out}
     return chosen(read_table(args.table), settings, of_rows), settings
+
+
+def _joined(conditions) -> str | None:
+    """One condition of all that are given, or None."""
+    if not conditions:
+        return None
+    return conditions[0] if len(conditions) == 1 else " and ".join(f"({c})" for c in conditions)
 
 
 def _pairs(option, given, problems):
