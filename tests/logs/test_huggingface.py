@@ -39,6 +39,20 @@ def test_nothing_is_assumed_where_nothing_says_the_tokens(tmp_path):
     assert "nothing says how many tokens a step has: --tokens-per-step NUMBER" in message
 
 
+def test_entries_without_a_step_are_left_out_unless_they_have_a_loss(tmp_path):
+    """Scripts write the metrics of predictions into the history."""
+    test = {"epoch": 1.0, "predict_loss": 3.3, "predict_runtime": 2.0}
+    history = [*losses(10), test, *losses(20)]
+    whole = state(losses(10, 20)) | {"log_history": history}
+    write(tmp_path / "run" / "trainer_state.json", whole)
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 1)
+    assert points(table, "step", "eval_loss") == [(10, 3.4), (20, 3.3)]
+    assert "1 entries without a step are left out" in text
+    history[2] = {"epoch": 1.0, "eval_loss": 3.3}
+    write(tmp_path / "run" / "trainer_state.json", whole)
+    assert "entry 3: step is no whole number" in refused(tmp_path / "run", "--tokens-per-step", 1)
+
+
 def test_tokens_that_were_counted_come_before_flop(tmp_path):
     history = [{"step": 10, "eval_loss": 3.4, "num_input_tokens_seen": 2000}]
     done = state(history, num_input_tokens_seen=2000, total_flos=6.0 * WITHOUT * 2560)

@@ -7,7 +7,7 @@ from tests.logs.imports import imported, points, refused, said, write
 from tests.logs.test_printed_logs import NANOGPT
 
 from isoloss.files import sha256
-from isoloss.logs import importing, table
+from isoloss.logs import find, importing, table
 from isoloss.logs.join import joined
 from isoloss.logs.records import HELD_OUT, TRAINING, Log, Options, PerRun, series
 
@@ -41,6 +41,27 @@ def test_a_fit_takes_the_table_and_knows_its_runs(tmp_path):
     assert "column 'run_id'" in out
     assert "2 of 27 rows do not count, as column 'status' is 'diverged'" in out
     assert "beta" in out
+
+
+def test_a_run_in_two_places_counts_once(tmp_path):
+    """A folder of W&B is often a copy of another, and a name of lm-eval may be in two folders."""
+    for folder, n_rows in (("a", 2), ("b", 3), ("c", 1)):
+        rows = "".join(f"r1,{s},{10.0 * s},{4 - s}\n" for s in range(1, n_rows + 1))
+        write(tmp_path / "run" / folder / "h.csv", f"run,_step,tokens,val/loss\n{rows}")
+    for again in range(2):
+        table, text = imported(tmp_path / "run")
+        assert points(table, "run_id", "eval_loss") == [("r1", 3), ("r1", 2), ("r1", 1)], again
+        assert "r1: logged in several places; the one of most evaluations counts" in text
+
+
+def test_what_a_script_prints_into_a_folder_of_wandb_is_the_same_run(tmp_path):
+    folder = tmp_path / "run" / "wandb" / "offline-run-20261101_120000-abcd1234"
+    write(folder / "files" / "output.log", NANOGPT)
+    write(folder / "run-abcd1234.wandb", "x")
+    (name, place), *more = find.places([tmp_path / "run"])[0]
+    assert (name, place.folder.suffix, more) == ("wandb", ".wandb", [])
+    table, _ = imported(tmp_path / "run", "--format", "printed")
+    assert len(table) == 2
 
 
 def test_reading_again_reads_only_what_is_new_and_writes_the_same_bytes(tmp_path, monkeypatch):

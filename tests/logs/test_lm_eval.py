@@ -26,18 +26,38 @@ def test_bits_stand_for_perplexities_of_the_same_text_and_the_newest_file_holds(
     assert "they compare with no other task's" in text
 
 
-def test_tokens_are_of_the_step_of_a_checkpoint_or_asked_for(tmp_path):
-    write(tmp_path / "run" / NAME.format(1), results("org/pythia", model_args="revision=step3000"))
-    write(tmp_path / "run" / NAME.format(2), results("out/checkpoint-70"))
+def test_checkpoints_of_a_model_are_one_run_with_the_tokens_of_their_steps(tmp_path):
+    """Else each would be the last evaluation of a run of its own."""
+    for step in (3000, 70):
+        said = results("org/pythia", model_args=f"pretrained=org/pythia,revision=step{step}")
+        write(tmp_path / "run" / "org__pythia" / NAME.format(step % 7), said)
+        of_folder = results(f"out/checkpoint-{step}", {**METRICS, "bits_per_byte,none": 1 / step})
+        write(tmp_path / "run" / f"out__checkpoint-{step}" / NAME.format(1), of_folder)
     table, _ = imported(tmp_path / "run", "--tokens-per-step", 10)
-    assert points(table, "run_id", "n_tokens") == [
-        ("org/pythia@step3000", 30_000),
-        ("out/checkpoint-70", 700),
+    assert points(table, "run_id", "n_tokens", "eval_bits_per_byte", "is_last") == [
+        ("org/pythia", 700, 0.85, False),
+        ("org/pythia", 30_000, 0.85, True),
+        ("out", 700, 1 / 70, False),
+        ("out", 30_000, 1 / 3000, True),
     ]
-    write(tmp_path / "other" / NAME.format(3), results("final"))
-    assert "nothing says how many tokens" in refused(tmp_path / "other")
-    table, _ = imported(tmp_path / "other", "--tokens", "fin*=7e9")
-    assert table["n_tokens"].tolist() == [7e9]
+
+
+def test_tokens_of_a_model_without_a_step_are_asked_for(tmp_path):
+    write(tmp_path / "run" / NAME.format(3), results("final", model_args="revision=main"))
+    assert "nothing says how many tokens" in refused(tmp_path / "run")
+    table, _ = imported(tmp_path / "run", "--tokens", "fin*=7e9")
+    assert points(table, "run_id", "n_tokens") == [("final", 7e9)]
+
+
+def test_results_from_before_filters_are_recognised_whatever_their_name(tmp_path):
+    """lm-eval before 0.4, as in the repository of Pythia: no filter, no name, no size."""
+    for step in (0, 1000):
+        config = {"model": "hf-causal", "model_args": f"pretrained=org/m0,revision=step{step}"}
+        content = {"results": {"lambada_openai": {"ppl": 30.0, "acc": 0.1}}, "config": config}
+        write(tmp_path / "run" / f"m0_step{step}.json", content)
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 10)
+    assert points(table, "run_id", "n_tokens", "eval_perplexity") == [("org/m0", 10_000, 30.0)]
+    assert "1 evaluation before any step is left out" in text
 
 
 def test_a_part_of_a_task_is_said_and_several_tasks_are_a_choice(tmp_path):

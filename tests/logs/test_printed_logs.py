@@ -102,7 +102,7 @@ def test_nanogpt_evaluates_before_its_step_and_rounds_its_size(tmp_path):
         ("run/a", 40, 40 * 1024, 52_320, 2.5, 2.7),
     ]
     assert set(table["status"]) == {"done"}
-    assert "0.05M is rounded" in text
+    assert "the printed number of parameters is rounded" in text
     assert "1 evaluation before any step is left out" in text
 
 
@@ -170,6 +170,36 @@ def test_nanochat_has_bits_a_byte_and_a_training_loss_that_is_smoothed(tmp_path)
     assert set(table["status"]) == {"done"}
 
 
+def test_nanochat_prints_later_stages_into_the_same_log_and_they_are_left_out(tmp_path):
+    """speedrun.sh: mid-training counts its steps anew, and is no resumed run."""
+    later = "Step 00000 | Validation bpb: 0.690000\n"
+    later += "step 00001 (0.13%) | loss: 1.900000 | lrm: 1.00 | dt: 10.00ms | tok/sec: 1\n"
+    later += "Step 00100 | Validation bpb: 0.400000\n"
+    write(tmp_path / "run" / "a.log", NANOCHAT + later)
+    table, text = imported(tmp_path / "run")
+    assert points(table, "step", "eval_bits_per_byte") == [(100, 1.5), (200, 1.2)]
+    assert "mid-training and fine-tuning, printed after it, are left out" in text
+    write(tmp_path / "other" / "a.log", later)
+    table, text = imported(tmp_path / "other", "--tokens-per-step", 1)
+    assert table["eval_bits_per_byte"].tolist() == [0.4]
+    assert "n_tokens are those of that stage" in text
+
+
+def test_torchtitan_says_its_batch_before_it_starts_and_may_print_a_line_twice(tmp_path):
+    """As of 2025; each of two handlers, or each rank, prints the line."""
+    newer = TITAN.replace(
+        "Training starts at step 1, with local", "Trainer is initialized with local"
+    ).replace("(warmup 2)", f"(warmup 2)\n{HEAD}Training starts at step 1")
+    lines = [f"[rank{i}]:{line}" for line in newer.splitlines() for i in range(2)]
+    write(tmp_path / "run" / "a.log", "\n".join([*lines, ""]))
+    table, text = imported(tmp_path / "run")
+    assert points(table, "step", "n_tokens", "eval_loss", "train_loss", "n_duplicates") == [
+        (10, 10 * 2048, 7.1, 7.0, 0),
+        (20, 20 * 2048, 6.1, 6.0, 0),
+    ]
+    assert "logged again" not in text
+
+
 def test_torchtitan_counts_from_one_and_prints_in_colour(tmp_path):
     write(tmp_path / "run" / "a.log", TITAN)
     table, _ = imported(tmp_path / "run")
@@ -191,6 +221,25 @@ def test_megatron_counts_samples_although_its_batch_changes(tmp_path):
     ]
     assert "the batch size changes along the run" in text
     assert "some iterations were skipped" in text
+
+
+def test_megatron_evaluates_at_the_end_and_its_forks_count_tokens(tmp_path):
+    """With a curriculum of lengths, samples times the length would be wrong."""
+    text = MEGATRON.replace("samples:         4800 |", "samples: 4800 | consumed tokens: 500000 |")
+    text = text.replace("samples:         1600 |", "samples: 1600 | consumed tokens: 150000 |")
+    text = text.replace("     100/     200", "100 / 200").replace(
+        "(0, 0): 354871296", "(0, 0): 6.74B"
+    )
+    ends = " validation loss at the end of training for {} data | lm loss value: {}E+00 | \n"
+    text += ends.format("val", 4.05) + ends.format("test", 4.9)
+    write(tmp_path / "run" / "a.log", text)
+    table, said = imported(tmp_path / "run")
+    assert points(table, "step", "n_tokens", "eval_loss", "n_duplicates") == [
+        (100, 150_000, 5.1, 0),
+        (200, 500_000, 4.05, 1),
+    ]
+    assert table["n_params"].isna().all()
+    assert "1 losses were logged again at one step" in said
 
 
 def test_megatron_prints_sizes_a_rank_and_leaves_nan_out_of_its_means(tmp_path):
@@ -217,6 +266,7 @@ def test_a_last_line_without_its_end_is_left_out(tmp_path):
     ("name", "old", "new"),
     [
         ("nanogpt", "val loss 3.1000", "val loss 3.1o00"),
+        ("nanogpt", "val loss 3.1000", "val loss 3.1000 BPC"),
         ("nanogpt", "iter 20: loss 2.9000", "iter 20: loss 2.9.00"),
         ("llmc", "tel:10.1000", "tel:10.1000x"),
         ("nanochat", "bpb: 1.500000", "bpb: 1.5_0000"),

@@ -98,6 +98,24 @@ def test_steps_that_are_samples_are_no_steps(tmp_path):
     assert points(table, "step", "eval_loss", "loss_tag") == [(10, 3.0, "lm loss validation")]
 
 
+def test_t5x_has_a_folder_for_each_task_and_sums_beside_the_mean(tmp_path):
+    """Its training losses have the other sign in some releases: none is taken."""
+    mean, sum_ = "loss_per_nonpadding_target_token", "loss"
+    held = [events.scalar(mean, s, 3.0 - s / 100) for s in (10, 20)]
+    held += [events.scalar(sum_, s, 700.0) for s in (10, 20)]
+    write(tmp_path / "run" / "base" / "training_eval" / "c4", held)
+    write(tmp_path / "run" / "base" / "train", [events.scalar(mean, s, -2.9) for s in (10, 20)])
+    write(tmp_path / "run" / "base" / "inference_eval" / "qa", [events.scalar("f1", 20, 0.5)])
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 1)
+    assert points(table, "run_id", "step", "eval_loss") == [
+        ("base", 10, pytest.approx(2.9)),
+        ("base", 20, pytest.approx(2.8)),
+    ]
+    assert set(table["loss_tag"]) == {f"training_eval/c4/{mean}"}
+    assert table["train_loss"].isna().all()
+    assert "T5X writes losses as sums over a batch" in text
+
+
 def test_a_damaged_byte_is_said_and_what_is_whole_counts(tmp_path):
     records = [events.scalar("val/loss", s, 3.0 - s, s) for s in range(1, 4)]
     path = write(tmp_path / "run", records)

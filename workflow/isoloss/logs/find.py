@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,7 @@ FORMATS = {
     "printed": "isoloss.logs.printed",
 }
 OF_ITS_OWN = ("lm-eval",)  # an evaluation, beside which a log of the training may lie
+OF_WANDB = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-\w+|latest-run")  # W&B's folder of one run
 SKIPPED = (".git", "__pycache__", "node_modules", ".ipynb_checkpoints")
 
 
@@ -109,20 +111,28 @@ def _name(place: Path, root: Path, several: bool) -> str:
     return f"{own}/{inner}" if several else inner
 
 
+def _folder_of_run(place: Path) -> Path:
+    """The folder in which everything is of one run: the place, or W&B's folder around it."""
+    return place.parent if OF_WANDB.fullmatch(place.parent.name) else place
+
+
 def _once(found):
     """The places without those that lie in one of a better format: they log the same run."""
     order = [*FORMATS]
     kept, notes, left = {}, [], {}
     for (name, place), files in sorted(found.items(), key=lambda pair: order.index(pair[0][0])):
         folder = place.parent if place.is_file() else place
+        own = _folder_of_run(place)
         better = next(
             (
                 other
                 for other, above in kept
                 if {name, other}.isdisjoint(OF_ITS_OWN)
                 and other != name
-                and above.is_dir()
-                and folder.is_relative_to(above)
+                and (
+                    folder.is_relative_to(around := _folder_of_run(above))
+                    or (own != place and around.is_relative_to(own))
+                )
             ),
             None,
         )

@@ -96,6 +96,8 @@ def read(place: Place) -> list[Log]:
         log.status = "diverged"
         if sick:
             log.notes.append(f"grad_norm is NaN at step {sick:,}, the last that was logged")
+    if state["n_without_step"]:
+        log.notes.append(f"{state['n_without_step']} entries without a step are left out")
     if len(states) > 1:
         log.notes.append(f"{len(states)} states of one run: that of the most steps holds")
         for path in sorted(states):
@@ -154,7 +156,10 @@ def _state(path: Path) -> dict:
     if not isinstance(history, list):
         problems.append("has no log_history: it is no state of a Trainer")
         history = []
+    placed = [row for row in history if not _is_apart(row)]
     for i, row in enumerate(history):
+        if _is_apart(row):
+            continue
         step = row.get("step") if isinstance(row, dict) else None
         if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**53:
             problems.append(f"log_history, entry {i + 1}: step is no whole number, got {step!r}")
@@ -162,10 +167,17 @@ def _state(path: Path) -> dict:
             got = row[bad[0]]
             problems.append(f"log_history, entry {i + 1}: {bad[0]} is no number, got {got!r:.40}")
     if not problems:
-        last = max((row["step"] for row in history), default=0)
+        last = max((row["step"] for row in placed), default=0)
         done = state.get("global_step")
         if isinstance(done, bool) or not isinstance(done, int) or done < last:
             problems.append(f"global_step must be at least the last step, {last}, got {done!r}")
     if problems:
         raise UserError(str(path), problems[:8])
-    return state
+    return state | {"log_history": placed, "n_without_step": len(history) - len(placed)}
+
+
+def _is_apart(row) -> bool:
+    """Whether an entry has no step, and no loss of the run's curve: predictions are so added."""
+    if not isinstance(row, dict) or "step" in row:
+        return False
+    return not any(k == "loss" or (k.startswith("eval_") and k.endswith("loss")) for k in row)

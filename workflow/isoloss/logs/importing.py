@@ -122,6 +122,8 @@ def import_logs(
             hint = "--skip-refused imports the other files"
         raise UserError("import", problems, hint)
     notes += [f"refused: {text}" for text in refused]
+    frames, in_two = _once(frames)
+    notes += in_two
     runs = _concatenated(frames)
     notes += _grouped(whole.notes) + _notes_of(whole, runs, options)
     assumed = _grouped(whole.assumed)
@@ -250,6 +252,22 @@ def _notes_of(whole: _Said, runs, options: Options) -> list[str]:
             "--n-params NUMBER or 'PATTERN=NUMBER'"
         )
     return notes
+
+
+def _once(frames) -> tuple[list[Any], list[str]]:
+    """The frames of places without a run that has more evaluations in another place, and notes."""
+    n_rows: dict[str, list[tuple[int, int]]] = {}
+    for i, rows in enumerate(frames):
+        for run, count in rows["run_id"].value_counts().items():
+            n_rows.setdefault(str(run), []).append((int(count), i))
+    twice = {run: max(found)[1] for run, found in n_rows.items() if len(found) > 1}
+    if not twice:
+        return frames, []
+    kept = [
+        rows[[twice.get(run, i) == i for run in rows["run_id"]]] for i, rows in enumerate(frames)
+    ]
+    note = f"{_runs(sorted(twice))}: logged in several places; the one of most evaluations counts"
+    return [rows for rows in kept if len(rows)], [note]
 
 
 def _concatenated(frames):

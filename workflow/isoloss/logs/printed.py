@@ -98,7 +98,7 @@ def _stretches(path: Path, tool: type[Tool], name: str) -> tuple[Tool, list[Log]
         rest = [f"and {more} lines more"] if more > 0 else []
         raise UserError(str(path), [*problems[:MOST_PROBLEMS], *rest])
     logs = []
-    for points in one.stretches:
+    for points in one.whole():
         log = Log(name, path, may_resume=True)
         for tag, values in points.items():
             log.tags[tag] = series(values, *tool.kinds[tag])

@@ -72,7 +72,12 @@ class Tool:
             log.set(name, value, "the printed log")
 
     def point(self, tag: str, step: int, value: float, *more) -> None:
-        """Add a value; a step before the last one begins a new stretch."""
+        """Add a value; a step before the last one begins a new stretch.
+
+        What is printed twice, by two handlers or ranks, counts once.
+        """
+        if self.stretches and (step, value, *more) in self.stretches[-1].get(tag, ())[-1:]:
+            return
         if not self.stretches or step < self.last or self._again(tag, step):
             self.stretches.append({})
         self.last = step
@@ -81,6 +86,10 @@ class Tool:
     def _again(self, tag, step) -> bool:
         points = self.stretches[-1].get(tag) if self.stretches else None
         return bool(points) and points[-1][0] == step
+
+    def whole(self) -> list[Points]:
+        """The stretches that are of the run, after the last line."""
+        return self.stretches
 
     def note(self, text: str) -> None:
         """Say something once."""
@@ -95,13 +104,16 @@ class NanoGpt(Tool):
         r"^(?:step \d+: train loss |tokens per iteration will be: |iter \d+: loss )", re.MULTILINE
     )
     kinds = {"val_loss": (HELD_OUT, 0), "train_loss": (TRAINING, 0), "iter/loss": (TRAINING, 0)}
+    # a fork adds a time or a rate after a comma; another unit has none
+    BOTH: ClassVar = re.compile(r"step (\S+): train loss ([^\s,]+), val loss ([^\s,]+)(?:,.*)?$")
 
     def line(self, text):
         words = text.split()
         if text.startswith("step ") and ": train loss" in text:
-            step, train, val = words[1].removesuffix(":"), words[4].removesuffix(","), words[-1]
-            if len(words) != 8 or words[5:7] != ["val", "loss"]:
+            found = self.BOTH.match(text)
+            if found is None:
                 raise ValueError
+            step, train, val = found.groups()
             at = _whole(step)
             self.point("train_loss", at, _number(train))
             self.stretches[-1].setdefault("val_loss", []).append((at, _number(val)))
@@ -119,8 +131,8 @@ class NanoGpt(Tool):
             self.said["planned_steps"] = _whole(found[1])
         elif text.startswith("number of parameters:"):
             self.note(
-                f"{words[-1]} is rounded, and leaves the embedding of positions out: N is the sum "
-                "of the tensors that AdamW was given, if both lines are there"
+                "the printed number of parameters is rounded, without the embedding of positions: "
+                "N is the sum of the tensors that AdamW was given, if both lines are there"
             )
 
     def settings(self, log):
@@ -187,12 +199,20 @@ class LlmC(Tool):
 
 
 class NanoChat(Tool):
-    """The training loss is an exponential mean of one rank's micro-batches; bits a byte are not."""
+    """The training loss is an exponential mean of one rank's micro-batches; bits a byte are not.
+
+    speedrun.sh prints all stages into one log. Mid-training and fine-tuning count their steps anew,
+    on other data, and print no number of steps after "step".
+    """
 
     signature = re.compile(
         r"^(?:Step \d+ \| Validation bpb: |step \d+/\d+ \(\d+\.\d+%\) \| loss: )", re.MULTILINE
     )
     kinds = {"val/bpb": (HELD_OUT, 0), "train/loss": (TRAINING, 0)}
+
+    def __init__(self):
+        super().__init__()
+        self.later: set[int] = set()  # stretches of later stages
 
     def line(self, text):
         if text.startswith("Step ") and "| Validation bpb:" in text:
@@ -206,6 +226,8 @@ class NanoChat(Tool):
             self.note("train/loss is an exponential mean (0.9) of one rank's micro-batches")
         elif re.match(r"step \d+/\d+ \(", text):
             raise ValueError
+        elif re.match(r"step \d+ \(\S+%\) \| loss: ", text):
+            self.later.add(len(self.stretches) - 1)
         elif found := re.match(r"Total batch size ([\d,]+) =>", text):
             self.said["tokens_per_step"] = _whole(found[1])
         elif found := re.match(r"(total|transformer_matrices) +: ([\d,]+)$", text):
@@ -213,6 +235,17 @@ class NanoChat(Tool):
             self.said[names[found[1]]] = _whole(found[2])
         elif found := re.match(r"Number of parameters: ([\d,]+)$", text):
             self.said["n_params"] = _whole(found[1])
+
+    def whole(self):
+        """Pre-training, if it is in the log; else what there is."""
+        found = [one for i, one in enumerate(self.stretches) if i not in self.later]
+        if len(found) == len(self.stretches):
+            return found
+        if found:
+            self.note("mid-training and fine-tuning, printed after it, are left out")
+            return found
+        self.note("only mid-training or fine-tuning is printed: n_tokens are those of that stage")
+        return self.stretches
 
 
 class TorchTitan(Tool):
@@ -231,7 +264,7 @@ class TorchTitan(Tool):
             self.point(tag, _whole(found[2]), _number(found[3]))
         elif found := re.search(r"size: ([\d,]+) total parameters", text):
             self.said["n_params"] = _whole(found[1])
-        elif "Training starts at step" in text:
+        elif "Training starts at step" in text or "Trainer is initialized with" in text:
             for name, words in (
                 ("batch_size", r"global batch size (\d+)"),
                 ("context", r"sequence length (\d+)"),
@@ -244,13 +277,19 @@ class TorchTitan(Tool):
 class Megatron(Tool):
     """A line's loss is a mean since the last one, without iterations of NaN; D is its samples."""
 
-    signature = re.compile(r"iteration +\d+/ *\d+ \|.*\||validation loss at iteration \d+")
+    signature = re.compile(r"iteration +\d+ */ *\d+ \|.*\||validation loss at iteration \d+")
     kinds = {
         "lm loss validation": (HELD_OUT, 0),
         "lm loss test": (OTHER, 0),
         "lm loss": (TRAINING, 0),
         "samples": (TOKENS, 0),
+        "consumed tokens": (TOKENS, 0),
     }
+    LOSS: ClassVar = re.compile(
+        r"validation loss at (?:iteration (\S+)|the end of training)(.*?)"
+        r"\| lm loss(?: value)?: (\S+)",
+        re.IGNORECASE,
+    )
 
     def __init__(self):
         super().__init__()
@@ -258,23 +297,29 @@ class Megatron(Tool):
         self.interval = 0
 
     def line(self, text):
-        if "validation loss at" in text and "lm loss value" in text:
-            found = re.search(r"loss at iteration (\S+)(.*?)\| lm loss value: (\S+)", text)
+        if "validation loss at" in text and "lm loss" in text.lower():
+            found = self.LOSS.search(text)
             if found is None:
                 raise ValueError
-            tag = "lm loss test" if "test" in found[2] else "lm loss validation"
-            at = _whole(found[1])
-            begun = self.stretches[-1].get(tag) if self.stretches else None
-            if not self.stretches or (begun and begun[-1][0] >= at):
-                self.stretches.append({})
-            self.stretches[-1].setdefault(tag, []).append((at, _number(found[3])))
-        elif found := re.search(r"iteration +(\S+?)/ *(\d+) \|(.*)", text):
+            self._held_out(found[1], "test" in found[2], _number(found[3]))
+        elif found := re.search(r"iteration +(\S+?) */ *(\d+) \|(.*)", text):
             self._iteration(_whole(found[1]), _whole(found[2]), found[3])
         elif found := re.search(r"number of parameters on \(([^)]*)\) model parallel rank "
-                                r"\(([\d, ]+)\): (\d+)", text):  # fmt: skip
+                                r"\(([\d, ]+)\): (\d+)$", text):  # fmt: skip
             self.ranks[found[2]] = _whole(found[3])
         elif found := re.match(r" *(?:\d+: *)? *seq_length \.+ (\d+)", text):
             self.said["context"] = _whole(found[1])
+
+    def _held_out(self, said, is_test, value):
+        """A loss at an iteration, or at the end of training, where it may be measured again."""
+        at = _whole(said) if said else self.last
+        if at < 0:
+            return  # an evaluation of a checkpoint, whose iteration is not printed
+        tag = "lm loss test" if is_test else "lm loss validation"
+        begun = self.stretches[-1].get(tag) if self.stretches else None
+        if not self.stretches or (said and begun and begun[-1][0] >= at):
+            self.stretches.append({})
+        self.stretches[-1].setdefault(tag, []).append((at, value))
 
     def _iteration(self, at, planned, rest):
         fields = dict(
@@ -283,6 +328,8 @@ class Megatron(Tool):
         fields = {name.strip(): value.strip() for name, value in fields.items()}
         if "consumed samples" in fields:
             self.point("samples", at, _whole(fields["consumed samples"]))
+        if fields.get("consumed tokens", "").isdigit():  # a fork rounds them: 1.258B
+            self.point("consumed tokens", at, int(fields["consumed tokens"]))
         before = self.stretches[-1].get("lm loss", []) if self.stretches else []
         if "lm loss" in fields:
             mean_of = at - before[-1][0] if before else at
@@ -309,7 +356,9 @@ class Megatron(Tool):
         said = dict(self.said)
         length = said.get("context")
         samples = log.tags.pop("samples", None)
-        if samples is not None and length:
+        if "consumed tokens" in log.tags:
+            pass  # also right where the length grows along the run
+        elif samples is not None and length:
             samples.value = samples.value * length
             log.tags["consumed samples x seq_length"] = samples
         elif length is None:

@@ -17,7 +17,17 @@ from isoloss.errors import UserError
 from isoloss.logs import hyperparameters, tags
 from isoloss.logs.event_file import SESSION, Events, read_events
 from isoloss.logs.reading import OF_ONE_DEVICE, note_of_device, read_yaml, settings_of
-from isoloss.logs.records import FLOP, HELD_OUT, NO_STEP, TOKENS, Log, Place, Series
+from isoloss.logs.records import (
+    FLOP,
+    HELD_OUT,
+    NO_STEP,
+    OTHER,
+    TOKENS,
+    TRAINING,
+    Log,
+    Place,
+    Series,
+)
 from isoloss.tables import names
 
 NAME = "tensorboard"
@@ -26,6 +36,8 @@ TIMES = re.compile(r"\d{8}[-_]\d{4,6}|[A-Z][a-z]{2}\d\d_\d\d-\d\d-\d\d.*|version
 EXPERIMENT = "_hparams_/experiment"
 HEAD = 65_536  # bytes of a file, in which hyperparameters stand where it begins with them
 LIGHTNING = re.compile(r"version_\d+")
+T5X = ("training_eval", "inference_eval")  # folders of a run that have one for each task
+MEAN_OF_T5X = "loss_per_nonpadding_target_token"
 
 
 def place_of(path: Path) -> Path | None:
@@ -40,7 +52,16 @@ def _run_of(path: Path) -> Path:
     folder = path.parent
     if _is_inside_run(path):
         folder = folder.parent
+    if folder.parent.name in T5X:
+        return folder.parent.parent
     return folder.parent if folder.name in PARTS else folder
+
+
+def _part(folder: Path) -> str:
+    """What the folder of a file adds to its tags."""
+    if folder.parent.name in T5X:
+        return f"{folder.parent.name}/{folder.name}/"
+    return f"{folder.name}/" if folder.name in PARTS else ""
 
 
 def _is_inside_run(path: Path) -> bool:
@@ -126,10 +147,13 @@ def _log(place: Place, folder: Path, path: Path, events: Events) -> Log:
     resumes = bool(TIMES.fullmatch(folder.name)) and folder != place.folder
     name = f"{place.name}/{folder.name}" if resumes else place.name
     log = Log(name, path, may_resume=resumes, purge_step=events.purge_step)
-    part = f"{path.parent.name}/" if path.parent.name in PARTS else ""
+    part = _part(path.parent)
+    of_t5x = MEAN_OF_T5X in events.tags
     lightning = bool(LIGHTNING.fullmatch(folder.name)) or "hp_metric" in events.tags
     for tag, (steps, values, times) in events.tags.items():
         kind = _kind(part + tag)
+        if of_t5x and kind in (HELD_OUT, TRAINING, OTHER):
+            kind = HELD_OUT if tag == MEAN_OF_T5X and part.startswith(T5X) else OTHER
         log.tags[part + tag] = Series(
             np.array(steps, dtype=np.int64),
             np.array(values, dtype=float),
@@ -139,6 +163,11 @@ def _log(place: Place, folder: Path, path: Path, events: Events) -> Log:
         )
     if events.damage:
         log.notes.append(f"{path.name} {events.damage}; the points before count")
+    if of_t5x:
+        log.notes.append(
+            f"T5X writes losses as sums over a batch: the held-out one is {MEAN_OF_T5X}, and "
+            "training losses are left out"
+        )
     if lightning:
         log.notes.append("Lightning counts from 0: its validation at step s is after s + 1")
     if any(tag.endswith("epoch_loss") for tag in events.tags):
