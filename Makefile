@@ -58,7 +58,7 @@ define new_venv
 endef
 
 .DEFAULT_GOAL := study
-.PHONY: study full smoke test tables lint setup lock wheels clean help
+.PHONY: study full smoke test logs tables lint setup lock wheels clean help
 
 study: setup ## set everything up, run the default study, write results/report.html (the default)
 	@$(IN_VENV) snakemake --cores $(CORES) $(ARGS)
@@ -71,6 +71,12 @@ smoke: setup ## run every rule once, on small models (about a minute)
 
 test: setup ## set everything up, run all tests
 	@$(IN_VENV) python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+LOGS := build/logs/bin/python
+logs: ## run the tests of isoloss import with all tools that write logs, in build/logs (3 GB)
+	@if ! $(LOGS) -c 'import aim, wandb' 2>/dev/null; then $(call new_venv,build/logs) && \
+		$(LOGS) -m pip install --disable-pip-version-check $(INDEX) --editable '.[dev,study,dev-logs]'; fi
+	@PATH="$(CURDIR)/build/logs/bin:$$PATH" $(LOGS) -m pytest -q -rs tests/logs $(ARGS)
 
 tables: setup ## fetch the published tables that some tests need (FROM=DIR: copy them from there)
 	@$(IN_VENV) isoloss fetch $(if $(FROM),--from "$(FROM)")

@@ -17,7 +17,10 @@ import isoloss
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = PROJECT["optional-dependencies"]
+BESIDE = ("aim", "dev-logs", "wandb")  # extras of an environment of their own
+EXTRAS = {
+    name: lines for name, lines in PROJECT["optional-dependencies"].items() if name not in BESIDE
+}
 DECLARED = [Requirement(line) for line in sum(EXTRAS.values(), PROJECT["dependencies"])]
 LOCK_LINES = [
     line
@@ -99,6 +102,18 @@ def test_environment_yml_states_nothing_but_python_and_the_files_to_read():
 def test_make_installs_the_extras_that_environment_yml_installs():
     (extras,) = re.findall(r"^EXTRAS := (.*)$", MAKEFILE, flags=re.MULTILINE)
     assert extras == ",".join(sorted(EXTRAS))
+
+
+def test_make_logs_installs_what_tests_write_logs_with():
+    """And each library that has to read is there as an extra of its own, within its range."""
+    assert "--editable '.[dev,study,dev-logs]'" in MAKEFILE
+    beside = {name: PROJECT["optional-dependencies"][name] for name in BESIDE}
+    pinned = {Requirement(line).name: Requirement(line) for line in beside["dev-logs"]}
+    for name in ("aim", "wandb"):
+        (reader,) = map(Requirement, beside[name])
+        (version,) = pinned[reader.name].specifier
+        assert version.operator == "=="
+        assert version.version in reader.specifier
 
 
 def test_make_asks_for_the_python_that_pyproject_asks_for():

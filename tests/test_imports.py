@@ -34,9 +34,6 @@ PLACE = {name: place for place, stage in enumerate(STAGES) for name in stage}
 # Imported and never declared, each with its reason.
 OF_A_PEER = {
     "jax": "benchmarks/throughput_jax.py puts it beside the kernel",
-    "lightning": "a test reads the logs that it writes, where it is installed",
-    "tensorboard": "likewise; benchmarks/import_logs.py puts its reader beside ours",
-    "transformers": "a test reads the logs that it writes, where it is installed",
     "simple-scaling-laws": "benchmarks/peer.py runs it in an environment of its own",
     "polars": "how that package takes a table",
 }
@@ -44,6 +41,12 @@ OF_A_PEER = {
 NOT_IMPORTED = {
     "snakemake-executor-plugin-slurm": "Snakemake loads it by its name",
     "snakemake-executor-plugin-cluster-generic": "likewise; a test has it submit to a scheduler",
+    "accelerate": "transformers asks for it; a test reads the logs that they write",
+    "aim": "a test asks for it by name, and reads the logs that it writes",
+    "dvclive": "likewise",
+    "lm-eval": "likewise",
+    "mlflow": "likewise",
+    "wandb": "likewise; as an extra it is run as a program",
     "playwright": "tests in a browser ask for it by name",
     "pytest-xdist": "an option of pytest",
     "ruff": "run as a program",
@@ -165,7 +168,7 @@ def test_the_package_imports_only_what_it_declares():
 
 def test_tests_and_benchmarks_import_only_what_is_declared():
     undeclared = imported_distributions("tests", "benchmarks") - NEEDED
-    undeclared -= EXTRAS["study"] | EXTRAS["dev"]
+    undeclared -= EXTRAS["study"] | EXTRAS["dev"] | EXTRAS["dev-logs"]
     assert undeclared == set(OF_A_PEER)
 
 

@@ -7,7 +7,7 @@ from tests.logs.test_huggingface import GPT2, losses, state
 from tests.logs.test_lm_eval import NAME, results
 from tests.logs.test_mlflow import database, files
 from tests.logs.test_printed_logs import LOGS
-from tests.logs.test_wandb import HISTORY
+from tests.logs.test_wandb import END, FIRST, HISTORY, START, of_wandb
 
 JUNK = (b"nan", b"NaN", b"-1", b"1e999", b"null", b"\x00", b"\xff\xfe", b"{", b'"', b",",
         b"\t", b"9" * 400, b"1e30", b"step", b"loss")  # fmt: skip
@@ -39,6 +39,10 @@ def whole_logs(folder) -> dict[str, tuple]:
     path.write_bytes(b"".join([events.version(), *scalars]))
     made["tensorboard"] = path
     made["wandb"] = write(folder / "wandb" / "history.csv", HISTORY)
+    path = folder / "wandb-offline" / "run-id1.wandb"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(of_wandb(START, *FIRST, END))
+    made["wandb-offline"] = path
     for name, text in LOGS.items():
         file = "main.log" if name == "llmc" else "a.log"
         made[f"printed-{name}"] = write(folder / f"printed-{name}" / file, text)

@@ -27,7 +27,7 @@ def test_a_broken_line_is_named(tmp_path, line):
 
 
 def test_what_dvclive_writes_is_read(tmp_path):
-    dvclive = library("dvclive", "3.49.1")
+    dvclive = library("dvclive")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for resume, values in ((False, (3.0, 2.5, math.nan)), (True, (2.0,))):

@@ -170,7 +170,7 @@ def test_a_damaged_state_is_named_and_nothing_is_written(tmp_path, content, word
 
 
 def test_sizes_are_those_of_transformers():
-    library("transformers", "5.24.0")
+    library("transformers")
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -195,8 +195,8 @@ def test_sizes_are_those_of_transformers():
 
 
 def test_what_the_trainer_writes_is_read_with_its_tokens_and_sizes(tmp_path):
-    transformers = library("transformers", "5.24.0")
-    library("accelerate", "1.15.0")
+    transformers = library("transformers")
+    library("accelerate")
     import torch
 
     torch.manual_seed(0)

@@ -105,7 +105,7 @@ def test_hyperparameters_that_change_are_said_and_the_latest_hold(tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 def test_what_pytorch_writes_gives_the_settings_of_the_run(tmp_path):
-    library("tensorboard", "2.21.0")
+    library("tensorboard")
     from torch.utils.tensorboard import SummaryWriter
 
     values = {"n_params": 1_000_000, "global_batch_size": 16, "context": 128, "lr": 3e-4}
@@ -122,8 +122,8 @@ def test_what_pytorch_writes_gives_the_settings_of_the_run(tmp_path):
 
 
 def test_what_lightning_writes_to_event_files_has_its_settings(tmp_path):
-    library("tensorboard", "2.21.0")
-    library("lightning", "2.6.6")
+    library("tensorboard")
+    library("lightning")
     from lightning.pytorch.loggers import TensorBoardLogger
 
     with warnings.catch_warnings():

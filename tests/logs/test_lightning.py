@@ -98,7 +98,7 @@ def test_a_broken_line_is_named(tmp_path, line, words):
 
 def test_what_lightning_writes_has_the_steps_that_were_done(tmp_path):
     """The loss that the model reports is the number of steps that were done before it."""
-    lightning = library("lightning", "2.6.6")
+    lightning = library("lightning")
     import torch
     from lightning.pytorch.loggers import CSVLogger
 

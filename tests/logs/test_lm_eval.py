@@ -85,7 +85,7 @@ def test_a_damaged_file_is_named(tmp_path, content, words):
 
 
 def test_what_lm_eval_saves_is_read(tmp_path):
-    loggers = library("lm_eval.loggers", "0.4.13")
+    loggers = library("lm_eval.loggers")
     tracker = loggers.EvaluationTracker(output_path=str(tmp_path / "run"))
     tracker.general_config_tracker.model_name = "org/m0"
     tracker.general_config_tracker.model_name_sanitized = "org__m0"

@@ -143,7 +143,7 @@ def test_losses_that_are_no_numbers_are_a_run_that_diverged(tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_what_tensorboard_writes_is_read_to_the_last_bit(tmp_path):
     """Its loader without a reservoir says the truth; its writer is PyTorch's."""
-    library("tensorboard", "2.21.0")
+    library("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from torch.utils.tensorboard import SummaryWriter
 

@@ -1,11 +1,16 @@
 """Weights & Biases: exports of runs and histories, charts that are refused, offline runs."""
 
-import os
+import json
 import shutil
+import struct
+import zlib
 
 import pytest
+from tests.logs import events
 from tests.logs.imports import imported, library, points, refused, write
 from tests.published import ROOT
+
+from isoloss.logs import wandb_file
 
 HISTORY = """\
 _step,_runtime,_timestamp,train/global_step,train/loss,eval/loss
@@ -93,22 +98,119 @@ def test_a_broken_cell_is_named(tmp_path):
     assert "line 5: eval/loss is no number, got '3.x'" in message
 
 
-def test_a_file_of_wandb_needs_its_program(tmp_path, monkeypatch):
-    write(tmp_path / "run" / "run-1.wandb", "x")
+def item(name: str, content: bytes, part: int = 16) -> bytes:
+    """An item of a history or a config, with / between nested keys; field 16 is JSON."""
+    keys = b"".join(events.field(2, key.encode()) for key in name.split("/"))
+    return events.field(1, keys + events.field(part, content))
+
+
+def items(values) -> bytes:
+    return b"".join(item(name, json.dumps(value).encode()) for name, value in values.items())
+
+
+def of_wandb(*records) -> bytes:
+    """A file of W&B, written here: records in blocks of 32 KiB."""
+    out = b":W&B\xe1\xbe\x00"
+    for record in records:
+        rest, first = record, True
+        while first or rest:
+            left = 32_768 - len(out) % 32_768
+            if left < 7:
+                out += bytes(left)
+                continue
+            data, rest = rest[: left - 7], rest[left - 7 :]
+            kind = bytes([(1 if first else 4) if not rest else (2 if first else 3)])
+            head = struct.pack("<IH", zlib.crc32(kind + data), len(data))
+            out, first = out + head + kind + data, False
+    return out
+
+
+def logged(step, loss, time_s):
+    return events.field(2, items({"iter": step, "val/loss": loss, "_timestamp": time_s}))
+
+
+def folder_of(tmp_path, day=1):
+    return tmp_path / "run" / "wandb" / f"offline-run-2026110{day}_120000-id1"
+
+
+def save(folder, content):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run-id1.wandb").write_bytes(content)
+
+
+LONG = events.field(13, b"x" * 70_000)  # what a script prints, over three blocks
+CONFIG = items({"n_params": 1000, "optim": {"lr": 0.1}, "_wandb": {"t": 1}})
+START = events.field(17, events.field(1, b"id1") + events.field(4, CONFIG) + events.field(8, b"a"))
+FIRST = [logged(s, 3.0 - s / 100, float(s)) for s in (10, 20, 30)]
+END = events.field(18, b"\x10\x03")
+
+
+def test_a_file_of_wandb_is_read_over_its_blocks_with_its_config(tmp_path):
+    save(folder_of(tmp_path), of_wandb(START, FIRST[0], LONG, *FIRST[1:], END))
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 64)
+    assert points(table, "run_id", "n_tokens", "n_params", "learning_rate", "eval_loss") == [
+        ("a-id1", 640, 1000, 0.1, 2.9), ("a-id1", 1280, 1000, 0.1, 2.8),
+        ("a-id1", 1920, 1000, 0.1, 2.7),
+    ]  # fmt: skip
+    assert set(table["status"]) == {"done"}
+    assert "steps are column 'iter'" in text
+
+
+def test_files_of_one_id_are_stretches_of_one_run_and_a_copy_counts_once(tmp_path):
+    save(folder_of(tmp_path), of_wandb(START, *FIRST))
+    save(tmp_path / "run" / "wandb" / "latest-run", of_wandb(START, *FIRST))
+    again = [logged(s, 2.0, 100.0 + s) for s in (30, 40)]
+    save(folder_of(tmp_path, 2), of_wandb(START, *again, END))
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 1)
+    assert points(table, "step", "eval_loss", "n_duplicates") == [
+        (10, 2.9, 0), (20, 2.8, 0), (30, 2.0, 1), (40, 2.0, 0)
+    ]  # fmt: skip
+    assert "1 losses were logged again at one step" in text
+
+
+@pytest.mark.parametrize("at", [-3, -40, "checksum"])
+def test_a_file_of_wandb_that_is_cut_or_damaged_counts_to_there(tmp_path, at):
+    whole = of_wandb(START, *FIRST, END)
+    if at == "checksum":
+        third = len(of_wandb(START, *FIRST[:2])) + 20
+        whole = whole[:third] + bytes([whole[third] ^ 1]) + whole[third + 1 :]
+    else:
+        whole = whole[:at]
+    save(folder_of(tmp_path), whole)
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 1)
+    assert table["step"].tolist() == ([10, 20, 30] if at == -3 else [10, 20])
+    assert set(table["status"]) == {"incomplete"}
+    assert "run-id1.wandb " + ("is damaged" if at == "checksum" else "ends in the middle") in text
+
+
+def test_a_value_of_a_later_wandb_needs_its_program(tmp_path, monkeypatch):
+    """Numbers of protocol buffers are known; a form that is not may hold the loss."""
+    row = events.field(2, items({"iter": 10}) + item("val/loss", b"x", part=9))
+    save(folder_of(tmp_path), of_wandb(START, row))
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "which its program reads: pip install 'wandb>=0.29'" in refused(tmp_path / "run")
+    message = refused(tmp_path / "run")
+    assert "is of another W&B, whose program reads it: pip install 'isoloss[wandb]'" in message
+    save(folder_of(tmp_path), b"x")
+    assert "is no file of W&B" in refused(tmp_path / "run")
 
 
-def test_what_wandb_keeps_offline_is_read(tmp_path, monkeypatch):
+@pytest.mark.parametrize("by_program", [False, True])
+def test_what_wandb_keeps_offline_is_read(tmp_path, monkeypatch, by_program):
     """A step that was logged before is dropped by W&B, and a NaN is a text there."""
-    wandb = library("wandb", "0.31.0")
-    program = shutil.which("wandb")
-    if program is None:
-        pytest.skip("wandb is no command here")
-    for name, value in (("MODE", "offline"), ("DIR", str(tmp_path / "run")), ("SILENT", "true")):
-        monkeypatch.setenv(f"WANDB_{name}", value)
-    (tmp_path / "run").mkdir()
-    run = wandb.init(project="p", name="a", config={"n_params": 1000, "optim": {"lr": 0.1}})
+    wandb = library("wandb")
+    if by_program:
+        if shutil.which("wandb") is None:
+            pytest.skip("wandb is no command here")
+
+        def unknown(part, data):
+            raise wandb_file._Unknown
+
+        monkeypatch.setattr(wandb_file, "_value", unknown)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    run = wandb.init(
+        project="p", name="a", dir=str(folder), config={"n_params": 1000, "optim": {"lr": 0.1}}
+    )
     for step in (10, 20):
         run.log({"train/loss": 3.0 - step / 100}, step=step)
         run.log({"val/loss": 3.1 - step / 100}, step=step)
@@ -122,4 +224,3 @@ def test_what_wandb_keeps_offline_is_read(tmp_path, monkeypatch):
     ]
     assert len(table) == 3
     assert table["status"][2] == "diverged"
-    assert os.environ["WANDB_MODE"] == "offline"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 from isoloss.errors import UserError, nearest
 from isoloss.logs.records import Place
+from isoloss.logs.wandb import OF_RUN
 
 # A format -> its module, those that say most of a run first. A module has `place_of(path)`, the
 # folder (or file) of the run that a file belongs to, and `read(place)`, its `records.Log`s. With
@@ -27,7 +27,6 @@ FORMATS = {
     "printed": "isoloss.logs.printed",
 }
 OF_ITS_OWN = ("lm-eval",)  # an evaluation, beside which a log of the training may lie
-OF_WANDB = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-\w+|latest-run")  # W&B's folder of one run
 SKIPPED = (".git", "__pycache__", "node_modules", ".ipynb_checkpoints")
 
 
@@ -111,9 +110,11 @@ def _name(place: Path, root: Path, several: bool) -> str:
     return f"{own}/{inner}" if several else inner
 
 
-def _folder_of_run(place: Path) -> Path:
-    """The folder in which everything is of one run: the place, or W&B's folder around it."""
-    return place.parent if OF_WANDB.fullmatch(place.parent.name) else place
+def _folders_of(place: Path, files: Sequence[Path]) -> list[Path]:
+    """The folders in which everything is of one run: the place, or W&B's folders around it."""
+    folders = {path.parent for path in files} | {path.parent.parent for path in files}
+    around = sorted(folder for folder in folders if OF_RUN.fullmatch(folder.name))
+    return around or [place]
 
 
 def _once(found):
@@ -122,22 +123,22 @@ def _once(found):
     kept, notes, left = {}, [], {}
     for (name, place), files in sorted(found.items(), key=lambda pair: order.index(pair[0][0])):
         folder = place.parent if place.is_file() else place
-        own = _folder_of_run(place)
+        own = _folders_of(place, files)
         better = next(
             (
                 other
-                for other, above in kept
+                for (other, _), (_, folders) in kept.items()
                 if {name, other}.isdisjoint(OF_ITS_OWN)
                 and other != name
                 and (
-                    folder.is_relative_to(around := _folder_of_run(above))
-                    or (own != place and around.is_relative_to(own))
+                    any(folder.is_relative_to(above) for above in folders)
+                    or (own != [place] and not set(own).isdisjoint(folders))
                 )
             ),
             None,
         )
         if better is None:
-            kept[name, place] = files
+            kept[name, place] = files, own
         else:
             left.setdefault((name, better), []).append(str(place))
     for (name, better), places_ in left.items():
@@ -145,4 +146,4 @@ def _once(found):
             f"{len(places_)} logs of {name} ({places_[0]}{' ...' if len(places_) > 1 else ''}) lie "
             f"in folders of {better} and are left out as the same runs (--format {name} reads them)"
         )
-    return kept, notes
+    return {key: files for key, (files, _) in kept.items()}, notes

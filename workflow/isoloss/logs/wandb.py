@@ -1,23 +1,22 @@
 """Weights & Biases: exported tables of runs and histories, and folders of offline runs.
 
 Checked with wandb 0.31. `_step` counts calls of `log` unless the script gave a step. A chart's
-export is thinned out and refused. A `.wandb` file is read by W&B's own program.
+export is thinned out and refused. Files `.wandb` of one id are stretches of one run.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
-import shutil
-import subprocess
+import re
 from pathlib import Path
 from typing import Any
 
 from isoloss.errors import UserError
 from isoloss.logs import tags
-from isoloss.logs.reading import flat, settings_of
+from isoloss.logs.reading import settings_of
 from isoloss.logs.records import FLOP, HELD_OUT, OTHER, TOKENS, Log, Options, Place, series
+from isoloss.logs.wandb_file import read_file
 from isoloss.tables import names
 
 NAME = "wandb"
@@ -28,16 +27,15 @@ OWN = ("_step", "_runtime", "_timestamp")
 RUN_NAMES = ("Name", "name", "run", "run_name", "run_id", "id", "ID")
 ENDS = {"finished": "", "crashed": "incomplete", "failed": "incomplete", "killed": "incomplete",
         "running": "incomplete", "preempted": "incomplete", "preempting": "incomplete"}  # fmt: skip
-PROGRAM = "wandb"
-GET_IT = "pip install 'wandb>=0.29'"
-WAIT_S = 300
+OF_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-\w+|latest-run")  # the folder of a run
 MOST_PROBLEMS = 8
 
 
 def place_of(path: Path) -> Path | None:
-    """The file itself, if W&B wrote it."""
+    """The file itself, if W&B wrote it; for files of an offline run, a path that has its id."""
     if path.suffix == ".wandb":
-        return path
+        folder = path.parent
+        return (folder.parent if OF_RUN.fullmatch(folder.name) else folder) / path.name
     if path.suffix == ".csv":
         header = _header(path)
         return path if _is_history(header) or _is_runs(header) or _is_chart(header) else None
@@ -89,7 +87,9 @@ def read(place: Place, options: Options) -> list[Log]:
     """
     path = place.folder
     if path.suffix == ".wandb":
-        return [_offline(path, place.name, options)]
+        files = {file.read_bytes(): file for file in reversed(place.files)}  # a copy counts once
+        name = place.name.removesuffix(".wandb")
+        return [_offline(file, name, options) for file in sorted(files.values())]
     from isoloss.tables.read import read_table
 
     if path.suffix == ".csv" and _is_chart(_header(path)):
@@ -244,46 +244,18 @@ def _summary(path: Path, row: dict, line: int) -> Log:
 
 
 def _offline(path: Path, name: str, options: Options) -> Log:
-    """A run that W&B keeps in a file of its own, by its own program."""
-    program = shutil.which(PROGRAM)
-    if program is None:
-        problem = f"is W&B's own format, which its program reads: {GET_IT}"
-        raise UserError(str(path), [problem])
-    try:
-        done = subprocess.run(
-            [program, "leet", "inspect", "--json", str(path.resolve())],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=WAIT_S,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UserError(str(path), [f"could not be read by wandb: {error}"]) from error
-    rows, config, run, ended = [], {}, name, False
-    for line in done.stdout.splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        kind = record.get("type")
-        if kind == "run":
-            said = record.get("run", {})
-            run = f"{said.get('display_name') or name}-{said.get('run_id') or ''}".rstrip("-")
-            config |= said.get("config", {}).get("update", {})
-        elif kind == "history":
-            item = record.get("history", {}).get("item", {})
-            logged = {key.replace(".", "/"): value for key, value in flat(item).items()}
-            rows.append((record.get("num"), logged))
-        elif kind == "exit":
-            ended = record.get("exit", {}).get("exit_code", 0) == 0
-    if done.returncode != 0 and not rows:
-        lines = (done.stderr or "").strip().splitlines() or ["no message"]
-        raise UserError(str(path), [f"could not be read by wandb: {lines[-1]:.200}"])
-    placed = [(f"record {number}", row) for number, row in rows]
-    log = _history(path, run, placed, options) if rows else Log(run, path)
-    for setting, value in settings_of({k: v for k, v in config.items() if k != "_wandb"}).items():
+    """A run that W&B keeps in a file of its own."""
+    found = read_file(path)
+    if found.damage and not found.rows:
+        raise UserError(str(path), [found.damage])
+    run = found.name or name
+    log = _history(path, run, found.rows, options) if found.rows else Log(run, path)
+    config = {key: value for key, value in found.config.items() if not key.startswith("_wandb")}
+    for setting, value in settings_of(config).items():
         log.set(setting, value, "the run's config")
-    if not ended:
+    if found.damage:
+        log.notes.append(f"{path.name} {found.damage}")
+    if not found.ended:
         log.status = "incomplete"
         log.notes.append("the run has not ended, or has ended with an error")
     return log
