@@ -98,6 +98,23 @@ def test_steps_that_are_samples_are_no_steps(tmp_path):
     assert points(table, "step", "eval_loss", "loss_tag") == [(10, 3.0, "lm loss validation")]
 
 
+def test_add_scalars_of_pytorch_writes_a_folder_for_each_curve(tmp_path):
+    """Each has the tag that was given, and only the folder's name says which curve it is."""
+    write(tmp_path / "run" / "a", [events.scalar("lr", 10, 0.1)])
+    for curve, value in (("train", 2.9), ("val", 3.0)):
+        points_ = [events.scalar("my/loss", s, value - s / 100) for s in (10, 20)]
+        write(tmp_path / "run" / "a" / f"my_loss_{curve}", points_)
+    table, _ = imported(tmp_path / "run", "--tokens-per-step", 1)
+    assert points(table, "run_id", "step", "eval_loss", "train_loss", "loss_tag") == [
+        ("a", 10, pytest.approx(2.9), pytest.approx(2.8), "val/my/loss"),
+        ("a", 20, pytest.approx(2.8), pytest.approx(2.7), "val/my/loss"),
+    ]
+    write(tmp_path / "other" / "a", [events.scalar("lr", 10, 0.1)])
+    write(tmp_path / "other" / "a" / "big_loss_val", [events.scalar("val/loss", 10, 3.0)])
+    table, _ = imported(tmp_path / "other", "--tokens-per-step", 1)
+    assert table["run_id"].tolist() == ["a/big_loss_val"]
+
+
 def test_t5x_has_a_folder_for_each_task_and_sums_beside_the_mean(tmp_path):
     """Its training losses have the other sign in some releases: none is taken."""
     mean, sum_ = "loss_per_nonpadding_target_token", "loss"

@@ -65,6 +65,21 @@ def read_events(path: Path) -> Events:
     return events
 
 
+def first_tag(path: Path, n_records: int = 4) -> str:
+    """The tag of the first summary in a file, "" where its first records have none."""
+    with path.open("rb") as file:
+        content = file.read(MOST_CHECKED)
+    starts, ends, _ = _records(content)
+    try:
+        for start, end in zip(starts[:n_records].tolist(), ends[:n_records].tolist(), strict=True):
+            for number, _, summary in fields(content[start:end]):
+                if number == 5:
+                    return next(_value(one)[0] for part, _, one in fields(summary) if part == 1)
+    except (ValueError, IndexError, TypeError, StopIteration):
+        return ""
+    return ""
+
+
 def _records(content: bytes):
     """Where each record begins and ends, and what stopped the chain."""
     starts, ends = [], []

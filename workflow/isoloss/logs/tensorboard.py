@@ -15,7 +15,7 @@ import numpy as np
 
 from isoloss.errors import UserError
 from isoloss.logs import hyperparameters, tags
-from isoloss.logs.event_file import SESSION, Events, read_events
+from isoloss.logs.event_file import SESSION, Events, first_tag, read_events
 from isoloss.logs.reading import OF_ONE_DEVICE, note_of_device, read_yaml, settings_of
 from isoloss.logs.records import (
     FLOP,
@@ -54,21 +54,47 @@ def _run_of(path: Path) -> Path:
         folder = folder.parent
     if folder.parent.name in T5X:
         return folder.parent.parent
-    return folder.parent if folder.name in PARTS else folder
+    return folder.parent if folder.name in PARTS or _of_add_scalars(path) else folder
 
 
-def _part(folder: Path) -> str:
-    """What the folder of a file adds to its tags."""
+def _of_add_scalars(path: Path) -> str:
+    """The name of a curve, if `SummaryWriter.add_scalars` wrote it; else "".
+
+    It writes curve "val" of tag "my/loss" into folder my_loss_val of the run, under tag "my/loss".
+    """
+    folder = path.parent
+    if "_" not in folder.name:
+        return ""
+    try:
+        begin = first_tag(path).replace("/", "_") + "_"
+    except OSError:
+        return ""
+    if begin == "_" or not folder.name.startswith(begin):
+        return ""
+    beside_run = any(one.is_file() for one in _events_in(folder.parent))
+    return folder.name.removeprefix(begin) if beside_run else ""
+
+
+def _events_in(folder: Path) -> list[Path]:
+    return [*folder.glob("*tfevents*")]
+
+
+def _named(folder: Path, tag: str, curve: str) -> str:
+    """A tag with what the folder of its file adds to it, or a curve of `add_scalars`."""
     if folder.parent.name in T5X:
-        return f"{folder.parent.name}/{folder.name}/"
-    return f"{folder.name}/" if folder.name in PARTS else ""
+        return f"{folder.parent.name}/{folder.name}/{tag}"
+    if folder.name in PARTS:
+        return f"{folder.name}/{tag}"
+    if names.is_held_out(curve):
+        return f"{curve}/{tag}"
+    return f"{tag}/{curve}" if curve else tag
 
 
 def _is_inside_run(path: Path) -> bool:
     """Whether a file has the hyperparameters of the run whose files lie one folder above."""
     if not _begins_with(path, SESSION):
         return False
-    above = [one for one in path.parent.parent.glob("*tfevents*") if one.is_file()]
+    above = [one for one in _events_in(path.parent.parent) if one.is_file()]
     # Above the trials of a search, TensorFlow writes what is searched.
     return bool(above) and not any(_begins_with(one, EXPERIMENT) for one in above)
 
@@ -147,14 +173,17 @@ def _log(place: Place, folder: Path, path: Path, events: Events) -> Log:
     resumes = bool(TIMES.fullmatch(folder.name)) and folder != place.folder
     name = f"{place.name}/{folder.name}" if resumes else place.name
     log = Log(name, path, may_resume=resumes, purge_step=events.purge_step)
-    part = _part(path.parent)
     of_t5x = MEAN_OF_T5X in events.tags
+    curve = _of_add_scalars(path)
     lightning = bool(LIGHTNING.fullmatch(folder.name)) or "hp_metric" in events.tags
     for tag, (steps, values, times) in events.tags.items():
-        kind = _kind(part + tag)
+        full = _named(path.parent, tag, curve)
+        kind = _kind(full)
         if of_t5x and kind in (HELD_OUT, TRAINING, OTHER):
-            kind = HELD_OUT if tag == MEAN_OF_T5X and part.startswith(T5X) else OTHER
-        log.tags[part + tag] = Series(
+            kind = HELD_OUT if tag == MEAN_OF_T5X and full.startswith(T5X) else OTHER
+        if names.is_training(curve) and names.is_loss(tag):
+            kind = TRAINING
+        log.tags[full] = Series(
             np.array(steps, dtype=np.int64),
             np.array(values, dtype=float),
             np.array(times, dtype=float),
