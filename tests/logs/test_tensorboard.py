@@ -77,16 +77,27 @@ def test_folders_named_by_the_time_are_stretches_if_one_goes_on_with_another(tmp
     assert "tb/20261102-1200 begins at step 30 and is joined to it" in text
 
 
-def test_a_run_of_keras_lies_in_two_folders(tmp_path):
+def test_a_run_of_keras_lies_in_two_folders_and_its_epochs_count_from_0(tmp_path):
+    """As keras 3.15 writes it; iterations are the optimizer's steps."""
     for part, value in (("train", 3.0), ("validation", 3.5)):
-        records = [events.scalar("epoch_loss", s, value - s, tensor=True) for s in (1, 2)]
+        records = [events.scalar("epoch_loss", s, value - s, tensor=True) for s in (0, 1)]
         write(tmp_path / "run" / part, records)
     table, text = imported(tmp_path / "run", "--tokens-per-step", 100)
     assert points(table, "n_tokens", "train_loss", "eval_loss", "loss_tag") == [
-        (100, 2.0, 2.5, "validation/epoch_loss"),
-        (200, 1.0, 1.5, "validation/epoch_loss"),
+        (100, 3.0, 3.5, "validation/epoch_loss"),
+        (200, 2.0, 2.5, "validation/epoch_loss"),
     ]
-    assert "Keras counts epochs" in text
+    assert "Keras counts epochs, from 0" in text
+    tag = "evaluation_loss_vs_iterations"
+    again = [events.scalar(tag, 6 * (1 + s), 3.5 - s, tensor=True) for s in (0, 1)]
+    write(tmp_path / "run" / "validation", [*records, *again])
+    losses = [events.scalar("batch_loss", s, 9 - s / 10, tensor=True) for s in (6, 12)]
+    write(tmp_path / "run" / "train", [*records, *losses])
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 10)
+    assert points(table, "n_tokens", "train_loss", "eval_loss", "loss_tag") == [
+        (60, pytest.approx(8.4), 3.5, f"validation/{tag}"),
+        (120, pytest.approx(7.8), 2.5, f"validation/{tag}"),
+    ]
 
 
 def test_steps_that_are_samples_are_no_steps(tmp_path):
@@ -96,6 +107,17 @@ def test_steps_that_are_samples_are_no_steps(tmp_path):
     write(tmp_path / "run", records)
     table, _ = imported(tmp_path / "run", "--tokens-per-step", 1)
     assert points(table, "step", "eval_loss", "loss_tag") == [(10, 3.0, "lm loss validation")]
+
+
+def test_a_resumed_lightning_run_is_joined_although_its_hp_metric_is_at_step_0(tmp_path):
+    for version, steps in ((0, (3, 7)), (1, (11, 15))):
+        records = [events.scalar("hp_metric", 0, -1.0)]
+        records += [events.scalar("val_loss", s, 3 - s / 100, s + 1) for s in steps]
+        write(tmp_path / "run" / "tb" / f"version_{version}", records)
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 10)
+    assert table["n_tokens"].tolist() == [40, 80, 120, 160]
+    assert table["run_id"].nunique() == 1
+    assert "version_1 begins at step 11 and is joined to it as a resumed run" in text
 
 
 def test_add_scalars_of_pytorch_writes_a_folder_for_each_curve(tmp_path):

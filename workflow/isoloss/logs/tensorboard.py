@@ -37,6 +37,9 @@ EXPERIMENT = "_hparams_/experiment"
 HEAD = 65_536  # bytes of a file, in which hyperparameters stand where it begins with them
 LIGHTNING = re.compile(r"version_\d+")
 T5X = ("training_eval", "inference_eval")  # folders of a run that have one for each task
+OF_KERAS = "evaluation_loss_vs_iterations"  # its steps are the optimizer's, not epochs
+# Tags whose steps count something else than those of the held-out loss.
+OTHER_STEPS_OF_KERAS = {"iterations": ("epoch_",), "epochs": ("batch_",), "": ()}
 MEAN_OF_T5X = "loss_per_nonpadding_target_token"
 
 
@@ -137,13 +140,13 @@ def _logs(place: Place, folder: Path, files: list[tuple[Path, Events]]) -> list[
     """The logs of a run, or of all trials whose sessions lie in one folder."""
     apart = [path for path, events in files if _is_session(events)]
     trials = len(apart) == len(files) or not any(e.tags for p, e in files if p not in apart)
-    logs = []
+    logs, keras = [], _steps_of_keras(files)
     for path, events in files:
         if path in apart and not trials:
             continue
         if trials and not events.tags:
             continue
-        log = _log(place, folder, path, events)
+        log = _log(place, folder, path, events, keras)
         of_run = [events] if trials and len(apart) > 1 else [one for _, one in files]
         if trials and len(apart) > 1 and path.parent != folder:
             log.run = f"{log.run}/{path.parent.name}"
@@ -168,8 +171,16 @@ def _is_session(events: Events) -> bool:
     )
 
 
-def _log(place: Place, folder: Path, path: Path, events: Events) -> Log:
-    """The log of a file."""
+def _steps_of_keras(files: list[tuple[Path, Events]]) -> str:
+    """What the steps of a run count that Keras wrote: "iterations" or "epochs"; else ""."""
+    tags_ = {tag for _, events in files for tag in events.tags}
+    if OF_KERAS in tags_:
+        return "iterations"
+    return "epochs" if "epoch_loss" in tags_ else ""
+
+
+def _log(place: Place, folder: Path, path: Path, events: Events, keras: str) -> Log:
+    """The log of a file; `keras` is of `_steps_of_keras`."""
     resumes = bool(TIMES.fullmatch(folder.name)) and folder != place.folder
     name = f"{place.name}/{folder.name}" if resumes else place.name
     log = Log(name, path, may_resume=resumes, purge_step=events.purge_step)
@@ -177,18 +188,28 @@ def _log(place: Place, folder: Path, path: Path, events: Events) -> Log:
     curve = _of_add_scalars(path)
     lightning = bool(LIGHTNING.fullmatch(folder.name)) or "hp_metric" in events.tags
     for tag, (steps, values, times) in events.tags.items():
+        if tag == "hp_metric":  # at step 0, also of a stretch that goes on
+            continue
         full = _named(path.parent, tag, curve)
-        kind = _kind(full)
+        kind, ahead = _kind(full), 0
         if of_t5x and kind in (HELD_OUT, TRAINING, OTHER):
             kind = HELD_OUT if tag == MEAN_OF_T5X and full.startswith(T5X) else OTHER
-        if names.is_training(curve) and names.is_loss(tag):
+        elif names.is_training(curve) and names.is_loss(tag):
             kind = TRAINING
+        elif tag == OF_KERAS:
+            kind = HELD_OUT
+        elif tag.startswith("epoch_") and keras == "epochs":
+            ahead = 1
+        elif tag.startswith(OTHER_STEPS_OF_KERAS[keras]):
+            kind = OTHER
+        elif lightning and kind == HELD_OUT:
+            ahead = 1
         log.tags[full] = Series(
             np.array(steps, dtype=np.int64),
             np.array(values, dtype=float),
             np.array(times, dtype=float),
             kind,
-            int(lightning and kind == HELD_OUT),
+            ahead,
         )
     if events.damage:
         log.notes.append(f"{path.name} {events.damage}; the points before count")
@@ -199,8 +220,10 @@ def _log(place: Place, folder: Path, path: Path, events: Events) -> Log:
         )
     if lightning:
         log.notes.append("Lightning counts from 0: its validation at step s is after s + 1")
-    if any(tag.endswith("epoch_loss") for tag in events.tags):
-        log.notes.append("Keras counts epochs: say the tokens of an epoch as --tokens-per-step")
+    if keras == "epochs":
+        log.notes.append(
+            "Keras counts epochs, from 0: say the tokens of an epoch as --tokens-per-step"
+        )
     return log
 
 
