@@ -85,6 +85,25 @@ def test_texts_hold_configs_tables_and_single_arguments(tmp_path):
     assert points(table, *COLUMNS) == TRUE
 
 
+def test_hugging_face_writes_zeros_for_nan_and_resumes_with_more_steps(tmp_path):
+    """Its callback writes a folder for each start; the second was given a larger max_steps."""
+    for name, most, steps, loss in (
+        ("Nov29_11-51-29_vm", 20, (10, 20), 3.0),
+        ("Nov29_11-52-07_vm", 40, (30, 40), 0.0),
+    ):
+        texts = [events.text("args", json.dumps({"max_steps": most}))]
+        texts += [events.text("model_config", json.dumps(GPT2))]
+        curves = [events.scalar("train/loss", s, loss, s) for s in steps]
+        curves += [events.scalar("eval/loss", s, 3.5 - s / 100, s) for s in steps]
+        write(tmp_path / "run" / "runs" / name, [*texts, *curves])
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 1)
+    assert table["run_id"].nunique() == 1
+    assert points(table, "step", "train_loss")[:2] == [(10, 3.0), (20, 3.0)]
+    assert table["train_loss"].isna().tolist() == [False, False, True, True]
+    assert set(table["status"]) == {"diverged"}
+    assert "train/loss is 0 from step 30: Hugging Face writes that for NaN" in text
+
+
 def test_a_long_text_that_is_damaged_is_said_and_not_read(tmp_path):
     args = events.text("args", json.dumps({"learning_rate": 3e-4, "pad": "x" * 9000}))
     at = args.index(b"0.0003")

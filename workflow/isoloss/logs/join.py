@@ -127,8 +127,12 @@ def _fits(log: Log, before: list[Log]) -> bool:
 
 
 def _settings_agree(log: Log, before: list[Log]) -> bool:
-    """Whether no setting that a run and a stretch both say differs."""
+    """Whether no setting that a run and a stretch both say differs, but for the planned steps.
+
+    A run is often resumed to go on for longer.
+    """
     known = {name: value for other in before for name, value in other.settings.items()}
+    known.pop("planned_steps", None)
     return all(known.get(name, value) == value for name, value in log.settings.items())
 
 

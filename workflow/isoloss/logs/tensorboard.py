@@ -153,6 +153,8 @@ def _logs(place: Place, folder: Path, files: list[tuple[Path, Events]]) -> list[
         if trials and all(set(steps) == {0} for steps, _, _ in events.tags.values()):
             log.set(NO_STEP, 1, "hyperparameters")
         hyperparameters.take(log, of_run, seen=NO_STEP in log.settings)
+        if any(name.startswith(hyperparameters.MODEL_CONFIG) for name in events.texts):
+            _without_zeros(log)
         _settings(log, path.parent if path.parent.name not in PARTS else folder)
         logs.append(log)
     if apart and not trials and logs and any(e.tags for p, e in files if p in apart):
@@ -225,6 +227,18 @@ def _log(place: Place, folder: Path, path: Path, events: Events, keras: str) -> 
             "Keras counts epochs, from 0: say the tokens of an epoch as --tokens-per-step"
         )
     return log
+
+
+def _without_zeros(log: Log) -> None:
+    """Hugging Face's filter of NaN writes a training loss of 0 for one that is none."""
+    losses = log.tags.get("train/loss")
+    if losses is not None and (losses.value == 0).any():
+        first = int(losses.step[losses.value == 0][0])
+        losses.value[losses.value == 0] = np.nan
+        log.notes.append(
+            f"train/loss is 0 from step {first:,}: Hugging Face writes that for NaN, and it is no "
+            "loss"
+        )
 
 
 def _kind(tag: str) -> str:
