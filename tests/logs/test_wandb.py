@@ -92,6 +92,20 @@ def test_crashed_runs_are_incomplete(tmp_path):
     assert "W&B says crashed" in text
 
 
+def test_rows_of_one_name_are_runs_of_their_own(tmp_path):
+    """Seeds of one size often share a name, and none replaces another."""
+    head, rows = "Name,State,n_params,tokens,val/loss", ("a,finished,1000,640,3.0",
+                                                         "a,finished,1000,640,2.9")  # fmt: skip
+    write(tmp_path / "run" / "runs.csv", "\n".join([head, *rows, ""]))
+    table, text = imported(tmp_path / "run")
+    assert points(table, "run_id", "eval_loss") == [("a-line-2", 3.0), ("a-line-3", 2.9)]
+    assert "several runs have this name" in text
+    lines = [f"ID,{head}", *(f"x{i},{row}" for i, row in enumerate(rows)), ""]
+    write(tmp_path / "ids" / "runs.csv", "\n".join(lines))
+    table, _ = imported(tmp_path / "ids")
+    assert points(table, "run_id", "eval_loss") == [("a-x0", 3.0), ("a-x1", 2.9)]
+
+
 def test_a_broken_cell_is_named(tmp_path):
     write(tmp_path / "run" / "a.csv", HISTORY.replace(",3.1\n", ",3.x\n"))
     message = refused(tmp_path / "run", "--tokens-per-step", 1)

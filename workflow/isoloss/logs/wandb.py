@@ -110,7 +110,13 @@ def read(place: Place, options: Options) -> list[Log]:
             run = str(row[run_column]) if run_column else place.name
             groups.setdefault(run, []).append((f"line {number}", row))
         return [_history(path, run, history, options) for run, history in groups.items()]
-    return [_summary(path, row, number) for number, row in enumerate(rows, start=2)]
+    logs = [_summary(path, row, number) for number, row in enumerate(rows, start=2)]
+    named = [log.run for log in logs]
+    for number, (log, row) in enumerate(zip(logs, rows, strict=True), start=2):
+        if named.count(log.run) > 1:  # W&B lets runs share a name
+            log.run += f"-{row['ID'] if _there(row.get('ID')) else f'line-{number}'}"
+            log.notes.append("several runs have this name")
+    return logs
 
 
 def _kind(tag: str) -> str:
