@@ -53,7 +53,7 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--average", type=float, metavar="TOKENS", help="tokens over which a training loss that "
-        "--loss names is averaged (default: 1 % of the run's)"
+        "--loss names is averaged (default: 1 %% of the run's)"
     )  # fmt: skip
     parser.add_argument(
         "--step", metavar="COLUMN", help="the column of steps, in exports whose steps count calls"
