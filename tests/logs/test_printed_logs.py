@@ -223,6 +223,15 @@ def test_megatron_counts_samples_although_its_batch_changes(tmp_path):
     assert "some iterations were skipped" in text
 
 
+def test_megatron_counts_samples_also_where_the_user_says_their_length(tmp_path):
+    """The batch grows: its first size times the steps would be too small."""
+    write(tmp_path / "run" / "a.log", "".join(MEGATRON.splitlines(keepends=True)[1:]))
+    assert "nothing says how many tokens" in refused(tmp_path / "run")
+    table, text = imported(tmp_path / "run", "--context", 128)
+    assert table["n_tokens"].tolist() == [1600 * 128, 4800 * 128]
+    assert "tokens = consumed samples x --context" in text
+
+
 def test_megatron_evaluates_at_the_end_and_its_forks_count_tokens(tmp_path):
     """With a curriculum of lengths, samples times the length would be wrong."""
     text = MEGATRON.replace("samples:         4800 |", "samples: 4800 | consumed tokens: 500000 |")

@@ -11,7 +11,7 @@ import math
 import re
 from typing import ClassVar
 
-from isoloss.logs.records import HELD_OUT, OTHER, TOKENS, TRAINING, Log
+from isoloss.logs.records import HELD_OUT, OTHER, SAMPLES, TOKENS, TRAINING, Log
 
 Points = dict[str, list[tuple]]
 NUMBER = re.compile(r"[-+]?(?:\d[\d,]*(?:\.\d*)?(?:e[-+]?\d+)?|nan|inf)", re.IGNORECASE)
@@ -282,7 +282,7 @@ class Megatron(Tool):
         "lm loss validation": (HELD_OUT, 0),
         "lm loss test": (OTHER, 0),
         "lm loss": (TRAINING, 0),
-        "samples": (TOKENS, 0),
+        "samples": (SAMPLES, 0),
         "consumed tokens": (TOKENS, 0),
     }
     LOSS: ClassVar = re.compile(
@@ -359,9 +359,10 @@ class Megatron(Tool):
         if "consumed tokens" in log.tags:
             pass  # also right where the length grows along the run
         elif samples is not None and length:
-            samples.value = samples.value * length
+            samples.value, samples.kind = samples.value * length, TOKENS
             log.tags["consumed samples x seq_length"] = samples
-        elif length is None:
+        elif samples is not None:
+            log.tags["consumed samples"] = samples
             log.notes.append("no seq_length is printed: --context NUMBER says it")
         if len(self.ranks) == 1:
             log.set("n_params", next(iter(self.ranks.values())), "the printed log")

@@ -13,6 +13,7 @@ import numpy as np
 from isoloss.errors import UserError
 
 HELD_OUT, TRAINING, TOKENS, FLOP, OTHER = "held-out", "training", "tokens", "flop", "other"
+SAMPLES = "samples"  # sequences seen so far, of a length that the log does not say
 LARGEST = 10**300
 NO_STEP = "no_step"  # a setting: nothing says the step of an evaluation
 SETTINGS = (
@@ -51,7 +52,7 @@ class Series:
     time_s : ndarray, shape (point,), optional
         Seconds since 1970; None where the tool writes none.
     kind : str
-        HELD_OUT, TRAINING (losses), TOKENS (seen so far), FLOP (spent so far) or OTHER.
+        HELD_OUT, TRAINING (losses), TOKENS, SAMPLES (seen so far), FLOP (spent so far) or OTHER.
     ahead : int
         Optimizer steps done before the value was measured, minus `step`.
     n_averaged : ndarray of int, shape (point,), optional

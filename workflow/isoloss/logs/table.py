@@ -8,7 +8,7 @@ import numpy as np
 
 from isoloss.logs import tags
 from isoloss.logs.join import Run
-from isoloss.logs.records import FLOP, NO_STEP, TOKENS, TRAINING, Options, Series
+from isoloss.logs.records import FLOP, NO_STEP, SAMPLES, TOKENS, TRAINING, Options, Series
 from isoloss.tables import names
 
 FLOPS = 6.0  # of each parameter and token
@@ -117,6 +117,10 @@ def tokens_of(run: Run, one: Series, options: Options) -> tuple[np.ndarray, str]
     if recorded is not None:
         tag, counted = recorded
         return _at(counted, done), f"tokens of tag {tag!r}"
+    samples = _of_kind(run, SAMPLES)
+    if samples is not None and options.context:
+        tag, counted = samples
+        return options.context * _at(counted, done), f"tokens = {tag} x --context"
     said = run.settings
     if "tokens_per_step" in said and np.any(done > 0):
         step = said["tokens_per_step"]
