@@ -208,6 +208,25 @@ def test_a_value_of_a_later_wandb_needs_its_program(tmp_path, monkeypatch):
     assert "is no file of W&B" in refused(tmp_path / "run")
 
 
+def test_its_program_is_read_also_where_it_is_told_to_be_silent(tmp_path, monkeypatch):
+    """WANDB_SILENT empties its output, and no run would be left."""
+    row = events.field(2, items({"iter": 10}) + item("val/loss", b"x", part=9))
+    save(folder_of(tmp_path), of_wandb(START, row))
+    records = [
+        {"type": "run", "run": {"display_name": "a", "run_id": "id1"}},
+        {"type": "history", "num": 1, "history": {"item": {"iter": 10, "val": {"loss": 2.5}}}},
+    ]
+    program = tmp_path / "bin" / "wandb"
+    printed = "".join(f"echo '{json.dumps(record)}'\n" for record in records)
+    write(program, f'#!/bin/sh\ntest -n "$WANDB_SILENT" && exit 0\n{printed}').chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    table, _ = imported(tmp_path / "run", "--tokens-per-step", 1)
+    assert points(table, "run_id", "step", "eval_loss") == [("a-id1", 10, 2.5)]
+    write(program, "#!/bin/sh\n")
+    assert "could not be read by wandb: no message" in refused(tmp_path / "run")
+
+
 @pytest.mark.parametrize("by_program", [False, True])
 def test_what_wandb_keeps_offline_is_read(tmp_path, monkeypatch, by_program):
     """A step that was logged before is dropped by W&B, and a NaN is a text there."""

@@ -6,8 +6,9 @@ isoloss import logs/ --output runs.parquet --loss eval/c4/loss --n-params 'small
 isoloss fit runs.parquet
 
 It reads TensorBoard's event files, Hugging Face's trainer_state.json, Lightning's metrics.csv,
-MLflow, W&B, DVCLive, Aim, results of lm-eval, and printed logs of nanoGPT, llm.c, nanochat, torchtitan
-and Megatron-LM. Nothing that it reads is changed. docs/import.md says what each of them leaves out.
+MLflow, W&B, DVCLive, Aim, results of lm-eval, and printed logs of nanoGPT, llm.c, nanochat,
+torchtitan and Megatron-LM. Nothing that it reads is changed. docs/import.md says what each of them
+leaves out.
 """
 
 from isoloss.fit import progress

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import struct
 import subprocess
@@ -180,15 +181,17 @@ def _by_program(path: Path) -> Recorded:
             text=True,
             check=False,
             timeout=WAIT_S,
+            env={k: v for k, v in os.environ.items() if k not in ("WANDB_SILENT", "WANDB_QUIET")},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UserError(str(path), [f"could not be read by wandb: {error}"]) from error
-    found = Recorded()
+    found, n_records = Recorded(), 0
     for line in done.stdout.splitlines():
         try:
             record = json.loads(line)
         except ValueError:
             continue
+        n_records += 1
         kind = record.get("type")
         if kind == "run":
             said = record.get("run", {})
@@ -200,7 +203,7 @@ def _by_program(path: Path) -> Recorded:
             found.rows.append((f"record {record.get('num')}", logged))
         elif kind == "exit":
             found.ended = record.get("exit", {}).get("exit_code", 0) == 0
-    if done.returncode != 0 and not found.rows:
+    if not n_records or (done.returncode != 0 and not found.rows):
         lines = (done.stderr or "").strip().splitlines() or ["no message"]
         raise UserError(str(path), [f"could not be read by wandb: {lines[-1]:.200}"])
     return found
