@@ -250,6 +250,7 @@ def test_what_wandb_keeps_offline_is_read(tmp_path, monkeypatch, by_program):
     run.log({"val/loss": 9.0}, step=5)
     run.log({"val": {"loss": float("nan")}}, step=40)
     run.finish()
+    wandb.teardown()  # its service may still be writing
     table, _ = imported(tmp_path / "run", "--tokens-per-step", 64)
     assert points(table[:2], "n_tokens", "n_params", "train_loss", "eval_loss") == [
         (640, 1000, 2.9, 3.0),
