@@ -6,6 +6,9 @@ at any cost within the budget. The best of these plans, of the classical design 
 grid is returned. The effect of a run follows from the fit's draws (`decide.belief`), so nothing is
 refitted. The variance counts the law's drift between each run and the target (`decide.doubt`).
 
+For a region and a law of settings, plans are compared by the error that drift leaves in the fit
+(`decide.pulled`). Where runs that no law chose promise less, they are the plan.
+
 Several laws may hold (`decide.mixture`). Each then counts by its weight.
 """
 
@@ -27,6 +30,7 @@ from isoloss.decide.candidates import (
     on_grid,
 )
 from isoloss.decide.doubt import doubt_of, rejected
+from isoloss.decide.pulled import pulls, spreads
 from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit.result import FitResult
@@ -39,6 +43,7 @@ FIRST_SHARE = 0.25  # of the budget, for the first runs where lack of fit reject
 NO_HELP = f"what else the budget allows narrows the interval by less than {100 * WORTH:g} % in all"
 OF_PLAN = ("cost", "width", "candidate")
 SPENT = "the budget is spent"
+NO_LAW = "the budget is spent, on runs that no law chose: with drift, the fit to them errs least"
 TOO_LITTLE = "the cheapest run costs {:.3g}, more than the budget"
 NOT_APART = "D is a function of N in all runs so far; these come first, then plan again"
 REJECTED = (
@@ -169,7 +174,12 @@ def next_runs(
         believed = Belief(fits, question, of, weights)
         both = _Both(believed, believed.doubted(doubts))
         own = grid is not None and candidates is None and not_smaller(result, grid).all()
-        best, compared = _planned(result, question, among, both, of.cost, allowed, own, compare)
+        pulled = None
+        if question.region is not None and result.law.settings:
+            pulled = pulls(fits, doubts, weights, question, among)
+        best, compared = _planned(
+            result, question, among, both, of.cost, allowed, own, compare, pulled
+        )
         now, least = believed.width_now, believed.least(len(among.cost))
         drift = float(np.sqrt(weights @ np.square([doubt.per_log_compute for doubt in doubts])))
         if allowed < budget and best.rows:
@@ -198,8 +208,11 @@ class _Chosen:
     stopped: str
 
 
-def _planned(result, question, among, both, cost, budget, own_grid, compare):
-    """The plan and the baselines; the costs after those of `among` are of the isoFLOP grid."""
+def _planned(result, question, among, both, cost, budget, own_grid, compare, pulled):
+    """The plan and the baselines; the costs after those of `among` are of the isoFLOP grid.
+
+    `pulled` gives the variance that drift adds to the fit after some rows, or is None.
+    """
     n, believed = len(among.cost), both.holds
     of_grid = list(range(n, len(cost)))
     for one in both.beliefs:
@@ -210,14 +223,26 @@ def _planned(result, question, among, both, cost, budget, own_grid, compare):
     plans.append((classic, both.after(classic), SPENT))
     if own_grid:
         plans.append((of_grid, both.after(of_grid), SPENT))
-    rows, _, stopped = min(plans, key=lambda plan: (plan[1].log_variance(), len(plan[0])))
-    chosen, compared = _Chosen(_widths(rows, believed), stopped), []
-    if compare and rows:
+    chosen, _, stopped = min(plans, key=lambda plan: (plan[1].log_variance(), len(plan[0])))
+    if pulled is not None:
+        plans = [(_left(rows, after, pulled), len(rows), rows, stop) for rows, after, stop in plans]
+        left, _, chosen, stopped = min(plans)
+        others = [(_left(rows, both.after(rows), pulled), rows) for rows in spreads(among, budget)]
+        less, rows = min(others)
+        if less < (1 - WORTH) ** 2 * left:
+            chosen, stopped = rows, NO_LAW
+    best, compared = _Chosen(_widths(chosen, believed), stopped), []
+    if compare and chosen:
         if of_grid:
             compared.append(baselines.judged("isoFLOP grid", of_grid, cost, believed))
         compared.append(baselines.judged("c-optimal", classic, cost, believed))
         compared.append(baselines.random_baseline(among, budget, believed))
-    return chosen, tuple(compared)
+    return best, tuple(compared)
+
+
+def _left(rows, after, pulled):
+    """The variance of a region's ln L that a plan leaves: by the draws, and by drift in the fit."""
+    return max(after.holds.variance, 0.0) + pulled(rows)
 
 
 @dataclass
