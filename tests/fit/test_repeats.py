@@ -80,3 +80,22 @@ def test_a_law_that_misses_single_points_is_rejected_by_trunks_that_repeat_them(
 def test_a_law_that_holds_is_not(rng):
     fitted = fit_law(grid(rng, 0.0), "chinchilla", cluster="trunk", draws=20)
     assert not fitted.misfit.significant
+
+
+def test_weights_that_differ_at_a_point_leave_the_noise_what_it_is(rng):
+    """Weighted rows of one point miss the law by different multiples of the same distance."""
+    rows = grid(rng, 0.02) | {"w": 10.0 ** rng.uniform(-1, 1, len(U))}
+    fitted = fit_law(rows, "chinchilla", cluster="trunk", weights="w", draws=20)
+    assert fitted.misfit.against == "repeats"
+    assert fitted.misfit.noise == pytest.approx(0.004, rel=0.4)
+
+
+@pytest.mark.parametrize("runs", [None, TRUNK])
+def test_copies_of_a_run_are_no_repeats_whatever_their_weights(rng, runs):
+    root = 10.0 ** rng.uniform(-1, 1, len(U))
+    basis = np.linalg.qr(root[:, None] * TANGENT)[0]
+    left = root * rng.standard_normal(POINT.max() + 1)[POINT]
+    left = left - basis @ (basis.T @ left)
+    assert against_repeats(POINT, left, basis, runs, root) is None
+    noisy = left + left_of(rng.standard_normal(len(U)))
+    assert against_repeats(POINT, noisy, basis, runs, root) is not None

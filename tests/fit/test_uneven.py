@@ -43,3 +43,23 @@ def test_few_rows_keep_the_noise_model():
     noise = 0.01 * np.random.default_rng(5).standard_normal(12) * (N[some] / 1e7)
     table = {"N": N[some], "D": D[some], "loss": LOSS[some] * np.exp(noise)}
     assert fit_law(table, "chinchilla", draws=20).method == "residual"
+
+
+def test_rounding_of_exact_losses_is_no_noise_that_changes():
+    """By their rounding, p of this table was .01."""
+    rng = np.random.default_rng(8)
+    n, d = np.exp(rng.uniform(10, 16, 20)), np.exp(rng.uniform(14, 20, 20))
+    losses = LAWS["chinchilla"](TRUTH, n_params=n, n_tokens=d)
+    found = fit_law({"N": n, "D": d, "loss": losses}, "chinchilla", draws=2)
+    assert found.method == "residual"
+
+
+def test_rows_that_are_runs_are_not_said_to_be_rows_of_few_runs():
+    d = np.geomspace(1e9, 1e8, 4)
+    n = np.geomspace(1e6, 1e8, 4)
+    losses = LAWS["chinchilla"](TRUTH, n_params=n, n_tokens=d)
+    table = {"N": n, "D": d, "loss": losses * np.exp([0.0005, -0.0005, 0.0005, -0.01])}
+    held = {name: TRUTH[name] for name in ("A", "B", "alpha", "beta")}
+    found = fit_law(table, "chinchilla", fixed=held, draws=20)
+    assert found.method == "wild"
+    assert not any(text.startswith("intervals rest on") for text in found.warnings)

@@ -111,7 +111,7 @@ def fit_problem(
     if method == "auto":
         method, note = choose(problem, z, data, rng) if draws else ("none", None)
         notes += [note] if note else []
-    if method == "wild" and data.n_clusters < FEW_RUNS:
+    if method == "wild" and data.n_clusters < min(FEW_RUNS, data.n_rows):
         warnings.append(
             f"intervals rest on {data.n_clusters} runs: so few hardly show how far rows of a run "
             "go together"

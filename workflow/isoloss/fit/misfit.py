@@ -123,7 +123,7 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
     basis = np.linalg.qr(tangent)[0]
     left = left - basis @ (basis.T @ left)
     runs = data.clusters if data.n_clusters < n else None
-    repeated = against_repeats(_points(problem), left, basis, runs)
+    repeated = against_repeats(_points(problem), left, basis, runs, root)
     bends, degree = bends_outside(problem, basis, root)
     if repeated is not None and (runs is None or bends is None):
         return _by_repeats(repeated, repeated.p_value, left, root, problem)
