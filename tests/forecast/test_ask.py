@@ -10,7 +10,7 @@ from isoloss.errors import UserError
 from isoloss.fit import fit_law
 from isoloss.fit.settings import FitSettings
 from isoloss.forecast import ask, paths
-from isoloss.forecast.average import alone, average
+from isoloss.forecast.average import Averaged, Member, alone, average
 from isoloss.laws import LAWS
 
 LAW = LAWS["chinchilla"]
@@ -227,3 +227,24 @@ def test_a_reply_by_a_rejected_law_names_it():
     misfit = replace(result.misfit, p_value=1e-9, size=0.01, noise=0.001)
     (reply,) = ask.at_points(alone(replace(result, misfit=misfit)), [1e8], [1e10])
     assert reply.sentences[0].endswith("only if the law holds: the runs reject chinchilla.")
+
+
+def test_a_reply_depends_on_the_laws_that_have_the_weight_at_its_tokens_per_parameter(monkeypatch):
+    """The trials of a table weigh its laws otherwise where runs are over-trained."""
+    rejected, holds = (fit_law(table(0.002), law, draws=80) for law in ("chinchilla", "skaling"))
+    misfit = replace(rejected.misfit, p_value=1e-9, size=0.01, noise=0.001)
+    members = (Member(replace(rejected, misfit=misfit), None, np.nan), Member(holds, None, np.nan))
+    monkeypatch.setattr(
+        Averaged,
+        "weights_at",
+        lambda self, shape: np.array([0.6, 0.4] if shape < np.log(20) else [0.4, 0.6]),
+    )
+    both = Averaged(members, {}, 0.9, (), ())
+    few, many = ask.at_points(both, [1e8, 1e8], [1e9, 1e10])
+    assert few.sentences[0].endswith("the runs reject chinchilla, with 60% of the weight.")
+    assert "the runs reject" not in many.sentences[0]
+    log_c = np.log(K * 1e8 * 1e9)
+    (reply,) = ask.at_budgets(both, paths.of_ratio(10.0, K), [np.exp(log_c)])
+    assert "the runs reject chinchilla" in reply.sentences[0]
+    (reply,) = ask.reaching(both, paths.of_ratio(30.0, K), [few.estimates["loss"].value])
+    assert "the runs reject" not in reply.sentences[0]

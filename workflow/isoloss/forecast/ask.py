@@ -43,6 +43,7 @@ from isoloss.forecast.paths import (
     steps,
     tokens_left,
 )
+from isoloss.forecast.trials import shape_of
 from isoloss.laws.allocation import beside
 from isoloss.results.verdict import OFTEN
 from isoloss.stats.intervals import Estimate, bounds
@@ -113,8 +114,9 @@ def at_points(
                  **_losses(averaged, log_x, False)}  # fmt: skip
         place = f"N = {n:.4g}, D = {d:.4g}"
         bent = _losses(depends.bent, log_x, False)["loss"]
-        moved = wider_paths.loss_of_run(depends.wider, found["loss"].value, log_x)
-        said = [_of_loss(depends, found["loss"], bent, moved, f"the loss at {place}")]
+        here = depends.at(float(np.log(d / n)))
+        moved = wider_paths.loss_of_run(here.wider, found["loss"].value, log_x)
+        said = [_of_loss(here, found["loss"], bent, moved, f"the loss at {place}")]
         if compute < cheapest * (1 - CHEAPER):
             said.append(f"The run is cheaper than the cheapest of the table ({cheapest:.3g} FLOP).")
         said += _beyond(averaged, found)
@@ -149,13 +151,14 @@ def at_budgets(averaged: Averaged, path: Path, budgets: Sequence[float]) -> list
         found |= {"compute": _exact(budget, "compute"), **_losses(averaged, log_x, path.optimal)}
         asked = f"{budget:.4g} FLOP {path.words}"
         said, size, loss = [], found["n_params"], found["loss"]
-        moved = wider_paths.place(depends.wider, size.value, loss.value, path, float(place))
+        here = depends.at(float(np.log(found["tokens_per_param"].value)))
+        moved = wider_paths.place(here.wider, size.value, loss.value, path, float(place))
         if size.lo is not None:
             bent = _place(depends.bent, path, float(place))[1]["n_params"]
-            said.append(_of_size(depends, size, bent, moved[0], f"N {path.words} of {budget:.4g} "
+            said.append(_of_size(here, size, bent, moved[0], f"N {path.words} of {budget:.4g} "
                                                                 "FLOP"))  # fmt: skip
         bent = _losses(depends.bent, log_x, path.optimal)["loss"]
-        said.append(_of_loss(depends, loss, bent, moved[1], f"the loss there, {asked},"))
+        said.append(_of_loss(here, loss, bent, moved[1], f"the loss there, {asked},"))
         if path.served:
             found["saving"], sentence = _saving(averaged, path, float(found["loss"].value), place)
             said.append(sentence)
@@ -201,8 +204,9 @@ def reaching(averaged: Averaged, path: Path, losses: Sequence[float]) -> list[Re
             _ends(*_between(depends.bent, path, place, log_c, bent, loss)[:2]),
         )
         value = float(np.exp(at)) if np.isfinite(at) else np.nan
-        moved = wider_paths.compute_of_loss(depends.wider, value, path, log_c, loss)
-        sentence = _of_compute(depends, value, ends, more, moved, never,
+        here = depends.at(float(shape_of(path.points(np.array([place]), law_of(averaged)))[0]))
+        moved = wider_paths.compute_of_loss(here.wider, value, path, log_c, loss)
+        sentence = _of_compute(here, value, ends, more, moved, never,
                                f"a loss of {loss:g} {path.words}")  # fmt: skip
         replies.append(_reply(averaged, path, float(loss), at, ends, never, sentence))
     if problems:

@@ -6,10 +6,9 @@ the law does: where the runs reject these laws, where a bend too weak to be seen
 """
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from isoloss.fit.questions import bent_draws, wider_law, wider_of
 from isoloss.fit.wider import Moved, Wider, moved
@@ -31,26 +30,37 @@ class Conditions:
 
     averaged: Any
     weights: Mapping[str, float]
+    _made: dict[Any, Any] = field(default_factory=dict, repr=False)  # shared by all places
 
-    @cached_property
+    def at(self, shape: float) -> Self:
+        """The same for runs of a shape ln(D/N), where laws have other weights."""
+        weights = self.averaged.weights_at(shape).tolist()
+        return dataclasses.replace(
+            self, weights=dict(zip(self.averaged.laws, weights, strict=True))
+        )
+
+    @property
     def bent(self) -> Any:
         """The same average, with hidden bends in the draws of every law."""
+        return self._once("bent", self._bent)
+
+    def _bent(self):
         members = []
         for member in self.averaged.members:
             result = dataclasses.replace(member.result, draws=bent_draws(member.result))
             members.append(dataclasses.replace(member, result=result))
         return dataclasses.replace(self.averaged, members=tuple(members))
 
-    @cached_property
+    @property
     def wider(self) -> Wider | None:
         """The fits of a wider law that is not averaged, where one law has most of the weight."""
         for member in self.averaged.members:
             most = self.weights.get(member.name, 0.0) > HALF
             if most and SKALING.name not in self.averaged.laws:
-                return wider_of(member.result)
+                return self._once(("wider", member.name), lambda m=member: wider_of(m.result))
         return None
 
-    @cached_property
+    @property
     def doubt(self) -> str:
         """Why all answers hold only if a law does, or "".
 
@@ -58,7 +68,7 @@ class Conditions:
         """
         rejected, cases = [], []
         for member in self.averaged.members:
-            found = wider_law(member.result)
+            found = self._once(("within", member.name), lambda m=member: wider_law(m.result))
             if member.rejected:
                 rejected.append(member.name)
             elif found is not None and found.doubtful and found.law not in self.averaged.laws:
@@ -79,3 +89,8 @@ class Conditions:
             return None
         along = self.wider.optimum(compute, flops_per_param_token)[name]
         return moved(value, along, name == "n_params", self.wider)
+
+    def _once(self, what: Any, make: Callable[[], Any]) -> Any:
+        if what not in self._made:
+            self._made[what] = make()
+        return self._made[what]
