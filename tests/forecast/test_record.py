@@ -129,6 +129,19 @@ def test_what_is_no_record_is_named(tmp_path):
         record.said_before(tmp_path, [LAW], BEFORE)
 
 
+@pytest.mark.parametrize("said", [None, [], ["no row"], [{"loss": 2.5}], [LAW | {"typo": 1}]])
+def test_a_record_without_what_was_said_is_named(tmp_path, said):
+    write_json(tmp_path / "0.json", BEFORE | INPUTS | {"said": said})
+    with pytest.raises(UserError, match="is not the record of a prediction"):
+        record.said_by_other_code(tmp_path, AFTER | INPUTS)
+
+
+def test_a_record_of_other_inputs_may_be_of_any_form(tmp_path):
+    write_json(tmp_path / "0.json", [])
+    write_json(tmp_path / "1.json", BEFORE | INPUTS | {"fits": 3})
+    assert record.said_by_other_code(tmp_path, AFTER | INPUTS) is None
+
+
 def table(results, study, **changes):
     """A table as a version without records left it, in February 2000."""
     path = results / "studies" / study / "prediction.parquet"

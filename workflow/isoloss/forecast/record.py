@@ -15,6 +15,7 @@ from typing import Any
 
 from isoloss.errors import UserError
 from isoloss.files import canonical_json, read_json, write_json
+from isoloss.tables.schema import PREDICTION_COLUMNS
 
 FOLDER = "predictions"
 # The columns in which equal predictions agree. Names and words are left out, because a study, a
@@ -72,6 +73,11 @@ def said_by_other_code(folder: str | Path, about: dict[str, Any]) -> list[dict[s
     -------
     list of dict or None
         The rows of the latest such record, without `NOT_SAID`; None where there is none.
+
+    Raises
+    ------
+    UserError
+        A record is unreadable, or does not hold what was said.
     """
     found = []
     for path in sorted(Path(folder).glob("*.json")):
@@ -79,11 +85,21 @@ def said_by_other_code(folder: str | Path, about: dict[str, Any]) -> list[dict[s
         if not isinstance(record, dict) or record.get("made_before") is not True:
             continue
         if all(name in record and record[name] == about.get(name) for name in INPUTS):
-            found.append(record)
+            found.append((str(record.get("said_utc", "")), str(path), record.get("said")))
     if not found:
         return None
-    latest = max(found, key=lambda record: str(record.get("said_utc")))
-    return [{name: _read(value) for name, value in law.items()} for law in latest["said"]]
+    _, path, laws = max(found, key=lambda one: one[:2])
+    if not _are_rows(laws):
+        raise UserError(path, ["is not the record of a prediction"])
+    return [{name: _read(value) for name, value in law.items()} for law in laws]
+
+
+def _are_rows(laws: Any) -> bool:
+    """Whether this is what `_write` writes of laws: rows with the columns of the table."""
+    known = {column.name for column in PREDICTION_COLUMNS}
+    if not isinstance(laws, list) or not laws:
+        return False
+    return all(isinstance(law, dict) and {"law", "fit"} <= law.keys() <= known for law in laws)
 
 
 def _up_to_rounding(folder: str | Path, said: list[dict[str, Any]]) -> Path | None:
