@@ -201,7 +201,8 @@ class FitSettings:
         "How tables are resampled: new noise on the same design (residual), runs drawn with "
         "replacement (cluster), the residuals of a run turned together (wild), or none. auto is, "
         "where rows share runs, cluster from 30 runs on and else wild; elsewhere cluster from "
-        "150 rows on, else residual, or cluster where that is much wider.",
+        "150 rows on, else residual. From 60 rows on, cluster where that is much wider; below 60, "
+        "wild where the noise may change with the variables.",
         choices=METHODS,
         option="--method",
     )
