@@ -144,6 +144,8 @@ def test_without_draws_there_is_no_interval():
     (reply,) = ask.reaching(bare, paths.of_optimum(bare, K), [2.1])
     assert (reply.estimates["compute"].lo, reply.estimates["compute"].hi) == (None, None)
     assert "not known: there are too few draws for an interval" in reply.sentences[0]
+    (reply,) = ask.at_budgets(bare, paths.of_optimum(bare, K, served=SERVED), [1e22])
+    assert (reply.estimates["n_params"].lo, reply.estimates["n_params"].hi) == (None, None)
 
 
 def test_a_loss_that_a_run_has_reached_is_no_target_of_the_optimum(noisy):

@@ -178,7 +178,7 @@ def _lowest(law, theta, log_c, k, given, served):
     rows = np.arange(len(theta))
     low = np.zeros(len(theta))
     high = np.full(len(theta), log_c - np.log(SERVED * served + k))  # D = 1
-    if not high[0] > 0:
+    if not np.all(high > 0) or not len(theta):
         return np.full(len(theta), np.nan)
     inside = np.ones(len(theta), bool)
     for _ in range(ROUNDS):
