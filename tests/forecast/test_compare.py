@@ -1,5 +1,7 @@
 """Two planted recipes: what the second saves is known, and shared noise cancels."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from isoloss.errors import UserError
 from isoloss.fit.settings import FitSettings
 from isoloss.forecast import paths, trials
 from isoloss.forecast.compare import at_compute, at_loss, budget_beyond
-from isoloss.forecast.recipes import recipes
+from isoloss.forecast.recipes import _method, recipes
 from isoloss.laws import LAWS
 
 LAW = LAWS["chinchilla"]
@@ -128,3 +130,15 @@ def test_a_fixed_ratio_is_compared_too(exact):
 
     expected = compute(B) / compute(A)
     assert found.estimates["compute_ratio"].value == pytest.approx(expected, rel=5e-3)
+
+
+def test_both_tables_are_resampled_by_the_method_that_assumes_less():
+    """The noise of one recipe may grow with size; its note is then true of the pair."""
+    few = SimpleNamespace(n_clusters=25, n_rows=25)
+    for methods, one in (
+        (("residual", "residual"), "residual"),
+        (("residual", "wild"), "wild"),
+        (("wild", "cluster"), "cluster"),
+    ):
+        assert _method("auto", methods, few) == one
+        assert _method("residual", methods, few) == "residual"

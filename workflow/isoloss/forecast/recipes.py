@@ -206,7 +206,7 @@ def _method(asked, methods, most):
         return asked
     if most.n_clusters < most.n_rows:
         return "cluster" if most.n_clusters >= MIN_CLUSTERS else "wild"
-    return "cluster" if "cluster" in methods else "residual"
+    return next((method for method in ("cluster", "wild") if method in methods), "residual")
 
 
 def _drawn(result, method, clusters, draws, seed):
