@@ -131,14 +131,15 @@ def test_every_problem_of_a_table_is_named_with_its_rows():
 def test_too_few_runs_are_refused():
     assert problems(GOOD.iloc[:5]) == (
         "5 parameters of chinchilla need more than 5 different points, got 5 rows at 5 different "
-        "points",
+        "points; a law of one variable has three: --law power_law_floor --x n_params",
     )
 
 
 def test_one_size_only_is_refused():
     table = pd.DataFrame({"n_params": 1e6, "n_tokens": np.geomspace(1e7, 1e9, 9), "loss": LOSS})
     assert problems(table) == (
-        "column 'n_params': n_params is 1e+06 in every row, so its exponent cannot be found",
+        "column 'n_params': n_params is 1e+06 in every row, so its exponent cannot be found; of "
+        "'n_tokens' alone: --law power_law_floor --x n_tokens",
     )
 
 
@@ -159,8 +160,8 @@ def test_losses_worse_than_chance_are_refused_where_the_vocabulary_is_known():
 def test_billions_instead_of_parameters_are_refused():
     table = GOOD.assign(n_params=GOOD["n_params"] / 1e9 * 1.00001)
     assert problems(table) == (
-        "column 'n_params' looks like millions or billions of parameters (largest 0.100001); "
-        "parameters are wanted, e.g. --column n_params='n_params*1e6' or 'n_params*1e9'",
+        "column 'n_params' looks like billions of parameters (largest 0.100001); "
+        "parameters are wanted, e.g. --column n_params='n_params*1e9'",
     )
 
 
