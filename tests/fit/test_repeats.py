@@ -99,3 +99,13 @@ def test_copies_of_a_run_are_no_repeats_whatever_their_weights(rng, runs):
     assert against_repeats(POINT, left, basis, runs, root) is None
     noisy = left + left_of(rng.standard_normal(len(U)))
     assert against_repeats(POINT, noisy, basis, runs, root) is not None
+
+
+def test_intervals_count_the_bends_where_a_law_misses_smoothly_too(rng):
+    """Forty points share what four bends have; a bend moves the parameters more."""
+    rows = grid(rng, 0.012)
+    bent = rows | {"loss": rows["loss"] * np.exp(0.02 * U * V)}
+    found = fit_law(bent, "chinchilla", cluster="trunk", draws=20).misfit
+    size, freedom = found.bias
+    assert freedom < 10 and size == pytest.approx(0.02 * np.std(U * V), rel=0.5)
+    assert size**2 / freedom >= found.size**2 / found.freedom

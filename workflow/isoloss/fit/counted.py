@@ -29,7 +29,7 @@ NOTE = "intervals count the misfit of the law, with the pattern of its residuals
 def seen_pattern(pattern: Misfit | None, bend: LackOfFit | None) -> tuple[float, int] | None:
     """Size and degrees of freedom of the pattern by which the runs reject the law, or None."""
     if pattern is not None and pattern.rejects:
-        return pattern.size, pattern.freedom
+        return pattern.bias
     if bend is not None and bend.bends:
         return bend.size, 1
     return None
@@ -48,7 +48,7 @@ def hidden_pattern(
     be pattern.
     """
     if pattern is not None:
-        return pattern.size, pattern.freedom
+        return pattern.bias
     if bend is not None:
         return bend.size, 1
     size = root_mean_square(problem.residuals(theta)[0])

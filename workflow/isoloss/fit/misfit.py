@@ -61,6 +61,9 @@ class Misfit:
         The point where the pattern is largest, and `residual`: the pattern of ln L there.
     freedom : int
         Degrees of freedom of the pattern: terms, or points, that the law's parameters cannot fit.
+    bias_size, bias_freedom : float, int, optional
+        Of the bends, where the pattern is of single points and the bends are larger for each degree
+        of freedom. What the law misses smoothly moves its parameters most.
     """
 
     p_value: float
@@ -70,6 +73,15 @@ class Misfit:
     by: dict[str, float]
     worst: dict[str, float]
     freedom: int
+    bias_size: float | None = None
+    bias_freedom: int | None = None
+
+    @property
+    def bias(self) -> tuple[float, int]:
+        """Size and degrees of freedom of the pattern that intervals count (`fit.counted`)."""
+        if self.bias_size is None or self.bias_freedom is None:
+            return self.size, self.freedom
+        return self.bias_size, self.bias_freedom
 
     @property
     def rejects(self) -> bool:
@@ -130,14 +142,15 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
     if bends is None:
         return None
     p_value = probability(left, bends, basis, runs)
+    pattern = bends @ (bends.T @ left)
     if repeated is not None and repeated.p_value < p_value:
-        return _by_repeats(repeated, min(1.0, 2 * repeated.p_value), left, root, problem)
+        found = _by_repeats(repeated, min(1.0, 2 * repeated.p_value), left, root, problem)
+        return _with_bends(found, root_mean_square(pattern / root), bends.shape[1])
     by = {}
     for name, column in _quantities(_scaled(problem.log_x)).items():
         alone = _outside(monomials([column], degree), basis, root)
         if alone.shape[1]:
             by[name] = probability(left, alone, basis, runs)
-    pattern = bends @ (bends.T @ left)
     rest, against = left - pattern, "bends" if runs is None else "runs"
     noise = root_mean_square(rest / root)
     if repeated is not None:
@@ -148,6 +161,12 @@ def misfit(problem: Problem, z: np.ndarray, data: Data) -> Misfit | None:
 def _by_repeats(repeated: Against, p_value, left, root, problem):
     noise, pattern = repeated.noise(left, root), repeated.pattern / root
     return _described("repeats", p_value, pattern, noise, {}, problem, repeated.freedom)
+
+
+def _with_bends(found: Misfit, size: float, freedom: int) -> Misfit:
+    if size**2 * found.freedom <= found.size**2 * freedom:
+        return found
+    return dataclasses.replace(found, bias_size=size, bias_freedom=int(freedom))
 
 
 def bends_outside(

@@ -146,6 +146,8 @@ class SavedMisfit(Part):
     by: dict[str, Number]
     worst: dict[str, Number]
     freedom: int = 1  # not in format 1
+    bias_size: float | None = None
+    bias_freedom: int | None = None
 
 
 class SavedOutlier(Part):
