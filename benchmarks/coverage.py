@@ -25,7 +25,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-from coverage_designs import CLUSTERED, DESIGNS, HELD_OUT, UNIDENTIFIED
+from coverage_designs import CLUSTERED, DESIGNS, HELD_OUT, UNEVEN, UNIDENTIFIED
 from coverage_unseen import UNSEEN, WRONG_LAW
 
 import isoloss.fit
@@ -36,7 +36,7 @@ from isoloss.fit import fit_law
 from isoloss.forecast.average import average
 from isoloss.laws import LAWS
 
-ALL = {**DESIGNS, **HELD_OUT, **CLUSTERED, **UNSEEN, **WRONG_LAW, **UNIDENTIFIED}
+ALL = {**DESIGNS, **HELD_OUT, **CLUSTERED, **UNEVEN, **UNSEEN, **WRONG_LAW, **UNIDENTIFIED}
 AHEAD = (10, 100)  # times the compute of the largest run
 SHOWN = ("alpha", "beta", "E", "a", *(f"{what} at {k} C" for what in ("N*", "loss") for k in AHEAD))
 BOUNDS = (87, 93)  # per cent; shares outside are bold

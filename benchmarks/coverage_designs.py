@@ -162,6 +162,23 @@ CLUSTERED = {
     for n_runs in (6, 10, 20, 40)
 }  # fmt: skip
 
+# On which it was chosen when the noise model is not relied on (`fit.uneven`).
+WIDE, LONG = (
+    crossed(np.geomspace(3e7, 3e9, 5), np.geomspace(5e8, 6e10, 4)),
+    crossed(np.geomspace(2e7, 1e9, 6), np.geomspace(4e8, 3e10, 5)),
+)
+UNEVEN = {
+    design.name: design
+    for design in (
+        Design("N^.35 5 x 4", BESIROGLU, *WIDE, even=0.001, by_size=0.35),
+        Design("N^.6 6 x 5", BESIROGLU, *LONG, even=0.001, by_size=0.6),
+        Design("N^.2 6 x 5", BESIROGLU, *LONG, even=0.002, by_size=0.2),
+        Design("N^-.3 6 x 5", BESIROGLU, *LONG, even=0.01, by_size=-0.3),
+        Design("even 5 x 4", BESIROGLU, *WIDE, even=0.002),
+        Design("by loss 5 x 4", BESIROGLU, *WIDE),
+    )
+}
+
 # Tables from which the law cannot be known, each for another reason.
 UNIDENTIFIED = {
     design.name: design
