@@ -47,3 +47,25 @@ def test_the_surface_is_drawn_over_the_grid():
     law = some(drawing(asked, tables).table, what="fitted law")
     sizes = np.repeat(np.geomspace(1e3, 1e6, 7).astype(int), len(law) // 7)
     np.testing.assert_allclose(law["y"], S.surface(sizes, law["x"], **LAW), rtol=3e-3)
+
+
+def test_what_a_law_misses_the_runs_by_is_written_over_no_point_and_no_line():
+    runs = S.grid(sizes=np.geomspace(1.5e3, 5e5, 8), tokens=np.geomspace(2.5e5, 6e6, 7))
+    runs = runs[(runs["n_tokens"] < 2.5e6) | runs["n_params"].between(5e3, 2e4)]
+    n, d = runs["n_params"].astype(float), runs["n_tokens"].astype(float)
+    runs = runs.assign(loss=2.0 * ((2e3 / n) ** 0.8 + 3e5 / d) ** 0.3)  # Kaplan et al., Eq. 1.5
+    variables = {"n_params": "n_params", "n_tokens": "n_tokens", "loss": "loss"}
+    laws = {"one": "Once", "other": "Again"}  # so panels are narrow
+    fits = [Fit(name=name, law="kaplan_nd", variables=variables) for name in laws]
+    asked = spec(draw="loss_grid", laws=laws, by_label="N",
+                 x_label="tokens D", y_label="loss")  # fmt: skip
+    table = fit_study("s", fits, runs)
+    drawn = drawing(asked, Tables(runs=runs, fits=table, variables=dict.fromkeys(laws, variables)))
+    axes = drawn.figure.axes[0]
+    (said,) = [text for text in axes.texts if text.get_text().startswith("misses the runs")]
+    drawn.figure.canvas.draw()
+    box = said.get_window_extent()
+    for line in axes.lines:
+        x, y = axes.transData.transform(line.get_xydata()).T
+        x, y = np.linspace(x[0], x[-1], 500), np.interp(np.linspace(x[0], x[-1], 500), x, y)
+        assert not ((box.x0 < x) & (x < box.x1) & (box.y0 < y) & (y < box.y1)).any()

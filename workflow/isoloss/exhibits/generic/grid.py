@@ -75,7 +75,7 @@ def loss_grid(spec: LossGrid, tables: Tables) -> Drawing:
             miss = _miss(found, runs, spec)
             said = f"misses the runs by {100 * miss:.1f} %"
             notes.append(f"{title or 'The law'} {said} (root mean square).")
-            panel.say(said, "lower left")
+            panel.say(said, "upper right")  # losses fall along x: it is empty
             if not found.identified:
                 notes.append(f"Its parameters are {found.verdict}.")
     if len(values) > MOST_NAMES:
