@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from isoloss.fit.apart import apart
+from isoloss.fit.below import cut
 from isoloss.fit.counted import NOTE, counted, seen_pattern
 from isoloss.fit.curvature import lack_of_fit
 from isoloss.fit.held import check_floor
@@ -162,8 +163,9 @@ def fit_problem(
             says = again if again.status is Status.NOT_IDENTIFIED else says
     names, values = law.names, law.natural(theta)
     natural = law.natural(sampled)
+    shown = cut(law, natural)
     params = {
-        p.name: estimate(values[i], natural[:, i], level, p.unit)
+        p.name: estimate(values[i], shown[:, i], level, p.unit)
         for i, p in enumerate(law.parameters)
     }
     at = law.derived(dict(zip(names, values, strict=True)))

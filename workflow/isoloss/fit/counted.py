@@ -13,6 +13,7 @@ import dataclasses
 
 import numpy as np
 
+from isoloss.fit.below import opened
 from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.misfit import Misfit
 from isoloss.fit.newton import Minimised, joined
@@ -77,7 +78,7 @@ def counted(
     Minimised
         One fit for each draw.
     """
-    problem = dataclasses.replace(problem, objective=Objective("lsq"))
+    problem = dataclasses.replace(opened(problem), objective=Objective("lsq"))
     basis, length, _ = np.linalg.svd(problem.jacobian(z), full_matrices=False)
     basis = basis[:, length > FLATTEST * length[0]]
     one = size * np.sqrt(len(basis) / freedom)  # in one direction

@@ -48,6 +48,8 @@ class Problem:
         (first, follower): follower = first; (first, follower, factor): follower = factor * first.
         Both are in the solver's coordinates, so only parameters that are not logarithms take a
         factor.
+    lowest_floor : float or None
+        The bound of the law's floor in place of its own; -inf for resampled tables (`fit.below`).
     """
 
     law: Law
@@ -57,6 +59,7 @@ class Problem:
     weights: np.ndarray | None = None
     fixed: Mapping[str, float] = field(default_factory=dict)
     tied: tuple[tuple, ...] = ()
+    lowest_floor: float | None = None
 
     def __post_init__(self):
         names = ("free", "offset", "matrix", "lower", "upper")
@@ -94,6 +97,8 @@ class Problem:
             elif parameter.log:
                 with np.errstate(divide="ignore"):
                     low, high = np.log([low, high])
+            if name == law.floor and self.lowest_floor is not None:
+                low = self.lowest_floor
             lower.append(low)
             upper.append(high)
         return tuple(free), offset, matrix, np.array(lower), np.array(upper)

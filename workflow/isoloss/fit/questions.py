@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
+from isoloss.fit.below import cut
 from isoloss.fit.counted import counted, hidden_pattern, seen_pattern
 from isoloss.fit.nested import Within, within
 from isoloss.fit.wider import WIDER_FITS, Moved, Wider, moved, wider
@@ -190,7 +191,8 @@ def _of_numbers(result: Any, bent: np.ndarray, wide: Wider | None) -> Iterator[A
     by_wider = {} if wide is None else wide.numbers()
     at = dict(zip(law.names, law.natural(result.theta), strict=True))
     many, more = (
-        dict(zip(law.names, law.natural(rows).T, strict=True)) for rows in (result.draws, bent)
+        dict(zip(law.names, cut(law, law.natural(rows)).T, strict=True))
+        for rows in (result.draws, bent)
     )
     units = {name: law.derived_unit(name) for name in law.derived(at)}
     scales = {"G", *(name for name, unit in units.items() if unit)}

@@ -12,6 +12,7 @@ import dataclasses
 
 import numpy as np
 
+from isoloss.fit.below import centre, opened
 from isoloss.fit.newton import Minimised, joined
 from isoloss.fit.noise import Noise, noise_of
 from isoloss.fit.objective import Objective
@@ -65,6 +66,7 @@ def choose(problem: Problem, z, data: Data, rng: np.random.Generator) -> tuple[s
 
 def draw(problem: Problem, z, data: Data, method: str, draws: int, rng) -> Minimised:
     """Fits of resampled tables, each started from the optimum `z` of the measured one."""
+    problem, z = opened(problem), centre(problem, z)
     tables_of = resampled(problem, z, data, method, draws, rng)
     if method == "wild":  # these tables are made for least squares
         problem = least_squares(problem)

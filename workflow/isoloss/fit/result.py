@@ -57,7 +57,8 @@ class FitResult:
         Sloppy directions, in which the fit does not change (`fit.loose`).
     draws : ndarray, shape (draw, parameter)
         theta of each resampled table, from which intervals of other quantities follow. Where the
-        runs reject the law, they count its misfit too (`fit.counted`).
+        runs reject the law, they count its misfit too (`fit.counted`). Their floor may lie below
+        zero (`fit.below`).
     problem, clusters
         The problem that was solved, and the run of each row.
     """
