@@ -102,6 +102,31 @@ def test_what_was_said_before_the_run_stands_when_only_the_code_has_changed(tmp_
     assert said == expected
 
 
+def test_a_fit_that_is_renamed_since_says_what_it_said_under_its_new_name(tmp_path):
+    """The order of fits is no part of a prediction either."""
+    of_law, of_other = {"law": "chinchilla", "x": "n_params"}, {"law": "kaplan_nd"}
+    first = [of_law | {"name": "hoffmann"}, of_other | {"name": "kaplan"}]
+    later = [of_other | {"name": "joint"}, of_law | {"name": "surface"}]
+    record.said_before(tmp_path, [LAW, NOT_FITTED], BEFORE | INPUTS | {"fits": first})
+    said = record.said_by_other_code(tmp_path, AFTER | INPUTS | {"fits": later})
+    assert {law["law"]: law["fit"] for law in said} == {
+        "chinchilla": "surface",
+        "kaplan_nd": "joint",
+    }
+    assert said[0]["loss"] == LAW["loss"]
+    changed = [later[0], of_law | {"name": "surface", "x": "n_params_non_embedding"}]
+    assert record.said_by_other_code(tmp_path, AFTER | INPUTS | {"fits": changed}) is None
+
+
+def test_two_fits_of_the_same_content_keep_their_own_names(tmp_path):
+    of_law = {"law": "chinchilla"}
+    first = [of_law | {"name": "hoffmann"}, of_law | {"name": "again"}]
+    later = [of_law | {"name": "surface"}, of_law | {"name": "again"}]
+    record.said_before(tmp_path, [LAW, LAW | {"fit": "again"}], BEFORE | INPUTS | {"fits": first})
+    said = record.said_by_other_code(tmp_path, AFTER | INPUTS | {"fits": later})
+    assert [law["fit"] for law in said] == ["surface", "again"]
+
+
 @pytest.mark.parametrize(
     "other",
     [{"fits": [{"law": "skaling"}]}, {"fitted": {"a-s0": "1f", "b-s0": "3d"}},

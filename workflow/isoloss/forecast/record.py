@@ -3,8 +3,8 @@
 A record is a file of results/predictions/, named by a hash of its prediction, and written once. A
 prediction with the same runs, laws and numbers has the same record, whenever and wherever it is
 repeated. Numbers are the same up to rounding, which differs between processors. Any other
-prediction gets a record of its own. Where only the code has changed, what was said before the runs
-stands: no later number takes its place.
+prediction gets a record of its own. Where only the code or the names of fits have changed, what was
+said before the runs stands: no later number takes its place.
 """
 
 import hashlib
@@ -62,7 +62,8 @@ def said_before(folder: str | Path, said: list[dict[str, Any]], about: dict[str,
 def said_by_other_code(folder: str | Path, about: dict[str, Any]) -> list[dict[str, Any]] | None:
     """What was said of runs from the same inputs, before these runs had a result.
 
-    Code that has changed since would compute other numbers, knowing the result.
+    Code that has changed since would compute other numbers, knowing the result. A fit may have
+    another name since: the rows have its name of `about`.
 
     Parameters
     ----------
@@ -84,14 +85,45 @@ def said_by_other_code(folder: str | Path, about: dict[str, Any]) -> list[dict[s
         record = read_json(path)
         if not isinstance(record, dict) or record.get("made_before") is not True:
             continue
-        if all(name in record and record[name] == about.get(name) for name in INPUTS):
-            found.append((str(record.get("said_utc", "")), str(path), record.get("said")))
+        if all(name in record and _same_input(name, record, about) for name in INPUTS):
+            found.append((str(record.get("said_utc", "")), str(path), record))
     if not found:
         return None
-    _, path, laws = max(found, key=lambda one: one[:2])
+    _, path, record = max(found, key=lambda one: one[:2])
+    laws = record.get("said")
     if not _are_rows(laws):
         raise UserError(path, ["is not the record of a prediction"])
-    return [{name: _read(value) for name, value in law.items()} for law in laws]
+    names = dict(zip(_names(record["fits"]), _names(about["fits"]), strict=True))
+    return [
+        {name: _read(value) for name, value in law.items()}
+        | {"fit": names.get(law["fit"], law["fit"])}
+        for law in laws
+    ]
+
+
+def _same_input(name: str, record: dict[str, Any], about: dict[str, Any]) -> bool:
+    """Whether both are made from the same; names of fits, and their order, are no part of it."""
+    one, other = record[name], about.get(name)
+    if name != "fits" or one == other:
+        return one == other
+    return _are_fits(one) and _are_fits(other) and _contents(one) == _contents(other)
+
+
+def _are_fits(fits: Any) -> bool:
+    return isinstance(fits, list) and all(isinstance(fit, dict) for fit in fits)
+
+
+def _contents(fits: list[dict[str, Any]]) -> list[str]:
+    return sorted(map(_content, fits))
+
+
+def _names(fits: list[dict[str, Any]]) -> list[Any]:
+    """Names of fits, in the order of `_contents`; fits of the same content in their own order."""
+    return [fit.get("name") for fit in sorted(fits, key=_content)]
+
+
+def _content(fit: dict[str, Any]) -> str:
+    return canonical_json({name: value for name, value in fit.items() if name != "name"})
 
 
 def _are_rows(laws: Any) -> bool:
