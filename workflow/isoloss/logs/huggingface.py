@@ -30,6 +30,7 @@ from isoloss.logs.sizes import sizes_beside
 NAME = "huggingface"
 FILE = "trainer_state.json"
 CHECKPOINT = re.compile(r"checkpoint-\d+")
+RATES = ("_runtime", "_samples_per_second", "_steps_per_second")  # of an evaluation
 SUMMARY = ("train_loss", "train_runtime", "total_flos")  # of the whole call, no point of a curve
 
 
@@ -67,7 +68,9 @@ def read(place: Place) -> list[Log]:
     for row in state["log_history"]:
         step = row["step"]
         for key, value in row.items():
-            if key.endswith("loss") and key not in SUMMARY and is_number(value):
+            if key.startswith("eval_") and key.endswith(RATES) and is_number(value):
+                points.setdefault(key, []).append((step, float(value)))
+            elif key.endswith("loss") and key not in SUMMARY and is_number(value):
                 if key != "loss":
                     points.setdefault(key, []).append((step, float(value)))
                 elif value == 0:
@@ -85,7 +88,8 @@ def read(place: Place) -> list[Log]:
             points.setdefault("num_input_tokens_seen", []).append((step, float(seen)))
     kinds = {"loss": TRAINING, "num_input_tokens_seen": TOKENS}
     for tag, found in points.items():
-        kind = kinds.get(tag, HELD_OUT if tag.startswith("eval_") else OTHER)
+        is_loss = tag.startswith("eval_") and not tag.endswith(RATES)
+        kind = kinds.get(tag, HELD_OUT if is_loss else OTHER)
         log.tags[tag] = series(found, kind)
     _ends(log, state)
     if zeros:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoloss.errors import UserError
-from isoloss.logs import find, table, tags
+from isoloss.logs import averages, find, table, tags
 from isoloss.logs.join import Run, joined
 from isoloss.logs.reading import OF_ONE_DEVICE
 from isoloss.logs.records import TRAINING, Options, Place
@@ -57,6 +57,7 @@ class _Said:
     trained_only: list[list[str]] = field(default_factory=list)  # [run, tag of training]
     no_tokens: list[str] = field(default_factory=list)
     empty: list[list[str]] = field(default_factory=list)  # [run without a loss, its tags]
+    batches: list[list[Any]] = field(default_factory=list)  # [run, tag, texts, texts a step]
 
 
 def import_logs(
@@ -186,6 +187,8 @@ def _say(run: Run, tag: str, columns, options: Options, said: _Said) -> None:
     seen, _ = table.tokens_of(run, one, options)
     if wrong := table.disagreement(run, one, seen):
         said.notes.append([run.name, wrong])
+    if read := averages.evaluated(run, tag):
+        said.batches.append([run.name, tag, *read])
 
 
 def _problems(whole: _Said, options: Options, others) -> list[str]:
@@ -245,6 +248,7 @@ def _notes_of(whole: _Said, runs, options: Options) -> list[str]:
             f"the losses of different runs have different tags: {', '.join(chosen)}; they compare "
             "only if they are of the same data"
         )
+    notes += averages.in_other_batches(whole.batches)
     unknown = runs.loc[runs["n_params"].isna(), "run_id"].drop_duplicates().tolist()
     if unknown:
         notes.append(

@@ -13,7 +13,7 @@ from isoloss.files import read_json, read_parquet, sha256, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 2  # another version reads anew: what a log means here may have changed
+VERSION = 3  # another version reads anew: what a log means here may have changed
 
 
 def index_of(output: Path) -> Path:
