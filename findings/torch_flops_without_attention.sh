@@ -10,9 +10,9 @@
 # Output seen: a layer, forward and backward, on 1,024 tokens. Of 3 x (24 T d^2 + 4 T^2 d) FLOP the
 # counter has .27 at width 64, .60 at 256 and .86 at 1,024. With dropout it has all. Evaluated, the
 # layer has 0.
-# Why it matters for a fit: FLOP are often counted on a laptop, for all sizes of a sweep, and runs of
-# others are counted on a GPU. Here compute is too small by 3.7 for the smallest model and by 1.2 for
-# the largest. An optimum N* ~ C^.50 over these sizes then reads C^.45.
+# Why it matters for a fit: FLOP are often counted on a laptop, for all sizes of a sweep, and runs
+# of others are counted on a GPU. Here compute is too small by 3.7 for the smallest model and by 1.2
+# for the largest. An optimum N* ~ C^.50 over these sizes then reads C^.45.
 # isoloss: counts from a run's settings, attention in:
 # test_attention_is_two_products_over_all_pairs_and_a_softmax_per_head in tests/test_counting.py.
 set -euo pipefail

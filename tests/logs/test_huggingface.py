@@ -254,3 +254,11 @@ def test_the_same_batches_and_other_texts_are_no_doubt(tmp_path):
     evaluations(tmp_path / "runs" / "other-texts", 4, texts=2000)
     _, text = imported(tmp_path / "runs", "--tokens-per-step", 10)
     assert "mean of the means" not in text
+
+
+@pytest.mark.parametrize(("logged", "is_a_sum"), [(13.6, True), (3.4, False), (5.0, False)])
+def test_a_training_loss_that_is_a_sum_over_accumulated_batches_is_said(tmp_path, logged, is_a_sum):
+    """As transformers 5.24 logs a Trainer with its own compute_loss and 4 batches a step."""
+    evaluations(tmp_path / "runs" / "one", 64, loss=logged)
+    _, text = imported(tmp_path / "runs", "--tokens-per-step", 10)
+    assert ("'loss' is 4.12 times 'eval_loss'" in text) == is_a_sum

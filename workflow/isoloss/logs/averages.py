@@ -1,15 +1,17 @@
-"""What a log tells of how its losses were averaged: means of batches, or of tokens."""
+"""What a log tells of how its losses were averaged: means of batches, and sums over them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from isoloss.logs import tags
 from isoloss.logs.join import Run
 
 OTHER_BATCH = 1.2  # texts a step; those of one batch size differ by less, but for a part of a batch
+WHOLE = 0.05  # how near a multiple of the held-out loss a training loss is
 
 
 def evaluated(run: Run, tag: str) -> tuple[int, float] | None:
@@ -51,3 +53,23 @@ def in_other_batches(said: Sequence[Sequence[Any]]) -> list[str]:
                 "losses compare only if the batch of a device is the same"
             )
     return notes
+
+
+def multiple(run: Run, tag: str, columns: Mapping[str, Any]) -> str:
+    """What a training loss of several times the held-out one means; "" where it is none."""
+    training = tags.training(run)
+    if training not in ("loss", "train/loss") or not tag.startswith(("eval_", "eval/")):
+        return ""
+    if "eval_loss" not in columns or not len(columns["eval_loss"]):
+        return ""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = columns["train_loss"] / columns["eval_loss"]
+    ratio = ratio[np.isfinite(ratio)]
+    typical = float(np.median(ratio)) if len(ratio) else 0.0
+    times = round(typical)
+    if times < 2 or abs(typical / times - 1) > WHOLE:
+        return ""
+    return (
+        f"{training!r} is {typical:.3g} times {tag!r}, as where a Trainer's own compute_loss is "
+        "summed over accumulated batches: its gradients are then as many times too large"
+    )

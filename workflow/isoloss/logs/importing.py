@@ -187,6 +187,8 @@ def _say(run: Run, tag: str, columns, options: Options, said: _Said) -> None:
     seen, _ = table.tokens_of(run, one, options)
     if wrong := table.disagreement(run, one, seen):
         said.notes.append([run.name, wrong])
+    if wrong := averages.multiple(run, tag, columns):
+        said.notes.append([run.name, wrong])
     if read := averages.evaluated(run, tag):
         said.batches.append([run.name, tag, *read])
 
