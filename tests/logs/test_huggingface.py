@@ -75,6 +75,19 @@ def test_flop_leave_embeddings_out(tmp_path):
     assert table["compute"].tolist() == [6 * TOTAL * 2560, 6 * TOTAL * 5120]
 
 
+def test_total_flos_have_an_output_matrix_only_if_it_is_untied(tmp_path):
+    """transformers 5.24 counts 21,720 parameters of the tied model, and 64 x 24 more if untied."""
+    for name, tied, counted in (("tied", True, 21_720), ("untied", False, 23_256)):
+        folder = tmp_path / "runs" / name
+        write(folder / "trainer_state.json", state(losses(10), total_flos=6.0 * counted * 2560))
+        write(folder / "config.json", {**GPT2, "tie_word_embeddings": tied})
+    table, _ = imported(tmp_path / "runs")
+    assert points(table, "run_id", "n_tokens", "n_params_non_embedding") == [
+        ("tied", 2560, WITHOUT),
+        ("untied", 2560, WITHOUT),
+    ]
+
+
 def test_a_loss_of_zero_is_the_filter_of_nan(tmp_path):
     """As transformers 5.24 writes a run that diverges at step 12: 3.29, 0.0, 47."""
     train = {10: 3.29, 20: 0.0, 30: 47.0}
