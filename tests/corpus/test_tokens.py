@@ -131,6 +131,15 @@ def test_a_tokenizer_comes_back_from_its_file(tmp_path, spec):
     assert again.decode(again.encode(PROSE)) == PROSE.decode()
 
 
+def test_the_file_of_a_bpe_cuts_no_text_and_fills_none_up(bpe):
+    """transformers writes a limit and padding into such files, and tokenizers obeys them."""
+    tokenizers = pytest.importorskip("tokenizers")
+    read = tokenizers.Tokenizer.from_str(bpe.text())
+    assert (read.truncation, read.padding) == (None, None)
+    counts = {n: len(read.encode("loss falls " * n).ids) for n in (1, 1000)}
+    assert counts[1000] == pytest.approx(1000 * counts[1], rel=0.2)
+
+
 def test_text_that_is_not_utf8_is_named_with_its_offset():
     assert utf8_problem("a.txt", "fine: ä".encode()) is None
     assert utf8_problem("a.txt", b"x" * 1234 + b"\xe4\xf6") == (
