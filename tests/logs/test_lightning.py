@@ -49,6 +49,31 @@ def test_settings_are_those_of_hparams_and_not_a_batch_of_one_device(tmp_path):
     assert "objects of Python" in text
 
 
+@pytest.mark.parametrize(
+    ("checkpoint", "differs"),
+    [("epoch=0-step=24", True), ("epoch=0-step=3", True), ("epoch=0-step=12", False),
+     ("epoch=0-step=10", False), ("epoch=1-step=24", False), ("best", False)],
+)  # fmt: skip
+def test_checkpoints_that_count_other_steps_than_rows_are_said(tmp_path, checkpoint, differs):
+    """As lightning 2.6 names them with two optimizers, and with one that steps each 4th batch."""
+    rows = "0,11,,,2.5\n1,23,,,2.0\n"
+    write(tmp_path / "run" / "metrics.csv", HEADER + rows)
+    write(tmp_path / "run" / "checkpoints" / f"{checkpoint}.ckpt", "")
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 10)
+    assert ("with manual optimization rows count batches" in text) == differs
+    assert table["n_tokens"].tolist() == [120, 240]
+
+
+def test_planned_steps_of_two_optimizers_are_half_as_many_rows(tmp_path):
+    """With max_steps=24 and two optimizers, lightning 2.6 ends after 12 batches."""
+    for name in ("ended", "stopped"):
+        write(tmp_path / "runs" / name / "metrics.csv", HEADER + "0,11,,,2.5\n")
+        write(tmp_path / "runs" / name / "hparams.yaml", "max_steps: 24\n")
+    write(tmp_path / "runs" / "ended" / "checkpoints" / "epoch=0-step=24.ckpt", "")
+    table, _ = imported(tmp_path / "runs", "--tokens-per-step", 10)
+    assert points(table, "run_id", "status") == [("ended", "done"), ("stopped", "incomplete")]
+
+
 def test_losses_of_several_loaders_are_a_choice(tmp_path):
     header = "epoch,step,val_loss/dataloader_idx_0,val_loss/dataloader_idx_1\n"
     write(tmp_path / "run" / "metrics.csv", f"{header}0,9,2.0,3.0\n")

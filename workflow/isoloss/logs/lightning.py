@@ -21,6 +21,7 @@ from isoloss.tables import names
 NAME = "lightning"
 FILE = "metrics.csv"
 VERSION = re.compile(r"version_\d+")
+CHECKPOINT = re.compile(r"epoch=(\d+)-step=(\d+)(?:-v\d+)?")  # the default name
 MOST_PROBLEMS = 8
 
 
@@ -61,7 +62,8 @@ def read(place: Place) -> list[Log]:
 def _log(path: Path, place: Place) -> Log:
     version = path.parent.name if VERSION.fullmatch(path.parent.name) else ""
     log = Log("/".join(filter(None, [place.name, version])), path, may_resume=bool(version))
-    for tag, points in _columns(path).items():
+    columns = _columns(path)
+    for tag, points in columns.items():
         kind = tags.kind_of(tag)
         name = names.plain(tag.rpartition("/")[2])
         if name in names.KNOWN["n_tokens"]:
@@ -79,7 +81,28 @@ def _log(path: Path, place: Place) -> Log:
             if name != "n_tokens":
                 log.set(name, value, "hparams.yaml")
         note_of_device(log, found or {})
+    _count_as_rows(log, path.parent / "checkpoints", columns.get("epoch", []))
     return log
+
+
+def _count_as_rows(log: Log, checkpoints: Path, epochs) -> None:
+    """Say where names of checkpoints count other steps than rows; count planned steps as rows do.
+
+    With manual optimization, rows count batches. Names and max_steps count each optimizer's steps.
+    """
+    names = [CHECKPOINT.fullmatch(path.stem) for path in checkpoints.glob("*.ckpt")]
+    named, epoch = max(((int(one[2]), int(one[1])) for one in names if one), default=(0, 0))
+    in_rows = max((step + 1 for step, at in epochs if at <= epoch), default=0)
+    least, most = sorted((named, in_rows))
+    if least == 0 or most == least or most % least:
+        return
+    log.notes.append(
+        f"the latest checkpoint counts {named:,} steps and the rows {in_rows:,}: with manual "
+        "optimization rows count batches, so the tokens of a step are those of a batch, without "
+        "accumulation"
+    )
+    if named > in_rows and "planned_steps" in log.settings:
+        log.settings["planned_steps"] *= in_rows / named
 
 
 def _columns(path: Path) -> dict[str, list]:
