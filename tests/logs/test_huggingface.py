@@ -275,3 +275,24 @@ def test_a_training_loss_that_is_a_sum_over_accumulated_batches_is_said(tmp_path
     evaluations(tmp_path / "runs" / "one", 64, loss=logged)
     _, text = imported(tmp_path / "runs", "--tokens-per-step", 10)
     assert ("'loss' is 4.12 times 'eval_loss'" in text) == is_a_sum
+
+
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ((1.0, 0.67, 0.33, 0.0, 0.0, 0.0), "0 from step 40 to step 60"),  # two processes
+        ((1.0, 0.8, 0.6, 0.4, 0.2, 0.0), ""),
+        ((0.0, 0.5, 1.0, 0.5, 0.1, 0.1), ""),
+    ],
+)
+def test_a_rate_of_zero_to_the_end_is_said(tmp_path, rates, said):
+    """accelerate 1.15 steps a schedule once for each process."""
+    history = [
+        {"step": step, "loss": 3.4, "learning_rate": rate}
+        for step, rate in zip(range(10, 70, 10), rates, strict=True)
+    ]
+    write(tmp_path / "run" / "trainer_state.json", state([*history, *losses(60)[1:]]))
+    table, text = imported(tmp_path / "run", "--tokens-per-step", 10)
+    assert table["n_tokens"].tolist() == [600]
+    assert ("the learning rate is 0" in text) == bool(said)
+    assert said in text

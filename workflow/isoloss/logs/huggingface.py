@@ -68,7 +68,8 @@ def read(place: Place) -> list[Log]:
     for row in state["log_history"]:
         step = row["step"]
         for key, value in row.items():
-            if key.startswith("eval_") and key.endswith(RATES) and is_number(value):
+            kept = key == "learning_rate" or (key.startswith("eval_") and key.endswith(RATES))
+            if kept and is_number(value):
                 points.setdefault(key, []).append((step, float(value)))
             elif key.endswith("loss") and key not in SUMMARY and is_number(value):
                 if key != "loss":

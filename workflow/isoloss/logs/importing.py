@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoloss.errors import UserError
-from isoloss.logs import averages, find, table, tags
+from isoloss.logs import averages, find, rates, table, tags
 from isoloss.logs.join import Run, joined
 from isoloss.logs.reading import OF_ONE_DEVICE
 from isoloss.logs.records import TRAINING, Options, Place
@@ -187,8 +187,9 @@ def _say(run: Run, tag: str, columns, options: Options, said: _Said) -> None:
     seen, _ = table.tokens_of(run, one, options)
     if wrong := table.disagreement(run, one, seen):
         said.notes.append([run.name, wrong])
-    if wrong := averages.multiple(run, tag, columns):
-        said.notes.append([run.name, wrong])
+    for wrong in (averages.multiple(run, tag, columns), rates.of_nothing(run)):
+        if wrong:
+            said.notes.append([run.name, wrong])
     if read := averages.evaluated(run, tag):
         said.batches.append([run.name, tag, *read])
 
