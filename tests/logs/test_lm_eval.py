@@ -26,6 +26,16 @@ def test_bits_stand_for_perplexities_of_the_same_text_and_the_newest_file_holds(
     assert "they compare with no other task's" in text
 
 
+@pytest.mark.parametrize(("task", "is_said"), [("wikitext", True), ("c4", False)])
+def test_bytes_of_wikitext_are_those_before_it_was_made_plain(tmp_path, task, is_said):
+    """lm-eval 0.4.13 gives .934 bits a byte where a model spent one on each that it read."""
+    content = results() | {"results": {task: METRICS}}
+    write(tmp_path / "run" / NAME.format(1), content)
+    table, text = imported(tmp_path / "run", "--tokens", 1)
+    assert (f"{task} is divided by the bytes, or words, of a text whose blanks" in text) == is_said
+    assert table["eval_bits_per_byte"].tolist() == [0.85]
+
+
 def test_checkpoints_of_a_model_are_one_run_with_the_tokens_of_their_steps(tmp_path):
     """Else each would be the last evaluation of a run of its own."""
     for step in (3000, 70):

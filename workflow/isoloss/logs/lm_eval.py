@@ -18,6 +18,7 @@ from isoloss.logs.records import HELD_OUT, NO_STEP, Log, Place, is_count, is_num
 NAME = "lm-eval"
 STEP = re.compile(r"[/@_-](?:checkpoint|global_step|step|iter)[-_]?(\d+)")
 LOSSES = ("bits_per_byte", "byte_perplexity", "word_perplexity", "perplexity", "ppl", "loss", "nll")
+MADE_PLAIN = ("wikitext", "french_bench_wikitext_fr")  # tasks that score another text
 ENDS = 4096  # bytes at either end of a file, by which it is recognised
 
 
@@ -83,6 +84,12 @@ def read(place: Place) -> list[Log]:
             log.notes.append(
                 "bits a byte are of the task's own text: they compare with no other task's"
             )
+        for task in MADE_PLAIN:
+            if any(tag.startswith(f"{task}/") for tag in log.tags):
+                log.notes.append(
+                    f"{task} is divided by the bytes, or words, of a text whose blanks lm-eval "
+                    "took out before the model read it: other tools' losses of it are higher"
+                )
     return list(logs.values())
 
 
