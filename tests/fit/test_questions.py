@@ -9,6 +9,7 @@ import pytest
 
 from isoloss.cli.main import main
 from isoloss.fit import fit_law
+from isoloss.fit.questions import of_numbers
 from isoloss.laws import LAWS
 
 BUDGETS = np.repeat(np.geomspace(1e18, 1e20, 4), 5)
@@ -131,3 +132,37 @@ def test_the_commands_print_the_answers(command, tmp_path, capsys):
     size = next(one for one in found if one["question"] == "N* at 1e+21 FLOP")
     assert size["verdict"] == "identified"
     assert size["lo"] < size["value"] < size["hi"]
+
+
+def grid(n_sizes, n_lengths, seed):
+    """Runs of `RIGHT`, close together, with noise of .2 %."""
+    n, d = np.meshgrid(np.geomspace(8e7, 5e8, n_sizes), np.geomspace(2e9, 1.4e10, n_lengths))
+    at = {"n_params": n.ravel(), "n_tokens": d.ravel()}
+    noise = np.random.default_rng(seed).standard_normal(n.size)
+    return at | {"loss": LAWS["chinchilla"](RIGHT, **at) * np.exp(0.001 * noise)}
+
+
+def test_nine_rows_cannot_test_the_law_and_leave_nothing_known_without_it():
+    """Where chance makes nine residuals small, intervals are narrow, and miss too often."""
+    few = [fit_law(grid(3, 3, seed), "chinchilla", draws=60) for seed in range(6)]
+    narrow = [one for result in few for one in result.answers() if one.verdict.determined]
+    assert len(narrow) >= 6
+    for one in narrow:
+        assert one.verdict.status == "identified only if the law holds"
+        assert one.verdict.reason.startswith("9 rows are too few to test it")
+        assert "but only if the law holds: 9 rows" in one.sentence
+    known = {name for result in few for name, one in of_numbers(result).items() if one.identified}
+    assert not known
+
+
+def test_twelve_rows_can_test_the_law():
+    enough = [fit_law(grid(4, 3, seed), "chinchilla", draws=60) for seed in range(4)]
+    assert all(result.misfit is not None for result in enough)
+    assert any(one.verdict.identified for result in enough for one in result.answers())
+
+
+def test_nine_exact_rows_have_no_noise_that_could_be_larger():
+    rows = grid(3, 3, 0)
+    rows["loss"] = LAWS["chinchilla"](RIGHT, n_params=rows["n_params"], n_tokens=rows["n_tokens"])
+    said = fit_law(rows, "chinchilla", draws=60).answers()
+    assert not any("too few to test" in one.sentence for one in said)

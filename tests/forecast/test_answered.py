@@ -91,6 +91,12 @@ def test_an_average_of_rejected_laws_holds_only_if_one_of_them_does(right):
     assert {one.verdict for one in found} == {f"identified only if the law holds: {reason}"}
 
 
+def test_an_average_of_laws_that_the_rows_cannot_test_holds_only_if_one_of_them_does(right):
+    found = asked(of(dataclasses.replace(right, misfit=None))).values()
+    reason = "the runs are too few to test chinchilla"
+    assert {one.verdict for one in found} == {f"identified only if the law holds: {reason}"}
+
+
 def test_laws_that_know_no_optimum_leave_it_unknown(right):
     unknown = dataclasses.replace(right, loose=("a", "b", "G"))
     assert asked(of(unknown))["N*"].verdict.reason == "100% of the draws have none"

@@ -9,8 +9,10 @@ An answer is known if its interval is narrow enough to act on, and would still b
 bend too weak to be seen. `fit.counted` makes the second interval, of a pattern as large as the one
 that noise alone leaves in the residuals. And no wider law that the runs allow may put it outside
 its interval, or fit better (`fit.wider`). Kaplan's joint law is tested alone: the wider law
-must not fit better (`fit.nested`). Where only the interval is narrow, the answer is known only if
-the law holds. A study's tables have the same verdicts on each number of a law (`of_numbers`).
+must not fit better (`fit.nested`). And the runs must be enough to test the law: so few tell little
+of their own noise either, and chance would decide whose interval is narrow. Where only the interval
+is narrow, the answer is known only if the law holds. A study's tables have the same verdicts on
+each number of a law (`of_numbers`).
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ import numpy as np
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.fit.below import cut
 from isoloss.fit.counted import counted, hidden_pattern, seen_pattern
+from isoloss.fit.misfit import EXACT
 from isoloss.fit.nested import Within, within
 from isoloss.fit.wider import WIDER_FITS, Moved, Wider, moved, wider
 from isoloss.laws.allocation import beside
+from isoloss.laws.sums import Sum
 from isoloss.results.verdict import (
     IDENTIFIED,
     OFTEN,
@@ -37,6 +41,7 @@ from isoloss.results.verdict import (
     only_if,
 )
 from isoloss.stats.intervals import bounds
+from isoloss.stats.spread import root_mean_square
 
 FACTOR = 3.0  # largest ratio of the ends of a known N*: within 1.7 times either way
 RELATIVE = 0.5  # widest interval of a known exponent or floor, in units of its value
@@ -270,10 +275,24 @@ def doubt_of(result: Any) -> str:
     """Why the numbers of a fit hold only if its law does, whatever their intervals are."""
     if result.misfit is not None and result.misfit.rejects:
         return only_if(result.misfit.miss, result.misfit.noise).reason
+    if untested(result):
+        return f"{result.n_rows} rows are too few to test it, and tell little of their own noise"
     found = wider_law(result)
     if found is not None and found.doubtful:
         return f"{found.law}, of which it is a case, fits better (p = {found.p_value:.2g})"
     return ""
+
+
+def untested(result: Any) -> bool:
+    """Whether the rows are too few for a test of lack of fit, where there are draws."""
+    if not len(result.draws) or result.misfit is not None or result.lack_of_fit is not None:
+        return False
+    problem = result.problem
+    if root_mean_square(problem.residuals(result.theta)[0]) < EXACT:
+        return False
+    if isinstance(result.law, Sum) and len(result.law.terms) == 1:
+        return result.n_rows <= problem.n_free + 1  # `fit.curvature` adds one parameter
+    return True
 
 
 def wider_law(result: Any) -> Within | None:

@@ -1,8 +1,9 @@
 """On what a known answer of an average of laws still depends.
 
 An average is as good as the laws that have most of its weight. What follows from it holds only if
-the law does: where the runs reject these laws, where a bend too weak to be seen could move it
-(`fit.counted`), or where a wider law that the runs allow puts it elsewhere (`fit.wider`).
+the law does: where the runs reject these laws or are too few to test them, where a bend too weak to
+be seen could move it (`fit.counted`), or where a wider law that the runs allow puts it elsewhere
+(`fit.wider`).
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from isoloss.fit.questions import bent_draws, wider_law, wider_of
+from isoloss.fit.questions import bent_draws, untested, wider_law, wider_of
 from isoloss.fit.wider import Moved, Wider, moved
 from isoloss.laws import SKALING
 
@@ -66,14 +67,20 @@ class Conditions:
 
         A case of a wider law is in doubt if that law fits better, and is not in the average.
         """
-        rejected, cases = [], []
+        rejected, few, cases = [], [], []
         for member in self.averaged.members:
             found = self._once(("within", member.name), lambda m=member: wider_law(m.result))
             if member.rejected:
                 rejected.append(member.name)
+            elif untested(member.result):
+                few.append(member.name)
             elif found is not None and found.doubtful and found.law not in self.averaged.laws:
                 cases.append(member.name)
-        said = (rejected, "the runs reject"), (cases, "a wider law fits better than")
+        said = (
+            (rejected, "the runs reject"),
+            (few, "the runs are too few to test"),
+            (cases, "a wider law fits better than"),
+        )
         for names, what in said:
             weight = sum(self.weights.get(name, 0.0) for name in names)
             if weight > HALF:
