@@ -5,7 +5,7 @@ import pytest
 
 from isoloss.errors import UserError
 from isoloss.fit.settings import FitSettings
-from isoloss.forecast.average import average
+from isoloss.forecast.average import alone, average
 from isoloss.laws import LAWS
 
 NOISE = 0.002
@@ -69,6 +69,34 @@ def test_the_interval_of_an_average_holds_what_tied_laws_say():
     said = averaged.predict(FAR).iloc[0]
     for law in averaged.tied:
         assert said["lo"] < said[f"loss_{law}"] < said["hi"]
+
+
+def test_the_averaged_loss_is_that_of_the_middle_of_each_laws_draws():
+    """A law that the runs hardly determine may say something extreme as fitted."""
+    averaged = average(table("chinchilla", sizes=4, noise=0.01), FEW)
+    said = averaged.predict(FAR).iloc[0]
+    logs, weights = [], []
+    for member in averaged.members:
+        law = member.result.law
+        draws = law.natural(member.result.draws)
+        losses = [law(dict(zip(law.names, one, strict=True)), **FAR)[0] for one in draws]
+        logs.append(np.median(np.log(losses)))
+        weights.append(said[f"weight_{member.name}"])
+        assert np.log(said[f"loss_{member.name}"]) == pytest.approx(logs[-1], abs=1e-6)
+    assert np.log(said["loss"]) == pytest.approx(np.dot(weights, logs), abs=1e-6)
+
+
+def test_an_average_of_one_law_or_without_draws_says_what_the_laws_say_as_fitted():
+    runs = table("chinchilla", sizes=4, noise=0.01)
+    averaged = average(runs, FEW)
+    for member in averaged.members:
+        fitted = member.result.predict(FAR, interval=False)["loss"].iloc[0]
+        assert alone(member.result).predict(FAR)["loss"].iloc[0] == pytest.approx(fitted)
+    undrawn = average(runs, FitSettings(draws=0))
+    said = undrawn.predict(FAR).iloc[0]
+    for member in undrawn.members:
+        fitted = member.result.predict(FAR, interval=False)["loss"].iloc[0]
+        assert said[f"loss_{member.name}"] == pytest.approx(fitted)
 
 
 def test_a_table_too_small_for_trials_gives_equal_weights_to_laws_that_fit_and_says_so():

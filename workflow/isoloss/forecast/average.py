@@ -8,7 +8,8 @@ Gelman 2018, arXiv:1704.02030). Densities are proper scores: a law that is sure 
 Weights in proportion to 1 / rms error would leave half of the weight with a law of twice the error.
 The trials of a table overlap, so each counts half (`forecast.trials.OVERLAP`).
 
-The average has the interval of the mixture of the laws' draws, which holds their disagreement.
+The averaged loss is that of the middles of the laws' draws (`forecast.loss_at`). Its interval is
+that of the mixture of these draws, which holds the laws' disagreement.
 """
 
 import dataclasses
@@ -25,7 +26,7 @@ from isoloss.fit.result import FitResult
 from isoloss.fit.settings import FitSettings
 from isoloss.forecast.drift import Drift, Forecast, drift_of, prior
 from isoloss.forecast.holdout import checked, laws_at_hand
-from isoloss.forecast.loss_at import LossAt, loss_at
+from isoloss.forecast.loss_at import LossAt, loss_at, middle_at
 from isoloss.forecast.mixture import optima, picked_of
 from isoloss.forecast.new_run import bounded
 from isoloss.forecast.trials import LATE, shape_of, weighed
@@ -213,11 +214,12 @@ class Averaged:
         """
         shapes = shape_of(log_x)
         n_points = len(next(iter(log_x.values())))
-        curves = [loss_at(member, log_x) for member in self.members]
+        alone = len(self.members) == 1
+        curves = [loss_at(member, log_x, alone) for member in self.members]
         loss, ends = np.empty(n_points), np.empty((3, 2, n_points))
         for i in range(n_points):
             weights = self.weights_at(None if shapes is None else shapes[i])
-            loss[i] = np.exp(weights @ np.array([said.at[i] for said in curves]))
+            loss[i] = np.exp(weights @ np.array([said.middle[i] for said in curves]))
             for j, parts in enumerate((("draws",), ("draws", "noise"), LossAt.RANDOM)):
                 draws = (sum(getattr(said, part)[:, i] for part in parts) for said in curves)
                 picked = [picked_of(of_law, w) for of_law, w in zip(draws, weights, strict=True)]
@@ -243,7 +245,7 @@ class Averaged:
         pandas.DataFrame
             The variables; `loss` and the interval of one new run, `lo` and `hi`, with its noise,
             the drift of the laws and their disagreement; `law_lo` and `law_hi`, without drift; and
-            `loss_NAME` and `weight_NAME` of each law.
+            `loss_NAME` and `weight_NAME` of each law, the middle of its draws.
         """
         import pandas as pd
 
@@ -256,8 +258,8 @@ class Averaged:
         weights = np.array([self.weights_at(None if shapes is None else shapes[i])
                             for i in range(len(found))])  # fmt: skip
         for j, member in enumerate(self.members):
-            more = member.result.predict(values, interval=False)["loss"]
-            found[f"loss_{member.name}"] = more
+            middle = middle_at(member, log_x, len(self.members) == 1)
+            found[f"loss_{member.name}"] = np.exp(middle)
             found[f"weight_{member.name}"] = weights[:, j]
         return pd.DataFrame(found)
 

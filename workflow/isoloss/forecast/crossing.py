@@ -3,6 +3,7 @@
 import numpy as np
 
 from isoloss.forecast.average import Averaged
+from isoloss.forecast.loss_at import middle_at
 from isoloss.forecast.mixture import picked_of
 from isoloss.forecast.paths import Path, steps
 from isoloss.forecast.trials import shape_of
@@ -21,16 +22,15 @@ def law_of(averaged: Averaged) -> Law:
 def mean_curve(averaged: Averaged, path: Path, log_c: np.ndarray) -> np.ndarray:
     """The averaged ln L along a path, shape (point,)."""
     log_x = path.points(log_c, law_of(averaged))
-    shapes = shape_of(log_x)
-    with np.errstate(all="ignore"):
-        said = np.array([member.result.law.log_loss(member.result.theta[None], log_x)[0]
-                         for member in averaged.members])  # fmt: skip
-    there = np.isfinite(said).all(axis=0)
-    if len(said) == 1:
-        return np.where(there, said[0], np.nan)
+    there = np.isfinite(log_x["n_tokens"])
+    some = {name: x[there] for name, x in log_x.items()}
+    alone = len(averaged.members) == 1
+    said = np.array([middle_at(member, some, alone) for member in averaged.members])
     found = np.full(len(log_c), np.nan)
-    for i in np.flatnonzero(there):
-        found[i] = averaged.weights_at(float(shapes[i])) @ said[:, i]
+    if not alone:
+        weights = np.array([averaged.weights_at(shape) for shape in shape_of(some).tolist()])
+        said = np.sum(weights.T * said, axis=0, keepdims=True)
+    found[there] = np.where(np.isfinite(said[0]), said[0], np.nan)
     return found
 
 
