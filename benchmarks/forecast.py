@@ -7,6 +7,8 @@ were run here, each of the five runs with the most compute is predicted in turn,
 of at most a tenth of its compute. It is predicted by each law, and by the average of all. Counted
 is how often its loss lies within the 90 % interval, whose width is compared with that of version
 0.1.0. Forecasts of one table are not independent. What the results file has is not computed again.
+
+With --middle, runs of middle size are predicted in place of the largest. Choices are made on them.
 """
 
 import argparse
@@ -27,14 +29,23 @@ from isoloss.forecast.trials import extent
 
 AVERAGE, FORMER = "best", "chinchilla"
 FACTOR, HELD_OUT = 10.0, 5
+FIRST, FEWEST, APART = 0.3, 8, 2.0  # of `middle`: quantile of the smallest; runs; ratio of compute
 # Constants were compared on these first, but with the other tables in sight: no row is a test.
 FIRST_SEEN = ("chinchilla epoch", "overtrained", "porian rw/")
 
 
 def of_study(name: str, path: Path) -> dict[str, pd.DataFrame]:
-    """The grid of a study, for each seed, by all parameters and without embeddings."""
+    """The grid of a study, for each seed, by all parameters and without embeddings.
+
+    Published runs have no sweeps: those of the fit `surface` are the grid and its repeats.
+    """
     runs = pd.read_parquet(path)
-    runs = runs[(runs["status"] == "done") & (runs["sweep"] == "grid")]
+    if "sweep" in runs:
+        runs = runs[(runs["status"] == "done") & (runs["sweep"] == "grid")]
+    else:
+        fits = pd.read_parquet(path.with_name("fits.parquet"))
+        ids = fits.loc[fits["fit"] == "surface", "runs"].dropna().iloc[0].split()
+        runs = runs[runs["run_id"].isin(ids)]
     return {
         f"{name} seed {seed}, {column}": part[[column, *WANTED[1:]]]
         .set_axis(WANTED, axis=1)
@@ -44,11 +55,25 @@ def of_study(name: str, path: Path) -> dict[str, pd.DataFrame]:
     }
 
 
-def forecasts(table: pd.DataFrame) -> list[dict]:
-    """What was said of each of the largest runs, by each law and by the average."""
+def largest(size: pd.Series) -> list[int]:
+    """Rows of the runs with the most compute; `size` has ln C of each run."""
+    return list(size.sort_values().index[-HELD_OUT:])
+
+
+def middle(size: pd.Series) -> list[int]:
+    """Rows of as many runs of at most half the compute of these: choices are made on them."""
+    size = size.sort_values()
+    few = size[size <= size.iloc[-HELD_OUT] - np.log(APART)]
+    rows = [row for row in few.index if np.sum(size <= size[row] - np.log(FACTOR)) >= FEWEST]
+    places = np.linspace(FIRST * len(rows), len(rows) - 1, HELD_OUT).astype(int)
+    return [rows[place] for place in np.unique(places)] if rows else []
+
+
+def forecasts(table: pd.DataFrame, chosen=largest) -> list[dict]:
+    """What was said of each of the chosen runs, by each law and by the average."""
     size = extent({name: np.log(table[name]) for name in WANTED[:2]})
     said = []
-    for row in size.sort_values().index[-HELD_OUT:]:
+    for row in chosen(size):
         small = table[size <= size[row] - np.log(FACTOR) + 1e-9]
         try:
             averaged = average(small, FitSettings(draws=400))
@@ -60,6 +85,8 @@ def forecasts(table: pd.DataFrame) -> list[dict]:
         before = {
             m.name: interval_before(m.result, log_x) for m in averaged.members if m.name == FORMER
         }
+        shape = float((log_x["n_tokens"] - log_x["n_params"])[0])
+        weights = dict(zip(averaged.laws, averaged.weights_at(shape).tolist(), strict=True))
         for law, one in (by_law | {AVERAGE: averaged.forecast(log_x)}).items():
             one_said = {
                 "row": int(row),
@@ -68,6 +95,8 @@ def forecasts(table: pd.DataFrame) -> list[dict]:
                 "error": float(one.loss[0] / held["loss"] - 1),
                 "holds": bool(one.lo[0] <= held["loss"] <= one.hi[0]),
                 "width": float((one.hi[0] - one.lo[0]) / held["loss"]),
+                "weight": weights.get(law),
+                "n_trials": averaged.n_trials,
             }
             for lo, hi in before.values():
                 one_said["before"] = float((hi[0] - lo[0]) / held["loss"])
@@ -121,6 +150,7 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", nargs="*", default=[], metavar="NAME=FILE")
+    parser.add_argument("--middle", action="store_true", help="runs of middle size instead")
     parser.add_argument("--results", type=Path, default=Path("results/forecast.jsonl"))
     arguments = parser.parse_args()
     tables = others(arguments.folder) | swept(arguments.folder)
@@ -133,7 +163,8 @@ def main() -> None:
     for name, table in tables.items():
         if name in known:
             continue
-        new = [{"table": name} | one for one in forecasts(table)]
+        chosen = middle if arguments.middle else largest
+        new = [{"table": name} | one for one in forecasts(table, chosen)]
         done += new
         with results.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(one, allow_nan=False) + "\n" for one in new)
