@@ -26,6 +26,7 @@ from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfCurve
 from isoloss.exhibits.chinchilla.looks import DASHED, DOTTED
 from isoloss.exhibits.chinchilla.noise import Draws, draw_noise
 from isoloss.exhibits.notes import warned
+from isoloss.fit.below import cut
 from isoloss.fit.questions import of_numbers
 from isoloss.laws import published as P
 from isoloss.laws.published_allocation import APPROACHES_A, APPROACHES_B
@@ -217,7 +218,7 @@ def _minimum(one: Valley, quantity: Q) -> dict:
 def law_rows(law: Surface, group: Group, design: Design) -> list[Row]:
     """The parameters of the fitted law, each with the verdict that the table of fits has."""
     fit = replace(law.fit, draws=law.draws[1:])
-    drawn = fit.law.natural(fit.draws)
+    drawn = cut(fit.law, fit.law.natural(fit.draws))
     kept = np.isfinite(drawn).all(axis=1)
     verdicts = of_numbers(fit)
     common = {
