@@ -45,6 +45,18 @@ def test_a_split_that_runs_of_one_ratio_cannot_tell_has_no_interval(one_ratio):
     assert at.filter(regex="_(lo|hi)$").isna().all()
 
 
+def test_terms_of_runs_of_one_ratio_may_change_places_though_their_exponents_differ():
+    """The fit tells two exponents, and not which is of N; the exchanged law fits as well."""
+    n = np.geomspace(1e4, 1e12, 40)
+    true = {"A": 60.0, "B": 9e4, "E": 1.8, "alpha": 0.2, "beta": 0.8}
+    found = fit_law(table(n, 20 * n, 1e-5, true), draws=60)
+    assert {"A", "B", "alpha", "beta", "a", "b", "G"} <= set(found.loose)
+    exponents = sorted(found.params[name].value for name in ("alpha", "beta"))
+    np.testing.assert_allclose(exponents, [0.2, 0.8], rtol=0.02)
+    said = found.predict({"n_params": np.full(2, 1e8), "n_tokens": [2e9, 2e10]})
+    assert said["lo"].notna().tolist() == [True, False]
+
+
 def test_what_they_can_tell_has_one(one_ratio):
     """Losses at the same ratio, where any split between the two terms says the same."""
     floor = one_ratio.params["E"]

@@ -5,15 +5,20 @@ along a direction without slope, so an interval made of such draws has no width.
 """
 
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 
 from isoloss.fit.problem import Problem
+from isoloss.laws import Law
+from isoloss.laws.sums import Sum, Term
 
 FLAT = 1e5  # condition number; designs that determine the law have 10 to 100
 KNOWN = 1e-3  # of the largest slope of the table's losses: a smaller slope is negligible
 SHORT = 1e-5  # step along a direction, in units of its length
 MOVED = 1e-4  # of the step, by which a number must change to count as moved
+ON_LINE = 1e-4  # how far ln of a variable may lie from a line in ln of another: no loss shows it
+SAME = 1e-3  # largest difference of ln L at a point where both places of two terms say the same
 
 
 def flat_directions(problem: Problem, z: np.ndarray) -> np.ndarray:
@@ -46,6 +51,9 @@ def loose(problem: Problem, z: np.ndarray, directions: np.ndarray) -> tuple[str,
             change = {name: abs(np.log(ahead[name] / behind[name])) for name in ahead}
         found |= {name for name, share in change.items() if not share <= MOVED * SHORT}
     names = _numbers(problem, z)
+    for one, other, *_ in _exchangeable(problem):
+        found |= {one.coefficient, one.exponent, other.coefficient, other.exponent}
+        found |= set(names) - set(problem.law.names)
     return tuple(name for name in names if name in found and name not in problem.fixed)
 
 
@@ -57,7 +65,48 @@ def known_at(
         theta = problem.theta(z[None])
         _, gradient, _ = problem.law.derivatives(theta, log_x, problem.matrix)
     slope = np.abs(directions @ (gradient[0].T @ problem.turn).T)
-    return np.all(slope * np.sqrt(len(problem.log_loss)) <= KNOWN, axis=0)
+    known = np.all(slope * np.sqrt(len(problem.log_loss)) <= KNOWN, axis=0)
+    for exchange in _exchangeable(problem):
+        both = np.stack([theta[0], _exchanged(problem.law, theta[0], *exchange)])
+        with np.errstate(all="ignore"):
+            known &= np.ptp(problem.law.log_loss(both, log_x), axis=0) <= SAME
+    return known
+
+
+def _exchangeable(problem: Problem) -> list[tuple[Term, Term, float, float]]:
+    """Pairs of terms that may change places: ln of the second variable is a line in the first.
+
+    The optimum may lie at either place, or where one term has vanished. No direction from there
+    shows the others.
+
+    Returns
+    -------
+    list of (first term, second term, slope, intercept)
+    """
+    law, found = problem.law, []
+    for one, other in combinations(law.terms if isinstance(law, Sum) else (), 2):
+        names = {one.coefficient, one.exponent, other.coefficient, other.exponent}
+        x, y = problem.log_x[one.variable], problem.log_x[other.variable]
+        if names & set(problem.fixed) or not (np.ptp(x) and np.ptp(y)):
+            continue
+        slope = (x - x.mean()) @ (y - y.mean()) / np.sum((x - x.mean()) ** 2)
+        intercept = y.mean() - slope * x.mean()
+        if np.abs(y - slope * x - intercept).max() <= ON_LINE:
+            found.append((one, other, float(slope), float(intercept)))
+    return found
+
+
+def _exchanged(law: Law, theta: np.ndarray, one, other, slope, intercept) -> np.ndarray:
+    """theta with the places of two terms changed: on the line each is the other's power law."""
+    at = {name: law.names.index(name) for term in (one, other)
+          for name in (term.coefficient, term.exponent)}  # fmt: skip
+    a, alpha = (theta[at[name]] for name in (one.coefficient, one.exponent))
+    b, beta = (theta[at[name]] for name in (other.coefficient, other.exponent))
+    found = theta.copy()
+    found[at[one.coefficient]], found[at[one.exponent]] = b - beta * intercept, beta * slope
+    found[at[other.coefficient]] = a + alpha / slope * intercept
+    found[at[other.exponent]] = alpha / slope
+    return found
 
 
 def _numbers(problem, z):
