@@ -7,8 +7,8 @@ large runs whose losses are to be predicted. FOLDER has its tables, TASK.train.p
 and TASK.test.parquet (the region). A buyer starts with nothing. At 1, 5 and 10 % of the cost of the
 whole pool, the average of a task's laws is fitted to what it has bought, with weights by trials on
 that (`isoloss.forecast.average`). The score is its R2 on the region, not below -1. One buyer starts
-with runs far apart, then asks `next_runs` which; it knows where the region is, and no loss there.
-The other buys at random. The objective and the drift are the defaults of isoloss.
+with the cheapest runs, then asks `next_runs` which; it knows where the region is, and no loss
+there. The other buys at random. The objective and the drift are the defaults of isoloss.
 """
 
 import argparse
@@ -28,12 +28,12 @@ from isoloss.decide.pilot import first_runs
 from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit.settings import FitSettings
-from isoloss.forecast.average import PER_PARAMETER, average
+from isoloss.forecast.average import average
 from isoloss.forecast.trials import shape_of
 
 SHARES = (0.01, 0.05, 0.1)
-PILOT = 0.3  # of the first share, for the runs before the first fit
-STEP = 2.0  # of what was spent, for the next runs
+FIRST = 2.5  # cheapest runs for each parameter, before the first fit, as published
+STEP = 0.25  # of what was spent: the first runs of a plan up to that are bought, then it is renewed
 LEAST = 0.05  # of a share of the budget: a small rest
 DRAWS = 150
 
@@ -95,48 +95,48 @@ def planned(pool: Pool, seed: int, believe: bool) -> list[float]:
     """R2 at each share of the budget.
 
     With `believe`, a plan that says that no more runs would help ends the share, and so does a
-    small rest. Without, plans are asked for until the share is spent. That takes dozens of plans
-    where each ends at a quarter of the rest, because lack of fit rejects the law.
+    small rest. Without, plans are asked for until the share is spent.
     """
     task, total = pool.task, pool.cost.sum()
     region = {name: np.log(pool.region[name].to_numpy()) for name in task.variables}
     question = Question("region", region=region)
-    everything = np.arange(len(pool.cost))
-    budget = PILOT * SHARES[0] * total
-    wanted = PER_PARAMETER * max(len(one.parameters) for one in task.laws)
-    have = first_runs(pool.candidates(everything), wanted, budget, seed)
+    have = cheapest(pool, SHARES[0] * total, seed)
     scores, least = [], LEAST if believe else 0.0
     for share in SHARES:
         while (left := share * total - pool.cost[have].sum()) > least * share * total:
-            rest = np.setdiff1d(everything, have)
-            more, enough = asked(
-                pool, have, rest, question, min(left, STEP * pool.cost[have].sum()), left
-            )
-            have += [int(row) for row in rest[more]]
+            rest = np.setdiff1d(np.arange(len(pool.cost)), have)
+            more, enough = asked(pool, have, rest, question, left)
+            spent = np.cumsum(pool.cost[rest[more]])
+            first = more[: 1 + int(np.sum(spent < STEP * pool.cost[have].sum()))]
+            have += [int(row) for row in rest[first]]
             if (believe and enough) or not len(more):
                 break
         scores.append(pool.score(have))
     return scores
 
 
-def asked(pool, have, rest, question, budget, left):
+def cheapest(pool, budget, seed):
+    """The runs before the first fit: the cheapest, of equal ones any, as the published buyers."""
+    wanted = int(FIRST * max(len(one.parameters) for one in pool.task.laws))
+    order = np.random.default_rng(seed).permutation(len(pool.cost))
+    order = order[np.argsort(pool.cost[order], kind="stable")][:wanted]
+    return [int(row) for row in order[np.cumsum(pool.cost[order]) <= budget]]
+
+
+def asked(pool, have, rest, question, left):
     """The runs of a plan, as places in `rest`, and whether it says that no more would help."""
     among = pool.candidates(rest)
     if among.cost.min() > left:
         return [], True
     try:
         laws = mixture(pool.fitted(have, DRAWS), question)
-        while True:
-            budget = min(max(budget, among.cost.min()), left)
-            plan = next_runs(
-                laws.fits[0], question, budget, candidates=among, compare=False,
-                others=laws.fits[1:], weights=laws.weights, drift=laws.drifts,
-            )  # fmt: skip
-            if len(plan.runs) or budget >= left:
-                return plan.runs["candidate"].to_numpy(), plan.stopped == NO_HELP
-            budget *= 1 + STEP
+        plan = next_runs(
+            laws.fits[0], question, left, candidates=among, compare=False,
+            others=laws.fits[1:], weights=laws.weights,
+        )  # fmt: skip
+        return plan.runs["candidate"].to_numpy(), plan.stopped == NO_HELP
     except UserError:  # no usable fit yet: more runs far apart
-        return first_runs(among, 4, budget), False
+        return first_runs(among, 4, left, len(have))[:1], False
 
 
 def at_random(pool: Pool, seed: int, believe: bool) -> list[float]:

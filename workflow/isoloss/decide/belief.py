@@ -51,6 +51,8 @@ class Belief:
         Standard deviation of ln L of each run so far.
     done : ndarray, shape (candidate,)
         The candidates that were run.
+    question, among : Question, Candidates
+        What was asked, and of which runs.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Belief:
         self._told: list[np.ndarray] = []
         self._diagonal = np.diag(self.spread).copy()
         self.done = np.zeros(len(self.noise), bool)
-        self._question, self._among = question, among
+        self.question, self.among = question, among
         self._fits = [(result, float(np.mean(of == i))) for i, result in enumerate(results)]
 
     def doubted(self, doubts: Doubt | Sequence[Doubt]) -> "Belief":
@@ -159,7 +161,7 @@ class Belief:
 
         A fit to losses with drift is off by K times the drift, K the fit's gain; all is linear.
         """
-        question, among = self._question, self._among
+        question, among = self.question, self.among
         problem, z = result.problem, result.problem.z(result.theta[None])[0]
         few = np.unique(np.linspace(0, result.n_rows - 1, ROWS).astype(int))
         seen = {name: x[few] for name, x in problem.log_x.items()}

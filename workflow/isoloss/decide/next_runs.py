@@ -1,13 +1,12 @@
 """Choose the next runs, so that an answer has the narrowest interval for the cost.
 
-The method is a greedy c-optimal design (Elfving 1952), or V-optimal for a region. The next run is
-the one that lowers the logarithm of the answer's variance most: per cost, per root of the cost, or
-at any cost within the budget. The best of these plans, of the classical design and of the isoFLOP
-grid is returned. The effect of a run follows from the fit's draws (`decide.belief`), so nothing is
-refitted. The variance counts the law's drift between each run and the target (`decide.doubt`).
+The method is a greedy c-optimal design (Elfving 1952). The next run is the one that lowers the
+logarithm of the answer's variance most: per cost, per root of the cost, or at any cost within the
+budget. The best of these plans, of the classical design and of the isoFLOP grid is returned. The
+effect of a run follows from the fit's draws (`decide.belief`), so nothing is refitted. The variance
+counts the law's drift between each run and the target (`decide.doubt`).
 
-For a region and a law of settings, plans are compared by the error that drift leaves in the fit
-(`decide.pulled`). Where runs that no law chose promise less, they are the plan.
+For a region, the plan is few and large runs (`decide.cautious`).
 
 Several laws may hold (`decide.mixture`). Each then counts by its weight.
 """
@@ -29,8 +28,8 @@ from isoloss.decide.candidates import (
     off_line,
     on_grid,
 )
+from isoloss.decide.cautious import v_optimal
 from isoloss.decide.doubt import doubt_of, rejected
-from isoloss.decide.pulled import pulls, spreads
 from isoloss.decide.question import Question
 from isoloss.errors import UserError
 from isoloss.fit.result import FitResult
@@ -43,7 +42,6 @@ FIRST_SHARE = 0.25  # of the budget, for the first runs where lack of fit reject
 NO_HELP = f"what else the budget allows narrows the interval by less than {100 * WORTH:g} % in all"
 OF_PLAN = ("cost", "width", "candidate")
 SPENT = "the budget is spent"
-NO_LAW = "the budget is spent, on runs that no law chose: with drift, the fit to them errs least"
 TOO_LITTLE = "the cheapest run costs {:.3g}, more than the budget"
 NOT_APART = "D is a function of N in all runs so far; these come first, then plan again"
 REJECTED = (
@@ -75,7 +73,7 @@ class Plan:
         Width of the interval if every candidate were done, at any cost.
     drift : float
         Standard deviation of ln L for each unit of ln C between a run and the target; of several
-        laws the root of the weighted mean square.
+        laws the root of the weighted mean square. NaN for a region, whose plan does not count it.
     laws : dict of str to float
         Law -> its weight.
     baselines : tuple of Baseline
@@ -136,7 +134,8 @@ def next_runs(
         The weight of `result`, then of each of `others`; by default, all are equal.
     drift : float or sequence of float, optional
         Standard deviation of ln L for each unit of ln C between a run and the target, of all laws
-        or of each. By default, trials on the law's own runs measure it.
+        or of each. By default, trials on the law's own runs measure it. A plan for a region does
+        not count it.
     compare : bool
         Whether the baselines are computed.
 
@@ -162,26 +161,26 @@ def next_runs(
         no = [one.law.name for one in fits if rejected(one)]
         doubted = sum(w for one, w in zip(fits, weights, strict=True) if rejected(one))
         allowed = budget * (FIRST_SHARE if doubted > MOST_REJECTED else 1.0)
-        allowed = max(allowed, min(budget, float(among.cost.min())))
-        doubts = [
-            doubt_of(one, question.places(one.law, one.theta), of_law)
-            for one, of_law in zip(fits, np.broadcast_to(drift, len(fits)), strict=True)
-        ]
-        grid = None
-        if question.region is None and cost is not None and (compare or candidates is None):
-            grid = baselines.isoflop_grid(result, question, cost, allowed)
-        of = among if grid is None else among + grid
-        believed = Belief(fits, question, of, weights)
-        both = _Both(believed, believed.doubted(doubts))
-        own = grid is not None and candidates is None and not_smaller(result, grid).all()
-        pulled = None
-        if question.region is not None and result.law.settings:
-            pulled = pulls(fits, doubts, weights, question, among)
-        best, compared = _planned(
-            result, question, among, both, of.cost, allowed, own, compare, pulled
-        )
+        if question.region is not None:
+            of, drift = among, np.nan
+            believed = Belief(fits, question, of, weights)
+            best, compared = _of_region(fits, weights, believed, budget, allowed, compare)
+        else:
+            allowed = max(allowed, min(budget, float(among.cost.min())))
+            doubts = [
+                doubt_of(one, question.places(one.law, one.theta), of_law)
+                for one, of_law in zip(fits, np.broadcast_to(drift, len(fits)), strict=True)
+            ]
+            grid = None
+            if cost is not None and (compare or candidates is None):
+                grid = baselines.isoflop_grid(result, question, cost, allowed)
+            of = among if grid is None else among + grid
+            believed = Belief(fits, question, of, weights)
+            both = _Both(believed, believed.doubted(doubts))
+            own = grid is not None and candidates is None and not_smaller(result, grid).all()
+            best, compared = _planned(result, question, among, both, of.cost, allowed, own, compare)
+            drift = float(np.sqrt(weights @ np.square([doubt.per_log_compute for doubt in doubts])))
         now, least = believed.width_now, believed.least(len(among.cost))
-        drift = float(np.sqrt(weights @ np.square([doubt.per_log_compute for doubt in doubts])))
         if allowed < budget and best.rows:
             best.stopped = REJECTED.format(" and ".join(no))
     return Plan(
@@ -208,11 +207,29 @@ class _Chosen:
     stopped: str
 
 
-def _planned(result, question, among, both, cost, budget, own_grid, compare, pulled):
-    """The plan and the baselines; the costs after those of `among` are of the isoFLOP grid.
+def _of_region(fits, weights, believed, budget, enough, compare):
+    """The plan for a region and the baselines; it ends with the run that brings it to `enough`."""
+    question, among = believed.question, believed.among
+    able = among.cost <= budget
+    if not able.any():
+        return _Chosen([], TOO_LITTLE.format(among.cost.min())), ()
+    if believed.left_by(able) > 1 - WORTH:
+        return _Chosen([], NO_HELP), ()
+    rows = v_optimal(fits, weights, question, among, budget)
+    rows = rows[: 1 + int(np.sum(np.cumsum(among.cost[rows]) < enough))]
+    compared = []
+    if compare:
+        noise = np.sqrt(believed.noise)
+        classic = baselines.c_optimal(
+            fits[0], question, among, noise, believed.seen_noise, float(among.cost[rows].sum())
+        )
+        compared.append(baselines.judged("c-optimal", classic, among.cost, believed))
+        compared.append(baselines.random_baseline(among, budget, believed))
+    return _Chosen(_widths(rows, believed), SPENT), tuple(compared)
 
-    `pulled` gives the variance that drift adds to the fit after some rows, or is None.
-    """
+
+def _planned(result, question, among, both, cost, budget, own_grid, compare):
+    """The plan and the baselines; the costs after those of `among` are of the isoFLOP grid."""
     n, believed = len(among.cost), both.holds
     of_grid = list(range(n, len(cost)))
     for one in both.beliefs:
@@ -224,13 +241,6 @@ def _planned(result, question, among, both, cost, budget, own_grid, compare, pul
     if own_grid:
         plans.append((of_grid, both.after(of_grid), SPENT))
     chosen, _, stopped = min(plans, key=lambda plan: (plan[1].log_variance(), len(plan[0])))
-    if pulled is not None:
-        plans = [(_left(rows, after, pulled), len(rows), rows, stop) for rows, after, stop in plans]
-        left, _, chosen, stopped = min(plans)
-        others = [(_left(rows, both.after(rows), pulled), rows) for rows in spreads(among, budget)]
-        less, rows = min(others)
-        if less < (1 - WORTH) ** 2 * left:
-            chosen, stopped = rows, NO_LAW
     best, compared = _Chosen(_widths(chosen, believed), stopped), []
     if compare and chosen:
         if of_grid:
@@ -238,11 +248,6 @@ def _planned(result, question, among, both, cost, budget, own_grid, compare, pul
         compared.append(baselines.judged("c-optimal", classic, cost, believed))
         compared.append(baselines.random_baseline(among, budget, believed))
     return best, tuple(compared)
-
-
-def _left(rows, after, pulled):
-    """The variance of a region's ln L that a plan leaves: by the draws, and by drift in the fit."""
-    return max(after.holds.variance, 0.0) + pulled(rows)
 
 
 @dataclass

@@ -1,0 +1,99 @@
+"""Runs for the losses of a region, by a V-optimal design that is cautious about the noise.
+
+Few runs say little of their noise, and many cheap ones pull the fit away from the large ones where
+the law drifts. So this design buys few and large runs. Each is the one that lowers the variance of
+ln L in the region most, at any cost within the budget. The variance is that of the law's linear
+form, with a prior of its parameters. The prior of the noise is as wide as the measured losses, as
+that of the V-optimal buyer of Li et al. 2026 (arXiv:2604.22753). That buyer divides the gain by
+cost**.3. Here it is not divided, which was chosen on pools (docs/performance-next.md).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from isoloss.decide.candidates import Candidates
+from isoloss.decide.question import Question
+from isoloss.fit.result import FitResult
+
+FREEDOM = 2.0  # of the noise's inverse gamma prior, as published
+LEAST = 1e-18  # noise variance of ln L of a table without noise
+
+
+def v_optimal(
+    fits: Sequence[FitResult],
+    weights: Sequence[float],
+    question: Question,
+    among: Candidates,
+    budget: float,
+) -> list[int]:
+    """Rows of `among`, in the order in which they are bought, until the budget is spent.
+
+    Parameters
+    ----------
+    weights : sequence of float
+        Of the laws: a run counts by its weighted gain.
+    """
+    laws = [_Linear(result, question, among) for result in fits]
+    chosen, spent = [], 0.0
+    left = np.ones(len(among.cost), bool)
+    while (allowed := left & (among.cost <= budget - spent)).any():
+        gain = sum(weight * law.gain() for weight, law in zip(weights, laws, strict=True))
+        best = int(np.argmax(np.where(allowed, gain, -1.0)))
+        for law in laws:
+            law.measure(best)
+        chosen.append(best)
+        spent += float(among.cost[best])
+        left[best] = False
+    return chosen
+
+
+class _Linear:
+    """A law that is linear in its parameters about its fit, and their covariance.
+
+    A parameter's prior has the standard deviation of its own size, and of 1 at least.
+    """
+
+    def __init__(self, result, question, among):
+        problem, z = result.problem, result.problem.z(result.theta[None])[0]
+        places = question.places(result.law, result.theta)
+        seen = _slopes(result, problem.log_x)
+        self.noise = noise_variance(result)
+        information = seen.T @ seen / self.noise + np.diag(1 / np.maximum(np.abs(z), 1.0) ** 2)
+        covariance = np.linalg.inv(information)
+        slopes, wanted = _slopes(result, among.log_x), _slopes(result, places)
+        self.slopes = np.nan_to_num(slopes)
+        self.known = self.slopes @ covariance  # covariance of the parameters with each run's ln L
+        self.along = np.nan_to_num(wanted) @ self.known.T
+        self.variance = np.sum(self.known * self.slopes, axis=1)
+
+    def gain(self):
+        """The decrease of the region's mean variance by each candidate."""
+        return np.mean(self.along**2, axis=0) / (self.variance + self.noise)
+
+    def measure(self, best):
+        """Condition on a run of a candidate."""
+        total = self.variance[best] + self.noise
+        told = self.known @ self.slopes[best]
+        self.known = self.known - np.outer(told, self.known[best]) / total
+        self.along = self.along - np.outer(self.along[:, best], told) / total
+        self.variance = self.variance - told**2 / total
+
+
+def noise_variance(result: FitResult) -> float:
+    """The posterior mean of the noise variance of ln L.
+
+    Its inverse gamma prior has the scale `FREEDOM` times the variance of the measured ln L.
+    """
+    problem = result.problem
+    residual = problem.log_loss - problem.law.log_loss(result.theta[None], problem.log_x)[0]
+    scale = FREEDOM * float(np.var(problem.log_loss)) + float(residual @ residual) / 2
+    return max(scale / (FREEDOM + len(residual) / 2 - 1), LEAST)
+
+
+def _slopes(result, log_x):
+    """d ln L by each free parameter, shape (run, parameter)."""
+    problem = result.problem
+    with np.errstate(all="ignore"):
+        _, slopes, _ = problem.law.derivatives(result.theta[None], log_x, problem.matrix)
+    return slopes[0].T @ problem.turn
