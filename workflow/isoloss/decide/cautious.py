@@ -1,11 +1,15 @@
 """Runs for the losses of a region, by a V-optimal design that is cautious about the noise.
 
-Few runs say little of their noise, and many cheap ones pull the fit away from the large ones where
-the law drifts. So this design buys few and large runs. Each is the one that lowers the variance of
-ln L in the region most, at any cost within the budget. The variance is that of the law's linear
-form, with a prior of its parameters. The prior of the noise is as wide as the measured losses, as
-that of the V-optimal buyer of Li et al. 2026 (arXiv:2604.22753). That buyer divides the gain by
-cost**.3. Here it is not divided, which was chosen on pools (docs/performance-next.md).
+Few runs say little of their noise. Many cheap ones pull the fit away from the large ones where the
+law drifts, and so do runs at the ends of every variable, where an exact law would be known best. So
+this design buys few and large runs whose settings are near their best. Each is the one that lowers
+the variance of ln L in the region most, over a low power of its cost. The variance is that of the
+law's linear form, with a prior of its parameters. The noise of a run is that of all, with a prior
+as wide as the measured losses, and a drift that grows with the distance from the region.
+
+The prior of the noise, and a power of the cost that is far below 1, are those of the V-optimal
+buyer of Li et al. 2026 (arXiv:2604.22753), whose power is .3. `POWER` and `DRIFT` were chosen on
+pools, their largest runs held out (docs/performance-next.md).
 """
 
 from collections.abc import Sequence
@@ -13,9 +17,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from isoloss.decide.candidates import Candidates
+from isoloss.decide.doubt import doubt_of
 from isoloss.decide.question import Question
 from isoloss.fit.result import FitResult
 
+POWER = 0.15  # of the cost
+DRIFT = 0.05  # of ln L for each unit of ln x from the region: more than trials on few runs show
 FREEDOM = 2.0  # of the noise's inverse gamma prior, as published
 LEAST = 1e-18  # noise variance of ln L of a table without noise
 
@@ -39,7 +46,7 @@ def v_optimal(
     left = np.ones(len(among.cost), bool)
     while (allowed := left & (among.cost <= budget - spent)).any():
         gain = sum(weight * law.gain() for weight, law in zip(weights, laws, strict=True))
-        best = int(np.argmax(np.where(allowed, gain, -1.0)))
+        best = int(np.argmax(np.where(allowed, gain / among.cost**POWER, -1.0)))
         for law in laws:
             law.measure(best)
         chosen.append(best)
@@ -57,9 +64,11 @@ class _Linear:
     def __init__(self, result, question, among):
         problem, z = result.problem, result.problem.z(result.theta[None])[0]
         places = question.places(result.law, result.theta)
+        doubt, noise = doubt_of(result, places, DRIFT), noise_variance(result)
+        self.noise = noise + doubt.variance(among.log_x)
         seen = _slopes(result, problem.log_x)
-        self.noise = noise_variance(result)
-        information = seen.T @ seen / self.noise + np.diag(1 / np.maximum(np.abs(z), 1.0) ** 2)
+        information = (seen.T / (noise + doubt.variance(problem.log_x))) @ seen
+        information += np.diag(1 / np.maximum(np.abs(z), 1.0) ** 2)
         covariance = np.linalg.inv(information)
         slopes, wanted = _slopes(result, among.log_x), _slopes(result, places)
         self.slopes = np.nan_to_num(slopes)
@@ -73,7 +82,7 @@ class _Linear:
 
     def measure(self, best):
         """Condition on a run of a candidate."""
-        total = self.variance[best] + self.noise
+        total = self.variance[best] + self.noise[best]
         told = self.known @ self.slopes[best]
         self.known = self.known - np.outer(told, self.known[best]) / total
         self.along = self.along - np.outer(self.along[:, best], told) / total

@@ -52,6 +52,12 @@ class Doubt:
             total += np.outer(first, second) * np.exp(-(apart**2) / 2)
         return self.per_log_compute**2 * total
 
+    def variance(self, log_x: dict[str, np.ndarray]) -> np.ndarray:
+        """Variance of the drift of ln L, shape (run,): the diagonal of `covariance`."""
+        log_x = _from_best(self.result, log_x)
+        squares = (np.square(log_x[name] - at) for name, at in self.target.items())
+        return self.per_log_compute**2 * sum(squares, np.zeros(_rows(log_x)))
+
 
 def doubt_of(
     result: FitResult, places: dict[str, np.ndarray], per_log_compute: float | None = None
