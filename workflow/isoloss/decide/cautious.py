@@ -8,8 +8,8 @@ law's linear form, with a prior of its parameters. The noise of a run is that of
 as wide as the measured losses, and a drift that grows with the distance from the region.
 
 The prior of the noise, and a power of the cost that is far below 1, are those of the V-optimal
-buyer of Li et al. 2026 (arXiv:2604.22753), whose power is .3. `POWER` and `DRIFT` were chosen on
-pools, their largest runs held out (docs/performance-next.md).
+buyer of Li et al. 2026 (arXiv:2604.22753), whose power is .3. `POWER`, `DRIFT` and `PER_PARAMETER`
+were chosen on pools, their largest runs held out (docs/performance-next.md).
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from isoloss.fit.result import FitResult
 
 POWER = 0.15  # of the cost
 DRIFT = 0.05  # of ln L for each unit of ln x from the region: more than trials on few runs show
+PER_PARAMETER = 4  # runs: while there are fewer, no run costs more than its share of the budget
 FREEDOM = 2.0  # of the noise's inverse gamma prior, as published
 LEAST = 1e-18  # noise variance of ln L of a table without noise
 
@@ -42,9 +43,14 @@ def v_optimal(
         Of the laws: a run counts by its weighted gain.
     """
     laws = [_Linear(result, question, among) for result in fits]
+    wanted = PER_PARAMETER * max(result.problem.n_free for result in fits)
+    wanted -= max(result.n_rows for result in fits)
     chosen, spent = [], 0.0
     left = np.ones(len(among.cost), bool)
     while (allowed := left & (among.cost <= budget - spent)).any():
+        share = (budget - spent) / max(wanted - len(chosen), 1)
+        if (cheap := allowed & (among.cost <= share)).any():
+            allowed = cheap
         gain = sum(weight * law.gain() for weight, law in zip(weights, laws, strict=True))
         best = int(np.argmax(np.where(allowed, gain / among.cost**POWER, -1.0)))
         for law in laws:
