@@ -34,7 +34,7 @@ from isoloss.forecast.trials import shape_of
 SHARES = (0.01, 0.05, 0.1)
 FIRST = 2.5  # cheapest runs for each parameter, before the first fit, as published
 STEP = 0.25  # of what was spent: the first runs of a plan up to that are bought, then it is renewed
-LEAST = 0.05  # of a share of the budget: a small rest
+LEAST = 0.02  # of a share of the budget: a rest that is not spent
 DRAWS = 150
 
 
@@ -94,16 +94,16 @@ def read(folder: Path, task: Task) -> Pool:
 def planned(pool: Pool, seed: int, believe: bool) -> list[float]:
     """R2 at each share of the budget.
 
-    With `believe`, a plan that says that no more runs would help ends the share, and so does a
-    small rest. Without, plans are asked for until the share is spent.
+    With `believe`, a plan that says that no more runs would help ends the share. Without, plans are
+    asked for until the share is spent, but for a small rest.
     """
     task, total = pool.task, pool.cost.sum()
     region = {name: np.log(pool.region[name].to_numpy()) for name in task.variables}
     question = Question("region", region=region)
     have = cheapest(pool, SHARES[0] * total, seed)
-    scores, least = [], LEAST if believe else 0.0
+    scores = []
     for share in SHARES:
-        while (left := share * total - pool.cost[have].sum()) > least * share * total:
+        while (left := share * total - pool.cost[have].sum()) > LEAST * share * total:
             rest = np.setdiff1d(np.arange(len(pool.cost)), have)
             more, enough = asked(pool, have, rest, question, left)
             spent = np.cumsum(pool.cost[rest[more]])

@@ -24,6 +24,7 @@ from isoloss.fit.result import FitResult
 POWER = 0.15  # of the cost
 DRIFT = 0.05  # of ln L for each unit of ln x from the region: more than trials on few runs show
 PER_PARAMETER = 4  # runs: while there are fewer, no run costs more than its share of the budget
+REST = 0.02  # of the budget: so little is left unspent, because the runs that it buys are small
 FREEDOM = 2.0  # of the noise's inverse gamma prior, as published
 LEAST = 1e-18  # noise variance of ln L of a table without noise
 
@@ -35,7 +36,7 @@ def v_optimal(
     among: Candidates,
     budget: float,
 ) -> list[int]:
-    """Rows of `among`, in the order in which they are bought, until the budget is spent.
+    """Rows of `among`, in the order of buying, until nearly all of the budget is spent.
 
     Parameters
     ----------
@@ -47,7 +48,10 @@ def v_optimal(
     wanted -= max(result.n_rows for result in fits)
     chosen, spent = [], 0.0
     left = np.ones(len(among.cost), bool)
-    while (allowed := left & (among.cost <= budget - spent)).any():
+    while budget - spent > REST * budget:
+        allowed = left & (among.cost <= budget - spent)
+        if not allowed.any():
+            break
         share = (budget - spent) / max(wanted - len(chosen), 1)
         if (cheap := allowed & (among.cost <= share)).any():
             allowed = cheap
