@@ -8,13 +8,16 @@ and TASK.test.parquet (the region). A buyer starts with nothing. At 1, 5 and 10 
 whole pool, the average of a task's laws is fitted to what it has bought, with weights by trials on
 that (`isoloss.forecast.average`). The score is its R2 on the region, not below -1. One buyer starts
 with the cheapest runs, then asks `next_runs` which; it knows where the region is, and no loss
-there. The other buys at random. The objective and the drift are the defaults of isoloss.
+there. The other buys at random. The objective is the default of isoloss.
+
+Where no runs cost the same, all seeds plan the same runs. `--without` leaves out a share of the
+pool by chance, and so shows how much of a score is luck.
 """
 
 import argparse
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +94,13 @@ def read(folder: Path, task: Task) -> Pool:
     return Pool(task, runs, region, task.cost(runs).to_numpy())
 
 
+def thinned(pool: Pool, share: float, seed: int) -> Pool:
+    """The pool without a share of its runs, drawn by chance."""
+    rng = np.random.default_rng([seed, 1])
+    rows = np.sort(rng.permutation(len(pool.cost))[round(share * len(pool.cost)) :])
+    return replace(pool, runs=pool.runs.iloc[rows].reset_index(drop=True), cost=pool.cost[rows])
+
+
 def planned(pool: Pool, seed: int, believe: bool) -> list[float]:
     """R2 at each share of the budget.
 
@@ -158,6 +168,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--believe", action="store_true", help="stop where a plan says so")
+    parser.add_argument(
+        "--without", type=float, default=0.0, help="share of the pool that each seed leaves out"
+    )
     parser.add_argument("--only", default="", help="tasks whose name has this in it")
     arguments = parser.parse_args()
     print("| task | way | " + " | ".join(f"{100 * share:g} %" for share in SHARES) + " |")
@@ -169,8 +182,8 @@ def main() -> None:
         for way, buy in WAYS.items():
             start_s = time.process_time()
             scores = np.array([
-                buy(pool, arguments.first + seed, arguments.believe)
-                for seed in range(arguments.seeds)
+                buy(thinned(pool, arguments.without, seed), seed, arguments.believe)
+                for seed in range(arguments.first, arguments.first + arguments.seeds)
             ])  # fmt: skip
             cells = " | ".join(
                 f"{mean:.2f} ± {sd:.2f}"
