@@ -95,7 +95,7 @@ def test_each_run_lowers_the_variance_of_the_region_most_over_a_power_of_its_cos
     assert BUDGET - spent <= 0.02 * BUDGET or (among.cost[unspent] > BUDGET - spent).all()
 
 
-def test_the_noise_of_few_runs_is_nearly_as_wide_as_their_losses_and_that_of_many_is_not(result):
+def test_the_noise_of_few_runs_has_a_prior_as_wide_as_their_losses(result):
     spread = np.var(result.problem.log_loss)
     fitted = SURFACE.log_loss(result.theta[None], result.problem.log_x)[0]
     residual = result.problem.log_loss - fitted

@@ -118,6 +118,7 @@ def test_drift_is_zero_at_the_target_grows_with_distance_and_is_shared_by_neighb
     at = {"n_params": np.array([10.0, 8.0, 4.0, 4.1])}
     covariance = doubt.covariance(at, at)
     assert np.sqrt(np.diag(covariance)) == pytest.approx([0.0, 0.04, 0.12, 0.118])
+    assert doubt.variance(at) == pytest.approx(np.diag(covariance))
     assert covariance[2, 3] / (0.12 * 0.118) > 0.99
     assert np.linalg.eigvalsh(covariance).min() > -1e-12
 
