@@ -101,6 +101,13 @@ def thinned(pool: Pool, share: float, seed: int) -> Pool:
     return replace(pool, runs=pool.runs.iloc[rows].reset_index(drop=True), cost=pool.cost[rows])
 
 
+def within(pool: Pool, share: float) -> Pool:
+    """The pool without its costliest share, which is the region: to choose a rule by."""
+    large = pool.cost >= np.quantile(pool.cost, 1 - share)
+    rest, region = (pool.runs[rows].reset_index(drop=True) for rows in (~large, large))
+    return replace(pool, runs=rest, region=region, cost=pool.cost[~large])
+
+
 def planned(pool: Pool, seed: int, believe: bool) -> list[float]:
     """R2 at each share of the budget.
 
@@ -171,6 +178,9 @@ def main() -> None:
     parser.add_argument(
         "--without", type=float, default=0.0, help="share of the pool that each seed leaves out"
     )
+    parser.add_argument(
+        "--within", type=float, default=0.0, help="costliest share of the pool, as the region"
+    )
     parser.add_argument("--only", default="", help="tasks whose name has this in it")
     arguments = parser.parse_args()
     print("| task | way | " + " | ".join(f"{100 * share:g} %" for share in SHARES) + " |")
@@ -179,6 +189,7 @@ def main() -> None:
         if arguments.only not in task.name:
             continue
         pool = read(arguments.folder, task)
+        pool = within(pool, arguments.within) if arguments.within else pool
         for way, buy in WAYS.items():
             start_s = time.process_time()
             scores = np.array([
