@@ -66,7 +66,7 @@ def test_answers_are_those_on_the_page(printed):
     table, saved = (text for command, text in printed.items() if command.startswith("predict"))
     assert "it takes at least 2.8e+22 FLOP" in table
     assert "this saves 59" in saved
-    assert "D/N = 66" in saved
+    assert "D/N = 65" in saved
 
 
 def test_the_examples_in_python_run(tmp_path, monkeypatch, capsys):
