@@ -122,6 +122,23 @@ def test_what_cannot_be_asked_for_is_named(settings, said):
     assert caught.value.problems == (said,)
 
 
+def test_a_slice_of_one_budget_tells_the_exponents_of_n_and_d_apart():
+    """Along it one term falls and the other rises, so they cannot change places."""
+    n = np.geomspace(1e5, 1e10, 24)
+    found = fit_law(table(n, 1e17 / 6 / n, 0.0005), draws=100)
+    assert found.loose == ()
+    for name in ("alpha", "beta"):
+        assert found.params[name].lo < TRUE[name] < found.params[name].hi
+
+
+def test_two_exponents_tied_are_known_where_all_runs_have_one_ratio():
+    """Then only the coefficients may change places."""
+    n = np.geomspace(2e7, 2e10, 30)
+    found = fit_law(table(n, 20 * n, 0.001, ALIKE, seed=1), draws=100, tied=[("alpha", "beta")])
+    assert {"alpha", "beta", "a", "b"}.isdisjoint(found.loose)
+    assert found.params["alpha"].lo < ALIKE["alpha"] < found.params["alpha"].hi
+
+
 def test_scales_have_the_unit_of_their_variable():
     x = np.geomspace(1e6, 1e9, 8)
     for law, variable, unit in (

@@ -77,21 +77,23 @@ def _exchangeable(problem: Problem) -> list[tuple[Term, Term, float, float]]:
     """Pairs of terms that may change places: ln of the second variable is a line in the first.
 
     The optimum may lie at either place, or where one term has vanished. No direction from there
-    shows the others.
+    shows the others. The line must rise: on one that falls, as of one isoFLOP slice, the exponents
+    would be below zero. A parameter that is held or tied keeps its terms in their places.
 
     Returns
     -------
     list of (first term, second term, slope, intercept)
     """
     law, found = problem.law, []
+    bound = {*problem.fixed, *(name for tie in problem.tied for name in tie[:2])}
     for one, other in combinations(law.terms if isinstance(law, Sum) else (), 2):
         names = {one.coefficient, one.exponent, other.coefficient, other.exponent}
         x, y = problem.log_x[one.variable], problem.log_x[other.variable]
-        if names & set(problem.fixed) or not (np.ptp(x) and np.ptp(y)):
+        if names & bound or not (np.ptp(x) and np.ptp(y)):
             continue
         slope = (x - x.mean()) @ (y - y.mean()) / np.sum((x - x.mean()) ** 2)
         intercept = y.mean() - slope * x.mean()
-        if np.abs(y - slope * x - intercept).max() <= ON_LINE:
+        if slope > 0 and np.abs(y - slope * x - intercept).max() <= ON_LINE:
             found.append((one, other, float(slope), float(intercept)))
     return found
 
