@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from isoloss.fit import fit_law
-from isoloss.fit.below import centre, opened
+from isoloss.fit.below import centre, log_losses, opened
 from isoloss.fit.objective import Objective
 from isoloss.fit.optimum import find
 from isoloss.fit.problem import Problem
+from isoloss.forecast.paths import least
 from isoloss.laws import LAWS
+from isoloss.laws.powers import powers
 
 LAW = LAWS["chinchilla"]
 FLOORLESS = {"A": 25.0, "B": 500.0, "E": 0.0, "alpha": 0.30, "beta": 0.42}
@@ -91,3 +93,28 @@ def test_a_law_without_a_floor_stays_as_it_is():
                       Objective("lsq"))  # fmt: skip
     z, _, _ = find(problem)
     assert np.array_equal(centre(problem, z), z)
+
+
+def test_a_floor_below_zero_moves_no_optimum_and_its_loss_far_ahead_is_zero():
+    """There L is below zero and has no logarithm: a search skipped these sizes, or found no N*."""
+    compute = 1e4 * COMPUTE
+    at = LAW.optimum(FLOORLESS, compute)
+    below = FLOORLESS | {"E": -2 * float(at["loss"])}
+    assert LAW.optimum(below, compute) == at | {"loss": 0.0}
+    named = powers("powers:n_params,n_tokens")
+    values = [below[name] for name in ("A", "B", "E", "alpha", "beta")]
+    found = named.optimum(dict(zip(named.names, values, strict=True)), compute)
+    assert found["n_params"] == pytest.approx(float(at["n_params"]), rel=1e-4)
+    theta = LAW.internal(below)[None]
+    log_n = least(LAW, theta, np.log(compute), 6.0, {}, served=1.0)  # hardly any inference
+    assert log_n[0, 0] == pytest.approx(np.log(at["n_params"]), abs=0.01)
+
+
+def test_a_draw_whose_loss_far_ahead_is_below_zero_stays_the_lowest_of_the_draws():
+    """Left out, such draws made both ends of an interval too high."""
+    log_x = {name: np.log([1e9]) for name in LAW.variables}
+    loss = float(LAW(FLOORLESS, n_params=1e9, n_tokens=1e9))
+    draws = np.array([LAW.internal(FLOORLESS | {"E": floor * loss}) for floor in (-3, -0.5, 1)])
+    assert np.exp(log_losses(LAW, draws, log_x))[:, 0] == pytest.approx([0, loss / 2, 2 * loss])
+    draws[0, 0] = np.nan  # a draw without a minimum has no loss
+    assert np.isnan(log_losses(LAW, draws, log_x)[0, 0])

@@ -5,10 +5,12 @@ resampled tables that stop at the bound lie on one side of it, and a percentile 
 far ahead leaves the truth out too often: the bootstrap is inconsistent at a bound (Andrews 2000,
 Econometrica 68, 399). Without the bound, the errors of a fit are as usual, whatever the floor is.
 The draws are made from the fit without the bound, and fitted without it. Their losses, optima and
-exponents are used as they are; an interval of the floor itself is cut at its bound.
+exponents are used as they are; an interval of the floor itself is cut at its bound. So is a loss
+that far ahead is below zero: it counts as 0.
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from isoloss.stats import student
 from isoloss.stats.intervals import LEVEL
 
 AT_BOUND = 1e-9  # a floor so near to its bound is on it
+NOTHING = -1000.0  # ln of a loss of zero or less: a number, so that its draw stays in its place
 
 
 def opened(problem: Problem) -> Problem:
@@ -53,12 +56,22 @@ def centre(problem: Problem, z: np.ndarray) -> np.ndarray:
 
 
 def cut(law: Law, values: np.ndarray) -> np.ndarray:
-    """Values of a law's parameters with no floor below its bound, shape (..., parameter)."""
+    """Values, or theta, of a law with no floor below its bound, shape (..., parameter)."""
     if law.floor is None:
         return values
     place, values = law.names.index(law.floor), values.copy()
     values[..., place] = np.maximum(values[..., place], law.parameters[place].lower)
     return values
+
+
+@np.errstate(all="ignore")
+def log_losses(law: Law, draws: np.ndarray, log_x: Mapping[str, np.ndarray]) -> np.ndarray:
+    """ln L of draws, shape (draw, point): `NOTHING` where the floor takes a loss below zero."""
+    found = law.log_loss(draws, log_x)
+    if law.floor is None or not np.isnan(found).any():
+        return found
+    below = np.isnan(found) & np.isfinite(law.log_loss(cut(law, draws), log_x))
+    return np.where(below, NOTHING, found)
 
 
 def _error(problem: Problem, z: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
 from isoloss.errors import UserError, nearest
+from isoloss.fit.below import log_losses
 from isoloss.fit.curvature import LackOfFit
 from isoloss.fit.loose import known_at
 from isoloss.fit.misfit import Misfit
@@ -197,7 +198,7 @@ class FitResult:
         frame = pd.DataFrame({name: np.exp(x) for name, x in log_x.items()})
         with np.errstate(all="ignore"):
             frame["loss"] = np.exp(self.law.log_loss(self.theta[None], log_x)[0])
-            losses = np.exp(self.law.log_loss(self.draws, log_x)) if interval else None
+            losses = np.exp(log_losses(self.law, self.draws, log_x)) if interval else None
         if interval:
             known = self.known_at(log_x)
             for name, end in zip(("lo", "hi"), bounds(losses, self.level), strict=True):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from isoloss.fit.below import log_losses
 from isoloss.forecast.average import Averaged
 from isoloss.forecast.loss_at import middle_at
 from isoloss.forecast.mixture import picked_of
@@ -44,8 +45,7 @@ def curve_draws(
     member = averaged.members[place]
     result = member.result
     log_x = path.points(log_c, law_of(averaged))
-    with np.errstate(all="ignore"):
-        curves = result.law.log_loss(result.draws, log_x)
+    curves = log_losses(result.law, result.draws, log_x)
     there = np.isfinite(log_x["n_tokens"])
     known = np.zeros(len(log_c), bool)
     some = {name: x[there] for name, x in log_x.items()}

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from isoloss.fit.below import NOTHING, log_losses
 from isoloss.forecast.new_run import random_noise
 
 
@@ -52,14 +53,15 @@ def middle_at(member: Any, log_x: Mapping[str, np.ndarray], alone: bool) -> np.n
 @np.errstate(all="ignore")
 def _curves(result, log_x):
     """ln L of each draw, shape (draw, point); NaN where the table does not determine it."""
-    return np.where(result.known_at(log_x), result.law.log_loss(result.draws, log_x), np.nan)
+    return np.where(result.known_at(log_x), log_losses(result.law, result.draws, log_x), np.nan)
 
 
 @np.errstate(all="ignore")
 def _middle(result, log_x, curves):
-    """The median of the draws at each point; the law as fitted where there is none."""
+    """The median of the draws at each point; the law as fitted where there is none above zero."""
     middle = np.array(result.law.log_loss(result.theta[None], log_x)[0])
     if len(curves):
         some = np.isfinite(middle) & np.isfinite(curves).any(axis=0)
-        middle[some] = np.nanmedian(curves[:, some], axis=0)
+        median = np.nanmedian(curves[:, some], axis=0)
+        middle[some] = np.where(median > NOTHING / 2, median, middle[some])
     return middle

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from isoloss.fit.below import log_losses
 from isoloss.fit.problem import Problem
 from isoloss.fit.result import FitResult
 from isoloss.forecast.trials import alike, extent, shape_of, sizes
@@ -68,7 +69,7 @@ def of_new_run(
     law = result.law
     with np.errstate(all="ignore"):
         loss = np.exp(law.log_loss(result.theta[None], log_x)[0])
-        curves = law.log_loss(result.draws, log_x)
+        curves = log_losses(law, result.draws, log_x)
         noise = random_noise(result, log_x, len(curves))
         ends = bounds(np.exp(curves + noise + errors), result.level)
         lo, hi = (np.where(result.known_at(log_x), end, np.nan) for end in ends)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoloss.fit.below import cut
 from isoloss.forecast.average import Averaged
 from isoloss.forecast.trials import extent
 from isoloss.laws.allocation import beside
@@ -175,6 +176,7 @@ def least(
 
 
 def _lowest(law, theta, log_c, k, given, served):
+    theta = cut(law, theta)  # a floor moves no optimum, and a loss below zero has no logarithm
     rows = np.arange(len(theta))
     low = np.zeros(len(theta))
     high = np.full(len(theta), log_c - np.log(SERVED * served + k))  # D = 1

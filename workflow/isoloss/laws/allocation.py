@@ -25,6 +25,7 @@ class Divides(Protocol):
     names: tuple[str, ...]
     variables: tuple[str, ...]
     settings: tuple[str, ...]
+    floor: str | None
 
     def internal(self, params: Mapping[str, np.ndarray]) -> np.ndarray:
         """theta, shape (parameter, ...)."""
@@ -64,7 +65,10 @@ def optimum(
     flops_per_param_token: float,
     given: Mapping[str, float],
 ) -> dict[str, np.ndarray]:
-    """N*, D*, their ratio and the loss, as `Law.optimum` describes them."""
+    """N*, D*, their ratio and the loss, as `Law.optimum` describes them.
+
+    A floor below zero, as draws may have, moves no optimum. A loss below zero is 0.
+    """
     *columns, compute = np.broadcast_arrays(
         *(np.asarray(params[name], float) for name in law.names), np.asarray(compute, float)
     )
@@ -73,17 +77,21 @@ def optimum(
         log_product = np.log(compute.ravel() / flops_per_param_token)
         flat = dict(zip(law.names, (column.ravel() for column in columns), strict=True))
         theta = np.moveaxis(law.internal(flat), 0, -1)
+        raised = _raised(law, theta)
         fixed = {name: np.log(value) for name, value in others(law, given).items()}
         line = law.frontier(flat)
         if line is None:
-            log_n = _searched(law, theta, log_product, fixed)
+            log_n = _searched(law, raised, log_product, fixed)
         else:
             log_n = line[0] + line[1] * log_product
             if fixed and np.isfinite(list(fixed.values())).any():  # then the line holds up to there
                 held = np.any([log_product - log_n > limit for limit in fixed.values()], axis=0)
-                log_n[held] = _searched(law, theta[held], log_product[held], fixed)
+                log_n[held] = _searched(law, raised[held], log_product[held], fixed)
         log_d = log_product - log_n
         loss = np.exp(_along(law, theta, log_n[:, None], log_product, fixed)[:, 0])
+        if raised is not theta:
+            whole = _along(law, raised, log_n[:, None], log_product, fixed)[:, 0]
+            loss[np.isnan(loss) & np.isfinite(whole)] = 0.0
         found = {
             "n_params": np.exp(log_n),
             "n_tokens": np.exp(log_d),
@@ -113,6 +121,15 @@ def exponents(
         with np.errstate(all="ignore"):
             a = np.log(high["n_params"] / low["n_params"]) / (2 * STEP)
     return {"a": a, "b": 1 - a}
+
+
+def _raised(law, theta):
+    """theta with no floor below zero; theta itself, if there is none. Floors are no logarithms."""
+    if law.floor is None or not np.any(theta[:, place := law.names.index(law.floor)] < 0):
+        return theta
+    raised = theta.copy()
+    raised[:, place] = np.maximum(theta[:, place], 0.0)
+    return raised
 
 
 def _along(law, theta, log_n, log_product, fixed):
