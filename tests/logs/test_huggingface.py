@@ -269,6 +269,19 @@ def test_the_same_batches_and_other_texts_are_no_doubt(tmp_path):
     assert "mean of the means" not in text
 
 
+def test_evaluations_so_slow_that_their_rates_are_rounded_away_are_no_doubt(tmp_path):
+    """1000 texts in 16 steps, in 6500 and 2900 seconds; the Trainer rounds rates to .001."""
+    for name, seconds, texts, steps in (
+        ("one", 6500.0, 0.154, 0.002),
+        ("two", 2900.0, 0.345, 0.006),
+    ):
+        rates = {"eval_runtime": seconds, "eval_samples_per_second": texts}
+        row = {"step": 20, "eval_loss": 3.3, **rates, "eval_steps_per_second": steps}
+        write(tmp_path / "runs" / name / "trainer_state.json", state([row]))
+    _, text = imported(tmp_path / "runs", "--tokens-per-step", 10)
+    assert "mean of the means" not in text
+
+
 @pytest.mark.parametrize(("logged", "is_a_sum"), [(13.6, True), (3.4, False), (5.0, False)])
 def test_a_training_loss_that_is_a_sum_over_accumulated_batches_is_said(tmp_path, logged, is_a_sum):
     """As transformers 5.24 logs a Trainer with its own compute_loss and 4 batches a step."""

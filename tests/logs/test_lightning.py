@@ -64,6 +64,14 @@ def test_checkpoints_that_count_other_steps_than_rows_are_said(tmp_path, checkpo
     assert table["n_tokens"].tolist() == [120, 240]
 
 
+def test_a_best_checkpoint_within_the_only_epoch_is_no_other_count(tmp_path):
+    """Its loss was best at the evaluation of half of the run, and so it is the one that is kept."""
+    write(tmp_path / "run" / "metrics.csv", HEADER + "0,11,,,2.0\n0,23,,,2.5\n")
+    write(tmp_path / "run" / "checkpoints" / "epoch=0-step=12.ckpt", "")
+    _, text = imported(tmp_path / "run", "--tokens-per-step", 10)
+    assert "manual optimization" not in text
+
+
 def test_planned_steps_of_two_optimizers_are_half_as_many_rows(tmp_path):
     """With max_steps=24 and two optimizers, lightning 2.6 ends after 12 batches."""
     for name in ("ended", "stopped"):

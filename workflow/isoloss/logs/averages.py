@@ -11,6 +11,7 @@ from isoloss.logs import tags
 from isoloss.logs.join import Run
 
 OTHER_BATCH = 1.2  # texts a step; those of one batch size differ by less, but for a part of a batch
+SLOWEST = 0.01  # steps a second; both rates are rounded to .001, and slower ones say too little
 WHOLE = 0.05  # how near a multiple of the held-out loss a training loss is
 
 
@@ -28,6 +29,8 @@ def evaluated(run: Run, tag: str) -> tuple[int, float] | None:
             return None
         found.append(float(one.value[-1]))
     seconds, texts, steps = found
+    if steps < SLOWEST:
+        return None
     return round(texts * seconds), texts / steps
 
 

@@ -89,12 +89,17 @@ def _count_as_rows(log: Log, checkpoints: Path, epochs) -> None:
     """Say where names of checkpoints count other steps than rows; count planned steps as rows do.
 
     With manual optimization, rows count batches. Names and max_steps count each optimizer's steps.
+    A name that counts the steps of an evaluation is of a checkpoint within an epoch.
     """
     names = [CHECKPOINT.fullmatch(path.stem) for path in checkpoints.glob("*.ckpt")]
     named, epoch = max(((int(one[2]), int(one[1])) for one in names if one), default=(0, 0))
     in_rows = max((step + 1 for step, at in epochs if at <= epoch), default=0)
     least, most = sorted((named, in_rows))
     if least == 0 or most == least or most % least:
+        return
+    evaluated = {int(step) + 1 for one in log.tags.values() if one.kind == HELD_OUT
+                 for step in one.step}  # fmt: skip
+    if named < in_rows and evaluated.issuperset(int(one[2]) for one in names if one):
         return
     log.notes.append(
         f"the latest checkpoint counts {named:,} steps and the rows {in_rows:,}: with manual "

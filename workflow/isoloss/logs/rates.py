@@ -28,6 +28,6 @@ def of_nothing(run: Run) -> str:
     if last == 0 or last - begin < AT_ZERO * last:
         return ""
     return (
-        f"the learning rate is 0 from step {begin:,} to step {last:,}, and n_tokens counts these "
-        "steps: accelerate steps a schedule once for each process"
+        f"the learning rate is 0 from step {begin:,} to step {last:,}, as where accelerate steps a "
+        "schedule once for each process; n_tokens counts these steps"
     )
