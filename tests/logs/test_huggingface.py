@@ -246,6 +246,7 @@ def evaluations(folder, batch, texts=1000, **rows):
         "eval_steps_per_second": steps / 8,
     }
     history = [{"step": 20, "loss": 3.4, **rows}, {"step": 20, "eval_loss": 3.3, **rates}]
+    history = [{**history[0], "step": 10}, *history]
     write(folder / "trainer_state.json", state(history))
 
 
@@ -288,6 +289,14 @@ def test_a_training_loss_that_is_a_sum_over_accumulated_batches_is_said(tmp_path
     evaluations(tmp_path / "runs" / "one", 64, loss=logged)
     _, text = imported(tmp_path / "runs", "--tokens-per-step", 10)
     assert ("'loss' is 4.12 times 'eval_loss'" in text) == is_a_sum
+
+
+def test_the_only_training_loss_of_a_short_run_is_no_sum(tmp_path):
+    """The Trainer logs a mean since its last entry: here from the untrained model on."""
+    history = [{"step": 500, "loss": 6.6}, {"step": 500, "eval_loss": 3.3}]
+    write(tmp_path / "run" / "trainer_state.json", state(history))
+    _, text = imported(tmp_path / "run", "--tokens-per-step", 10)
+    assert "times 'eval_loss'" not in text
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,8 @@ def multiple(run: Run, tag: str, columns: Mapping[str, Any]) -> str:
         return ""
     if "eval_loss" not in columns or not len(columns["eval_loss"]):
         return ""
+    if len(run.tags[training].step) < 2:
+        return ""  # the first is a mean since the model was untrained
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = columns["train_loss"] / columns["eval_loss"]
     ratio = ratio[np.isfinite(ratio)]
