@@ -36,6 +36,7 @@ from isoloss.forecast.trials import shape_of
 
 SHARES = (0.01, 0.05, 0.1)
 FIRST = 2.5  # cheapest runs for each parameter, before the first fit, as published
+APART = 0.3  # of the first share, for first runs that are far apart
 STEP = 0.25  # of what was spent: the first runs of a plan up to that are bought, then it is renewed
 LEAST = 0.02  # of a share of the budget: a rest that is not spent
 DRAWS = 150
@@ -117,7 +118,7 @@ def planned(pool: Pool, seed: int, believe: bool) -> list[float]:
     task, total = pool.task, pool.cost.sum()
     region = {name: np.log(pool.region[name].to_numpy()) for name in task.variables}
     question = Question("region", region=region)
-    have = cheapest(pool, SHARES[0] * total, seed)
+    have = before_a_law(pool, SHARES[0] * total, seed)
     scores = []
     for share in SHARES:
         while (left := share * total - pool.cost[have].sum()) > LEAST * share * total:
@@ -132,12 +133,19 @@ def planned(pool: Pool, seed: int, believe: bool) -> list[float]:
     return scores
 
 
-def cheapest(pool, budget, seed):
-    """The runs before the first fit: the cheapest, of equal ones any, as the published buyers."""
+def before_a_law(pool, budget, seed):
+    """The runs before the first fit: the cheapest, of equal ones any, as the published buyers.
+
+    Where a variable has one value in all of these, no law can be fitted. Then they are far apart.
+    """
     wanted = int(FIRST * max(len(one.parameters) for one in pool.task.laws))
     order = np.random.default_rng(seed).permutation(len(pool.cost))
     order = order[np.argsort(pool.cost[order], kind="stable")][:wanted]
-    return [int(row) for row in order[np.cumsum(pool.cost[order]) <= budget]]
+    rows = [int(row) for row in order[np.cumsum(pool.cost[order]) <= budget]]
+    if (pool.runs.iloc[rows][list(pool.task.variables)].nunique() > 1).all():
+        return rows
+    among = pool.candidates(np.arange(len(pool.cost)))
+    return first_runs(among, wanted, APART * budget, seed)
 
 
 def asked(pool, have, rest, question, left):
