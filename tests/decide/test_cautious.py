@@ -149,10 +149,13 @@ def test_a_plan_for_a_rejected_law_ends_with_the_run_that_spends_a_quarter():
     noise = np.exp(1e-4 * rng.standard_normal(16))
     table["loss"] = LAWS["kaplan_nd"](kaplan, **sizes) * noise
     result = fit_law(table, SURFACE, draws=150)
-    plan = next_runs(result, QUESTION, BUDGET, candidates=pool(), compare=False)
+    plan = next_runs(result, QUESTION, BUDGET, candidates=pool())
     assert "lack of fit" in plan.stopped
+    assert "so the plan ends with the run that reaches 25 % of the budget" in plan.stopped
     spent = plan.runs["cost"].cumsum().to_numpy()
     assert spent[-1] >= FIRST_SHARE * BUDGET
+    assert plan.baselines
+    assert all(one.cost <= spent[-1] * (1 + 1e-9) for one in plan.baselines)
     assert len(spent) == 1 or spent[-2] < FIRST_SHARE * BUDGET
 
 
@@ -160,3 +163,10 @@ def test_a_run_that_the_budget_does_not_pay_for_is_not_planned(result):
     plan = next_runs(result, QUESTION, 1e10, candidates=pool(), compare=False)
     assert not len(plan.runs)
     assert plan.stopped.startswith("the cheapest run costs")
+
+
+def test_a_budget_for_every_candidate_is_not_said_to_be_spent(result):
+    among = pool()
+    plan = next_runs(result, QUESTION, 10 * among.cost.sum(), candidates=among, compare=False)
+    assert len(plan.runs) == len(among.cost)
+    assert plan.stopped == "every candidate is in the plan"

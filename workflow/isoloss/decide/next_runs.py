@@ -42,11 +42,13 @@ FIRST_SHARE = 0.25  # of the budget, for the first runs where lack of fit reject
 NO_HELP = f"what else the budget allows narrows the interval by less than {100 * WORTH:g} % in all"
 OF_PLAN = ("cost", "width", "candidate")
 SPENT = "the budget is spent"
+ALL = "every candidate is in the plan"
 TOO_LITTLE = "the cheapest run costs {:.3g}, more than the budget"
 NOT_APART = "D is a function of N in all runs so far; these come first, then plan again"
 REJECTED = (
-    f"lack of fit: the runs so far reject {{}}, so the plan ends at {100 * FIRST_SHARE:g} % of the "
-    "budget; do these, compare laws with --law all --holdout 4x, and plan again"
+    "lack of fit: the runs so far reject {}, so the plan ends {} "
+    f"{100 * FIRST_SHARE:g} % of the budget; do these, compare laws with --law all --holdout 4x, "
+    "and plan again"
 )
 # Powers of the cost, each with the least share by which a run must lower the variance (while any
 # run does): from many cheap runs to few runs that use the whole budget.
@@ -181,8 +183,11 @@ def next_runs(
             best, compared = _planned(result, question, among, both, of.cost, allowed, own, compare)
             drift = float(np.sqrt(weights @ np.square([doubt.per_log_compute for doubt in doubts])))
         now, least = believed.width_now, believed.least(len(among.cost))
-        if allowed < budget and best.rows:
-            best.stopped = REJECTED.format(" and ".join(no))
+        if {row for row, _ in best.rows} == set(range(len(among.cost))):
+            best.stopped = ALL
+        elif allowed < budget and best.rows:
+            ends = "at" if question.region is None else "with the run that reaches"
+            best.stopped = REJECTED.format(" and ".join(no), ends)
     return Plan(
         _frame(best.rows, of),
         question,
@@ -219,12 +224,10 @@ def _of_region(fits, weights, believed, budget, enough, compare):
     rows = rows[: 1 + int(np.sum(np.cumsum(among.cost[rows]) < enough))]
     compared = []
     if compare:
-        noise = np.sqrt(believed.noise)
-        classic = baselines.c_optimal(
-            fits[0], question, among, noise, believed.seen_noise, float(among.cost[rows].sum())
-        )
+        noise, spent = np.sqrt(believed.noise), float(among.cost[rows].sum())
+        classic = baselines.c_optimal(fits[0], question, among, noise, believed.seen_noise, spent)
         compared.append(baselines.judged("c-optimal", classic, among.cost, believed))
-        compared.append(baselines.random_baseline(among, budget, believed))
+        compared.append(baselines.random_baseline(among, spent, believed))
     return _Chosen(_widths(rows, believed), SPENT), tuple(compared)
 
 
