@@ -83,19 +83,20 @@ class _Linear:
         slopes, wanted = _slopes(result, among.log_x), _slopes(result, places)
         self.slopes = np.nan_to_num(slopes)
         self.known = self.slopes @ covariance  # covariance of the parameters with each run's ln L
-        self.along = np.nan_to_num(wanted) @ self.known.T
+        wanted = np.nan_to_num(wanted)
+        self.region = wanted.T @ wanted / len(wanted)
         self.variance = np.sum(self.known * self.slopes, axis=1)
 
     def gain(self):
         """The decrease of the region's mean variance by each candidate."""
-        return np.mean(self.along**2, axis=0) / (self.variance + self.noise)
+        along = np.sum((self.known @ self.region) * self.known, axis=1)
+        return along / (self.variance + self.noise)
 
     def measure(self, best):
         """Condition on a run of a candidate."""
         total = self.variance[best] + self.noise[best]
         told = self.known @ self.slopes[best]
         self.known = self.known - np.outer(told, self.known[best]) / total
-        self.along = self.along - np.outer(self.along[:, best], told) / total
         self.variance = self.variance - told**2 / total
 
 
