@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from isoloss.decide.baselines import at_random
+from isoloss.decide.belief import Belief
 from isoloss.decide.candidates import Candidates
 from isoloss.decide.cautious import DRIFT, POWER, noise_variance, v_optimal
 from isoloss.decide.next_runs import FIRST_SHARE, next_runs
@@ -170,3 +171,13 @@ def test_a_budget_for_every_candidate_is_not_said_to_be_spent(result):
     plan = next_runs(result, QUESTION, 10 * among.cost.sum(), candidates=among, compare=False)
     assert len(plan.runs) == len(among.cost)
     assert plan.stopped == "every candidate is in the plan"
+
+
+def test_the_width_after_a_design_is_that_of_its_runs_one_after_another(result):
+    believed = Belief(result, QUESTION, pool(60))
+    rows = [3, 41, 17, 8, 59]
+    one_by_one = believed.copy()
+    for row in rows:
+        one_by_one.measure(row)
+    assert believed.after(rows) == pytest.approx(one_by_one.width(), rel=1e-9)
+    assert believed.after(rows) < believed.after([]) == pytest.approx(believed.width_now)

@@ -82,13 +82,14 @@ def c_optimal(
     ends = [problem.theta(z + sign * np.diag(steps)) for sign in (1, -1)]
     ahead, behind = (question.answers(problem.law, theta) for theta in ends)
     aim = np.nan_to_num((ahead - behind).T / (2 * steps))
+    aims = aim.T @ aim  # the answers' mean is all that counts
     covariance = np.linalg.pinv(weighted.T @ weighted, rcond=1e-12, hermitian=True)
     chosen, spent = [], 0.0
     left = np.ones(len(among.cost), bool)
     while (allowed := left & (among.cost <= budget - spent)).any():
-        along = slopes @ covariance @ aim.T
-        variance = np.sum(slopes @ covariance * slopes, axis=1) + noise**2
-        gain = np.sum(along**2, axis=1) / variance / among.cost
+        known = slopes @ covariance
+        variance = np.sum(known * slopes, axis=1) + noise**2
+        gain = np.sum(known @ aims * known, axis=1) / variance / among.cost
         best = int(np.argmax(np.where(allowed, gain, -1.0)))
         told = covariance @ slopes[best]
         covariance = covariance - np.outer(told, told) / variance[best]

@@ -110,10 +110,8 @@ class Belief:
 
     def after(self, rows) -> float:
         """Width of the answer's interval after some candidates, from today."""
-        new = self.copy()
-        for row in rows:
-            new.measure(row)
-        return new.width()
+        share = self._left(np.asarray(rows, int)) * max(self.variance, 0.0) / self._first
+        return self._shown(self.log_width * np.sqrt(share))
 
     def copy(self):
         """A copy that can be changed."""
@@ -145,13 +143,17 @@ class Belief:
         rows = np.flatnonzero(some)
         if len(rows) > MOST:
             rows = rows[np.argsort(-self.gain()[rows], kind="stable")[:MOST]]
+        return float(np.sqrt(self._left(rows)))
+
+    def _left(self, rows):
+        """The share of the answer's variance that remains after some candidates together."""
         along, total = self.along[:, rows], self.spread[np.ix_(rows, rows)]
         if self._told:
             told = np.stack(self._told)[:, rows]
             total = total - told.T @ told
         solved = np.linalg.solve(total + np.diag(self.noise[rows]), along.T)
         left = 1 - float(np.mean(np.sum(along.T * solved, axis=0))) / max(self.variance, 1e-300)
-        return float(np.sqrt(max(left, 0.0)))
+        return max(left, 0.0)
 
     def _shown(self, width):
         return float(np.exp(width)) if self.factor else float(width)
