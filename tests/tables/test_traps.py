@@ -323,6 +323,8 @@ def test_designs_and_losses_that_cannot_tell_are_warned_about():
     sizes = np.geomspace(2e7, 2e9, 16)
     along = {"n_params": sizes, "n_tokens": 20 * sizes, "loss": 1.7 + 400 / sizes**0.34}
     assert "n_tokens follows n_params" in warned(along)
+    budget = along | {"n_tokens": 4e18 / sizes}  # along it one term falls and the other rises
+    assert "follows" not in warned(budget)
     assert "rounded to 0.01" in warned(SIZE | TOKENS | {"loss": LOSS.round(2)})
     assert "half precision" in warned(SIZE | TOKENS | {"loss": LOSS.astype(np.float16)})
     high = LOSS.copy()

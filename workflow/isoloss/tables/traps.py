@@ -176,7 +176,7 @@ def _follows(values):
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return
     slope, intercept = np.polyfit(x, y, 1)
-    if np.std(y - slope * x - intercept) < FOLLOWS:
+    if slope > 0 and np.std(y - slope * x - intercept) < FOLLOWS:  # one budget is no such line
         ratio = np.exp(np.median(y - x))
         yield (
             f"n_tokens follows n_params (D ~ N^{slope:.2f}, {ratio:.3g} tokens a parameter in "
