@@ -81,20 +81,25 @@ def forecasts(table: pd.DataFrame, chosen=largest) -> list[dict]:
             continue
         held = table.loc[row]
         log_x = {name: np.log([held[name]]) for name in WANTED[:2]}
+        by_average = averaged.forecast(log_x)
+        if not np.isfinite([by_average.lo, by_average.hi]).all():
+            print(f"row {row}: these runs do not tell its loss", file=sys.stderr)
+            continue
         by_law = {m.name: forecast(m.result, log_x) for m in averaged.members}
         before = {
             m.name: interval_before(m.result, log_x) for m in averaged.members if m.name == FORMER
         }
         shape = float((log_x["n_tokens"] - log_x["n_params"])[0])
         weights = dict(zip(averaged.laws, averaged.weights_at(shape).tolist(), strict=True))
-        for law, one in (by_law | {AVERAGE: averaged.forecast(log_x)}).items():
+        for law, one in (by_law | {AVERAGE: by_average}).items():
+            width = float((one.hi[0] - one.lo[0]) / held["loss"])
             one_said = {
                 "row": int(row),
                 "law": law,
                 "n_fitted": len(small),
                 "error": float(one.loss[0] / held["loss"] - 1),
                 "holds": bool(one.lo[0] <= held["loss"] <= one.hi[0]),
-                "width": float((one.hi[0] - one.lo[0]) / held["loss"]),
+                "width": width if np.isfinite(width) else None,  # a law may not be told alone
                 "weight": weights.get(law),
                 "n_trials": averaged.n_trials,
             }
