@@ -75,9 +75,7 @@ def c_optimal(
     """
     problem, z = result.problem, result.problem.z(result.theta[None])[0]
     weighted = problem.jacobian(z) / seen_noise[:, None]
-    with np.errstate(all="ignore"):
-        _, slopes, _ = problem.law.derivatives(result.theta[None], among.log_x, problem.matrix)
-    slopes = slopes[0].T @ problem.turn
+    slopes = problem.slopes(result.theta, among.log_x)
     steps = STEP * np.maximum(1.0, np.abs(z))
     ends = [problem.theta(z + sign * np.diag(steps)) for sign in (1, -1)]
     ahead, behind = (question.answers(problem.law, theta) for theta in ends)

@@ -170,9 +170,9 @@ class Belief:
         jacobian, noise = problem.jacobian(z)[few], _noise(result, seen, None)
         weighted = jacobian / np.maximum(noise, np.sqrt(EXACT))[:, None]
         gain = np.linalg.pinv(weighted, rcond=1e-4) / np.maximum(noise, np.sqrt(EXACT))
-        with np.errstate(all="ignore"):
-            _, slopes, _ = problem.law.derivatives(result.theta[None], among.log_x, problem.matrix)
-        by_z = slopes[0].T @ problem.turn @ gain  # candidate's ln L, per drift of a run so far
+        by_z = (
+            problem.slopes(result.theta, among.log_x) @ gain
+        )  # candidate's ln L, per drift of a run so far
         wanted = _slopes(question, problem, z) @ gain
         at = question.places(problem.law, result.theta) if question.region is not None else None
         seen_seen, own = doubt.covariance(seen, seen), doubt.covariance(seen, among.log_x)

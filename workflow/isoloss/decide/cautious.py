@@ -76,11 +76,11 @@ class _Linear:
         places = question.places(result.law, result.theta)
         doubt, noise = doubt_of(result, places, DRIFT), noise_variance(result)
         self.noise = noise + doubt.variance(among.log_x)
-        seen = _slopes(result, problem.log_x)
+        seen = problem.slopes(result.theta, problem.log_x)
         information = (seen.T / (noise + doubt.variance(problem.log_x))) @ seen
         information += np.diag(1 / np.maximum(np.abs(z), 1.0) ** 2)
         covariance = np.linalg.inv(information)
-        slopes, wanted = _slopes(result, among.log_x), _slopes(result, places)
+        slopes, wanted = (problem.slopes(result.theta, at) for at in (among.log_x, places))
         self.slopes = np.nan_to_num(slopes)
         self.known = self.slopes @ covariance  # covariance of the parameters with each run's ln L
         wanted = np.nan_to_num(wanted)
@@ -109,11 +109,3 @@ def noise_variance(result: FitResult) -> float:
     residual = problem.log_loss - problem.law.log_loss(result.theta[None], problem.log_x)[0]
     scale = FREEDOM * float(np.var(problem.log_loss)) + float(residual @ residual) / 2
     return max(scale / (FREEDOM + len(residual) / 2 - 1), LEAST)
-
-
-def _slopes(result, log_x):
-    """d ln L by each free parameter, shape (run, parameter)."""
-    problem = result.problem
-    with np.errstate(all="ignore"):
-        _, slopes, _ = problem.law.derivatives(result.theta[None], log_x, problem.matrix)
-    return slopes[0].T @ problem.turn

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from isoloss.fit.apart import apart
-from isoloss.fit.below import cut
 from isoloss.fit.counted import NOTE, counted, seen_pattern
 from isoloss.fit.curvature import lack_of_fit
 from isoloss.fit.held import check_floor
@@ -24,6 +23,7 @@ from isoloss.fit.rival import without_pattern
 from isoloss.fit.settings import FitSettings, documented
 from isoloss.fit.together import settle
 from isoloss.laws import Law
+from isoloss.laws.allocation import cut
 from isoloss.results.verdict import Status, not_identified
 from isoloss.stats.intervals import Estimate, estimate, fewest_draws
 from isoloss.tables.data import Data, read

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from isoloss.fit.problem import Problem
+from isoloss.laws.allocation import cut
 from isoloss.laws.base import Law
 from isoloss.stats import student
 from isoloss.stats.intervals import LEVEL
@@ -53,15 +54,6 @@ def centre(problem: Problem, z: np.ndarray) -> np.ndarray:
     held = dataclasses.replace(problem, lowest_floor=lowest)
     again = held.solve(z[None], damping=0.1)
     return again.z[0] if again.converged[0] else z
-
-
-def cut(law: Law, values: np.ndarray) -> np.ndarray:
-    """Values, or theta, of a law with no floor below its bound, shape (..., parameter)."""
-    if law.floor is None:
-        return values
-    place, values = law.names.index(law.floor), values.copy()
-    values[..., place] = np.maximum(values[..., place], law.parameters[place].lower)
-    return values
 
 
 @np.errstate(all="ignore")

@@ -61,13 +61,11 @@ def known_at(
     problem: Problem, z: np.ndarray, directions: np.ndarray, log_x: Mapping[str, np.ndarray]
 ) -> np.ndarray:
     """Whether the table determines the law's loss at each point (ln of its variables)."""
-    with np.errstate(all="ignore"):
-        theta = problem.theta(z[None])
-        _, gradient, _ = problem.law.derivatives(theta, log_x, problem.matrix)
-    slope = np.abs(directions @ (gradient[0].T @ problem.turn).T)
+    theta = problem.theta(z)
+    slope = np.abs(directions @ problem.slopes(theta, log_x).T)
     known = np.all(slope * np.sqrt(len(problem.log_loss)) <= KNOWN, axis=0)
     for exchange in _exchangeable(problem):
-        both = np.stack([theta[0], _exchanged(problem.law, theta[0], *exchange)])
+        both = np.stack([theta, _exchanged(problem.law, theta, *exchange)])
         with np.errstate(all="ignore"):
             known &= np.ptp(problem.law.log_loss(both, log_x), axis=0) <= SAME
     return known

@@ -49,7 +49,7 @@ class Problem:
         Both are in the solver's coordinates, so only parameters that are not logarithms take a
         factor.
     lowest_floor : float or None
-        The bound of the law's floor in place of its own; -inf for resampled tables (`fit.below`).
+        The bound of the law's floor in place of its own, as resampled tables have (`fit.below`).
     """
 
     law: Law
@@ -135,6 +135,12 @@ class Problem:
         value, gradient, _ = self.law.derivatives(self.theta(z[None]), self.log_x, self.matrix)
         if self.objective.raw:
             gradient = gradient * np.exp(value)[:, None]
+        return gradient[0].T @ self.turn
+
+    @np.errstate(all="ignore")
+    def slopes(self, theta, log_x):
+        """d ln L / d z of one theta at points given as ln of the variables, shape (point, free)."""
+        _, gradient, _ = self.law.derivatives(theta[None], log_x, self.matrix)
         return gradient[0].T @ self.turn
 
     @np.errstate(all="ignore")

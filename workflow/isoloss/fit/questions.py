@@ -24,12 +24,11 @@ from typing import Any
 import numpy as np
 
 from isoloss.constants import FLOPS_PER_PARAM_TOKEN
-from isoloss.fit.below import cut
 from isoloss.fit.counted import counted, hidden_pattern, seen_pattern
 from isoloss.fit.misfit import EXACT
 from isoloss.fit.nested import Within, within
 from isoloss.fit.wider import WIDER_FITS, Moved, Wider, moved, wider
-from isoloss.laws.allocation import beside
+from isoloss.laws.allocation import beside, cut
 from isoloss.laws.sums import Sum
 from isoloss.results.verdict import (
     IDENTIFIED,

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isoloss.fit.below import cut
 from isoloss.forecast.average import Averaged
 from isoloss.forecast.trials import extent
-from isoloss.laws.allocation import beside
+from isoloss.laws.allocation import beside, cut
 from isoloss.laws.base import Law
 
 SERVED = 2.0  # FLOP of inference for each parameter and token: the forward pass alone

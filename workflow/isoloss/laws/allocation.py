@@ -77,7 +77,7 @@ def optimum(
         log_product = np.log(compute.ravel() / flops_per_param_token)
         flat = dict(zip(law.names, (column.ravel() for column in columns), strict=True))
         theta = np.moveaxis(law.internal(flat), 0, -1)
-        raised = _raised(law, theta)
+        raised = cut(law, theta)
         fixed = {name: np.log(value) for name, value in others(law, given).items()}
         line = law.frontier(flat)
         if line is None:
@@ -123,12 +123,15 @@ def exponents(
     return {"a": a, "b": 1 - a}
 
 
-def _raised(law, theta):
-    """theta with no floor below zero; theta itself, if there is none. Floors are no logarithms."""
-    if law.floor is None or not np.any(theta[:, place := law.names.index(law.floor)] < 0):
+def cut(law: Divides, theta: np.ndarray) -> np.ndarray:
+    """theta, or values, with no floor below zero, shape (..., parameter); floors are no logarithms.
+
+    It is `theta` itself, if there is none.
+    """
+    if law.floor is None or not np.any(theta[..., place := law.names.index(law.floor)] < 0):
         return theta
     raised = theta.copy()
-    raised[:, place] = np.maximum(theta[:, place], 0.0)
+    raised[..., place] = np.maximum(theta[..., place], 0.0)
     return raised
 
 

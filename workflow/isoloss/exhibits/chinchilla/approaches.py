@@ -26,9 +26,9 @@ from isoloss.exhibits.chinchilla.design import COUNTS, Counting, Design, OfCurve
 from isoloss.exhibits.chinchilla.looks import DASHED, DOTTED
 from isoloss.exhibits.chinchilla.noise import Draws, draw_noise
 from isoloss.exhibits.notes import warned
-from isoloss.fit.below import cut
 from isoloss.fit.questions import of_numbers
 from isoloss.laws import published as P
+from isoloss.laws.allocation import cut
 from isoloss.laws.published_allocation import APPROACHES_A, APPROACHES_B
 from isoloss.results import Group, Kind, Label, Q, Quantity, Row, row
 from isoloss.results.verdict import IDENTIFIED, Status, Verdict
